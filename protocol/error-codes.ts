@@ -1,0 +1,23 @@
+/**
+ * The `code` of an `error` message, and the sentence that goes with it. The codes are stable, the sentences are not.
+ * No sentence names a topic, a peer or a payload.
+ * @see docs/protocol.md#errors
+ */
+export const errorSentences = {
+  "bad-message": "The message is not a JSON object with a known type",
+  "topic-required": "Topic is required for join",
+  "topic-invalid": "A topic is a string of 1 to 256 bytes of well-formed UTF-8",
+  "peer-id-invalid": "A peerId is a string of 1 to 128 bytes of well-formed UTF-8",
+  "peer-id-taken": "Another connection uses this peerId in this topic",
+  "too-many-topics": "This connection has joined as many topics as it may",
+  "not-joined": "Join the topic first",
+  "data-required": "Data is a string of at least one character",
+  "payload-invalid": "A signal has a payload string of 1 to 65536 bytes",
+  "to-invalid": "The addressee is a peerHandle: an integer from 1 to 4294967295",
+  "ref-invalid": "A ref is an integer from 0 to 4294967295",
+  "no-such-peer": "No member of this topic has this peerHandle",
+  "peer-cannot-signal": "This member does not understand signals",
+} as const;
+
+/** A stable, machine-readable reason for a refused message. */
+export type ErrorCode = keyof typeof errorSentences;

@@ -1,0 +1,11 @@
+/** A topic name is 1..256 bytes of UTF-8: room for a hash, a path or a sentence, and a bound on what a stranger stores. */
+export const MAX_TOPIC_BYTES = 256;
+
+/** A peer id is 1..128 bytes of UTF-8: room for a public key in hex. */
+export const MAX_PEER_ID_BYTES = 128;
+
+/** The payload of `offer`, `answer` and `candidate` is at most 64 KiB of UTF-8: a large SDP is about 10 KiB. */
+export const MAX_SIGNAL_BYTES = 65_536;
+
+/** `ref` and handles are unsigned 32-bit integers, so that every encoding can carry them in four bytes. */
+export const MAX_UINT32 = 0xffff_ffff;

@@ -1,0 +1,9 @@
+import type { LoadedConfig } from "../config/load.ts";
+import { renderConfig } from "../config/render.ts";
+import { ExitCode, type Terminal } from "./terminal.ts";
+
+/** Prints every option with its value and where it came from. A bad value has ended the command before this. */
+export function checkConfig(loaded: LoadedConfig, { stdout }: Terminal): ExitCode {
+  stdout.write(`${renderConfig(loaded)}\n`);
+  return ExitCode.success;
+}

@@ -1,0 +1,102 @@
+import { BlockList, isIP } from "node:net";
+import type { LoadedConfig } from "../config/load.ts";
+import type { Config } from "../config/options.ts";
+import { PRIVILEGED_PORT_WAYS } from "../http/listener.ts";
+import { createLogger } from "../observability/logger.ts";
+import { createRelay, type RelayAddress } from "../server.ts";
+import { VERSION } from "../version.ts";
+import { ExitCode, type Terminal } from "./terminal.ts";
+
+/**
+ * Runs the relay until a signal, then drains. A second signal ends at once.
+ * @throws RelayError where it cannot start.
+ */
+export async function serve({ config, sources }: LoadedConfig, terminal: Terminal): Promise<ExitCode> {
+  const log = createLogger(config.logLevel, terminal.stdout);
+  const relay = createRelay(config, { log, isPortChosen: sources.port !== "default" });
+  const address = await relay.start();
+  const { port, fingerprint } = address;
+  log.info({ version: VERSION, environment: config.environment, host: config.host, port, fingerprint }, "listening");
+  if (!config.enableTls && isPublic(config.host)) {
+    log.warn({ host: config.host }, "serving without TLS on a public address: only a proxy may reach this port");
+  }
+  if (!config.environment.startsWith("prod")) terminal.stderr.write(startUpHints(config, address));
+
+  const signals = new Signals(terminal);
+  const first = await signals.next();
+  log.info({ signal: first, drainTimeoutMs: config.drainTimeoutMs }, "draining");
+  const outcome = await Promise.race([relay.stop(), signals.next()]);
+  signals.release();
+  if (outcome === undefined) {
+    log.info("stopped");
+    return ExitCode.success;
+  }
+  log.warn({ signal: outcome }, "stopped by a second signal");
+  return outcome === "SIGINT" ? ExitCode.secondSigint : ExitCode.secondSigterm;
+}
+
+type StopSignal = "SIGTERM" | "SIGINT";
+
+/** The stop signals, one at a time. */
+class Signals {
+  readonly #emitter: Terminal["signals"];
+  readonly #waiting: ((signal: StopSignal) => void)[] = [];
+  readonly #onSigterm = () => this.#waiting.shift()?.("SIGTERM");
+  readonly #onSigint = () => this.#waiting.shift()?.("SIGINT");
+
+  constructor({ signals }: Terminal) {
+    this.#emitter = signals;
+    signals.on("SIGTERM", this.#onSigterm);
+    signals.on("SIGINT", this.#onSigint);
+  }
+
+  next(): Promise<StopSignal> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  release(): void {
+    this.#emitter.removeListener("SIGTERM", this.#onSigterm);
+    this.#emitter.removeListener("SIGINT", this.#onSigint);
+  }
+}
+
+/** RFC 6890: loopback, link-local and private addresses; everything else, and every wildcard, may be reached from outside. */
+function isPublic(host: string): boolean {
+  const inside = new BlockList();
+  for (const [network, prefix] of [
+    ["127.0.0.0", 8],
+    ["10.0.0.0", 8],
+    ["172.16.0.0", 12],
+    ["192.168.0.0", 16],
+    ["169.254.0.0", 16],
+  ] as const) {
+    inside.addSubnet(network, prefix, "ipv4");
+  }
+  for (const [network, prefix] of [
+    ["::1", 128],
+    ["fc00::", 7],
+    ["fe80::", 10],
+  ] as const) {
+    inside.addSubnet(network, prefix, "ipv6");
+  }
+  const version = isIP(host);
+  return version === 0 ? host !== "localhost" : !inside.check(host, version === 4 ? "ipv4" : "ipv6");
+}
+
+/** What a newcomer does next. */
+function startUpHints({ port: wantedPort, enableTls, host }: Config, { port, fingerprint }: RelayAddress): string {
+  const shownHost = host === "0.0.0.0" || host === "::" ? "localhost" : isIP(host) === 6 ? `[${host}]` : host;
+  const shownPort = port === (enableTls ? 443 : 80) ? "" : `:${port}`;
+  const url = `${enableTls ? "wss" : "ws"}://${shownHost}${shownPort}`;
+  const lines = ["", `  Postern relay ${VERSION} on ${url}`, ""];
+  if (wantedPort !== 0 && port !== wantedPort) {
+    lines.push(`  Port ${wantedPort} is not permitted for this user, so it is ${port}. To get ${wantedPort}:`);
+    lines.push(...PRIVILEGED_PORT_WAYS.map((way) => `    - ${way}`), "");
+  }
+  if (fingerprint !== undefined) {
+    lines.push("  Development certificate, self-signed. SHA-256 fingerprint:", `    ${fingerprint}`, "");
+  }
+  const trust = fingerprint === undefined ? "" : ` --fingerprint ${fingerprint}`;
+  lines.push("  Talk through it, in two more terminals:", `    npm run talk -- ${url} my-topic${trust}`, "", "");
+  return lines.join("\n");
+}

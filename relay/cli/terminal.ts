@@ -1,0 +1,28 @@
+import type { EventEmitter } from "node:events";
+import type { Writable } from "node:stream";
+
+/** What a command may touch of the process: given in, so that a test can run one without a process of its own. */
+export type Terminal = {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Results and log lines: for programs. */
+  readonly stdout: Writable;
+  /** Notes and errors: for people. */
+  readonly stderr: Writable;
+  /** Emits `SIGTERM` and `SIGINT`. */
+  readonly signals: Pick<EventEmitter, "on" | "removeListener">;
+};
+
+/**
+ * How a command ends.
+ * @see docs/operations.md#exit-codes
+ */
+export const ExitCode = {
+  success: 0,
+  startFailed: 1,
+  usage: 2,
+  /** 128 + the number of the second signal, as shells count it. */
+  secondSigint: 130,
+  secondSigterm: 143,
+} as const;
+
+export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];

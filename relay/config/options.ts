@@ -1,0 +1,211 @@
+/** What every option has, whatever its kind. */
+type Described = {
+  readonly flag: string;
+  readonly env: string;
+  /** One sentence: what it does for the operator. */
+  readonly sentence: string;
+};
+
+/** A whole number with bounds; `unit` is empty for counts and numbers that have none. */
+export type IntegerOption = Described & {
+  readonly kind: "integer";
+  readonly default: number;
+  readonly min: number;
+  readonly max: number;
+  readonly unit: string;
+};
+
+/** `true` or `false`. */
+export type BooleanOption = Described & { readonly kind: "boolean"; readonly default: boolean };
+
+/** One of a closed set of words. */
+export type ChoiceOption = Described & {
+  readonly kind: "choice";
+  readonly default: string;
+  readonly choices: readonly string[];
+};
+
+/** A host name or an IP address. */
+export type HostOption = Described & { readonly kind: "host"; readonly default: string };
+
+/** One row of the table. */
+export type Option = IntegerOption | BooleanOption | ChoiceOption | HostOption;
+
+/**
+ * The one table of options. Parsing, `--help`, error messages, `check-config` and docs/configuration.md come from it.
+ * The defaults' reasons are in the sentences or beside the row.
+ */
+export const options = {
+  port: {
+    kind: "integer",
+    flag: "--port",
+    env: "PORT",
+    default: 443,
+    min: 0,
+    max: 65_535,
+    unit: "",
+    sentence: "TCP port to listen on; 0 takes a free one. Unset and not permitted to take 443, the relay takes 8443.",
+  },
+  host: {
+    kind: "host",
+    flag: "--host",
+    env: "HOST",
+    default: "0.0.0.0",
+    sentence: "Address to listen on; `::` serves IPv6 and IPv4.",
+  },
+  environment: {
+    kind: "choice",
+    flag: "--environment",
+    env: "NODE_ENV",
+    default: "dev",
+    choices: ["test", "dev", "development", "prod", "production"],
+    sentence: "What this relay is for; shown in the log, and the start-up hints are left out in prod.",
+  },
+  enableTls: {
+    kind: "boolean",
+    flag: "--enable-tls",
+    env: "ENABLE_TLS",
+    default: true,
+    sentence: "Serve TLS. Set false only behind a proxy that does.",
+  },
+  logLevel: {
+    kind: "choice",
+    flag: "--log-level",
+    env: "LOG_LEVEL",
+    default: "info",
+    choices: ["trace", "debug", "info", "warn", "warning", "error", "fatal", "silent"],
+    sentence: "The least severe events to log; debug adds each connection.",
+  },
+  // 50 KiB for an idle TLS connection: half a gigabyte when full.
+  maxConnections: {
+    kind: "integer",
+    flag: "--max-connections",
+    env: "MAX_CONNECTIONS",
+    default: 10_000,
+    min: 1,
+    max: 1_000_000,
+    unit: "connections",
+    sentence: "WebSocket connections at one time; further ones are refused with 503.",
+  },
+  maxFrameBytes: {
+    kind: "integer",
+    flag: "--max-frame-bytes",
+    env: "MAX_FRAME_BYTES",
+    default: 4_194_304,
+    min: 1024,
+    max: 67_108_864,
+    unit: "bytes",
+    sentence: "The largest message taken from a client, all fragments together; a larger one closes it with 1009.",
+  },
+  maxTopicsPerConnection: {
+    kind: "integer",
+    flag: "--max-topics-per-connection",
+    env: "MAX_TOPICS_PER_CONNECTION",
+    default: 100,
+    min: 1,
+    max: 10_000,
+    unit: "topics",
+    sentence: "Topics that one connection may be in; a further join is refused with too-many-topics.",
+  },
+  // Four of the largest frames: a burst fits, a reader that has stopped does not go unnoticed for long.
+  maxOutboxBytes: {
+    kind: "integer",
+    flag: "--max-outbox-bytes",
+    env: "MAX_OUTBOX_BYTES",
+    default: 16_777_216,
+    min: 65_536,
+    max: 1_073_741_824,
+    unit: "bytes",
+    sentence: "Bytes that may wait for one connection; one that reads too slowly for that is closed with 1013.",
+  },
+  handshakeTimeoutMs: {
+    kind: "integer",
+    flag: "--handshake-timeout-ms",
+    env: "HANDSHAKE_TIMEOUT_MS",
+    default: 10_000,
+    min: 100,
+    max: 120_000,
+    unit: "ms",
+    sentence: "Time for the TLS handshake, and again for the request that follows.",
+  },
+  joinTimeoutMs: {
+    kind: "integer",
+    flag: "--join-timeout-ms",
+    env: "JOIN_TIMEOUT_MS",
+    default: 30_000,
+    min: 100,
+    max: 600_000,
+    unit: "ms",
+    sentence: "Time from the upgrade to the first join; a connection without one is closed with 1008.",
+  },
+  // Below the 60 s and 4 min after which common proxies and load balancers drop a silent connection.
+  sweepIntervalMs: {
+    kind: "integer",
+    flag: "--sweep-interval-ms",
+    env: "SWEEP_INTERVAL_MS",
+    default: 30_000,
+    min: 100,
+    max: 600_000,
+    unit: "ms",
+    sentence: "How often every connection is pinged, and ended if nothing was heard of it since the time before.",
+  },
+  statsIntervalMs: {
+    kind: "integer",
+    flag: "--stats-interval-ms",
+    env: "STATS_INTERVAL_MS",
+    default: 300_000,
+    min: 100,
+    max: 86_400_000,
+    unit: "ms",
+    sentence: "How often topic statistics are logged.",
+  },
+  // Below the 10 s after which `docker stop` kills.
+  drainTimeoutMs: {
+    kind: "integer",
+    flag: "--drain-timeout-ms",
+    env: "DRAIN_TIMEOUT_MS",
+    default: 8000,
+    min: 0,
+    max: 600_000,
+    unit: "ms",
+    sentence:
+      "Time for connections to take what is queued and to close, on a planned stop or when the relay closes one.",
+  },
+} as const;
+
+/** The name of an option in code. */
+export type OptionName = keyof typeof options;
+
+/** The type of an option's value: a choice is one of its words. */
+type ValueOf<O> = O extends { readonly kind: "integer" }
+  ? number
+  : O extends { readonly kind: "boolean" }
+    ? boolean
+    : O extends { readonly choices: readonly (infer C)[] }
+      ? C
+      : string;
+
+/** The options as parsed: every value is inside its range. */
+export type Config = { readonly [Name in OptionName]: ValueOf<(typeof options)[Name]> };
+
+/** Where a value came from. */
+export type Source = "flag" | "variable" | "default";
+
+/** The table's rows in order. */
+export function optionRows(): readonly (readonly [OptionName, Option])[] {
+  return Object.entries(options) as [OptionName, Option][];
+}
+
+/** The values that an option takes, as people read them: `0 to 65535`, `true or false`. */
+export function rangeOf(option: Option): string {
+  switch (option.kind) {
+    case "integer":
+      return `${option.min} to ${option.max}${option.unit === "" ? "" : ` ${option.unit}`}`;
+    case "boolean":
+      return "true or false";
+    case "choice":
+      return option.choices.join(", ");
+    case "host":
+      return "a host name or an IP address";
+  }
+}

@@ -1,0 +1,138 @@
+import { createServer as createHttpServer, type Server } from "node:http";
+import { createServer as createHttpsServer } from "node:https";
+import type { Duplex } from "node:stream";
+import { RelayError } from "../relay-error.ts";
+import type { TlsMaterial } from "../tls/self-signed.ts";
+
+/** Headers of one request in all: browsers behind single sign-on send cookies of some KiB. */
+const MAX_HEADER_BYTES = 16_384;
+/** Sockets beyond the WebSocket limit: health checks and handshakes under way still get in. */
+const SPARE_SOCKETS = 256;
+const KEEP_ALIVE_MS = 5000;
+/** How often Node looks for requests over their time. */
+const TIMEOUT_CHECK_MS = 1000;
+
+/** What tunes the listener. */
+export type ListenerOptions = {
+  /** Undefined serves plain HTTP. */
+  readonly tls: TlsMaterial | undefined;
+  readonly maxConnections: number;
+  readonly handshakeTimeoutMs: number;
+};
+
+/** Makes the one server that carries everything, with its limits on headers, time and sockets. It does not listen yet. */
+export function createListener({ tls, maxConnections, handshakeTimeoutMs }: ListenerOptions): Server {
+  const http = {
+    maxHeaderSize: MAX_HEADER_BYTES,
+    headersTimeout: handshakeTimeoutMs,
+    requestTimeout: handshakeTimeoutMs,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    connectionsCheckingInterval: Math.min(TIMEOUT_CHECK_MS, handshakeTimeoutMs),
+    noDelay: true,
+  };
+  const server =
+    tls === undefined
+      ? createHttpServer(http)
+      : createHttpsServer({
+          ...http,
+          key: tls.key,
+          cert: tls.certificate,
+          minVersion: "TLSv1.2",
+          ALPNProtocols: ["http/1.1"],
+          handshakeTimeout: handshakeTimeoutMs,
+        });
+  server.maxConnections = maxConnections + SPARE_SOCKETS;
+  server.maxRequestsPerSocket = 1000;
+  server.on("clientError", refuseBrokenRequest);
+  return server;
+}
+
+/** RFC 9110 section 15.5: what was wrong with a request that never became one. */
+function refuseBrokenRequest(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (error.code === "ECONNRESET" || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const status =
+    error.code === "HPE_HEADER_OVERFLOW"
+      ? "431 Request Header Fields Too Large"
+      : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
+        ? "408 Request Timeout"
+        : "400 Bad Request";
+  socket.once("finish", () => socket.destroy());
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}
+
+/** Where the server is to listen, and whether the operator chose the port. */
+export type ListenAddress = { readonly host: string; readonly port: number; readonly isPortChosen: boolean };
+
+/** The port that anyone may bind, taken when 443 is not permitted and no port was chosen. */
+const UNPRIVILEGED_PORT = 8443;
+
+/**
+ * Starts listening.
+ * @returns the port: the one asked for, a free one for 0, or 8443 where 443 is not permitted and was not chosen.
+ * @throws RelayError PORT_IN_USE, PORT_NOT_PERMITTED, ADDRESS_NOT_AVAILABLE or LISTEN_FAILED, with the fix in its message.
+ */
+export async function listen(server: Server, { host, port, isPortChosen }: ListenAddress): Promise<number> {
+  try {
+    return await tryToListen(server, host, port);
+  } catch (error) {
+    if (isPortChosen || !(error instanceof RelayError) || error.code !== "PORT_NOT_PERMITTED") throw error;
+    return tryToListen(server, host, UNPRIVILEGED_PORT);
+  }
+}
+
+function tryToListen(server: Server, host: string, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const onError = (error: NodeJS.ErrnoException) => reject(listenError(error, host, port));
+    server.once("error", onError);
+    server.listen({ host, port }, () => {
+      server.removeListener("error", onError);
+      const address = server.address();
+      resolve(typeof address === "object" && address !== null ? address.port : port);
+    });
+  });
+}
+
+/** The three ways to get a port below 1024 as an ordinary user. */
+export const PRIVILEGED_PORT_WAYS: readonly string[] = [
+  `allow this node to bind it: sudo setcap 'cap_net_bind_service=+ep' "$(readlink -f "$(which node)")"`,
+  "run as root: sudo npm start",
+  "use the container: docker run -p 443:443 postern",
+];
+
+function listenError(error: NodeJS.ErrnoException, host: string, port: number): RelayError {
+  const cause = { cause: error };
+  switch (error.code) {
+    case "EADDRINUSE":
+      return new RelayError(
+        "PORT_IN_USE",
+        `Port ${port} on ${host} is in use by another process. Stop it (ss -ltnp 'sport = :${port}' names it), or choose another port with PORT or --port.`,
+        cause,
+      );
+    case "EACCES":
+      return new RelayError(
+        "PORT_NOT_PERMITTED",
+        `Port ${port} is not permitted for this user. Choose a port from 1024 with PORT or --port, or one of:\n${PRIVILEGED_PORT_WAYS.map((way) => `  - ${way}`).join("\n")}`,
+        cause,
+      );
+    case "EADDRNOTAVAIL":
+    case "ENOTFOUND":
+      return new RelayError(
+        "ADDRESS_NOT_AVAILABLE",
+        `This machine has no address ${host}. Set HOST or --host to one of its own, or to 0.0.0.0 for all.`,
+        cause,
+      );
+    default:
+      return new RelayError("LISTEN_FAILED", `Cannot listen on port ${port} of ${host}: ${error.message}.`, cause);
+  }
+}
+
+/** Stops listening and ends what plain HTTP connections are left. Resolves when the port is free. */
+export function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}

@@ -1,0 +1,11 @@
+#!/usr/bin/env node
+import { run } from "./cli/program.ts";
+
+const exitCode = await run(process.argv.slice(2), {
+  env: process.env,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  signals: process,
+});
+// Not process.exitCode: after a second signal there are sockets left that would keep the process.
+process.exit(exitCode);

@@ -1,0 +1,60 @@
+import type { Logger } from "pino";
+import type { Clock, Timer } from "../clock.ts";
+import type { Hub } from "../hub/hub.ts";
+import type { Topic } from "../hub/topic.ts";
+
+/** How many topics a report names by hash. */
+const LARGEST_TOPICS = 5;
+
+/** What the report uses. */
+export type StatisticsParts = {
+  readonly clock: Clock;
+  readonly hub: Hub;
+  readonly log: Logger;
+  readonly hashTopic: (topicName: string) => string;
+  readonly connectionCount: () => number;
+};
+
+/** Logs, every interval, how many use the relay and which topics are the largest, by hash. */
+export class Statistics {
+  readonly #parts: StatisticsParts;
+  #timer: Timer | undefined;
+
+  constructor(parts: StatisticsParts) {
+    this.#parts = parts;
+  }
+
+  start(intervalMs: number): void {
+    this.#timer = this.#parts.clock.every(intervalMs, () => this.report());
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+  }
+
+  /** Logs one report. `messages` and `bytes` count since the start of the relay, or of the topic. */
+  report(): void {
+    const { hub, log, hashTopic, connectionCount } = this.#parts;
+    const { topics, peers, messages, bytes } = hub.counts();
+    const largest = largestTopics(hub.topics()).map((topic) => ({
+      topic: hashTopic(topic.name),
+      members: topic.memberCount,
+      messages: topic.messageCount,
+      bytes: topic.byteCount,
+    }));
+    log.info({ topics, peers, connections: connectionCount(), messages, bytes, largest }, "topic statistics");
+  }
+}
+
+/** The topics with the most members, largest first; one pass, so that a million topics do not get sorted. */
+function largestTopics(topics: Iterable<Topic>): readonly Topic[] {
+  const largest: Topic[] = [];
+  for (const topic of topics) {
+    const last = largest[LARGEST_TOPICS - 1];
+    if (last !== undefined && topic.memberCount <= last.memberCount) continue;
+    const index = largest.findIndex((other) => other.memberCount < topic.memberCount);
+    largest.splice(index === -1 ? largest.length : index, 0, topic);
+    largest.length = Math.min(largest.length, LARGEST_TOPICS);
+  }
+  return largest;
+}

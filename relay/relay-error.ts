@@ -1,0 +1,18 @@
+/** Why the relay cannot do what an operator asked. Stable; listed in docs/operations.md. */
+export type RelayErrorCode =
+  | "CONFIG_INVALID"
+  | "PORT_IN_USE"
+  | "PORT_NOT_PERMITTED"
+  | "ADDRESS_NOT_AVAILABLE"
+  | "LISTEN_FAILED";
+
+/** An error meant for an operator: the message names what is wrong, where it was set, and what to do. */
+export class RelayError extends Error {
+  readonly code: RelayErrorCode;
+
+  constructor(code: RelayErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "RelayError";
+    this.code = code;
+  }
+}

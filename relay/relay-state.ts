@@ -1,0 +1,49 @@
+import type { Clock } from "./clock.ts";
+import type { Readiness, RelayFigures } from "./http/routes.ts";
+import type { Hub } from "./hub/hub.ts";
+import { VERSION } from "./version.ts";
+import type { Connections } from "./websocket/connections.ts";
+
+/** How far the relay is in its life, and the figures it shows of itself. */
+export class RelayState {
+  readonly #clock: Clock;
+  readonly #hub: Hub;
+  readonly #connections: Connections;
+  readonly #createdAtMs: number;
+  #phase: "starting" | "running" | "draining" = "starting";
+  #certificateExpiresAtMs = Number.POSITIVE_INFINITY;
+
+  constructor(clock: Clock, hub: Hub, connections: Connections) {
+    this.#clock = clock;
+    this.#hub = hub;
+    this.#connections = connections;
+    this.#createdAtMs = clock.monotonicMs();
+  }
+
+  /** The port is open. @param certificateExpiresAtMs undefined without TLS. */
+  started(certificateExpiresAtMs: number | undefined): void {
+    this.#phase = "running";
+    this.#certificateExpiresAtMs = certificateExpiresAtMs ?? Number.POSITIVE_INFINITY;
+  }
+
+  draining(): void {
+    this.#phase = "draining";
+  }
+
+  /** What `/ready` says. */
+  readiness(): Readiness {
+    if (this.#phase !== "running") return this.#phase;
+    return this.#clock.epochMs() < this.#certificateExpiresAtMs ? "ready" : "no-certificate";
+  }
+
+  figures(): RelayFigures {
+    return {
+      ...this.#hub.counts(),
+      version: VERSION,
+      uptimeSeconds: (this.#clock.monotonicMs() - this.#createdAtMs) / 1000,
+      epochMs: this.#clock.epochMs(),
+      connections: this.#connections.count,
+      swept: this.#connections.sweptCount,
+    };
+  }
+}

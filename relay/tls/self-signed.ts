@@ -1,0 +1,61 @@
+import { createHash, generateKeyPairSync, randomBytes } from "node:crypto";
+import { isIP } from "node:net";
+import forge from "node-forge";
+
+/** A private key and the chain that proves it, both PEM, and when the first certificate ends. */
+export type TlsMaterial = { readonly key: string; readonly certificate: string; readonly expiresAtMs: number };
+
+/** What a development certificate says. */
+export type SelfSignedOptions = {
+  /** Names and addresses it is for; the first is its common name. */
+  readonly names: readonly string[];
+  readonly notBefore: Date;
+  readonly lifetimeDays: number;
+};
+
+/**
+ * Makes a certificate for development: signed by itself, so clients must be told to trust it.
+ * node-forge writes it; the key comes from Node because forge would take seconds for one. RSA 2048 (RFC 8446 section 9.1:
+ * every TLS 1.3 client verifies RSA signatures) because forge writes no ECDSA certificates.
+ */
+export function createSelfSigned({ names, notBefore, lifetimeDays }: SelfSignedOptions): TlsMaterial {
+  const { privateKey: key } = generateKeyPairSync("rsa", {
+    modulusLength: 2048,
+    privateKeyEncoding: { type: "pkcs1", format: "pem" },
+    publicKeyEncoding: { type: "spki", format: "pem" },
+  });
+  const privateKey = forge.pki.privateKeyFromPem(key);
+  const certificate = forge.pki.createCertificate();
+  certificate.publicKey = forge.pki.setRsaPublicKey(privateKey.n, privateKey.e);
+  // RFC 5280 section 4.1.2.2: at most 20 octets and positive; the leading 01 keeps it so.
+  certificate.serialNumber = `01${randomBytes(15).toString("hex")}`;
+  certificate.validity.notBefore = notBefore;
+  certificate.validity.notAfter = new Date(notBefore.getTime() + lifetimeDays * 86_400_000);
+  const subject = [{ name: "commonName", value: names[0] ?? "localhost" }];
+  certificate.setSubject(subject);
+  certificate.setIssuer(subject);
+  certificate.setExtensions([
+    { name: "basicConstraints", cA: false, critical: true },
+    { name: "keyUsage", digitalSignature: true, keyEncipherment: true, critical: true },
+    { name: "extKeyUsage", serverAuth: true },
+    { name: "subjectAltName", altNames: names.map(toAltName) },
+  ]);
+  certificate.sign(privateKey, forge.md.sha256.create());
+  return {
+    key,
+    certificate: forge.pki.certificateToPem(certificate),
+    expiresAtMs: certificate.validity.notAfter.getTime(),
+  };
+}
+
+/** The SHA-256 fingerprint of the first certificate in a PEM chain, as `AB:CD:...`: what clients compare. */
+export function fingerprintOf(certificate: string): string {
+  const der = forge.pem.decode(certificate)[0]?.body ?? "";
+  const hex = createHash("sha256").update(der, "binary").digest("hex").toUpperCase();
+  return hex.replace(/..(?=.)/g, "$&:");
+}
+
+/** RFC 5280 section 4.2.1.6: 2 is a DNS name, 7 an address. */
+function toAltName(name: string): { type: number; value?: string; ip?: string } {
+  return isIP(name) === 0 ? { type: 2, value: name } : { type: 7, ip: name };
+}

@@ -1,0 +1,20 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: ["test/**/*.test.ts"],
+    testTimeout: 15_000,
+    coverage: {
+      provider: "v8",
+      include: ["protocol/**/*.ts", "relay/**/*.ts"],
+      // main.ts is run by tests as a process of its own, which the coverage of this one does not see.
+      exclude: ["relay/main.ts"],
+      reporter: ["text-summary", "json-summary"],
+      thresholds: {
+        lines: 90,
+        "protocol/**": { lines: 100 },
+        "relay/hub/**": { lines: 100 },
+      },
+    },
+  },
+});
