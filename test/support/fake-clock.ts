@@ -1,0 +1,48 @@
+import type { Clock, Timer } from "../../relay/clock.ts";
+
+type Due = { atMs: number; readonly everyMs: number | undefined; readonly task: () => void };
+
+/** A clock that stands still until it is told to go on. Passes the contract suite of clocks. */
+export class FakeClock implements Clock {
+  readonly #due = new Set<Due>();
+  #nowMs = 0;
+
+  epochMs(): number {
+    return 1_795_000_000_000 + this.#nowMs;
+  }
+
+  monotonicMs(): number {
+    return this.#nowMs;
+  }
+
+  every(intervalMs: number, task: () => void): Timer {
+    return this.#add({ atMs: this.#nowMs + intervalMs, everyMs: intervalMs, task });
+  }
+
+  after(delayMs: number, task: () => void): Timer {
+    return this.#add({ atMs: this.#nowMs + delayMs, everyMs: undefined, task });
+  }
+
+  /** Lets time pass, running what falls due, in order. */
+  advance(durationMs: number): void {
+    const untilMs = this.#nowMs + durationMs;
+    for (let due = this.#nextUntil(untilMs); due !== undefined; due = this.#nextUntil(untilMs)) {
+      this.#nowMs = due.atMs;
+      if (due.everyMs === undefined) this.#due.delete(due);
+      else due.atMs += due.everyMs;
+      due.task();
+    }
+    this.#nowMs = untilMs;
+  }
+
+  #add(due: Due): Timer {
+    this.#due.add(due);
+    return { cancel: () => this.#due.delete(due) };
+  }
+
+  #nextUntil(untilMs: number): Due | undefined {
+    let next: Due | undefined;
+    for (const due of this.#due) if (due.atMs <= untilMs && (next === undefined || due.atMs < next.atMs)) next = due;
+    return next;
+  }
+}
