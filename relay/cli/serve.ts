@@ -14,6 +14,8 @@ import { ExitCode, type Terminal } from "./terminal.ts";
 export async function serve({ config, sources }: LoadedConfig, terminal: Terminal): Promise<ExitCode> {
   const log = createLogger(config.logLevel, terminal.stdout);
   const relay = createRelay(config, { log, isPortChosen: sources.port !== "default" });
+  // Before the start: a signal that comes while the port opens must drain too.
+  const signals = new Signals(terminal);
   const address = await relay.start();
   const { port, fingerprint } = address;
   log.info({ version: VERSION, environment: config.environment, host: config.host, port, fingerprint }, "listening");
@@ -22,7 +24,6 @@ export async function serve({ config, sources }: LoadedConfig, terminal: Termina
   }
   if (!config.environment.startsWith("prod")) terminal.stderr.write(startUpHints(config, address));
 
-  const signals = new Signals(terminal);
   const first = await signals.next();
   log.info({ signal: first, drainTimeoutMs: config.drainTimeoutMs }, "draining");
   const outcome = await Promise.race([relay.stop(), signals.next()]);
@@ -37,12 +38,13 @@ export async function serve({ config, sources }: LoadedConfig, terminal: Termina
 
 type StopSignal = "SIGTERM" | "SIGINT";
 
-/** The stop signals, one at a time. */
+/** The stop signals in the order they come, kept until they are asked for. */
 class Signals {
   readonly #emitter: Terminal["signals"];
-  readonly #waiting: ((signal: StopSignal) => void)[] = [];
-  readonly #onSigterm = () => this.#waiting.shift()?.("SIGTERM");
-  readonly #onSigint = () => this.#waiting.shift()?.("SIGINT");
+  readonly #came: StopSignal[] = [];
+  #wake: (() => void) | undefined;
+  readonly #onSigterm = () => this.#take("SIGTERM");
+  readonly #onSigint = () => this.#take("SIGINT");
 
   constructor({ signals }: Terminal) {
     this.#emitter = signals;
@@ -50,13 +52,24 @@ class Signals {
     signals.on("SIGINT", this.#onSigint);
   }
 
-  next(): Promise<StopSignal> {
-    return new Promise((resolve) => this.#waiting.push(resolve));
+  async next(): Promise<StopSignal> {
+    for (;;) {
+      const signal = this.#came.shift();
+      if (signal !== undefined) return signal;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
   }
 
   release(): void {
     this.#emitter.removeListener("SIGTERM", this.#onSigterm);
     this.#emitter.removeListener("SIGINT", this.#onSigint);
+  }
+
+  #take(signal: StopSignal): void {
+    this.#came.push(signal);
+    this.#wake?.();
   }
 }
 

@@ -13,16 +13,17 @@ export class Topic {
   byteCount = 0;
   readonly #members = new Map<number, Member>();
   readonly #onFull: (peer: Peer) => void;
-  #lastHandle: number;
+  readonly #maxHandle: number;
+  #lastHandle = 0;
 
   /**
    * @param onFull told, within `fanOut`, of each peer whose outbox refused a frame.
-   * @param lastHandle the next handle is one above it.
+   * @param maxHandle above the number of members; after it, handles begin again at 1.
    */
-  constructor(name: string, onFull: (peer: Peer) => void, lastHandle = 0) {
+  constructor(name: string, onFull: (peer: Peer) => void, maxHandle: number = MAX_HANDLE) {
     this.name = name;
     this.#onFull = onFull;
-    this.#lastHandle = lastHandle;
+    this.#maxHandle = maxHandle;
   }
 
   get memberCount(): number {
@@ -49,7 +50,7 @@ export class Topic {
   /** Adds a member at the end of the join order, under a handle that no other member has. */
   add(peer: Peer, peerId: string): Member {
     do {
-      this.#lastHandle = this.#lastHandle >= MAX_HANDLE ? 1 : this.#lastHandle + 1;
+      this.#lastHandle = this.#lastHandle >= this.#maxHandle ? 1 : this.#lastHandle + 1;
     } while (this.#members.has(this.#lastHandle));
     const member = new Member(peer, this, peerId, this.#lastHandle);
     this.#members.set(member.peerHandle, member);

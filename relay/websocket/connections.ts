@@ -5,6 +5,8 @@ import type { WebSocketLink } from "./link.ts";
 
 /** How often undecided connections are looked at: their time limit is exact to this. */
 const UNDECIDED_CHECK_MS = 1000;
+/** A destroyed socket reports its close in the next turns of the event loop. */
+const TERMINATE_MS = 1000;
 
 /** What tunes the care of connections. */
 export type ConnectionsOptions = {
@@ -73,15 +75,21 @@ export class Connections {
       session.announceRestart(reconnectWithinMs);
       link.close(CloseCode.serviceRestart, "the relay restarts");
     }
-    if (this.#sessions.size === 0) return;
-    await new Promise<void>((resolve) => {
+    await this.#empty(timeoutMs);
+    for (const link of this.#sessions.keys()) link.terminate();
+    await this.#empty(TERMINATE_MS);
+  }
+
+  /** Resolves when no connection is left, or after this time. */
+  #empty(timeoutMs: number): Promise<void> {
+    if (this.#sessions.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
       const timer = this.#clock.after(timeoutMs, resolve);
       this.#onEmpty = () => {
         timer.cancel();
         resolve();
       };
     });
-    for (const link of this.#sessions.keys()) link.terminate();
   }
 
   /** Pings every connection, and ends those of which nothing was heard since the sweep before. */

@@ -1,0 +1,81 @@
+import { readFileSync } from "node:fs";
+import { expect, it } from "vitest";
+import { functionsOf, readSourceFiles } from "./source-files.ts";
+
+const files = readSourceFiles("protocol", "relay");
+
+/** Who may import whom: a folder, and what its files may import besides their own folder. The first match rules. */
+const rules: readonly { readonly folder: string; readonly may: readonly RegExp[] }[] = [
+  { folder: "protocol/", may: [] },
+  { folder: "relay/hub/", may: [] },
+  { folder: "relay/dialects/topic/", may: [/^protocol\//, /^relay\/hub\//] },
+  { folder: "relay/config/", may: [/^relay\/relay-error\.ts$/] },
+  {
+    folder: "relay/websocket/",
+    may: [/^node:/, /^ws$/, /^pino$/, /^protocol\//, /^relay\/hub\/ports\.ts$/, /^relay\/clock\.ts$/],
+  },
+  { folder: "relay/http/", may: [/^node:/, /^relay\/tls\//, /^relay\/relay-error\.ts$/] },
+  { folder: "relay/tls/", may: [/^node:/, /^node-forge$/] },
+  { folder: "relay/observability/", may: [/^node:/, /^pino$/, /^relay\/hub\//, /^relay\/clock\.ts$/] },
+  {
+    folder: "relay/cli/",
+    may: [
+      /^node:/,
+      /^commander$/,
+      /^relay\/(config|observability)\//,
+      /^relay\/(server|version|relay-error)\.ts$/,
+      /^relay\/http\/listener\.ts$/,
+    ],
+  },
+  { folder: "relay/main.ts", may: [/^relay\/cli\//] },
+  { folder: "relay/", may: [/^node:/, /^pino$/, /^protocol\//, /^relay\//] },
+];
+
+it("keeps the direction of imports: every file imports only what its folder may", () => {
+  const broken = files.flatMap(({ path, imports }) => {
+    const rule = rules.find(({ folder }) => path.startsWith(folder));
+    return imports
+      .filter(
+        (target) => rule === undefined || !(target.startsWith(rule.folder) || rule.may.some((may) => may.test(target))),
+      )
+      .map((target) => `${path} imports ${target}`);
+  });
+
+  expect(broken).toEqual([]);
+});
+
+it("sees the files and their imports: a rule over nothing would hold of itself", () => {
+  expect(files.length).toBeGreaterThan(30);
+  expect(files.find(({ path }) => path === "relay/server.ts")?.imports).toContain("relay/hub/hub.ts");
+  expect(files.find(({ path }) => path === "relay/websocket/link.ts")?.imports).toEqual([
+    "node:stream",
+    "ws",
+    "relay/hub/ports.ts",
+  ]);
+  for (const { folder } of rules) expect(files.some(({ path }) => path.startsWith(folder))).toBe(true);
+});
+
+it("reads the environment and the time in one place each", () => {
+  const elsewhere = files.flatMap(({ path, text }) => [
+    ...(/process\.env/.test(text) && path !== "relay/main.ts" ? [`${path} reads process.env`] : []),
+    ...(/\b(Date\.now|setTimeout|setInterval|performance\.now)\(/.test(text) && path !== "relay/clock.ts"
+      ? [`${path} has a time of its own`]
+      : []),
+    ...(/console\./.test(text) ? [`${path} writes to the console`] : []),
+  ]);
+
+  expect(elsewhere).toEqual([]);
+});
+
+it("finds every function that the data path in ARCHITECTURE.md names", () => {
+  const page = readFileSync("ARCHITECTURE.md", "utf8");
+  const named = [...page.matchAll(/`((?:protocol|relay)\/[a-z0-9/-]+\.ts):(#?\w+)`/g)];
+
+  const missing = named.filter(([, path, name]) => {
+    const file = files.find((candidate) => candidate.path === path);
+    return file === undefined || !functionsOf(file).some((found) => found.name === name);
+  });
+
+  expect(missing.map(([entry]) => entry)).toEqual([]);
+  expect(named.length).toBeGreaterThan(8);
+});

@@ -1,0 +1,64 @@
+import { EventEmitter } from "node:events";
+import { expect, it } from "vitest";
+import { run } from "../../relay/cli/program.ts";
+import { optionRows } from "../../relay/config/options.ts";
+import { collector } from "../support/relay.ts";
+
+it("lists every option with its variable, range and default in --help", async () => {
+  const { exitCode, stdout } = await runWith(["serve", "--help"]);
+
+  const help = stdout.replace(/\s+/g, " ");
+  for (const [, option] of optionRows()) {
+    expect(help).toContain(`${option.flag} <`);
+    expect(help).toContain(`[${option.env};`);
+    expect(help).toContain(`default ${option.default}]`);
+  }
+  expect(exitCode).toBe(0);
+});
+
+it("prints its version", async () => {
+  expect(await runWith(["--version"])).toMatchObject({ exitCode: 0, stdout: "0.1.0\n" });
+});
+
+it("prints every option with its value and where it came from", async () => {
+  const { exitCode, stdout } = await runWith(["check-config", "--port", "8443"], { LOG_LEVEL: "debug" });
+
+  expect(stdout).toMatch(/^PORT +8443 {2}\(flag\)$/m);
+  expect(stdout).toMatch(/^LOG_LEVEL +debug {2}\(variable\)$/m);
+  expect(stdout).toMatch(/^HOST +0\.0\.0\.0 {2}\(default\)$/m);
+  expect(stdout.trim().split("\n")).toHaveLength(optionRows().length);
+  expect(exitCode).toBe(0);
+});
+
+it("names every bad option with its value, range and source, and exits with 2", async () => {
+  const { exitCode, stderr } = await runWith(["check-config", "--max-frame-bytes", "7"], {
+    PORT: "https",
+    ENABLE_TLS: "maybe",
+  });
+
+  expect(stderr.split("\n")).toEqual([
+    'postern: variable PORT is "https"; it takes 0 to 65535',
+    'variable ENABLE_TLS is "maybe"; it takes true or false',
+    'flag --max-frame-bytes is "7"; it takes 1024 to 67108864 bytes',
+    "",
+  ]);
+  expect(exitCode).toBe(2);
+});
+
+it.each([[["--prot", "1"]], [["server"]], [["serve", "extra"]], [["--port"]]])(
+  "refuses %j with a hint and exit code 2",
+  async (argv) => {
+    const { exitCode, stderr } = await runWith(argv);
+
+    expect(stderr).toMatch(/^error: /);
+    expect(exitCode).toBe(2);
+  },
+);
+
+async function runWith(argv: readonly string[], env: Record<string, string> = {}) {
+  const stdout: string[] = [];
+  const stderr: string[] = [];
+  const terminal = { env, stdout: collector(stdout), stderr: collector(stderr), signals: new EventEmitter() };
+  const exitCode = await run(argv, terminal);
+  return { exitCode, stdout: stdout.join(""), stderr: stderr.join("") };
+}

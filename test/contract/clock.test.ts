@@ -1,0 +1,71 @@
+import { describe, expect, it } from "vitest";
+import { type Clock, systemClock } from "../../relay/clock.ts";
+import { FakeClock } from "../support/fake-clock.ts";
+
+/** What every clock does: the system's, and the one that tests turn by hand. */
+function clockContract(
+  name: string,
+  create: () => { clock: Clock; pass: (durationMs: number) => Promise<void> },
+): void {
+  describe(name, () => {
+    it("runs a task once after its delay, and not before", async () => {
+      const { clock, pass } = create();
+      const ran: number[] = [];
+      const startMs = clock.monotonicMs();
+
+      clock.after(20, () => ran.push(clock.monotonicMs() - startMs));
+      await pass(60);
+
+      expect(ran).toHaveLength(1);
+      // A millisecond of grace: timers are rounded to one.
+      expect(ran[0]).toBeGreaterThanOrEqual(19);
+    });
+
+    it("runs a repeated task until it is cancelled, and cancelling twice does no harm", async () => {
+      const { clock, pass } = create();
+      let runs = 0;
+
+      const timer = clock.every(10, () => {
+        runs += 1;
+        if (runs === 3) timer.cancel();
+      });
+      await pass(100);
+      timer.cancel();
+
+      expect(runs).toBe(3);
+    });
+
+    it("does not run what was cancelled", async () => {
+      const { clock, pass } = create();
+      let runs = 0;
+
+      clock.after(5, () => (runs += 1)).cancel();
+      await pass(30);
+
+      expect(runs).toBe(0);
+    });
+
+    it("counts milliseconds since the epoch, and never goes back", async () => {
+      const { clock, pass } = create();
+      const before = clock.monotonicMs();
+
+      await pass(5);
+
+      expect(clock.monotonicMs()).toBeGreaterThan(before);
+      expect(new Date(clock.epochMs()).getFullYear()).toBeGreaterThanOrEqual(2024);
+    });
+  });
+}
+
+clockContract("the system's clock", () => ({
+  clock: systemClock,
+  pass: (durationMs) =>
+    new Promise((resolve) => {
+      setTimeout(resolve, durationMs);
+    }),
+}));
+
+clockContract("the fake clock", () => {
+  const clock = new FakeClock();
+  return { clock, pass: (durationMs) => Promise.resolve(clock.advance(durationMs)) };
+});

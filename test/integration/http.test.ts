@@ -1,0 +1,175 @@
+import { get } from "node:https";
+import { connect } from "node:tls";
+import { expect, it } from "vitest";
+import { WebSocket } from "ws";
+import { openSeed } from "../support/client.ts";
+import { FakeClock } from "../support/fake-clock.ts";
+import { startRelay, type TestRelay } from "../support/relay.ts";
+
+it("answers /health with the keys that every seed system's check looks for", async () => {
+  const relay = await startRelay();
+  await openSeed(relay, "t", "a");
+
+  const { status, headers, body } = await ask(relay, "/health");
+
+  expect(status).toBe(200);
+  expect(headers["content-type"]).toBe("application/json");
+  expect(body).toMatch(/^\{"status":"healthy","version":"\d+\.\d+\.\d+","uptime_seconds":\d+,"uptime":\d+\.\d+,/);
+  expect(JSON.parse(body)).toMatchObject({ topics: 1, peers: 1, connections: 1, blob_count: 0, meshes: 0 });
+});
+
+it("says it is ready while it runs, and that its certificate is of no use when it has ended", async () => {
+  const clock = new FakeClock();
+  const relay = await startRelay({}, clock);
+
+  const running = await ask(relay, "/ready");
+  clock.advance(366 * 86_400_000);
+  const expired = await ask(relay, "/ready");
+
+  expect([running.status, running.body]).toEqual([200, '{"status":"ready"}']);
+  expect([expired.status, expired.body]).toEqual([503, '{"status":"no-certificate"}']);
+});
+
+it("shows counts, and nothing but counts, at /stats", async () => {
+  const relay = await startRelay();
+  const a = await openSeed(relay, "secret-topic", "secret-peer");
+  a.send({ type: "data", data: "c2VjcmV0" });
+  await a.settled();
+
+  const { body } = await ask(relay, "/stats");
+
+  expect(JSON.parse(body)).toEqual({
+    version: expect.any(String),
+    uptime_seconds: expect.any(Number),
+    connections: 1,
+    peers: 1,
+    topics: 1,
+    messages: 1,
+    bytes: 8,
+    outboxes_full: 0,
+    swept: 0,
+  });
+});
+
+it("shows a page to a browser, and JSON to everything else, at /", async () => {
+  const relay = await startRelay();
+
+  const page = await ask(relay, "/", { accept: "text/html,application/xhtml+xml" });
+  const other = await ask(relay, "/");
+
+  expect(page.headers["content-type"]).toBe("text/html; charset=utf-8");
+  expect(page.headers["content-security-policy"]).toContain("default-src 'none'");
+  expect(page.body).toContain("This is a Postern relay");
+  expect(page.body).not.toMatch(/(src|href)="(https?:)?\/\//);
+  expect(JSON.parse(other.body)).toMatchObject({ error: "This is a WebSocket relay endpoint", service: "postern" });
+});
+
+it("refuses new connections and says so at /ready while it drains, until the last one is gone", async () => {
+  const relay = await startRelay({ drainTimeoutMs: 2000 });
+  const slow = await openSeed(relay, "t", "slow");
+  // Reading nothing, it does not answer the close: the drain has to wait for it.
+  slow.socket.pause();
+
+  const stopped = relay.stop();
+  const ready = await ask(relay, "/ready");
+  const refused = await refusedUpgrade(relay, "/");
+
+  expect([ready.status, ready.body]).toEqual([503, '{"status":"draining"}']);
+  expect(refused).toEqual({ status: 503, retryAfter: "5" });
+  slow.socket.resume();
+  expect(await slow.closed()).toMatchObject({ code: 1012 });
+  await stopped;
+});
+
+it("ends a connection that does not take its close within the drain's time", async () => {
+  const relay = await startRelay({ drainTimeoutMs: 50 });
+  const stuck = await openSeed(relay, "t", "stuck");
+  stuck.socket.pause();
+
+  await relay.stop();
+
+  expect(relay.figures()).toMatchObject({ peers: 0, connections: 0 });
+});
+
+it("refuses one connection more than it may hold with 503, and takes one when another has gone", async () => {
+  const relay = await startRelay({ maxConnections: 1 });
+  const only = await openSeed(relay, "t", "only");
+
+  const refused = await refusedUpgrade(relay, "/");
+  only.socket.close();
+  await only.closed();
+
+  expect(refused).toEqual({ status: 503, retryAfter: "30" });
+  await openSeed(relay, "t", "next");
+});
+
+it("speaks TLS 1.2 and 1.3 and nothing older, and offers HTTP/1.1 alone", async () => {
+  const relay = await startRelay();
+
+  const versions = await Promise.all([
+    negotiated(relay, "TLSv1.2"),
+    negotiated(relay, "TLSv1.3"),
+    negotiated(relay, "TLSv1.1").catch(() => "refused"),
+  ]);
+
+  expect(versions).toEqual(["TLSv1.2 http/1.1", "TLSv1.3 http/1.1", "refused"]);
+});
+
+it("serves plain HTTP and WebSocket without TLS when told so", async () => {
+  const relay = await startRelay({ enableTls: false });
+
+  const a = await openSeed(relay, "t", "a");
+  const response = await fetch(`http://127.0.0.1:${relay.port}/health`);
+
+  await a.expectNothing();
+  expect(response.status).toBe(200);
+});
+
+type HttpAnswer = { status: number | undefined; headers: Readonly<Record<string, unknown>>; body: string };
+
+function ask(relay: TestRelay, path: string, headers: Record<string, string> = {}): Promise<HttpAnswer> {
+  const url = `https://localhost:${relay.port}${path}`;
+  return new Promise((resolve, reject) => {
+    get(url, { ca: relay.certificate, headers, agent: false }, (response) => {
+      let body = "";
+      response.on("data", (chunk: Buffer) => {
+        body += chunk.toString();
+      });
+      response.on("end", () => resolve({ status: response.statusCode, headers: response.headers, body }));
+    }).on("error", reject);
+  });
+}
+
+function refusedUpgrade(relay: TestRelay, path: string): Promise<{ status: number | undefined; retryAfter: unknown }> {
+  return new Promise((resolve, reject) => {
+    const socket = new WebSocket(`${relay.url}${path}`, { ca: relay.certificate });
+    socket.on("unexpected-response", (_, response) => {
+      resolve({ status: response.statusCode, retryAfter: response.headers["retry-after"] });
+      socket.terminate();
+    });
+    socket.on("open", () => reject(new Error("the upgrade was not refused")));
+    socket.on("error", () => undefined);
+  });
+}
+
+function negotiated(relay: TestRelay, version: "TLSv1.1" | "TLSv1.2" | "TLSv1.3"): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(
+      {
+        host: "127.0.0.1",
+        servername: "localhost",
+        port: relay.port,
+        ca: relay.certificate ?? "",
+        minVersion: version,
+        maxVersion: version,
+        ALPNProtocols: ["h2", "http/1.1"],
+        ciphers: "ALL:@SECLEVEL=0",
+      },
+      () => {
+        resolve(`${socket.getProtocol()} ${socket.alpnProtocol}`);
+        socket.destroy();
+      },
+    );
+    socket.on("error", reject);
+  });
+}

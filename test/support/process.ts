@@ -1,0 +1,70 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { onTestFinished } from "vitest";
+
+const PATIENCE_MS = 10_000;
+
+/** How to run a process. */
+export type RunOptions = {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly command?: string;
+};
+
+/** A process that a test started, and all it has written. Killed when the test ends. */
+export class Run {
+  stdout = "";
+  stderr = "";
+  readonly #child: ChildProcess;
+  readonly #exited: Promise<number | null>;
+  #wake: (() => void) | undefined;
+
+  /** Runs node with these arguments, or another command. The environment is PATH and what is given, nothing else. */
+  constructor(args: readonly string[], { env = {}, command = process.execPath }: RunOptions = {}) {
+    this.#child = spawn(command, args, {
+      env: { PATH: process.env["PATH"] ?? "", ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.#child.stdout?.on("data", (chunk: Buffer) => {
+      this.stdout += chunk.toString();
+      this.#wake?.();
+    });
+    this.#child.stderr?.on("data", (chunk: Buffer) => {
+      this.stderr += chunk.toString();
+      this.#wake?.();
+    });
+    this.#exited = once(this.#child, "close").then(([code]: number[]) => code ?? null);
+    this.#exited.then(
+      () => this.#wake?.(),
+      () => this.#wake?.(),
+    );
+    onTestFinished(async () => {
+      this.#child.kill("SIGKILL");
+      await this.#exited;
+    });
+  }
+
+  /** Waits until the output (both streams) matches. */
+  async printed(pattern: RegExp): Promise<RegExpExecArray> {
+    const deadlineMs = performance.now() + PATIENCE_MS;
+    for (;;) {
+      const match = pattern.exec(this.stdout + this.stderr);
+      if (match !== null) return match;
+      if (performance.now() > deadlineMs || this.#child.exitCode !== null) {
+        throw new Error(`never printed ${pattern}:\n${this.stdout}\n${this.stderr}`);
+      }
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+        setTimeout(resolve, 100).unref();
+      });
+    }
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** The exit code; null where a signal ended it. */
+  exitCode(): Promise<number | null> {
+    return this.#exited;
+  }
+}

@@ -1,0 +1,27 @@
+import { execFileSync } from "node:child_process";
+import { it, type TestAPI } from "vitest";
+
+/** Whether a command is there and runs. */
+function runs(command: string, args: readonly string[]): boolean {
+  try {
+    execFileSync(command, args, { stdio: "ignore" });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Tests that need network namespaces of their own, to bind ports that others may use. */
+export function itInNamespace(): TestAPI | TestAPI["skip"] {
+  return needs(
+    runs("unshare", ["--net", "ip", "link", "set", "lo", "up"]) && runs("setpriv", ["--version"]),
+    "network namespaces (root, and Debian's util-linux and iproute2)",
+  );
+}
+
+/** In CI nothing is skipped: what is absent there fails. Elsewhere the reason is printed. */
+function needs(isThere: boolean, what: string): TestAPI | TestAPI["skip"] {
+  if (isThere || process.env["CI"] === "true") return it;
+  process.stderr.write(`skipped: needs ${what}\n`);
+  return it.skip;
+}
