@@ -42,7 +42,7 @@ export type V1Message =
   | V1Invalid;
 
 /** A message that cannot be taken: answered by `error` with this code. */
-export type V1Invalid = { readonly type: "invalid"; readonly ref: Ref; readonly code: ErrorCode };
+type V1Invalid = { readonly type: "invalid"; readonly ref: Ref; readonly code: ErrorCode };
 
 /** One member of a topic as v1 clients see it: the name is claimed, the handle is the relay's and unique in the topic. */
 export type MemberName = { readonly peerId: string; readonly peerHandle: number };

@@ -7,7 +7,7 @@ type Described = {
 };
 
 /** A whole number with bounds; `unit` is empty for counts and numbers that have none. */
-export type IntegerOption = Described & {
+type IntegerOption = Described & {
   readonly kind: "integer";
   readonly default: number;
   readonly min: number;
@@ -16,17 +16,17 @@ export type IntegerOption = Described & {
 };
 
 /** `true` or `false`. */
-export type BooleanOption = Described & { readonly kind: "boolean"; readonly default: boolean };
+type BooleanOption = Described & { readonly kind: "boolean"; readonly default: boolean };
 
 /** One of a closed set of words. */
-export type ChoiceOption = Described & {
+type ChoiceOption = Described & {
   readonly kind: "choice";
   readonly default: string;
   readonly choices: readonly string[];
 };
 
 /** A host name or an IP address. */
-export type HostOption = Described & { readonly kind: "host"; readonly default: string };
+type HostOption = Described & { readonly kind: "host"; readonly default: string };
 
 /** One row of the table. */
 export type Option = IntegerOption | BooleanOption | ChoiceOption | HostOption;
@@ -35,7 +35,7 @@ export type Option = IntegerOption | BooleanOption | ChoiceOption | HostOption;
  * The one table of options. Parsing, `--help`, error messages, `check-config` and docs/configuration.md come from it.
  * The defaults' reasons are in the sentences or beside the row.
  */
-export const options = {
+const options = {
   port: {
     kind: "integer",
     flag: "--port",

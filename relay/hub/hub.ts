@@ -16,7 +16,7 @@ export type HubCounts = {
 };
 
 /** How a connection ends whose outbox is full. */
-export type FullOutboxClose = { readonly code: number; readonly reason: string };
+type FullOutboxClose = { readonly code: number; readonly reason: string };
 
 /** What tunes the hub. */
 export type HubOptions = OutboxOptions & { readonly fullOutboxClose: FullOutboxClose };

@@ -57,7 +57,7 @@ export function functionsOf({ program, text }: SourceFile): readonly FoundFuncti
 }
 
 /** Lines that hold neither nothing nor a comment alone. */
-export function codeLinesIn(code: string): number {
+function codeLinesIn(code: string): number {
   const withoutBlocks = code.replace(/\/\*[\s\S]*?\*\//g, "");
   return withoutBlocks.split("\n").filter((line) => line.trim() !== "" && !line.trim().startsWith("//")).length;
 }

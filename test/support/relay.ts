@@ -42,7 +42,7 @@ export async function startRelay(overrides: Partial<Config> = {}, clock?: Clock)
     port,
     certificate,
     logLines: () => written.map((line) => JSON.parse(line) as Record<string, unknown>),
-    figures: relay.figures,
+    figures: () => relay.figures(),
     stop,
   };
 }
