@@ -4,7 +4,7 @@ import { loadConfig } from "../relay/config/load.ts";
 
 /**
  * Asks the relay on this machine for `/health` and exits 0 or 1: the container's HEALTHCHECK. It reads the same
- * variables as the relay. The certificate is not checked: it is for the public name, and this dials loopback.
+ * variables as the relay. The certificate is not checked: it is for the public name, and this dials the machine itself.
  */
 const TIMEOUT_MS = 3000;
 
@@ -13,7 +13,7 @@ const request = config.enableTls ? httpsRequest : httpRequest;
 
 const outgoing = request(
   {
-    host: "127.0.0.1",
+    host: ["0.0.0.0", "::"].includes(config.host) ? "127.0.0.1" : config.host,
     port: config.port,
     path: "/health",
     timeout: TIMEOUT_MS,

@@ -1,19 +1,19 @@
 import { createInterface } from "node:readline";
-import type { TLSSocket } from "node:tls";
-import { Command } from "commander";
+import { TLSSocket } from "node:tls";
+import { Command, InvalidArgumentError } from "commander";
 import { WebSocket } from "ws";
 
 /**
  * Joins a topic from the terminal: what you type goes to the others as base64, what they send is printed.
  * The seed's five messages only, so it talks to any client of the topic protocol.
  */
-const program = new Command("talk")
-  .argument("<url>", "wss:// address of a relay")
-  .argument("<topic>", "what both sides join; treat it as a secret")
+new Command("talk")
+  .argument("<url>", "wss:// or ws:// address of a relay", parseUrl)
+  .argument("<topic>", "what both sides join; treat it as a secret", parseTopic)
   .option("--peer-id <id>", "the name the others see")
   .option("--fingerprint <sha256>", "trust exactly the certificate with this fingerprint, self-signed or not")
-  .action(talk);
-program.parse();
+  .action(talk)
+  .parse();
 
 type Options = { readonly peerId?: string; readonly fingerprint?: string };
 
@@ -25,26 +25,50 @@ type RelayMessage = {
   readonly payload?: string;
 };
 
-function talk(url: string, topic: string, { peerId, fingerprint }: Options): void {
+function talk(url: URL, topic: string, { peerId, fingerprint }: Options): void {
+  let hasFailed = false;
   const socket = new WebSocket(url, { rejectUnauthorized: fingerprint === undefined });
-  socket.on("upgrade", (response) => {
-    const seen = (response.socket as TLSSocket).getPeerCertificate().fingerprint256;
-    if (fingerprint === undefined || seen === fingerprint) return;
-    say(`! the relay shows another certificate: ${seen}`);
+  const fail = (line: string): void => {
+    if (!hasFailed) say(line);
+    hasFailed = true;
     socket.terminate();
+  };
+  socket.on("upgrade", ({ socket: stream }) => {
+    if (fingerprint === undefined || !(stream instanceof TLSSocket)) return;
+    const seen = stream.getPeerCertificate().fingerprint256;
+    if (seen.toUpperCase() !== fingerprint.toUpperCase()) fail(`! the relay shows another certificate: ${seen}`);
   });
   socket.on("open", () => {
     socket.send(JSON.stringify({ type: "join", topic, peerId }));
-    say("* joined; type a line and press Enter, end with Ctrl-D");
+    say("* connected; type a line and press Enter, end with Ctrl-D");
     readLines(socket);
   });
-  socket.on("message", (bytes: Buffer) => show(JSON.parse(bytes.toString()) as RelayMessage));
-  socket.on("error", (error) => say(`! ${error.message}`));
-  socket.on("close", (code) => {
-    say(`* closed (${code})`);
-    process.stdin.destroy();
-    process.exitCode = code === 1000 || code === 1005 ? 0 : 1;
+  socket.on("message", (bytes: Buffer) => {
+    const message = JSON.parse(bytes.toString()) as RelayMessage;
+    if (message.type === "error") fail(`! ${message.payload}`);
+    else show(message);
   });
+  socket.on("error", (error) => fail(`! ${error.message}${hintFor(error)}`));
+  socket.on("close", (code) => {
+    if (!hasFailed) say(`* closed (${code})`);
+    process.stdin.destroy();
+    process.exitCode = !hasFailed && (code === 1000 || code === 1005) ? 0 : 1;
+  });
+}
+
+function parseUrl(text: string): URL {
+  const url = URL.parse(text);
+  if (url?.protocol === "wss:" || url?.protocol === "ws:") return url;
+  throw new InvalidArgumentError("It starts with wss:// or ws://, as the relay prints it.");
+}
+
+function parseTopic(text: string): string {
+  if (text !== "") return text;
+  throw new InvalidArgumentError("A topic has at least one character.");
+}
+
+function hintFor({ code }: NodeJS.ErrnoException): string {
+  return code === "DEPTH_ZERO_SELF_SIGNED_CERT" ? "; trust it with --fingerprint, which the relay prints" : "";
 }
 
 function readLines(socket: WebSocket): void {
@@ -55,11 +79,10 @@ function readLines(socket: WebSocket): void {
   lines.on("close", () => socket.close(1000));
 }
 
-function show({ type, peerId, data, payload }: RelayMessage): void {
+function show({ type, peerId, data }: RelayMessage): void {
   if (type === "data") say(`${peerId}: ${Buffer.from(data ?? "", "base64").toString()}`);
   else if (type === "peer-joined") say(`* ${peerId} is here`);
   else if (type === "peer-left") say(`* ${peerId} left`);
-  else if (type === "error") say(`! ${payload}`);
 }
 
 function say(line: string): void {

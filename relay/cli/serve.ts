@@ -19,6 +19,12 @@ export async function serve({ config, sources }: LoadedConfig, terminal: Termina
   const address = await relay.start();
   const { port, fingerprint } = address;
   log.info({ version: VERSION, environment: config.environment, host: config.host, port, fingerprint }, "listening");
+  if (config.port !== 0 && port !== config.port) {
+    log.warn({ wanted: config.port, port }, "port not permitted: listening on another");
+  }
+  if (fingerprint !== undefined && config.environment.startsWith("prod")) {
+    log.warn("serving a self-signed development certificate in production");
+  }
   if (!config.enableTls && isPublic(config.host)) {
     log.warn({ host: config.host }, "serving without TLS on a public address: only a proxy may reach this port");
   }

@@ -1,3 +1,4 @@
+import { realpathSync } from "node:fs";
 import { createServer as createHttpServer, type Server } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import type { Duplex } from "node:stream";
@@ -97,9 +98,9 @@ function tryToListen(server: Server, host: string, port: number): Promise<number
 
 /** The three ways to get a port below 1024 as an ordinary user. */
 export const PRIVILEGED_PORT_WAYS: readonly string[] = [
-  `allow this node to bind it: sudo setcap 'cap_net_bind_service=+ep' "$(readlink -f "$(which node)")"`,
+  `allow this node to bind it: sudo setcap 'cap_net_bind_service=+ep' ${realpathSync(process.execPath)}`,
   "run as root: sudo npm start",
-  "use the container: docker run -p 443:443 postern",
+  "use the container: docker run -p 443:443 postern (docs/deploy/docker.md builds it)",
 ];
 
 function listenError(error: NodeJS.ErrnoException, host: string, port: number): RelayError {

@@ -59,7 +59,7 @@ export class Routes {
     if (hasBody(request)) {
       // No route reads a body; closing is what stops a stranger from sending one without end.
       response.shouldKeepAlive = false;
-      return text(413, "Content Too Large");
+      return text(413, "Payload Too Large");
     }
     const route = this.#routes.get((request.url ?? "").split("?", 1)[0] ?? "");
     if (route === undefined) return text(404, "Not Found");

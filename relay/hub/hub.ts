@@ -54,10 +54,11 @@ export class Hub {
   }
 
   /**
-   * Adds a peer to a topic that it is not in, and tells the members who were there before.
-   * @returns the new member. Who else is there: `member.topic.members()`, in join order, the new one last.
+   * Adds a peer to a topic that it is not in, tells the members who were there before, and welcomes the new one.
+   * @param welcome the frames that the new member gets, before anything else of this topic. Who is there:
+   *   `member.topic.members()`, in join order, the new one last.
    */
-  join(peer: Peer, topicName: string, peerId: string): Member {
+  join(peer: Peer, topicName: string, peerId: string, welcome: (member: Member) => Iterable<Uint8Array>): Member {
     let topic = this.#topics.get(topicName);
     if (topic === undefined) {
       topic = new Topic(topicName, (full) => this.#fullPeers.push(full));
@@ -67,6 +68,7 @@ export class Hub {
     if (peer.memberships.size === 0) this.#peers += 1;
     peer.memberships.set(topicName, member);
     topic.fanOut({ type: "peer-joined", member }, member);
+    for (const frame of welcome(member)) this.#offer(peer, frame);
     this.#endFullPeers();
     return member;
   }
@@ -109,7 +111,7 @@ export class Hub {
 
   /** Offers a dialect's own frame (an answer, an error) to a peer, under the same bound as everything else. */
   offer(peer: Peer, frame: Uint8Array): void {
-    if (peer.outbox.offer(frame) === "outbox-full") this.#fullPeers.push(peer);
+    this.#offer(peer, frame);
     this.#endFullPeers();
   }
 
@@ -134,6 +136,10 @@ export class Hub {
       bytes: this.#bytes,
       outboxesFull: this.#outboxesFull,
     };
+  }
+
+  #offer(peer: Peer, frame: Uint8Array): void {
+    if (peer.outbox.offer(frame) === "outbox-full") this.#fullPeers.push(peer);
   }
 
   #count(topic: Topic, payload: string): void {

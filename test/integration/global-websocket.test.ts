@@ -17,11 +17,12 @@ it("serves the platform's own WebSocket, which knows nothing but the seed's mess
   });
 
   expect(await peers.exitCode(), peers.stderr).toBe(0);
-  expect(JSON.parse(peers.stdout)).toEqual([
-    'a {"type":"peer-joined","peerId":"b","topic":"pair"}',
-    'b {"type":"peer-joined","peerId":"a","topic":"pair"}',
-    'b {"type":"data","peerId":"a","data":"cGluZw=="}',
-    'a {"type":"data","peerId":"b","data":"cG9uZw=="}',
-    'b {"type":"peer-left","peerId":"a","topic":"pair"}',
-  ]);
+  expect(JSON.parse(peers.stdout)).toEqual({
+    a: ['{"type":"peer-joined","peerId":"b","topic":"pair"}', '{"type":"data","peerId":"b","data":"cG9uZw=="}'],
+    b: [
+      '{"type":"peer-joined","peerId":"a","topic":"pair"}',
+      '{"type":"data","peerId":"a","data":"cGluZw=="}',
+      '{"type":"peer-left","peerId":"a","topic":"pair"}',
+    ],
+  });
 });

@@ -84,7 +84,7 @@ function apply(step: Command, real: Real, model: Model): void {
   const from = model.find(topicName, number);
   expect(own?.peerId).toBe(from?.peerId);
   if (step.do === "join" && own === undefined) {
-    real.hub.join(real.peer(number), topicName, step.peerId);
+    real.hub.join(real.peer(number), topicName, step.peerId, () => []);
     model.join(topicName, number, step.peerId);
   }
   if (own === undefined || from === undefined) return;

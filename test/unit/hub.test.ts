@@ -11,7 +11,7 @@ it("encodes a message once per encoding, whatever the number of members", () => 
   const encodings = [new PlainEncoding(), new PlainEncoding()] as const;
   const [sender, ...others] = Array.from({ length: 9 }, (_, index) => {
     const peer = hub.connect(new RecordingLink(), index % 2 === 0 ? encodings[0] : encodings[1]);
-    return hub.join(peer, "t", `${index}`);
+    return hub.join(peer, "t", `${index}`, () => []);
   });
   const before = encodings.map(({ encodeCount }) => encodeCount);
 
@@ -26,9 +26,9 @@ it("gives every member of an encoding the very same bytes", () => {
   const encoding = new PlainEncoding();
   const seen: Uint8Array[] = [];
   const link = { bufferedBytes: 0, send: (frame: Uint8Array) => void seen.push(frame), close: () => undefined };
-  const sender = hub.join(hub.connect(new RecordingLink(), encoding), "t", "sender");
-  hub.join(hub.connect(link, encoding), "t", "a");
-  hub.join(hub.connect(link, encoding), "t", "b");
+  const sender = hub.join(hub.connect(new RecordingLink(), encoding), "t", "sender", () => []);
+  hub.join(hub.connect(link, encoding), "t", "a", () => []);
+  hub.join(hub.connect(link, encoding), "t", "b", () => []);
   seen.length = 0;
 
   hub.publish(sender, "payload");
@@ -41,9 +41,9 @@ it("ends a peer whose outbox is full, tells the rest, and closes its link with t
   const encoding = new PlainEncoding();
   const stalled = new RecordingLink({ isReading: false });
   const reader = new RecordingLink();
-  const sender = hub.join(hub.connect(new RecordingLink(), encoding), "t", "sender");
-  hub.join(hub.connect(stalled, encoding), "t", "stalled");
-  hub.join(hub.connect(reader, encoding), "t", "reader");
+  const sender = hub.join(hub.connect(new RecordingLink(), encoding), "t", "sender", () => []);
+  hub.join(hub.connect(stalled, encoding), "t", "stalled", () => []);
+  hub.join(hub.connect(reader, encoding), "t", "reader", () => []);
 
   for (let count = 0; count < 3; count += 1) hub.publish(sender, "x".repeat(50));
 
@@ -62,8 +62,8 @@ it("ends a whole topic of stalled readers without recursion, each once", () => {
   const hub = newHub(1);
   const encoding = new PlainEncoding();
   const links = Array.from({ length: 5000 }, () => new RecordingLink({ isReading: false }));
-  for (const [index, link] of links.entries()) hub.join(hub.connect(link, encoding), "t", `${index}`);
-  const sender = hub.join(hub.connect(new RecordingLink(), encoding), "t", "sender");
+  for (const [index, link] of links.entries()) hub.join(hub.connect(link, encoding), "t", `${index}`, () => []);
+  const sender = hub.join(hub.connect(new RecordingLink(), encoding), "t", "sender", () => []);
 
   hub.publish(sender, "payload");
 
@@ -77,8 +77,8 @@ it("counts an outbox that fills in two topics at once as one", () => {
   const stalled = hub.connect(new RecordingLink({ isReading: false }), encoding);
   const leaver = hub.connect(new RecordingLink(), encoding);
   for (const topic of ["a", "b", "c"]) {
-    hub.join(leaver, topic, "leaver");
-    hub.join(stalled, topic, "stalled");
+    hub.join(leaver, topic, "leaver", () => []);
+    hub.join(stalled, topic, "stalled", () => []);
   }
   // Full from here on: one frame is over the bound of one byte.
   hub.offer(stalled, new TextEncoder().encode("{}"));
@@ -92,7 +92,7 @@ it("takes nothing for a peer that was ended", () => {
   const hub = newHub();
   const link = new RecordingLink();
   const peer = hub.connect(link, new PlainEncoding());
-  hub.join(peer, "t", "a");
+  hub.join(peer, "t", "a", () => []);
 
   hub.end(peer, 1008, "because");
   hub.offer(peer, new TextEncoder().encode("{}"));
@@ -103,12 +103,25 @@ it("takes nothing for a peer that was ended", () => {
   expect(hub.counts()).toMatchObject({ topics: 0, peers: 0 });
 });
 
+it("welcomes a new member before anything else of the topic, though its coming fills the outbox of another", () => {
+  const hub = newHub(1);
+  const encoding = new PlainEncoding();
+  const stalled = hub.connect(new RecordingLink({ isReading: false }), encoding);
+  hub.join(stalled, "t", "stalled", () => []);
+  hub.offer(stalled, new TextEncoder().encode("{}"));
+  const link = new RecordingLink();
+
+  hub.join(hub.connect(link, encoding), "t", "new", () => [new TextEncoder().encode('"welcome"')]);
+
+  expect(link.frames).toEqual(["welcome", expect.objectContaining({ type: "peer-left", peerId: "stalled" })]);
+});
+
 it("leaves once, however often it is said", () => {
   const hub = newHub();
   const encoding = new PlainEncoding();
   const stays = new RecordingLink();
-  hub.join(hub.connect(stays, encoding), "t", "stays");
-  const leaves = hub.join(hub.connect(new RecordingLink(), encoding), "t", "leaves");
+  hub.join(hub.connect(stays, encoding), "t", "stays", () => []);
+  const leaves = hub.join(hub.connect(new RecordingLink(), encoding), "t", "leaves", () => []);
 
   hub.leave(leaves);
   hub.leave(leaves);
@@ -137,9 +150,9 @@ it("sends to one member, carries signals where they are understood, and says why
   const talks = new PlainEncoding({ hasSignals: true });
   const link = new RecordingLink();
   const deaf = new RecordingLink();
-  const a = hub.join(hub.connect(new RecordingLink(), talks), "t", "a");
-  const b = hub.join(hub.connect(link, talks), "t", "b");
-  const c = hub.join(hub.connect(deaf, new PlainEncoding({ hasSignals: false })), "t", "c");
+  const a = hub.join(hub.connect(new RecordingLink(), talks), "t", "a", () => []);
+  const b = hub.join(hub.connect(link, talks), "t", "b", () => []);
+  const c = hub.join(hub.connect(deaf, new PlainEncoding({ hasSignals: false })), "t", "c", () => []);
 
   const outcomes = [
     hub.send(a, b.peerHandle, "x"),

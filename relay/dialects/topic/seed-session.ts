@@ -55,22 +55,20 @@ export class SeedSession implements Session {
 
     if (before !== undefined) hub.leave(before);
     const peerId = claimedPeerId ?? makeFreePeerId(hub.topic(topicName), nowMs);
-    this.#member = hub.join(this.#peer, topicName, peerId);
     // With a new name in the same topic it knows the others already: naming them again would open them twice.
-    if (!isSameTopic) this.#nameOthers(this.#member);
-  }
-
-  /** One frame for each member who was there before, in join order: the client's `connect()` waits for the first. */
-  #nameOthers(own: Member): void {
-    for (const member of own.topic.members()) {
-      if (member === own) continue;
-      this.#parts.hub.offer(this.#peer, toFrame(encodeSeedPresence("peer-joined", member.peerId, own.topic.name)));
-    }
+    this.#member = hub.join(this.#peer, topicName, peerId, isSameTopic ? () => [] : nameOthers);
   }
 
   /** A missing topic may be put right on the same socket, as with the seed; anything else can never succeed. */
   #refuseJoin(code: Extract<SeedMessage, { type: "join-refused" }>["code"]): void {
     this.#parts.hub.offer(this.#peer, seedErrorFrame(code));
     if (code !== "topic-required") this.#parts.hub.end(this.#peer, CloseCode.policyViolation, code);
+  }
+}
+
+/** One frame for each member who was there before, in join order: the client's `connect()` waits for the first. */
+function* nameOthers(own: Member): Iterable<Uint8Array> {
+  for (const member of own.topic.members()) {
+    if (member !== own) yield toFrame(encodeSeedPresence("peer-joined", member.peerId, own.topic.name));
   }
 }

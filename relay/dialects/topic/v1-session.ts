@@ -70,7 +70,7 @@ export class V1Session implements Session {
     const { hub, limits, nowMs } = this.#parts;
     const known = this.#peer.memberships.get(topicName);
     if (known !== undefined && (claimedPeerId === undefined || claimedPeerId === known.peerId)) {
-      this.#answerJoined(known, ref);
+      hub.offer(this.#peer, this.#joinedFrame(known, ref));
       return undefined;
     }
     const topic = hub.topic(topicName);
@@ -80,14 +80,14 @@ export class V1Session implements Session {
 
     const peerId = claimedPeerId ?? makeFreePeerId(topic, nowMs);
     this.#hasJoined = true;
-    this.#answerJoined(hub.join(this.#peer, topicName, peerId), ref);
+    hub.join(this.#peer, topicName, peerId, (own) => [this.#joinedFrame(own, ref)]);
     return undefined;
   }
 
-  #answerJoined(own: Member, ref: number | undefined): void {
+  #joinedFrame(own: Member, ref: number | undefined): Uint8Array {
     const others = [];
     for (const member of own.topic.members()) if (member !== own) others.push(nameOf(member));
-    this.#answer(encodeV1Joined(own.topic.name, nameOf(own), others, this.#parts.limits, ref));
+    return toFrame(encodeV1Joined(own.topic.name, nameOf(own), others, this.#parts.limits, ref));
   }
 
   /** The answer comes last: after it, nothing of this topic follows. */

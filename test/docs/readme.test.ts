@@ -1,0 +1,59 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, it, onTestFinished } from "vitest";
+import { VERSION } from "../../relay/version.ts";
+import { Run } from "../support/process.ts";
+import { startRelay } from "../support/relay.ts";
+
+const MAX_README_LINES = 150;
+const readme = readFileSync("README.md", "utf8");
+
+it("keeps README.md short enough to be read", () => {
+  expect(readme.split("\n").length - 1).toBeLessThanOrEqual(MAX_README_LINES);
+});
+
+it.each(["npm ci && npm start", "npm ci && npm test"])(
+  "gives %s in README.md as one line that stands alone",
+  (line) => {
+    expect(codeBlocks("sh")).toContain(`${line}\n`);
+  },
+);
+
+it("shows clients in README.md that talk to each other, each kind with its own", async () => {
+  const relay = await startRelay();
+  const [seed = "", v1 = ""] = codeBlocks("js").map((code) => code.replace("wss://localhost", relay.url));
+  const folder = writeFiles({ "seed.mjs": seed, "v1.mjs": v1, "certificate.pem": relay.certificate ?? "" });
+  const env = { NODE_EXTRA_CA_CERTS: join(folder, "certificate.pem") };
+
+  // Each says hello to those who come: the seed's also to those who were there before.
+  const first = new Run([join(folder, "v1.mjs")], { env });
+  await first.printed(/^0 others are here$/m);
+  const second = new Run([join(folder, "seed.mjs")], { env });
+
+  await first.printed(/^peer-\d+-\w+ says hello$/m);
+  await second.printed(/^peer-\d+-\w+ says hello$/m);
+  await relay.stop();
+  await second.exitCode();
+  expect(second.stdout).toMatch(/^closed: 1012 the relay restarts$/m);
+});
+
+it("has the same version in package.json as in the relay", () => {
+  const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { readonly version: string };
+
+  expect(VERSION).toBe(version);
+});
+
+/** The insides of README.md's code blocks in one language. */
+function codeBlocks(language: string): readonly string[] {
+  return [...readme.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].flatMap(([, name, code = ""]) =>
+    name === language ? [code] : [],
+  );
+}
+
+function writeFiles(files: Readonly<Record<string, string>>): string {
+  const folder = mkdtempSync(join(tmpdir(), "postern-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content);
+  return folder;
+}

@@ -1,0 +1,148 @@
+import { readFileSync } from "node:fs";
+import { expect, it } from "vitest";
+import { CloseCode } from "../../protocol/close-codes.ts";
+import { errorSentences } from "../../protocol/error-codes.ts";
+import { ExitCode } from "../../relay/cli/terminal.ts";
+import { renderOptionsAsMarkdown } from "../../relay/config/render.ts";
+import { readSourceFiles, type SourceFile } from "../architecture/source-files.ts";
+
+/** Codes that a client sees and the relay has no constant for: the WebSocket layer's, the client's own, and none at all. */
+const CODES_OF_OTHERS = [1000, 1001, 1002, 1005, 1006, 1007];
+
+it("shows in docs/configuration.md the options that the relay has", () => {
+  const [, table] = /<!-- options:start -->\n([\s\S]*)\n<!-- options:end -->/.exec(read("docs/configuration.md")) ?? [];
+
+  expect(table).toBe(renderOptionsAsMarkdown());
+});
+
+it("lists in docs/protocol.md every error code with its sentence, and no other", () => {
+  const rows = tableRows("docs/protocol.md", "## Errors");
+
+  const listed = rows.map(([code, sentence]) => [unquoted(code), sentence]);
+  expect(listed).toEqual(Object.entries(errorSentences));
+});
+
+it("lists in docs/protocol.md every close code that the relay or the WebSocket layer gives, and no other", () => {
+  const rows = tableRows("docs/protocol.md", "## Close codes");
+
+  const expected = [...Object.values(CloseCode), ...CODES_OF_OTHERS].toSorted((a, b) => a - b);
+  expect(rows.map(([code]) => Number(code))).toEqual(expected);
+});
+
+it("tells for every close code whether to come back", () => {
+  const rows = tableRows("docs/protocol.md", "## Close codes");
+
+  const silent = rows.filter((cells) => cells.length !== 5 || cells.at(-1) === "");
+  expect(silent).toEqual([]);
+});
+
+it("lists in docs/operations.md every exit code, and no other", () => {
+  const rows = tableRows("docs/operations.md", "## Exit codes");
+
+  expect(rows.map(([code]) => Number(code))).toEqual(Object.values(ExitCode));
+});
+
+it("lists in docs/operations.md every error code of the relay, and no other", () => {
+  const [, union = ""] = /export type RelayErrorCode =([^;]*);/.exec(read("relay/relay-error.ts")) ?? [];
+  const codes = [...union.matchAll(/"(\w+)"/g)].map(([, code]) => code);
+
+  const rows = tableRows("docs/operations.md", "## Error codes");
+
+  expect(codes).toContain("CONFIG_INVALID");
+  expect(rows.map(([code]) => unquoted(code))).toEqual(codes);
+});
+
+it("lists in docs/operations.md every log event of the relay with its level and fields, and no other", () => {
+  const logged = readSourceFiles("relay").flatMap(logEventsOf);
+
+  const listed = tableRows("docs/operations.md", "### Log events").map(([message, level, fields]) =>
+    shown({
+      message: unquoted(message),
+      level,
+      fields: [...(fields ?? "").matchAll(/`(\w+)`/g)].map(([, name]) => name),
+    }),
+  );
+
+  expect(logged.length).toBeGreaterThan(5);
+  expect(listed.toSorted()).toEqual([...new Set(logged.map(shown))].toSorted());
+});
+
+function read(path: string): string {
+  return readFileSync(path, "utf8");
+}
+
+/** The cells of every row of the tables under a heading, down to the next heading of any level. */
+function tableRows(path: string, heading: string): readonly (readonly string[])[] {
+  const [, section = ""] = read(path).split(`\n${heading}\n`);
+  const lines = (section.split(/\n#+ /, 1)[0] ?? "").split("\n").filter((line) => line.startsWith("|"));
+  const rows = lines.filter((line, index) => !isRule(line) && !isRule(lines[index + 1]));
+  if (rows.length === 0) throw new Error(`${path} has no table under ${heading}`);
+  return rows.map((row) =>
+    row
+      .split("|")
+      .slice(1, -1)
+      .map((cell) => cell.trim()),
+  );
+}
+
+/** Whether this is the line of dashes between the head of a table and its rows. */
+function isRule(line: string | undefined): boolean {
+  return line !== undefined && /^\|[-| :]+\|$/.test(line);
+}
+
+function unquoted(cell: string | undefined): string {
+  return (cell ?? "").replaceAll("`", "");
+}
+
+type LogEvent = {
+  readonly message: string;
+  readonly level: string | undefined;
+  readonly fields: readonly (string | undefined)[];
+};
+
+function shown({ message, level, fields }: LogEvent): string {
+  return `${message} (${level}): ${fields.join(", ")}`;
+}
+
+type Node = Readonly<Record<string, unknown>>;
+
+/** Every call of a logger in a file: `log.info({ field }, "message")`, or without fields. */
+function logEventsOf({ path, program }: SourceFile): readonly LogEvent[] {
+  const found: LogEvent[] = [];
+  const visit = (node: unknown): void => {
+    if (typeof node !== "object" || node === null) return;
+    const level = levelOf(node as Node);
+    if (level !== undefined)
+      found.push(logEventOf((node as { readonly arguments: readonly Node[] }).arguments, level, path));
+    for (const child of Object.values(node)) visit(child);
+  };
+  visit(program);
+  return found;
+}
+
+/** The level of a call of `log`, `parts.log` or `#log`; undefined for every other node. */
+function levelOf({ type, callee }: Node): string | undefined {
+  if (type !== "CallExpression" || !isMember(callee)) return undefined;
+  const { object, property } = callee;
+  const logger = isMember(object) ? object.property["name"] : object["name"];
+  const level = property["name"];
+  if (logger !== "log" || typeof level !== "string") return undefined;
+  return /^(trace|debug|info|warn|error|fatal)$/.test(level) ? level : undefined;
+}
+
+function isMember(node: unknown): node is { readonly object: Node; readonly property: Node } {
+  return typeof node === "object" && node !== null && (node as Node)["type"] === "MemberExpression";
+}
+
+function logEventOf(given: readonly Node[], level: string, path: string): LogEvent {
+  const message = given.at(-1)?.["value"];
+  const fields = given.length > 1 ? given[0]?.["properties"] : [];
+  if (typeof message !== "string" || !Array.isArray(fields)) throw new Error(`${path} logs what no table can list`);
+  return { message, level, fields: (fields as Node[]).map(({ key }) => fieldName(key, path)) };
+}
+
+function fieldName(key: unknown, path: string): string {
+  const name = (key as Node | undefined)?.["name"];
+  if (typeof name !== "string") throw new Error(`${path} logs a field without a fixed name`);
+  return name;
+}
