@@ -1,11 +1,10 @@
-import type { Server } from "node:http";
 import { hostname } from "node:os";
 import type { Logger } from "pino";
 import { CloseCode } from "../protocol/close-codes.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import type { Config } from "./config/options.ts";
 import { openTopicSession } from "./dialects/topic/open-session.ts";
-import { close, createListener, listen } from "./http/listener.ts";
+import { createListener, followSockets, listen } from "./http/listener.ts";
 import { type RelayFigures, Routes } from "./http/routes.ts";
 import { Hub } from "./hub/hub.ts";
 import { Statistics } from "./observability/statistics.ts";
@@ -63,14 +62,18 @@ export function createRelay(config: Config, { log, clock = systemClock, isPortCh
   const statistics = new Statistics({ clock, hub, log, hashTopic: createTopicHash(), connectionCount });
   const state = new RelayState(clock, hub, connections);
   const routes = new Routes({ readiness: () => state.readiness(), figures: () => state.figures() });
-  let server: Server | undefined;
+  let closeServer = (): Promise<void> => Promise.resolve();
 
   return {
     async start() {
       const tls = config.enableTls ? developmentCertificate(config.host, clock) : undefined;
-      server = createListener({ ...config, tls });
+      const server = createListener({ ...config, tls });
+      closeServer = followSockets(server);
       server.on("request", (request, response) => routes.handle(request, response));
-      server.on("upgrade", (request, socket, head) => upgrade.handle(request, socket, head));
+      server.on("upgrade", (request, socket, head) => {
+        if (routes.isAnswering(request.socket)) socket.destroy();
+        else upgrade.handle(request, socket, head);
+      });
       const port = await listen(server, { ...config, isPortChosen });
       connections.start();
       statistics.start(config.statsIntervalMs);
@@ -82,7 +85,7 @@ export function createRelay(config: Config, { log, clock = systemClock, isPortCh
       upgrade.drain();
       await connections.drain(RECONNECT_WITHIN_MS, config.drainTimeoutMs);
       statistics.stop();
-      if (server !== undefined) await close(server);
+      await closeServer();
     },
     figures: () => state.figures(),
   };

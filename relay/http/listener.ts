@@ -1,6 +1,7 @@
 import { realpathSync } from "node:fs";
 import { createServer as createHttpServer, type Server } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { RelayError } from "../relay-error.ts";
 import type { TlsMaterial } from "../tls/self-signed.ts";
@@ -48,20 +49,25 @@ export function createListener({ tls, maxConnections, handshakeTimeoutMs }: List
   return server;
 }
 
-/** RFC 9110 section 15.5: what was wrong with a request that never became one. */
+/**
+ * RFC 9110 section 15.5: tells a client what was wrong with a request that never became one. Only where HTTP itself
+ * failed: on a socket whose TLS handshake failed an answer would never be sent, and it would stay open waiting for that.
+ */
 function refuseBrokenRequest(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (error.code === "ECONNRESET" || !socket.writable) {
+  const status = statusOf(error.code ?? "");
+  if (status === undefined || !socket.writable) {
     socket.destroy();
     return;
   }
-  const status =
-    error.code === "HPE_HEADER_OVERFLOW"
-      ? "431 Request Header Fields Too Large"
-      : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
-        ? "408 Request Timeout"
-        : "400 Bad Request";
   socket.once("finish", () => socket.destroy());
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}
+
+/** HPE_* are the codes of Node's HTTP parser. */
+function statusOf(code: string): string | undefined {
+  if (code === "HPE_HEADER_OVERFLOW") return "431 Request Header Fields Too Large";
+  if (code === "ERR_HTTP_REQUEST_TIMEOUT") return "408 Request Timeout";
+  return code.startsWith("HPE_") ? "400 Bad Request" : undefined;
 }
 
 /** Where the server is to listen, and whether the operator chose the port. */
@@ -130,10 +136,23 @@ function listenError(error: NodeJS.ErrnoException, host: string, port: number): 
   }
 }
 
-/** Stops listening and ends what plain HTTP connections are left. Resolves when the port is free. */
-export function close(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeAllConnections();
+/**
+ * Follows the TCP connections of a server, whatever has become of them: Node's own lists know neither those in the
+ * middle of a TLS handshake nor those that were upgraded.
+ * @returns ends them all and stops listening; resolves when the port is free.
+ */
+export function followSockets(server: Server): () => Promise<void> {
+  const sockets = new Set<Socket>();
+  const forget = function (this: Socket): void {
+    sockets.delete(this);
+  };
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.once("close", forget);
   });
+  return () =>
+    new Promise((resolve) => {
+      server.close(() => resolve());
+      for (const socket of sockets) socket.destroy();
+    });
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { landingPage } from "./landing-page.ts";
 
 /** The figures that the routes show. Counts only: nothing that names a topic or a peer. */
@@ -32,6 +33,9 @@ const HTML_HEADERS = {
 export class Routes {
   readonly #routes: ReadonlyMap<string, (request: IncomingMessage) => Answer>;
 
+  /** Answers that are not yet on their way, by socket. */
+  readonly #answering = new WeakMap<Socket, number>();
+
   constructor(parts: RoutesParts) {
     this.#routes = new Map<string, (request: IncomingMessage) => Answer>([
       ["/", (request) => root(request, parts.figures().version)],
@@ -41,8 +45,16 @@ export class Routes {
     ]);
   }
 
+  /** Whether an earlier request of this socket is still being answered: its answer must not end up among frames. */
+  isAnswering(socket: Socket): boolean {
+    return (this.#answering.get(socket) ?? 0) > 0;
+  }
+
   /** Takes a `request` event of the HTTP server. */
   handle(request: IncomingMessage, response: ServerResponse): void {
+    const { socket } = request;
+    this.#answering.set(socket, (this.#answering.get(socket) ?? 0) + 1);
+    response.once("close", () => this.#answering.set(socket, (this.#answering.get(socket) ?? 1) - 1));
     const answer = this.#answerTo(request, response);
     const body = Buffer.from(answer.body);
     response.writeHead(answer.status, {

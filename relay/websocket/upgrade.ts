@@ -72,6 +72,8 @@ export class Upgrade {
   }
 
   #refusalOf(request: IncomingMessage): Refusal | undefined {
+    // RFC 9112 section 3.2; Node sees to it for plain requests alone.
+    if (request.headers.host === undefined) return { status: 400, text: "Bad Request" };
     if (!isRelayPath(request.url ?? "")) return { status: 404, text: "Not Found" };
     if (this.#isDraining) return { status: 503, text: "The relay restarts", retryAfterSeconds: 5 };
     if (this.#parts.connections.count >= this.#options.maxConnections) {
