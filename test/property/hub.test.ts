@@ -22,6 +22,8 @@ type Command = typeof command extends fc.Arbitrary<infer T> ? T : never;
 /** The hub in twenty lines: who is where in join order, and what each connection should have been told. */
 class Model {
   readonly members = new Map<string, { connection: number; peerId: string }[]>();
+  /** The topics of each connection, in the order in which it joined them: it leaves them in that order. */
+  readonly joined: Set<string>[] = Array.from({ length: CONNECTIONS }, () => new Set());
   readonly told: unknown[][] = Array.from({ length: CONNECTIONS }, () => []);
 
   in(topicName: string): { connection: number; peerId: string }[] {
@@ -38,12 +40,14 @@ class Model {
 
   join(topicName: string, number: number, peerId: string): void {
     this.members.set(topicName, [...this.in(topicName), { connection: number, peerId }]);
+    this.joined[number]?.add(topicName);
     this.tellOthers(topicName, number, { type: "peer-joined", peerId, topicName });
   }
 
   leave(topicName: string, number: number): void {
     const member = this.find(topicName, number);
     if (member === undefined) return;
+    this.joined[number]?.delete(topicName);
     this.tellOthers(topicName, number, { type: "peer-left", peerId: member.peerId, topicName });
     const rest = this.in(topicName).filter((other) => other !== member);
     if (rest.length === 0) this.members.delete(topicName);
@@ -76,7 +80,7 @@ class Real {
 function apply(step: Command, real: Real, model: Model): void {
   if (step.do === "disconnect") {
     real.disconnect(step.connection);
-    for (const topicName of TOPICS) model.leave(topicName, step.connection);
+    for (const topicName of model.joined[step.connection] ?? []) model.leave(topicName, step.connection);
     return;
   }
   const { connection: number, topic: topicName } = step;
