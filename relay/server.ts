@@ -62,7 +62,7 @@ export function createRelay(config: Config, { log, clock = systemClock, isPortCh
   const statistics = new Statistics({ clock, hub, log, hashTopic: createTopicHash(), connectionCount });
   const state = new RelayState(clock, hub, connections);
   const routes = new Routes({ readiness: () => state.readiness(), figures: () => state.figures() });
-  let closeServer = (): Promise<void> => Promise.resolve();
+  let closeServer: (() => Promise<void>) | undefined;
 
   return {
     async start() {
@@ -85,7 +85,7 @@ export function createRelay(config: Config, { log, clock = systemClock, isPortCh
       upgrade.drain();
       await connections.drain(RECONNECT_WITHIN_MS, config.drainTimeoutMs);
       statistics.stop();
-      await closeServer();
+      await closeServer?.();
     },
     figures: () => state.figures(),
   };

@@ -1,0 +1,101 @@
+import { readFileSync } from "node:fs";
+import { expect, it } from "vitest";
+
+type Instruction = { readonly name: string; readonly text: string };
+
+const instructions = parse(readFileSync("Dockerfile", "utf8"));
+const finalImage = instructions.slice(instructions.findLastIndex(({ name }) => name === "FROM"));
+/** What `npm run build` compiles. */
+const { include: compiled } = JSON.parse(readFileSync("tsconfig.build.json", "utf8")) as { readonly include: string[] };
+
+it("builds on Node 24 and Debian bookworm, and on nothing else", () => {
+  const sources = textsOf(instructions, "FROM").map((text) => text.split(" ")[0]);
+
+  expect(new Set(sources)).toEqual(new Set(["node:24-bookworm-slim", "debian:bookworm-slim"]));
+});
+
+it("runs as an ordinary user, named by a number", () => {
+  expect(textsOf(finalImage, "USER")).toEqual(["1000:1000"]);
+});
+
+it("gives that user the folder of the volume", () => {
+  const [volume] = textsOf(finalImage, "VOLUME");
+
+  expect(textsOf(finalImage, "RUN").join()).toMatch(new RegExp(`install .*--owner=node .*${volume}`));
+});
+
+it("keeps node's permission to bind low ports: sets it, and copies the binary with the owner and mode that it has", () => {
+  expect(textsOf(instructions, "RUN").join()).toContain("setcap cap_net_bind_service=+ep /usr/local/bin/node");
+  expect(textsOf(finalImage, "COPY")).toContain("--from=runtime /usr/local/bin/node /usr/local/bin/node");
+});
+
+it("starts node without a shell between, so that signals reach it and `check-config` can be put behind", () => {
+  expect(textsOf(finalImage, "ENTRYPOINT")).toEqual(['["node", "/app/dist/relay/main.js"]']);
+  expect(textsOf(finalImage, "CMD")).toEqual(['["serve"]']);
+  expect(textsOf(finalImage, "STOPSIGNAL")).toEqual(["SIGTERM"]);
+});
+
+it("asks for its health with a script that the build emits", () => {
+  const [healthcheck = ""] = textsOf(finalImage, "HEALTHCHECK");
+  const [, script = ""] = /CMD \["node", "\/app\/dist\/(.+)\.js"\]$/.exec(healthcheck) ?? [];
+
+  expect(compiled).toContain(`${script}.ts`);
+});
+
+it("chooses the port, so that the relay does not fall back to one that nobody forwards to", () => {
+  expect(textsOf(finalImage, "ENV").join(" ")).toMatch(/\bPORT=443\b/);
+  expect(textsOf(finalImage, "EXPOSE")).toEqual(["443"]);
+});
+
+it("has modules of `npm ci --omit=dev` and compiled code, and nothing else of the repository", () => {
+  const copied = textsOf(finalImage, "COPY").filter((text) => !text.startsWith("--from=runtime "));
+
+  expect(copied).toEqual([
+    "package.json ./",
+    "--from=modules /app/node_modules ./node_modules",
+    "--from=build /app/dist ./dist",
+  ]);
+  expect(textsOf(stage("modules"), "RUN")).toEqual([expect.stringMatching(/^npm ci --omit=dev\b/)]);
+});
+
+it("takes no build arguments, secrets or downloads", () => {
+  const suspicious = instructions.filter(
+    ({ name, text }) => /^(ARG|ADD)$/.test(name) || /secret|token|password|\bcurl\b|\bwget\b|https?:/i.test(text),
+  );
+
+  expect(suspicious).toEqual([]);
+});
+
+it("sends to the builder what it compiles, and neither .git, node_modules nor anything else", () => {
+  const lines = readFileSync(".dockerignore", "utf8")
+    .split("\n")
+    .filter((line) => line !== "" && !line.startsWith("#"));
+
+  const wanted = ["package.json", "package-lock.json", "tsconfig.json", "tsconfig.build.json", ...compiled];
+  expect(lines[0]).toBe("*");
+  expect(lines.filter((line) => line.startsWith("!")).toSorted()).toEqual(wanted.map((path) => `!${path}`).toSorted());
+});
+
+/** The instructions in order, each on one line, without comments. */
+function parse(dockerfile: string): readonly Instruction[] {
+  return dockerfile
+    .replace(/^#.*\n/gm, "")
+    .replace(/\\\n\s*/g, "")
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => {
+      const [name = ""] = line.split(" ", 1);
+      return { name, text: line.slice(name.length + 1) };
+    });
+}
+
+function textsOf(those: readonly Instruction[], name: string): readonly string[] {
+  return those.filter((instruction) => instruction.name === name).map(({ text }) => text);
+}
+
+/** The instructions of one stage behind its FROM. */
+function stage(name: string): readonly Instruction[] {
+  const start = instructions.findIndex((instruction) => instruction.text.endsWith(` AS ${name}`));
+  const end = instructions.findIndex((instruction, at) => at > start && instruction.name === "FROM");
+  return instructions.slice(start + 1, end);
+}

@@ -1,0 +1,34 @@
+import { expect } from "vitest";
+import type { Config } from "../../relay/config/options.ts";
+import { openSeed, openV1 } from "../support/client.ts";
+import { eventually } from "../support/eventually.ts";
+import { startRelay, type TestRelay } from "../support/relay.ts";
+
+/** A relay under attack, with two innocent bystanders in a topic of their own. */
+export type Scene = TestRelay & {
+  /**
+   * Asserts that the attack is over and has left nothing behind: the counts are those before it, the bystanders still
+   * reach each other and were told nothing, and no part of the relay failed.
+   */
+  readonly expectUnharmed: () => Promise<void>;
+};
+
+/** Starts a relay over TLS (unless `enableTls` is false) whose closed connections are gone soon, and its bystanders. */
+export async function openScene(overrides: Partial<Config> = {}): Promise<Scene> {
+  const relay = await startRelay({ drainTimeoutMs: 200, ...overrides });
+  const seed = await openSeed(relay, "bystanders", "seed");
+  const [v1] = await openV1(relay, "bystanders", "v1");
+  await seed.next();
+  const { topics, peers, connections } = relay.figures();
+
+  async function expectUnharmed(): Promise<void> {
+    await eventually(() => expect(relay.figures()).toMatchObject({ topics, peers, connections }));
+    seed.send({ type: "data", data: "from seed" });
+    v1.send({ type: "data", topic: "bystanders", data: "from v1" });
+    expect(await v1.next()).toMatchObject({ type: "data", peerId: "seed", data: "from seed" });
+    expect(await seed.next()).toEqual({ type: "data", peerId: "v1", data: "from v1" });
+    expect(relay.logLines().filter(({ level }) => level === "error" || level === "fatal")).toEqual([]);
+  }
+
+  return { ...relay, expectUnharmed };
+}
