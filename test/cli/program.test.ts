@@ -2,6 +2,7 @@ import { EventEmitter } from "node:events";
 import { expect, it } from "vitest";
 import { run } from "../../relay/cli/program.ts";
 import { optionRows } from "../../relay/config/options.ts";
+import { eventually } from "../support/eventually.ts";
 import { collector } from "../support/relay.ts";
 
 it("lists every option with its variable, range and default in --help", async () => {
@@ -54,6 +55,38 @@ it.each([[["--prot", "1"]], [["server"]], [["serve", "extra"]], [["--port"]]])(
     expect(exitCode).toBe(2);
   },
 );
+
+it("serves until a signal, drains, and takes its listeners with it", async () => {
+  const stdout: string[] = [];
+  const stderr: string[] = [];
+  const signals = new EventEmitter();
+  const terminal = { env: { NODE_ENV: "dev" }, stdout: collector(stdout), stderr: collector(stderr), signals };
+
+  const exitCode = run(["serve", "--port", "0", "--host", "::1"], terminal);
+  await eventually(() => expect(stderr.join("")).toMatch(/wss:\/\/\[::1\]:\d+/));
+  signals.emit("SIGINT");
+
+  expect(await exitCode).toBe(0);
+  expect(signals.eventNames()).toEqual([]);
+  expect(stdout.map((line) => (JSON.parse(line) as { msg: string }).msg)).toEqual(["listening", "draining", "stopped"]);
+});
+
+it("warns of plain HTTP on a public address and of a development certificate in production", async () => {
+  for (const [env, warning] of [
+    [{ ENABLE_TLS: "false" }, "without TLS on a public address"],
+    [{ NODE_ENV: "prod" }, "self-signed development certificate in production"],
+  ] as const) {
+    const stdout: string[] = [];
+    const signals = new EventEmitter();
+    const terminal = { env: { PORT: "0", ...env }, stdout: collector(stdout), stderr: collector([]), signals };
+
+    const exitCode = run([], terminal);
+    await eventually(() => expect(stdout.join("")).toContain(warning));
+    signals.emit("SIGTERM");
+
+    expect(await exitCode).toBe(0);
+  }
+});
 
 async function runWith(argv: readonly string[], env: Record<string, string> = {}) {
   const stdout: string[] = [];
