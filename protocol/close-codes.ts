@@ -4,8 +4,6 @@
  * @see docs/protocol.md#close-codes
  */
 export const CloseCode = {
-  /** A binary frame where this protocol has none. Do not retry unchanged. */
-  unsupportedData: 1003,
   /** No join in time, or a join that can never succeed. Do not retry unchanged. */
   policyViolation: 1008,
   /** A frame above the relay's frame limit. Do not retry unchanged. */
@@ -16,6 +14,10 @@ export const CloseCode = {
   serviceRestart: 1012,
   /** The outbox of this connection is full: it reads too slowly. Reconnect with back-off. */
   tryAgainLater: 1013,
+  /** This connection was congested and drained nothing: it is taken for dead. Reconnect. */
+  stalledReader: 4001,
+  /** This connection stayed congested for too long: its link is too slow for its topics. Reconnect with back-off. */
+  slowReader: 4002,
 } as const;
 
 /** One of the codes above. */

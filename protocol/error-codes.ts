@@ -10,6 +10,7 @@ export const errorSentences = {
   "peer-id-invalid": "A peerId is a string of 1 to 128 bytes of well-formed UTF-8",
   "peer-id-taken": "Another connection uses this peerId in this topic",
   "too-many-topics": "This connection has joined as many topics as it may",
+  "encoding-invalid": "The encoding is json or binary",
   "not-joined": "Join the topic first",
   "data-required": "Data is a string of at least one character",
   "payload-invalid": "A signal has a payload string of 1 to 65536 bytes",

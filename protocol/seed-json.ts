@@ -34,10 +34,16 @@ export function encodeSeedPresence(type: "peer-joined" | "peer-left", peerId: st
   return JSON.stringify({ type, peerId, topic });
 }
 
-/** `data` from a peer. The seed names no topic here: its clients are in one topic. */
-export function encodeSeedData(peerId: string, data: string): string {
-  return JSON.stringify({ type: "data", peerId, data });
+/**
+ * What every `data` from a peer begins with, up to and with the quote that opens the payload; after the payload comes
+ * `"}`. The seed names no topic here: its clients are in one topic.
+ */
+export function seedDataStart({ peerId }: { readonly peerId: string }): string {
+  return `{"type":"data","peerId":${JSON.stringify(peerId)},"data":"`;
 }
+
+/** What a client's `data` begins with in the shape that all known clients write. */
+export const SEED_CLIENT_DATA_START = '{"type":"data","data":"';
 
 /** `error`. Send it only for a join that failed: seed clients close the socket on any error. */
 export function encodeSeedError(payload: string): string {

@@ -18,12 +18,21 @@ import {
 /** The three signals that two peers exchange to find a direct path. The relay does not look into them. */
 export type SignalType = "offer" | "answer" | "candidate";
 
+/** The member that a message comes from. */
+type Sender = { readonly topicName: string; readonly peerId: string; readonly peerHandle: number };
+
 /** `ref` is the client's own number for a message; `joined`, the closing `peer-left` and `error` repeat it. */
 type Ref = number | undefined;
 
 /** What a v1 client asks for, each field checked; or why it cannot be taken. */
 export type V1Message =
-  | { readonly type: "join"; readonly ref: Ref; readonly topic: string; readonly peerId: string | undefined }
+  | {
+      readonly type: "join";
+      readonly ref: Ref;
+      readonly topic: string;
+      readonly peerId: string | undefined;
+      readonly encoding: DataEncoding;
+    }
   | { readonly type: "leave"; readonly ref: Ref; readonly topic: string }
   | {
       readonly type: "data";
@@ -43,6 +52,9 @@ export type V1Message =
 
 /** A message that cannot be taken: answered by `error` with this code. */
 type V1Invalid = { readonly type: "invalid"; readonly ref: Ref; readonly code: ErrorCode };
+
+/** How a member wants its `data`: as JSON text with base64, or as binary frames (v1-binary.ts). */
+type DataEncoding = "json" | "binary";
 
 /** One member of a topic as v1 clients see it: the name is claimed, the handle is the relay's and unique in the topic. */
 export type MemberName = { readonly peerId: string; readonly peerHandle: number };
@@ -72,11 +84,12 @@ export function decodeV1Message(text: string): V1Message {
   }
 }
 
-function decodeJoin({ topic, peerId }: UntrustedObject, ref: Ref): V1Message {
+function decodeJoin({ topic, peerId, encoding = "json" }: UntrustedObject, ref: Ref): V1Message {
   if (topic === undefined || topic === "") return invalid(ref, "topic-required");
   if (!isTopic(topic)) return invalid(ref, "topic-invalid");
   if (peerId !== undefined && !isPeerId(peerId)) return invalid(ref, "peer-id-invalid");
-  return { type: "join", ref, topic, peerId };
+  if (encoding !== "json" && encoding !== "binary") return invalid(ref, "encoding-invalid");
+  return { type: "join", ref, topic, peerId, encoding };
 }
 
 function decodeData({ topic, to, data }: UntrustedObject, ref: Ref): V1Message {
@@ -99,13 +112,13 @@ function invalid(ref: Ref, code: ErrorCode): V1Invalid {
 
 /** `joined`: the answer to a join, with the own name first, the members who were there before in join order, and the limits. */
 export function encodeV1Joined(
-  topic: string,
+  { topic, topicHandle }: { readonly topic: string; readonly topicHandle: number },
   own: MemberName,
   members: readonly MemberName[],
   limits: ConnectionLimits,
   ref: Ref,
 ): string {
-  return JSON.stringify({ type: "joined", topic, ...own, members, limits, ref });
+  return JSON.stringify({ type: "joined", topic, topicHandle, ...own, members, limits, ref });
 }
 
 /** `peer-joined`, or `peer-left`; the latter with the own handle (and the ref) is the answer to a leave. */
@@ -118,14 +131,29 @@ export function encodeV1Presence(
   return JSON.stringify({ type, topic, ...member, ref });
 }
 
-/** `data` from a member; `to` is the own handle when it was sent to this member alone. */
-export function encodeV1Data(topic: string, from: MemberName, to: number | undefined, data: string): string {
-  return JSON.stringify({ type: "data", topic, ...from, to, data });
+/**
+ * What every `data` from a member begins with, up to and with the quote that opens the payload; after the payload comes
+ * `"}`. @param to the own handle, when it was sent to this member alone.
+ */
+export function v1DataStart({ topicName, peerId, peerHandle }: Sender, to?: number): string {
+  const addressee = to === undefined ? "" : `"to":${to},`;
+  const topic = JSON.stringify(topicName);
+  return `{"type":"data","topic":${topic},"peerId":${JSON.stringify(peerId)},"peerHandle":${peerHandle},${addressee}"data":"`;
+}
+
+/** What a client's `data` for all members of a topic begins with in the shape that this page's examples write. */
+export function v1ClientDataStart(topic: string): string {
+  return `{"type":"data","topic":${JSON.stringify(topic)},"data":"`;
 }
 
 /** A signal from a member to this one. */
-export function encodeV1Signal(type: SignalType, topic: string, from: MemberName, to: number, payload: string): string {
-  return JSON.stringify({ type, topic, ...from, to, payload });
+export function encodeV1Signal(
+  type: SignalType,
+  { topicName: topic, peerId, peerHandle }: Sender,
+  to: number,
+  payload: string,
+): string {
+  return JSON.stringify({ type, topic, peerId, peerHandle, to, payload });
 }
 
 /** `error`: the stable code and its sentence. Never fatal: the connection and its topics stay. */

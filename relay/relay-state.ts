@@ -1,19 +1,22 @@
 import type { Clock } from "./clock.ts";
 import type { Readiness, RelayFigures } from "./http/routes.ts";
-import type { Hub } from "./hub/hub.ts";
+import type { HubCounts } from "./hub/hub.ts";
 import { VERSION } from "./version.ts";
 import type { Connections } from "./websocket/connections.ts";
+
+/** What is asked of the hub. */
+type CountingHub = { counts(): HubCounts };
 
 /** How far the relay is in its life, and the figures it shows of itself. */
 export class RelayState {
   readonly #clock: Clock;
-  readonly #hub: Hub;
+  readonly #hub: CountingHub;
   readonly #connections: Connections;
   readonly #createdAtMs: number;
   #phase: "starting" | "running" | "draining" = "starting";
   #certificateExpiresAtMs = Number.POSITIVE_INFINITY;
 
-  constructor(clock: Clock, hub: Hub, connections: Connections) {
+  constructor(clock: Clock, hub: CountingHub, connections: Connections) {
     this.#clock = clock;
     this.#hub = hub;
     this.#connections = connections;

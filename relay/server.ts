@@ -1,9 +1,10 @@
 import { hostname } from "node:os";
 import type { Logger } from "pino";
 import { CloseCode } from "../protocol/close-codes.ts";
-import { type Clock, systemClock } from "./clock.ts";
+import { type Clock, systemClock, type Timer } from "./clock.ts";
 import type { Config } from "./config/options.ts";
 import { openTopicSession } from "./dialects/topic/open-session.ts";
+import type { TopicPayload } from "./dialects/topic/payload.ts";
 import { createListener, followSockets, listen } from "./http/listener.ts";
 import { type RelayFigures, Routes } from "./http/routes.ts";
 import { Hub } from "./hub/hub.ts";
@@ -17,6 +18,14 @@ import { Upgrade, type UpgradeParts } from "./websocket/upgrade.ts";
 /** Clients come back at a random moment within this time, so that they do not come all at once. */
 const RECONNECT_WITHIN_MS = 5000;
 const CERTIFICATE_LIFETIME_DAYS = 365;
+/** Time limits of slow readers are exact to this. */
+const SLOW_READER_CHECK_MS = 250;
+/** What a client is told that reads too slowly. */
+const SLOW_READER_CLOSES = {
+  "outbox-full": { code: CloseCode.tryAgainLater, reason: "outbox full" },
+  stalled: { code: CloseCode.stalledReader, reason: "drained nothing" },
+  slow: { code: CloseCode.slowReader, reason: "reads too slowly" },
+};
 
 /** Where a started relay is reached. */
 export type RelayAddress = {
@@ -42,14 +51,14 @@ export type RelayParts = {
   readonly clock?: Clock;
   /** Whether the operator chose the port; without it, 8443 may stand in for 443. */
   readonly isPortChosen: boolean;
+  /** A certificate in place of a self-signed one made at the start. */
+  readonly tls?: TlsMaterial;
 };
 
 /** Puts a relay together. Wiring only: each part decides for itself. */
-export function createRelay(config: Config, { log, clock = systemClock, isPortChosen }: RelayParts): Relay {
-  const hub = new Hub({
-    maxOutboxBytes: config.maxOutboxBytes,
-    fullOutboxClose: { code: CloseCode.tryAgainLater, reason: "outbox full" },
-  });
+export function createRelay(config: Config, { log, clock = systemClock, isPortChosen, tls: given }: RelayParts): Relay {
+  const hub = new Hub<TopicPayload>({ ...config, closeFor: SLOW_READER_CLOSES }, () => clock.monotonicMs());
+  let slowReaderCheck: Timer | undefined;
   const connections = new Connections(clock, config);
   const { maxFrameBytes, maxTopicsPerConnection } = config;
   const sessionParts = { hub, limits: { maxFrameBytes, maxTopicsPerConnection }, nowMs: () => clock.epochMs() };
@@ -66,16 +75,17 @@ export function createRelay(config: Config, { log, clock = systemClock, isPortCh
 
   return {
     async start() {
-      const tls = config.enableTls ? developmentCertificate(config.host, clock) : undefined;
+      const tls = config.enableTls ? (given ?? developmentCertificate(config.host, clock)) : undefined;
       const server = createListener({ ...config, tls });
       closeServer = followSockets(server);
       server.on("request", (request, response) => routes.handle(request, response));
-      server.on("upgrade", (request, socket, head) => {
-        if (routes.isAnswering(request.socket)) socket.destroy();
-        else upgrade.handle(request, socket, head);
+      server.on("upgrade", (request, _, head) => {
+        if (routes.isAnswering(request.socket)) request.socket.destroy();
+        else upgrade.handle(request, request.socket, head);
       });
       const port = await listen(server, { ...config, isPortChosen });
       connections.start();
+      slowReaderCheck = clock.every(SLOW_READER_CHECK_MS, () => hub.endOverdueReaders());
       statistics.start(config.statsIntervalMs);
       state.started(tls?.expiresAtMs);
       return { port, certificate: tls?.certificate, fingerprint: tls && fingerprintOf(tls.certificate) };
@@ -85,6 +95,7 @@ export function createRelay(config: Config, { log, clock = systemClock, isPortCh
       upgrade.drain();
       await connections.drain(RECONNECT_WITHIN_MS, config.drainTimeoutMs);
       statistics.stop();
+      slowReaderCheck?.cancel();
       await closeServer?.();
     },
     figures: () => state.figures(),

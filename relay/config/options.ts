@@ -107,7 +107,48 @@ const options = {
     unit: "topics",
     sentence: "Topics that one connection may be in; a further join is refused with too-many-topics.",
   },
-  // Four of the largest frames: a burst fits, a reader that has stopped does not go unnoticed for long.
+  // A quarter of a second of a 32 Mbit/s link: enough to keep a reader busy, little enough to wait for.
+  outboxHighWaterBytes: {
+    kind: "integer",
+    flag: "--outbox-high-water-bytes",
+    env: "OUTBOX_HIGH_WATER_BYTES",
+    default: 1_048_576,
+    min: 4096,
+    max: 1_073_741_824,
+    unit: "bytes",
+    sentence: "Bytes that may wait for one connection before the relay stops reading those who send to it.",
+  },
+  slowReaderPolicy: {
+    kind: "choice",
+    flag: "--slow-reader-policy",
+    env: "SLOW_READER_POLICY",
+    default: "pause",
+    choices: ["pause", "close"],
+    sentence: "Above the high-water mark, pause the senders, or close the reader at once with 1013.",
+  },
+  // A sleeping laptop costs a busy topic this much.
+  stalledReaderTimeoutMs: {
+    kind: "integer",
+    flag: "--stalled-reader-timeout-ms",
+    env: "STALLED_READER_TIMEOUT_MS",
+    default: 2000,
+    min: 100,
+    max: 600_000,
+    unit: "ms",
+    sentence: "How long a reader above the high-water mark may drain nothing; then it is closed with 4001.",
+  },
+  slowReaderTimeoutMs: {
+    kind: "integer",
+    flag: "--slow-reader-timeout-ms",
+    env: "SLOW_READER_TIMEOUT_MS",
+    default: 10_000,
+    min: 100,
+    max: 600_000,
+    unit: "ms",
+    sentence:
+      "How long a reader may stay above the low-water mark, a quarter of the high one; then it is closed with 4002.",
+  },
+  // Room for what comes while senders are being paused, and for the frames that nobody paces: presence and answers.
   maxOutboxBytes: {
     kind: "integer",
     flag: "--max-outbox-bytes",
@@ -116,7 +157,7 @@ const options = {
     min: 65_536,
     max: 1_073_741_824,
     unit: "bytes",
-    sentence: "Bytes that may wait for one connection; one that reads too slowly for that is closed with 1013.",
+    sentence: "The hard limit of what may wait for one connection; one frame more closes it with 1013.",
   },
   handshakeTimeoutMs: {
     kind: "integer",
@@ -137,6 +178,17 @@ const options = {
     max: 600_000,
     unit: "ms",
     sentence: "Time from the upgrade to the first join; a connection without one is closed with 1008.",
+  },
+  // 2 ms: half the CPU per delivery at 2,000 messages a second and reader, and a 99th percentile below 4 ms.
+  flushIntervalMs: {
+    kind: "integer",
+    flag: "--flush-interval-ms",
+    env: "FLUSH_INTERVAL_MS",
+    default: 2,
+    min: 0,
+    max: 1000,
+    unit: "ms",
+    sentence: "While messages come fast, the least time between two writes to one connection; 0 writes every turn.",
   },
   // Below the 60 s and 4 min after which common proxies and load balancers drop a silent connection.
   sweepIntervalMs: {

@@ -13,6 +13,9 @@ export type RelayFigures = {
   readonly messages: number;
   readonly bytes: number;
   readonly outboxesFull: number;
+  readonly stalledReaders: number;
+  readonly slowReaders: number;
+  readonly pauses: number;
   readonly swept: number;
 };
 
@@ -131,6 +134,9 @@ function stats(figures: RelayFigures): object {
     messages: figures.messages,
     bytes: figures.bytes,
     outboxes_full: figures.outboxesFull,
+    stalled_readers: figures.stalledReaders,
+    slow_readers: figures.slowReaders,
+    pauses: figures.pauses,
     swept: figures.swept,
   };
 }

@@ -1,7 +1,8 @@
-import { Outbox, type OutboxOptions } from "./outbox.ts";
+import { Congestion, type CongestionOptions, type SlowReason } from "./congestion.ts";
+import { type DropReason, Outbox, type OutboxOptions } from "./outbox.ts";
 import { type Member, Peer } from "./peer.ts";
-import type { Encoding, Link } from "./ports.ts";
-import { Topic } from "./topic.ts";
+import type { Encoding, Link, Payload } from "./ports.ts";
+import { MAX_HANDLE, type OnTrouble, Topic } from "./topic.ts";
 
 /** Who is there now, and what has been carried since the start. */
 export type HubCounts = {
@@ -11,45 +12,68 @@ export type HubCounts = {
   /** Messages taken from senders, and the bytes of their payloads as the sender wrote them. */
   readonly messages: number;
   readonly bytes: number;
-  /** Connections ended because their outbox was full. */
+  /** Connections ended because they read too slowly, by reason. */
   readonly outboxesFull: number;
+  readonly stalledReaders: number;
+  readonly slowReaders: number;
+  /** How often a sender was kept waiting for a congested topic. */
+  readonly pauses: number;
 };
 
-/** How a connection ends whose outbox is full. */
-type FullOutboxClose = { readonly code: number; readonly reason: string };
+/** How a connection is closed. */
+type Close = { readonly code: number; readonly reason: string };
 
-/** What tunes the hub. */
-export type HubOptions = OutboxOptions & { readonly fullOutboxClose: FullOutboxClose };
+/** What tunes the hub: bounds, and how connections end that read too slowly. */
+export type HubOptions = OutboxOptions &
+  CongestionOptions & { readonly closeFor: Readonly<Record<"outbox-full" | SlowReason, Close>> };
+
+/** Who joins what, and how frames are written for it. */
+export type Join<P extends Payload> = {
+  readonly topicName: string;
+  readonly peerId: string;
+  readonly encoding: Encoding<P>;
+};
+
+/** Writes the frames that a new member gets first. */
+export type Welcome<P extends Payload> = (member: Member<P>) => Iterable<Uint8Array>;
 
 /**
  * The core: who is in which topic, and who gets which message. No I/O and no timers: sockets are links,
  * and all its methods are synchronous, so a sender's messages reach every outbox in the order they came.
  */
-export class Hub {
+export class Hub<P extends Payload> {
   readonly #options: HubOptions;
-  readonly #topics = new Map<string, Topic>();
-  readonly #fullPeers: Peer[] = [];
+  readonly #topics = new Map<string, Topic<P>>();
+  readonly #congestion: Congestion<P>;
+  /** Found to read too slowly by the operation at hand. */
+  readonly #fullPeers: Peer<P>[] = [];
+  /** In use by topics. */
+  readonly #handles = new Set<number>();
+  #lastHandle = 0;
   #peers = 0;
   #messages = 0;
   #bytes = 0;
-  #outboxesFull = 0;
+  readonly #ended = { "outbox-full": 0, stalled: 0, slow: 0 };
+  readonly #onTrouble: OnTrouble<P> = (peer, outcome) => this.#trouble(peer, outcome);
 
-  constructor(options: HubOptions) {
+  /** @param nowMs a monotonic time in milliseconds. */
+  constructor(options: HubOptions, nowMs: () => number) {
     this.#options = options;
+    this.#congestion = new Congestion(options, nowMs);
   }
 
   /** Takes up a connection. It is in no topic yet and counts as no peer. The caller owes a `disconnect`. */
-  connect(link: Link, encoding: Encoding): Peer {
-    return new Peer(link, new Outbox(link, this.#options), encoding);
+  connect(link: Link): Peer<P> {
+    return new Peer(link, new Outbox(link, this.#options));
   }
 
   /** The topic of this name while it has members. */
-  topic(topicName: string): Topic | undefined {
+  topic(topicName: string): Topic<P> | undefined {
     return this.#topics.get(topicName);
   }
 
   /** All topics that have members. A view: it changes as they come and go. */
-  topics(): Iterable<Topic> {
+  topics(): Iterable<Topic<P>> {
     return this.#topics.values();
   }
 
@@ -58,15 +82,17 @@ export class Hub {
    * @param welcome the frames that the new member gets, before anything else of this topic. Who is there:
    *   `member.topic.members()`, in join order, the new one last.
    */
-  join(peer: Peer, topicName: string, peerId: string, welcome: (member: Member) => Iterable<Uint8Array>): Member {
+  join(peer: Peer<P>, { topicName, peerId, encoding }: Join<P>, welcome: Welcome<P>): Member<P> {
     let topic = this.#topics.get(topicName);
     if (topic === undefined) {
-      topic = new Topic(topicName, (full) => this.#fullPeers.push(full));
+      topic = new Topic(topicName, this.#freeHandle(), this.#onTrouble);
+      this.#handles.add(topic.handle);
       this.#topics.set(topicName, topic);
     }
-    const member = topic.add(peer, peerId);
+    const member = topic.add(peer, peerId, encoding);
     if (peer.memberships.size === 0) this.#peers += 1;
     peer.memberships.set(topicName, member);
+    this.#congestion.joined(member);
     topic.fanOut({ type: "peer-joined", member }, member);
     for (const frame of welcome(member)) this.#offer(peer, frame);
     this.#endFullPeers();
@@ -74,55 +100,66 @@ export class Hub {
   }
 
   /** Takes a member out of its topic, and tells the rest. An empty topic vanishes. Idempotent. */
-  leave(member: Member): void {
+  leave(member: Member<P>): void {
     this.#remove(member);
     this.#endFullPeers();
   }
 
   /** Publishes a payload to every other member of the sender's topic. */
-  publish(from: Member, payload: string): void {
+  publish(from: Member<P>, payload: P): void {
     this.#count(from.topic, payload);
     from.topic.fanOut({ type: "data", from, to: undefined, payload }, from);
+    this.#congestion.sent(from);
     this.#endFullPeers();
   }
 
   /** Sends a payload to one other member of the sender's topic. */
-  send(from: Member, to: number, payload: string): "sent" | "no-such-peer" {
+  send(from: Member<P>, to: number, payload: P): "sent" | "no-such-peer" {
     const member = from.topic.memberByHandle(to);
     if (member === undefined || member === from) return "no-such-peer";
     this.#count(from.topic, payload);
-    this.offer(member.peer, member.peer.encoding.encode({ type: "data", from, to, payload }));
+    this.#offer(member.peer, member.encoding.encode({ type: "data", from, to, payload }));
+    this.#congestion.sent(from);
+    this.#endFullPeers();
     return "sent";
   }
 
   /** Carries a signal to one other member of the sender's topic, if that member's encoding has signals. */
   signal(
-    from: Member,
+    from: Member<P>,
     type: "offer" | "answer" | "candidate",
     to: number,
     payload: string,
   ): "sent" | "no-such-peer" | "peer-cannot-signal" {
     const member = from.topic.memberByHandle(to);
     if (member === undefined || member === from) return "no-such-peer";
-    if (!member.peer.encoding.hasSignals) return "peer-cannot-signal";
-    this.offer(member.peer, member.peer.encoding.encode({ type, from, to, payload }));
+    if (!member.encoding.hasSignals) return "peer-cannot-signal";
+    this.#offer(member.peer, member.encoding.encode({ type, from, to, payload }));
+    this.#congestion.sent(from);
+    this.#endFullPeers();
     return "sent";
   }
 
   /** Offers a dialect's own frame (an answer, an error) to a peer, under the same bound as everything else. */
-  offer(peer: Peer, frame: Uint8Array): void {
+  offer(peer: Peer<P>, frame: Uint8Array): void {
     this.#offer(peer, frame);
     this.#endFullPeers();
   }
 
+  /** Ends the readers that have been congested for too long. To be called a few times a second. */
+  endOverdueReaders(): void {
+    for (const [peer, why] of this.#congestion.overdue()) this.#endSlow(peer, why);
+    this.#endFullPeers();
+  }
+
   /** Takes a connection out of every topic, and tells the rest. Idempotent. */
-  disconnect(peer: Peer): void {
+  disconnect(peer: Peer<P>): void {
     this.#removeFromAll(peer);
     this.#endFullPeers();
   }
 
   /** Takes a connection out of every topic and closes its link, after what is queued for it. */
-  end(peer: Peer, code: number, reason: string): void {
+  end(peer: Peer<P>, code: number, reason: string): void {
     this.#removeFromAll(peer);
     peer.link.close(code, reason);
     this.#endFullPeers();
@@ -134,33 +171,62 @@ export class Hub {
       peers: this.#peers,
       messages: this.#messages,
       bytes: this.#bytes,
-      outboxesFull: this.#outboxesFull,
+      outboxesFull: this.#ended["outbox-full"],
+      stalledReaders: this.#ended.stalled,
+      slowReaders: this.#ended.slow,
+      pauses: this.#congestion.pauseCount,
     };
   }
 
-  #offer(peer: Peer, frame: Uint8Array): void {
-    if (peer.outbox.offer(frame) === "outbox-full") this.#fullPeers.push(peer);
+  #offer(peer: Peer<P>, frame: Uint8Array): void {
+    const outcome = peer.outbox.offer(frame);
+    if (outcome !== "queued") this.#trouble(peer, outcome);
   }
 
-  #count(topic: Topic, payload: string): void {
+  #trouble(peer: Peer<P>, outcome: "congested" | DropReason): void {
+    if (outcome === "outbox-full") this.#fullPeers.push(peer);
+    else if (outcome === "congested") this.#congested(peer);
+  }
+
+  #congested(peer: Peer<P>): void {
+    if (this.#options.slowReaderPolicy === "pause") {
+      this.#congestion.congested(peer);
+      return;
+    }
+    peer.outbox.close();
+    this.#fullPeers.push(peer);
+  }
+
+  #count(topic: Topic<P>, { byteLength }: P): void {
     this.#messages += 1;
-    this.#bytes += payload.length;
+    this.#bytes += byteLength;
     topic.messageCount += 1;
-    topic.byteCount += payload.length;
+    topic.byteCount += byteLength;
   }
 
-  #removeFromAll(peer: Peer): void {
+  #freeHandle(): number {
+    do {
+      this.#lastHandle = this.#lastHandle >= MAX_HANDLE ? 1 : this.#lastHandle + 1;
+    } while (this.#handles.has(this.#lastHandle));
+    return this.#lastHandle;
+  }
+
+  #removeFromAll(peer: Peer<P>): void {
     peer.outbox.close();
     for (const member of peer.memberships.values()) this.#remove(member);
+    this.#congestion.gone(peer);
   }
 
-  #remove(member: Member): void {
+  #remove(member: Member<P>): void {
     const { peer, topic } = member;
     if (!peer.memberships.delete(topic.name)) return;
     if (peer.memberships.size === 0) this.#peers -= 1;
     topic.remove(member);
-    if (topic.memberCount === 0) this.#topics.delete(topic.name);
-    else topic.fanOut({ type: "peer-left", member }, member);
+    this.#congestion.left(member);
+    if (topic.memberCount === 0) {
+      this.#topics.delete(topic.name);
+      this.#handles.delete(topic.handle);
+    } else topic.fanOut({ type: "peer-left", member }, member);
   }
 
   /**
@@ -169,10 +235,14 @@ export class Hub {
    */
   #endFullPeers(): void {
     for (let peer = this.#fullPeers.pop(); peer !== undefined; peer = this.#fullPeers.pop()) {
-      const { code, reason } = this.#options.fullOutboxClose;
-      this.#outboxesFull += 1;
-      this.#removeFromAll(peer);
-      peer.link.close(code, reason);
+      this.#endSlow(peer, "outbox-full");
     }
+  }
+
+  #endSlow(peer: Peer<P>, why: "outbox-full" | SlowReason): void {
+    const { code, reason } = this.#options.closeFor[why];
+    this.#ended[why] += 1;
+    this.#removeFromAll(peer);
+    peer.link.close(code, reason);
   }
 }

@@ -3,8 +3,10 @@ import type { Link } from "./ports.ts";
 /** Why a frame was not queued. A closed set: each is a label of the counter of dropped frames. */
 export type DropReason = "outbox-full" | "closed";
 
-/** The bound of an outbox. */
+/** The bounds of an outbox. */
 export type OutboxOptions = {
+  /** Above this a frame is still taken, and the caller is told that the connection is congested. */
+  readonly outboxHighWaterBytes: number;
   /** A frame is taken while fewer bytes than this wait; so at most this plus one frame is held. */
   readonly maxOutboxBytes: number;
 };
@@ -13,11 +15,13 @@ export type OutboxOptions = {
 export class Outbox {
   readonly #link: Link;
   readonly #maxOutboxBytes: number;
+  readonly #highWaterBytes: number;
   #isClosed = false;
 
   constructor(link: Link, options: OutboxOptions) {
     this.#link = link;
     this.#maxOutboxBytes = options.maxOutboxBytes;
+    this.#highWaterBytes = options.outboxHighWaterBytes;
   }
 
   /** Whether it takes no more frames: it was closed, or it was full once and so has lost one. */
@@ -27,17 +31,18 @@ export class Outbox {
 
   /**
    * Offers an encoded frame to this connection. Never waits and never throws.
+   * "congested": queued, and the outbox is above its high-water mark.
    * "outbox-full" is said once: a frame is lost, the outbox is closed, and the caller owes the connection its end.
    * @param frame the outbox keeps the reference, so do not write to it afterwards.
    */
-  offer(frame: Uint8Array): "queued" | DropReason {
+  offer(frame: Uint8Array): "queued" | "congested" | DropReason {
     if (this.#isClosed) return "closed";
     if (this.#link.bufferedBytes >= this.#maxOutboxBytes) {
       this.#isClosed = true;
       return "outbox-full";
     }
     this.#link.send(frame);
-    return "queued";
+    return this.#link.bufferedBytes > this.#highWaterBytes ? "congested" : "queued";
   }
 
   /** Takes no more frames. What is queued already still leaves. */

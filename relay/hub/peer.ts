@@ -1,37 +1,45 @@
 import type { Outbox } from "./outbox.ts";
-import type { Encoding, Link, MemberIdentity } from "./ports.ts";
+import type { Encoding, Link, MemberIdentity, Payload } from "./ports.ts";
 import type { Topic } from "./topic.ts";
 
-/** The hub's side of one connection: where its frames go, how they are written, and which topics it is in. */
-export class Peer {
+/** The hub's side of one connection: where its frames go, and which topics it is in. */
+export class Peer<P extends Payload> {
   readonly link: Link;
   readonly outbox: Outbox;
-  readonly encoding: Encoding;
   /** By topic name, in join order. Only the hub changes it. */
-  readonly memberships: Map<string, Member> = new Map();
+  readonly memberships: Map<string, Member<P>> = new Map();
+  /** How many congested topics keep it waiting. Congestion's. */
+  pausedByCount = 0;
 
-  constructor(link: Link, outbox: Outbox, encoding: Encoding) {
+  constructor(link: Link, outbox: Outbox) {
     this.link = link;
     this.outbox = outbox;
-    this.encoding = encoding;
   }
 }
 
 /** One peer in one topic. */
-export class Member implements MemberIdentity {
-  readonly peer: Peer;
-  readonly topic: Topic;
+export class Member<P extends Payload> implements MemberIdentity {
+  readonly peer: Peer<P>;
+  readonly topic: Topic<P>;
   readonly peerId: string;
   readonly peerHandle: number;
+  /** How frames are written for it. */
+  encoding: Encoding<P>;
+  readonly dataStarts: Map<unknown, Uint8Array> = new Map();
 
-  constructor(peer: Peer, topic: Topic, peerId: string, peerHandle: number) {
+  constructor(peer: Peer<P>, topic: Topic<P>, peerId: string, peerHandle: number, encoding: Encoding<P>) {
     this.peer = peer;
     this.topic = topic;
     this.peerId = peerId;
     this.peerHandle = peerHandle;
+    this.encoding = encoding;
   }
 
   get topicName(): string {
     return this.topic.name;
+  }
+
+  get topicHandle(): number {
+    return this.topic.handle;
   }
 }

@@ -1,28 +1,35 @@
 import { EncodedEvent } from "./encoded-event.ts";
+import type { DropReason } from "./outbox.ts";
 import { Member, type Peer } from "./peer.ts";
-import type { HubEvent } from "./ports.ts";
+import type { Encoding, HubEvent, Payload } from "./ports.ts";
 
 /** Handles are unsigned 32-bit integers on the wire. */
-const MAX_HANDLE = 0xffff_ffff;
+export const MAX_HANDLE = 0xffff_ffff;
+
+/** What becomes of a peer whose outbox did not just take a frame. */
+export type OnTrouble<P extends Payload> = (peer: Peer<P>, outcome: "congested" | DropReason) => void;
 
 /** The members of one name, in join order. Exists while it has members; the hub owns it. */
-export class Topic {
+export class Topic<P extends Payload> {
   readonly name: string;
+  /** What stands for the name in binary frames: unique among the topics of this relay. */
+  readonly handle: number;
   /** Messages published here, and the bytes of their payloads, since the topic came to be. */
   messageCount = 0;
   byteCount = 0;
-  readonly #members = new Map<number, Member>();
-  readonly #onFull: (peer: Peer) => void;
+  readonly #members = new Map<number, Member<P>>();
+  readonly #onTrouble: OnTrouble<P>;
   readonly #maxHandle: number;
   #lastHandle = 0;
 
   /**
-   * @param onFull told, within `fanOut`, of each peer whose outbox refused a frame.
+   * @param onTrouble told, within `fanOut`, of each peer whose outbox did not just take a frame.
    * @param maxHandle above the number of members; after it, handles begin again at 1.
    */
-  constructor(name: string, onFull: (peer: Peer) => void, maxHandle: number = MAX_HANDLE) {
+  constructor(name: string, handle: number, onTrouble: OnTrouble<P>, maxHandle: number = MAX_HANDLE) {
     this.name = name;
-    this.#onFull = onFull;
+    this.handle = handle;
+    this.#onTrouble = onTrouble;
     this.#maxHandle = maxHandle;
   }
 
@@ -31,11 +38,11 @@ export class Topic {
   }
 
   /** The members in join order. A view: it changes as they come and go. */
-  members(): Iterable<Member> {
+  members(): Iterable<Member<P>> {
     return this.#members.values();
   }
 
-  memberByHandle(peerHandle: number): Member | undefined {
+  memberByHandle(peerHandle: number): Member<P> | undefined {
     return this.#members.get(peerHandle);
   }
 
@@ -48,26 +55,26 @@ export class Topic {
   }
 
   /** Adds a member at the end of the join order, under a handle that no other member has. */
-  add(peer: Peer, peerId: string): Member {
+  add(peer: Peer<P>, peerId: string, encoding: Encoding<P>): Member<P> {
     do {
       this.#lastHandle = this.#lastHandle >= this.#maxHandle ? 1 : this.#lastHandle + 1;
     } while (this.#members.has(this.#lastHandle));
-    const member = new Member(peer, this, peerId, this.#lastHandle);
+    const member = new Member(peer, this, peerId, this.#lastHandle, encoding);
     this.#members.set(member.peerHandle, member);
     return member;
   }
 
-  remove(member: Member): void {
+  remove(member: Member<P>): void {
     this.#members.delete(member.peerHandle);
   }
 
   /** Offers one event to every member but one, in join order, encoded once per encoding. Synchronous: order is kept. */
-  fanOut(event: HubEvent, except: Member): void {
+  fanOut(event: HubEvent<P>, except: Member<P>): void {
     const encoded = new EncodedEvent(event);
     for (const member of this.#members.values()) {
       if (member === except) continue;
-      const { outbox, encoding } = member.peer;
-      if (outbox.offer(encoded.frameFor(encoding)) === "outbox-full") this.#onFull(member.peer);
+      const outcome = member.peer.outbox.offer(encoded.frameFor(member.encoding));
+      if (outcome !== "queued") this.#onTrouble(member.peer, outcome);
     }
   }
 }

@@ -1,15 +1,22 @@
 import type { Logger } from "pino";
 import type { Clock, Timer } from "../clock.ts";
-import type { Hub } from "../hub/hub.ts";
-import type { Topic } from "../hub/topic.ts";
+import type { HubCounts } from "../hub/hub.ts";
 
 /** How many topics a report names by hash. */
 const LARGEST_TOPICS = 5;
 
+/** What a report says of one topic. */
+type TopicFigures = {
+  readonly name: string;
+  readonly memberCount: number;
+  readonly messageCount: number;
+  readonly byteCount: number;
+};
+
 /** What the report uses. */
 export type StatisticsParts = {
   readonly clock: Clock;
-  readonly hub: Hub;
+  readonly hub: { counts(): HubCounts; topics(): Iterable<TopicFigures> };
   readonly log: Logger;
   readonly hashTopic: (topicName: string) => string;
   readonly connectionCount: () => number;
@@ -47,8 +54,8 @@ export class Statistics {
 }
 
 /** The topics with the most members, largest first; one pass, so that a million topics do not get sorted. */
-function largestTopics(topics: Iterable<Topic>): readonly Topic[] {
-  const largest: Topic[] = [];
+function largestTopics(topics: Iterable<TopicFigures>): readonly TopicFigures[] {
+  const largest: TopicFigures[] = [];
   for (const topic of topics) {
     const last = largest[LARGEST_TOPICS - 1];
     if (last !== undefined && topic.memberCount <= last.memberCount) continue;

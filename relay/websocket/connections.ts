@@ -59,6 +59,10 @@ export class Connections {
     this.#undecided.add(link);
   }
 
+  sessionOf(link: WebSocketLink): Session | undefined {
+    return this.#sessions.get(link);
+  }
+
   remove(link: WebSocketLink): void {
     this.#sessions.delete(link);
     this.#undecided.delete(link);

@@ -1,16 +1,15 @@
 import { type IncomingMessage, STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Logger } from "pino";
-import { type ServerOptions, type WebSocket, WebSocketServer } from "ws";
+import { WebSocket, WebSocketServer } from "ws";
 import { CloseCode } from "../../protocol/close-codes.ts";
 import { SUBPROTOCOL_V1 } from "../../protocol/subprotocol.ts";
 import type { Clock } from "../clock.ts";
 import type { Link, Session } from "../hub/ports.ts";
 import type { Connections } from "./connections.ts";
-import { WebSocketLink } from "./link.ts";
-
-/** Reads that one unfinished frame may take. */
-const MAX_FRAME_PIECES = 16_384;
+import { Flusher } from "./flusher.ts";
+import { type LinkParts, WebSocketLink } from "./link.ts";
 
 /** What tunes the upgrade. */
 export type UpgradeOptions = {
@@ -18,6 +17,7 @@ export type UpgradeOptions = {
   readonly maxConnections: number;
   /** How long a closed connection may take to send what is queued and to answer the close. */
   readonly closeTimeoutMs: number;
+  readonly flushIntervalMs: number;
 };
 
 /** What the upgrade uses. */
@@ -36,25 +36,27 @@ export class Upgrade {
   readonly #parts: UpgradeParts;
   readonly #options: UpgradeOptions;
   readonly #server: WebSocketServer;
+  readonly #linkParts: LinkParts;
   #connectionNumber = 0;
   #isDraining = false;
 
   constructor(parts: UpgradeParts, options: UpgradeOptions) {
     this.#parts = parts;
     this.#options = options;
-    // Two of them are younger than the type package.
-    const serverOptions: ServerOptions & { readonly closeTimeout: number; readonly maxBufferedChunks: number } = {
+    this.#server = new WebSocketServer({
       noServer: true,
       clientTracking: false,
       // Ciphertext does not shrink, and compression costs memory per connection and invites bombs.
       perMessageDeflate: false,
-      maxPayload: options.maxFrameBytes,
-      // A frame in crumbs costs about 350 bytes for each; 4 MiB in packets of 1.4 KB are 3,000 pieces.
-      maxBufferedChunks: MAX_FRAME_PIECES,
-      closeTimeout: options.closeTimeoutMs,
       handleProtocols: chooseSubprotocol,
+      WebSocket: Handshake,
+    });
+    this.#linkParts = {
+      clock: parts.clock,
+      flusher: new Flusher(parts.clock, options),
+      onDefect: (link, error) => this.#failed(link, error),
+      onEnd: (link, closeCode) => this.#ended(link, closeCode),
     };
-    this.#server = new WebSocketServer(serverOptions);
   }
 
   /** From now on every upgrade is refused with 503. */
@@ -63,16 +65,16 @@ export class Upgrade {
   }
 
   /** Takes an `upgrade` event of the HTTP server. */
-  handle(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  handle(request: IncomingMessage, socket: Socket, head: Buffer): void {
     socket.on("error", ignoreSocketError);
     const refusal = this.#refusalOf(request);
     if (refusal !== undefined) {
       refuse(socket, refusal);
       return;
     }
-    this.#server.handleUpgrade(request, socket, head, (webSocket) => {
+    this.#server.handleUpgrade(request, socket, head, ({ protocol }: WebSocket) => {
       socket.removeListener("error", ignoreSocketError);
-      this.#open(webSocket, socket);
+      this.#open(protocol, socket, head);
     });
   }
 
@@ -87,29 +89,36 @@ export class Upgrade {
     return undefined;
   }
 
-  #open(webSocket: WebSocket, socket: Duplex): void {
-    const { clock, log, connections, openSession } = this.#parts;
+  #open(subprotocol: string, socket: Socket, head: Buffer): void {
+    const { log, connections, openSession } = this.#parts;
     this.#connectionNumber += 1;
-    const connection = this.#connectionNumber;
-    const link = new WebSocketLink(webSocket, socket, connection, clock.monotonicMs());
-    const session = openSession(link, webSocket.protocol);
+    const link = new WebSocketLink(this.#linkParts, socket, this.#connectionNumber, this.#options);
+    const session = openSession(link, subprotocol);
     connections.add(link, session);
-    log.debug(
-      { connection, subprotocol: webSocket.protocol === SUBPROTOCOL_V1 ? SUBPROTOCOL_V1 : "seed" },
-      "connected",
-    );
-    link.attach(
-      session,
-      (error) => {
-        log.error({ connection, err: error }, "session failed");
-        session.end();
-        link.close(CloseCode.internalError, "internal error");
-      },
-      (closeCode) => {
-        connections.remove(link);
-        log.debug({ connection, closeCode }, "disconnected");
-      },
-    );
+    const dialect = subprotocol === SUBPROTOCOL_V1 ? SUBPROTOCOL_V1 : "seed";
+    log.debug({ connection: link.connectionNumber, subprotocol: dialect }, "connected");
+    link.attach(session, head);
+  }
+
+  #failed(link: WebSocketLink, error: unknown): void {
+    this.#parts.log.error({ connection: link.connectionNumber, err: error }, "session failed");
+    this.#parts.connections.sessionOf(link)?.end();
+    link.close(CloseCode.internalError, "internal error");
+  }
+
+  #ended(link: WebSocketLink, closeCode: number): void {
+    this.#parts.connections.remove(link);
+    this.#parts.log.debug({ connection: link.connectionNumber, closeCode }, "disconnected");
+  }
+}
+
+/**
+ * What ws makes of an accepted handshake. It would now read and write the socket; here it does not, and the socket stays
+ * with the caller: reading and writing frames is the hot path, and our own (link.ts).
+ */
+class Handshake extends WebSocket {
+  setSocket(): void {
+    // Nothing: see above. A test fails if ws should come to use another way.
   }
 }
 

@@ -8,12 +8,6 @@ const MAX_FRAME_BYTES = 1024;
 /** More than the fragments that one message may have. */
 const ENDLESS = 20_000;
 
-/**
- * Pieces of one frame that the relay may keep: each costs it some 350 bytes, so these cost more than 20 MB. A frame of
- * 4 MiB comes in 3000 pieces of an Ethernet packet's size.
- */
-const MAX_CRUMBS = 65_536;
-
 /** A message of exactly so many bytes. */
 function dataOfBytes(bytes: number): string {
   const empty = JSON.stringify({ type: "data", data: "" });
@@ -92,18 +86,6 @@ it.each([
   await scene.expectUnharmed();
 });
 
-it("closes a connection that sends a large frame in crumbs, before they cost far more memory than the frame", async () => {
-  const scene = await openScene();
-  const raw = await RawSocket.openWebSocket(scene);
-  let crumbCount = 0;
-
-  raw.write(encodeFrame({ announcedBytes: 4_000_000n }));
-  for (; crumbCount < MAX_CRUMBS && !raw.isClosed; crumbCount += 1) await raw.writeAndWait(Buffer.of(0x20));
-
-  expect(crumbCount).toBeLessThan(MAX_CRUMBS);
-  await scene.expectUnharmed();
-});
-
 it("answers a burst of pings such as a lagging client may send, and stays with it", async () => {
   const scene = await openScene();
   const raw = await RawSocket.openWebSocket(scene);
@@ -116,14 +98,16 @@ it("answers a burst of pings such as a lagging client may send, and stays with i
   await scene.expectUnharmed();
 });
 
-it("ends a connection that floods it with more pings than pongs can wait", async () => {
+it("answers a flood of pings with no more pongs at a time than may wait, the latest among them", async () => {
   const scene = await openScene();
   const raw = await RawSocket.openWebSocket(scene);
-  const pings = Array.from({ length: 10_000 }, () => encodeFrame({ opcode: Opcode.ping, payload: "p" }));
+  const pings = Array.from({ length: 10_000 }, (_, index) => encodeFrame({ opcode: Opcode.ping, payload: `${index}` }));
 
   raw.write(Buffer.concat(pings));
 
-  await raw.closed();
+  await eventually(() => expect(raw.frames().at(-1)?.payload.toString()).toBe("9999"));
+  expect(raw.frames().length).toBeLessThan(10_000);
+  raw.end();
   await scene.expectUnharmed();
 });
 
@@ -138,21 +122,5 @@ it("ignores a flood of pongs that nobody asked for", async () => {
   await eventually(() => expect(raw.frames().at(-1)?.payload.toString()).toBe("last"));
   expect(raw.frames()).toHaveLength(1);
   raw.end();
-  await scene.expectUnharmed();
-});
-
-it("ends a client that sends few pings at a time, but without end, and never reads the pongs", async () => {
-  const scene = await openScene();
-  const raw = await RawSocket.openWebSocket(scene);
-  const ping = encodeFrame({ opcode: Opcode.ping, payload: "p".repeat(125) });
-  const fewPings = Buffer.concat(Array.from({ length: 40 }, () => ping));
-  const { connections } = scene.figures();
-  raw.pause();
-
-  // The operating system holds some mebibytes of pongs before the relay has to: 100 MB of pings would be far more.
-  for (let round = 0; round < 20_000 && scene.figures().connections === connections; round += 1) {
-    await raw.writeAndWait(fewPings);
-  }
-
   await scene.expectUnharmed();
 });

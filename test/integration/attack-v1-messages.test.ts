@@ -217,7 +217,13 @@ it.each([
   ["sound JSON", Buffer.from('{"type":"join","topic":"t"}')],
   ["bytes that are no text", Buffer.of(0xff, 0x00, 0xfe)],
   ["nothing", Buffer.of()],
-])("closes a v1 client with 1003 on a binary frame of %s", async (_name, bytes) => {
+  ["a header alone", Buffer.from([1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0])],
+  ["a kind that there is not", Buffer.from([2, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 7])],
+  ["flags that there are not", Buffer.from([1, 2, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 7])],
+  ["reserved bytes in use", Buffer.from([1, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 7])],
+  ["an addressee without the flag for it", Buffer.from([1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 7])],
+  ["the flag for an addressee without one", Buffer.from([1, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 7])],
+])("answers a binary frame of %s with bad-message, and goes on", async (_name, bytes) => {
   const scene = await openScene();
   const [witness] = await openV1(scene, "t", "witness");
   const [client] = await openV1(scene, "t", "p");
@@ -225,8 +231,9 @@ it.each([
 
   client.send(bytes);
 
-  expect(await client.closed()).toMatchObject({ code: 1003 });
-  expect(await witness.next()).toMatchObject({ type: "peer-left", peerId: "p" });
+  expect(await client.next()).toMatchObject({ type: "error", code: "bad-message" });
+  await witness.expectNothing();
+  client.socket.terminate();
   witness.socket.terminate();
   await scene.expectUnharmed();
 });

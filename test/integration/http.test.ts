@@ -47,6 +47,9 @@ it("shows counts, and nothing but counts, at /stats", async () => {
     messages: 1,
     bytes: 8,
     outboxes_full: 0,
+    stalled_readers: 0,
+    slow_readers: 0,
+    pauses: 0,
     swept: 0,
   });
 });

@@ -1,7 +1,8 @@
 import { expect, it } from "vitest";
-import { Client, openSeed, openV1 } from "../support/client.ts";
+import { encodeDataHeader } from "../../protocol/v1-binary.ts";
+import { Client, openSeed, openV1, type Received } from "../support/client.ts";
 import { eventually } from "../support/eventually.ts";
-import { startRelay } from "../support/relay.ts";
+import { startRelay, type TestRelay } from "../support/relay.ts";
 
 it("answers a join with the own name, the members before it in join order, and the limits", async () => {
   const relay = await startRelay();
@@ -13,6 +14,7 @@ it("answers a join with the own name, the members before it in join order, and t
   expect(first).toEqual({
     type: "joined",
     topic: "t",
+    topicHandle: 1,
     peerId: "a",
     peerHandle: 2,
     members: [{ peerId: "seed", peerHandle: 1 }],
@@ -188,3 +190,84 @@ it("announces a restart to v1 clients alone, then closes every connection with 1
   expect(seed.texts).toEqual([]);
   await stopped;
 });
+
+it("carries binary data with a header of 12 bytes, to binary members as it is and to JSON members as base64", async () => {
+  const relay = await startRelay();
+  const [a, joined] = await openBinary(relay, "t", "a");
+  const [b] = await openBinary(relay, "t", "b");
+  const [v1] = await openV1(relay, "t", "v");
+  const seed = await openSeed(relay, "t", "s");
+  await a.take(3);
+  await b.take(2);
+  await v1.next();
+  await seed.take(3);
+
+  a.send(Buffer.concat([encodeDataHeader(Number(joined["topicHandle"]), 0, { isAddressed: false }), PAYLOAD]));
+
+  await eventually(() => expect(b.texts.at(-1)).toBe(`binary 010000000000000100000001${PAYLOAD.toString("hex")}`));
+  const data = PAYLOAD.toString("base64");
+  expect(await v1.next()).toEqual({ type: "data", topic: "t", peerId: "a", peerHandle: 1, data });
+  expect(await seed.next()).toEqual({ type: "data", peerId: "a", data });
+});
+
+it("gives binary members the bytes of base64, and text that is none of any bytes as text", async () => {
+  const relay = await startRelay();
+  const [b] = await openBinary(relay, "t", "b");
+  const seed = await openSeed(relay, "t", "s");
+  await b.next();
+
+  for (const data of [PAYLOAD.toString("base64"), "not base64 !!", "QQ", "QR==", "-_-_"])
+    seed.send({ type: "data", data });
+
+  await eventually(() => expect(b.texts).toHaveLength(7));
+  expect(b.texts.slice(2)).toEqual([
+    `binary 010000000000000100000002${PAYLOAD.toString("hex")}`,
+    ...["not base64 !!", "QQ", "QR==", "-_-_"].map((data) =>
+      JSON.stringify({ type: "data", topic: "t", peerId: "s", peerHandle: 2, data }),
+    ),
+  ]);
+});
+
+it("sends binary data to one member, marked as addressed, and answers what it cannot send with a code", async () => {
+  const relay = await startRelay();
+  const [a] = await openBinary(relay, "t", "a");
+  const [b] = await openBinary(relay, "t", "b");
+  const [c] = await openBinary(relay, "t", "c");
+  await a.take(2);
+  await b.next();
+
+  a.send(Buffer.concat([encodeDataHeader(1, 2, { isAddressed: true }), PAYLOAD]));
+  a.send(Buffer.concat([encodeDataHeader(1, 99, { isAddressed: true }), PAYLOAD]));
+  a.send(Buffer.concat([encodeDataHeader(99, 0, { isAddressed: false }), PAYLOAD]));
+
+  expect((await a.take(2)).map(({ code }) => code)).toEqual(["no-such-peer", "not-joined"]);
+  await eventually(() => expect(b.texts.at(-1)).toBe(`binary 010100000000000100000001${PAYLOAD.toString("hex")}`));
+  await c.expectNothing();
+});
+
+it("refuses an encoding that there is not, and takes another one in a repeated join", async () => {
+  const relay = await startRelay();
+  const client = await Client.openV1(relay);
+  client.send({ type: "join", topic: "t", encoding: "xml" });
+  client.send({ type: "join", topic: "t", encoding: "json" });
+  client.send({ type: "join", topic: "t", encoding: "binary" });
+  const seed = await openSeed(relay, "t", "s");
+  expect((await client.take(4)).map(({ type, code }) => code ?? type)).toEqual([
+    "encoding-invalid",
+    "joined",
+    "joined",
+    "peer-joined",
+  ]);
+
+  seed.send({ type: "data", data: "AA==" });
+
+  await eventually(() => expect(client.texts.at(-1)).toMatch(/^binary 01.*00$/));
+});
+
+const PAYLOAD = Buffer.from([0, 1, 0xfe, 0xff, 0x22, 0x5c, 0x0a]);
+
+async function openBinary(relay: TestRelay, topic: string, peerId: string): Promise<[Client, Received]> {
+  const client = await Client.openV1(relay);
+  client.send({ type: "join", topic, peerId, encoding: "binary" });
+  return [client, await client.next()];
+}

@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { Hub } from "../../relay/hub/hub.ts";
 import type { Peer } from "../../relay/hub/peer.ts";
-import { PlainEncoding, RecordingLink } from "../support/recording-link.ts";
+import { hubOptions } from "../support/hub-options.ts";
+import { PlainEncoding, RecordingLink, TextPayload } from "../support/recording-link.ts";
 
 /** What may happen, in any order: connections 0..4 and topics "a".."c". */
 const CONNECTIONS = 5;
@@ -57,15 +58,15 @@ class Model {
 
 /** The hub with its connections; a connection that was disconnected is opened anew when it is next needed. */
 class Real {
-  readonly hub = new Hub({ maxOutboxBytes: 1_000_000, fullOutboxClose: { code: 1013, reason: "" } });
+  readonly hub = new Hub<TextPayload>(hubOptions(), () => 0);
   readonly links = Array.from({ length: CONNECTIONS }, () => new RecordingLink());
-  readonly #encoding = new PlainEncoding();
-  readonly #peers = new Map<number, Peer>();
+  readonly encoding = new PlainEncoding();
+  readonly #peers = new Map<number, Peer<TextPayload>>();
 
-  peer(number: number): Peer {
+  peer(number: number): Peer<TextPayload> {
     let peer = this.#peers.get(number);
     if (peer === undefined) {
-      peer = this.hub.connect(this.links[number] ?? new RecordingLink(), this.#encoding);
+      peer = this.hub.connect(this.links[number] ?? new RecordingLink());
       this.#peers.set(number, peer);
     }
     return peer;
@@ -88,7 +89,8 @@ function apply(step: Command, real: Real, model: Model): void {
   const from = model.find(topicName, number);
   expect(own?.peerId).toBe(from?.peerId);
   if (step.do === "join" && own === undefined) {
-    real.hub.join(real.peer(number), topicName, step.peerId, () => []);
+    const { peerId } = step;
+    real.hub.join(real.peer(number), { topicName, peerId, encoding: real.encoding }, () => []);
     model.join(topicName, number, step.peerId);
   }
   if (own === undefined || from === undefined) return;
@@ -97,11 +99,11 @@ function apply(step: Command, real: Real, model: Model): void {
     real.hub.leave(own);
     model.leave(topicName, number);
   } else if (step.do === "publish") {
-    real.hub.publish(own, step.payload);
+    real.hub.publish(own, new TextPayload(step.payload));
     model.tellOthers(topicName, number, { ...event, payload: step.payload });
   } else if (step.do === "send") {
     const to = real.peer(step.to).memberships.get(topicName);
-    const outcome = real.hub.send(own, to?.peerHandle ?? 4_000_000, step.payload);
+    const outcome = real.hub.send(own, to?.peerHandle ?? 4_000_000, new TextPayload(step.payload));
     const isThere = to !== undefined && step.to !== number;
     expect(outcome).toBe(isThere ? "sent" : "no-such-peer");
     if (isThere) model.told[step.to]?.push({ ...event, to: to.peerHandle, payload: step.payload });

@@ -1,21 +1,22 @@
 import { expect, it } from "vitest";
 import { Hub } from "../../relay/hub/hub.ts";
 import { Topic } from "../../relay/hub/topic.ts";
-import { PlainEncoding, RecordingLink } from "../support/recording-link.ts";
+import { hubOptions } from "../support/hub-options.ts";
+import { PlainEncoding, RecordingLink, TextPayload } from "../support/recording-link.ts";
 
-const fullOutboxClose = { code: 1013, reason: "outbox full" };
-const newHub = (maxOutboxBytes = 1_000_000) => new Hub({ maxOutboxBytes, fullOutboxClose });
+const newHub = (maxOutboxBytes = 1_000_000) => new Hub<TextPayload>(hubOptions({ maxOutboxBytes }), () => 0);
 
 it("encodes a message once per encoding, whatever the number of members", () => {
   const hub = newHub();
   const encodings = [new PlainEncoding(), new PlainEncoding()] as const;
   const [sender, ...others] = Array.from({ length: 9 }, (_, index) => {
-    const peer = hub.connect(new RecordingLink(), index % 2 === 0 ? encodings[0] : encodings[1]);
-    return hub.join(peer, "t", `${index}`, () => []);
+    const peer = hub.connect(new RecordingLink());
+    const encoding = index % 2 === 0 ? encodings[0] : encodings[1];
+    return hub.join(peer, { topicName: "t", peerId: `${index}`, encoding }, () => []);
   });
   const before = encodings.map(({ encodeCount }) => encodeCount);
 
-  if (sender !== undefined) hub.publish(sender, "payload");
+  if (sender !== undefined) hub.publish(sender, new TextPayload("payload"));
 
   expect(encodings.map(({ encodeCount }, index) => encodeCount - (before[index] ?? 0))).toEqual([1, 1]);
   expect(others).toHaveLength(8);
@@ -25,13 +26,17 @@ it("gives every member of an encoding the very same bytes", () => {
   const hub = newHub();
   const encoding = new PlainEncoding();
   const seen: Uint8Array[] = [];
-  const link = { bufferedBytes: 0, send: (frame: Uint8Array) => void seen.push(frame), close: () => undefined };
-  const sender = hub.join(hub.connect(new RecordingLink(), encoding), "t", "sender", () => []);
-  hub.join(hub.connect(link, encoding), "t", "a", () => []);
-  hub.join(hub.connect(link, encoding), "t", "b", () => []);
+  const link = Object.assign(new RecordingLink(), { send: (frame: Uint8Array) => void seen.push(frame) });
+  const sender = hub.join(
+    hub.connect(new RecordingLink()),
+    { topicName: "t", peerId: "sender", encoding: encoding },
+    () => [],
+  );
+  hub.join(hub.connect(link), { topicName: "t", peerId: "a", encoding: encoding }, () => []);
+  hub.join(hub.connect(link), { topicName: "t", peerId: "b", encoding: encoding }, () => []);
   seen.length = 0;
 
-  hub.publish(sender, "payload");
+  hub.publish(sender, new TextPayload("payload"));
 
   expect(seen[0]).toBe(seen[1]);
 });
@@ -41,11 +46,15 @@ it("ends a peer whose outbox is full, tells the rest, and closes its link with t
   const encoding = new PlainEncoding();
   const stalled = new RecordingLink({ isReading: false });
   const reader = new RecordingLink();
-  const sender = hub.join(hub.connect(new RecordingLink(), encoding), "t", "sender", () => []);
-  hub.join(hub.connect(stalled, encoding), "t", "stalled", () => []);
-  hub.join(hub.connect(reader, encoding), "t", "reader", () => []);
+  const sender = hub.join(
+    hub.connect(new RecordingLink()),
+    { topicName: "t", peerId: "sender", encoding: encoding },
+    () => [],
+  );
+  hub.join(hub.connect(stalled), { topicName: "t", peerId: "stalled", encoding: encoding }, () => []);
+  hub.join(hub.connect(reader), { topicName: "t", peerId: "reader", encoding: encoding }, () => []);
 
-  for (let count = 0; count < 3; count += 1) hub.publish(sender, "x".repeat(50));
+  for (let count = 0; count < 3; count += 1) hub.publish(sender, new TextPayload("x".repeat(50)));
 
   expect(stalled.closed).toEqual({ code: 1013, reason: "outbox full" });
   expect(stalled.frames).toHaveLength(2);
@@ -62,10 +71,15 @@ it("ends a whole topic of stalled readers without recursion, each once", () => {
   const hub = newHub(1);
   const encoding = new PlainEncoding();
   const links = Array.from({ length: 5000 }, () => new RecordingLink({ isReading: false }));
-  for (const [index, link] of links.entries()) hub.join(hub.connect(link, encoding), "t", `${index}`, () => []);
-  const sender = hub.join(hub.connect(new RecordingLink(), encoding), "t", "sender", () => []);
+  for (const [index, link] of links.entries())
+    hub.join(hub.connect(link), { topicName: "t", peerId: `${index}`, encoding: encoding }, () => []);
+  const sender = hub.join(
+    hub.connect(new RecordingLink()),
+    { topicName: "t", peerId: "sender", encoding: encoding },
+    () => [],
+  );
 
-  hub.publish(sender, "payload");
+  hub.publish(sender, new TextPayload("payload"));
 
   expect(hub.counts()).toMatchObject({ topics: 1, peers: 1, outboxesFull: 5000 });
   expect(links.every(({ closed }) => closed !== undefined)).toBe(true);
@@ -74,11 +88,11 @@ it("ends a whole topic of stalled readers without recursion, each once", () => {
 it("counts an outbox that fills in two topics at once as one", () => {
   const hub = newHub(1);
   const encoding = new PlainEncoding();
-  const stalled = hub.connect(new RecordingLink({ isReading: false }), encoding);
-  const leaver = hub.connect(new RecordingLink(), encoding);
+  const stalled = hub.connect(new RecordingLink({ isReading: false }));
+  const leaver = hub.connect(new RecordingLink());
   for (const topic of ["a", "b", "c"]) {
-    hub.join(leaver, topic, "leaver", () => []);
-    hub.join(stalled, topic, "stalled", () => []);
+    hub.join(leaver, { topicName: topic, peerId: "leaver", encoding }, () => []);
+    hub.join(stalled, { topicName: topic, peerId: "stalled", encoding }, () => []);
   }
   // Full from here on: one frame is over the bound of one byte.
   hub.offer(stalled, new TextEncoder().encode("{}"));
@@ -91,8 +105,8 @@ it("counts an outbox that fills in two topics at once as one", () => {
 it("takes nothing for a peer that was ended", () => {
   const hub = newHub();
   const link = new RecordingLink();
-  const peer = hub.connect(link, new PlainEncoding());
-  hub.join(peer, "t", "a", () => []);
+  const peer = hub.connect(link);
+  hub.join(peer, { topicName: "t", peerId: "a", encoding: new PlainEncoding() }, () => []);
 
   hub.end(peer, 1008, "because");
   hub.offer(peer, new TextEncoder().encode("{}"));
@@ -106,12 +120,14 @@ it("takes nothing for a peer that was ended", () => {
 it("welcomes a new member before anything else of the topic, though its coming fills the outbox of another", () => {
   const hub = newHub(1);
   const encoding = new PlainEncoding();
-  const stalled = hub.connect(new RecordingLink({ isReading: false }), encoding);
-  hub.join(stalled, "t", "stalled", () => []);
+  const stalled = hub.connect(new RecordingLink({ isReading: false }));
+  hub.join(stalled, { topicName: "t", peerId: "stalled", encoding }, () => []);
   hub.offer(stalled, new TextEncoder().encode("{}"));
   const link = new RecordingLink();
 
-  hub.join(hub.connect(link, encoding), "t", "new", () => [new TextEncoder().encode('"welcome"')]);
+  hub.join(hub.connect(link), { topicName: "t", peerId: "new", encoding: encoding }, () => [
+    new TextEncoder().encode('"welcome"'),
+  ]);
 
   expect(link.frames).toEqual(["welcome", expect.objectContaining({ type: "peer-left", peerId: "stalled" })]);
 });
@@ -120,8 +136,12 @@ it("leaves once, however often it is said", () => {
   const hub = newHub();
   const encoding = new PlainEncoding();
   const stays = new RecordingLink();
-  hub.join(hub.connect(stays, encoding), "t", "stays", () => []);
-  const leaves = hub.join(hub.connect(new RecordingLink(), encoding), "t", "leaves", () => []);
+  hub.join(hub.connect(stays), { topicName: "t", peerId: "stays", encoding: encoding }, () => []);
+  const leaves = hub.join(
+    hub.connect(new RecordingLink()),
+    { topicName: "t", peerId: "leaves", encoding: encoding },
+    () => [],
+  );
 
   hub.leave(leaves);
   hub.leave(leaves);
@@ -131,14 +151,15 @@ it("leaves once, however often it is said", () => {
 });
 
 it("begins again at handle 1 after the last one, and skips handles that are in use", () => {
-  const peer = newHub().connect(new RecordingLink(), new PlainEncoding());
-  const topic = new Topic("t", () => undefined, 3);
-  topic.add(peer, "first");
-  const second = topic.add(peer, "second");
-  const third = topic.add(peer, "third");
+  const encoding = new PlainEncoding();
+  const peer = newHub().connect(new RecordingLink());
+  const topic = new Topic<TextPayload>("t", 1, () => undefined, 3);
+  topic.add(peer, "first", encoding);
+  const second = topic.add(peer, "second", encoding);
+  const third = topic.add(peer, "third", encoding);
   topic.remove(second);
 
-  const fourth = topic.add(peer, "fourth");
+  const fourth = topic.add(peer, "fourth", encoding);
 
   expect(third.peerHandle).toBe(3);
   expect(fourth.peerHandle).toBe(2);
@@ -150,14 +171,18 @@ it("sends to one member, carries signals where they are understood, and says why
   const talks = new PlainEncoding({ hasSignals: true });
   const link = new RecordingLink();
   const deaf = new RecordingLink();
-  const a = hub.join(hub.connect(new RecordingLink(), talks), "t", "a", () => []);
-  const b = hub.join(hub.connect(link, talks), "t", "b", () => []);
-  const c = hub.join(hub.connect(deaf, new PlainEncoding({ hasSignals: false })), "t", "c", () => []);
+  const a = hub.join(hub.connect(new RecordingLink()), { topicName: "t", peerId: "a", encoding: talks }, () => []);
+  const b = hub.join(hub.connect(link), { topicName: "t", peerId: "b", encoding: talks }, () => []);
+  const c = hub.join(
+    hub.connect(deaf),
+    { topicName: "t", peerId: "c", encoding: new PlainEncoding({ hasSignals: false }) },
+    () => [],
+  );
 
   const outcomes = [
-    hub.send(a, b.peerHandle, "x"),
-    hub.send(a, a.peerHandle, "x"),
-    hub.send(a, 99, "x"),
+    hub.send(a, b.peerHandle, new TextPayload("x")),
+    hub.send(a, a.peerHandle, new TextPayload("x")),
+    hub.send(a, 99, new TextPayload("x")),
     hub.signal(a, "offer", b.peerHandle, "sdp"),
     hub.signal(a, "offer", c.peerHandle, "sdp"),
     hub.signal(a, "offer", a.peerHandle, "sdp"),

@@ -1,14 +1,25 @@
 import { errorSentences } from "../../../protocol/error-codes.ts";
-import { encodeSeedData, encodeSeedError, encodeSeedPresence } from "../../../protocol/seed-json.ts";
-import { encodeV1Data, encodeV1Presence, encodeV1Signal } from "../../../protocol/v1-json.ts";
-import type { Encoding, HubEvent } from "../../hub/ports.ts";
+import { encodeSeedError, encodeSeedPresence, seedDataStart } from "../../../protocol/seed-json.ts";
+import { encodeDataHeader } from "../../../protocol/v1-binary.ts";
+import { encodeV1Presence, encodeV1Signal, v1DataStart } from "../../../protocol/v1-json.ts";
+import { messageFrame } from "../../hub/frame.ts";
+import type { Encoding, HubEvent, MemberIdentity } from "../../hub/ports.ts";
+import type { TopicPayload } from "./payload.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const DATA_END = encoder.encode('"}');
 
-/** Writes text as a frame's bytes. */
-export function toFrame(text: string): Uint8Array {
-  return encoder.encode(text);
+/** An event of this dialect's topics. */
+type TopicEvent = HubEvent<TopicPayload>;
+type DataEvent = Extract<TopicEvent, { type: "data" }>;
+
+/** One of this dialect's encodings. */
+export type TopicEncoding = Encoding<TopicPayload>;
+
+/** Writes text as a frame. */
+export function textFrame(text: string): Uint8Array {
+  return messageFrame("text", encoder.encode(text));
 }
 
 /** Reads a message as text, or undefined where the bytes are not UTF-8 (a binary frame may hold anything). */
@@ -21,15 +32,20 @@ export function toText(message: Uint8Array): string | undefined {
 }
 
 /** The seed's frames: no handles, no topic with `data`, no signals. */
-export const seedEncoding: Encoding = {
+export const seedEncoding: TopicEncoding = {
   hasSignals: false,
-  encode(event: HubEvent): Uint8Array {
+  encode(event: TopicEvent): Uint8Array {
     switch (event.type) {
       case "peer-joined":
       case "peer-left":
-        return toFrame(encodeSeedPresence(event.type, event.member.peerId, event.member.topicName));
+        return textFrame(encodeSeedPresence(event.type, event.member.peerId, event.member.topicName));
       case "data":
-        return toFrame(encodeSeedData(event.from.peerId, event.payload));
+        return messageFrame(
+          "text",
+          startOf(seedEncoding, event.from, seedDataStart),
+          event.payload.jsonText(),
+          DATA_END,
+        );
       case "offer":
       case "answer":
       case "candidate":
@@ -39,22 +55,59 @@ export const seedEncoding: Encoding = {
 };
 
 /** The frames of `postern.v1` as JSON text. */
-export const v1JsonEncoding: Encoding = {
+export const v1JsonEncoding: TopicEncoding = {
   hasSignals: true,
-  encode(event: HubEvent): Uint8Array {
-    switch (event.type) {
-      case "peer-joined":
-      case "peer-left":
-        return toFrame(encodeV1Presence(event.type, event.member.topicName, nameOf(event.member)));
-      case "data":
-        return toFrame(encodeV1Data(event.from.topicName, nameOf(event.from), event.to, event.payload));
-      case "offer":
-      case "answer":
-      case "candidate":
-        return toFrame(encodeV1Signal(event.type, event.from.topicName, nameOf(event.from), event.to, event.payload));
-    }
+  encode(event: TopicEvent): Uint8Array {
+    return event.type === "data" ? v1JsonData(event) : v1Text(event);
   },
 };
+
+/** The frames of `postern.v1` with data in binary; everything else is JSON text. */
+export const v1BinaryEncoding: TopicEncoding = {
+  hasSignals: true,
+  encode(event: TopicEvent): Uint8Array {
+    if (event.type !== "data") return v1Text(event);
+    const raw = event.payload.raw();
+    // A JSON sender may write what is no base64; as text it still gets through unchanged.
+    if (raw === null) return v1JsonData(event);
+    const { topicHandle, peerHandle } = event.from;
+    return messageFrame(
+      "binary",
+      encodeDataHeader(topicHandle, peerHandle, { isAddressed: event.to !== undefined }),
+      raw,
+    );
+  },
+};
+
+function v1JsonData({ from, to, payload }: DataEvent): Uint8Array {
+  const start =
+    to === undefined
+      ? startOf(v1JsonEncoding, from, (member) => v1DataStart(member))
+      : encoder.encode(v1DataStart(from, to));
+  return messageFrame("text", start, payload.jsonText(), DATA_END);
+}
+
+function v1Text(event: Exclude<TopicEvent, DataEvent>): Uint8Array {
+  switch (event.type) {
+    case "peer-joined":
+    case "peer-left":
+      return textFrame(encodeV1Presence(event.type, event.member.topicName, nameOf(event.member)));
+    case "offer":
+    case "answer":
+    case "candidate":
+      return textFrame(encodeV1Signal(event.type, event.from, event.to, event.payload));
+  }
+}
+
+/** What all data messages of a member begin with in one encoding, kept with the member from the first one on. */
+function startOf(encoding: TopicEncoding, from: MemberIdentity, write: (from: MemberIdentity) => string): Uint8Array {
+  let start = from.dataStarts.get(encoding);
+  if (start === undefined) {
+    start = encoder.encode(write(from));
+    from.dataStarts.set(encoding, start);
+  }
+  return start;
+}
 
 /** The two fields that name a member on the wire, and nothing else of it. */
 export function nameOf({ peerId, peerHandle }: { readonly peerId: string; readonly peerHandle: number }): {
@@ -66,5 +119,5 @@ export function nameOf({ peerId, peerHandle }: { readonly peerId: string; readon
 
 /** The seed's answer to a join that cannot be taken. */
 export function seedErrorFrame(code: "topic-required" | "topic-invalid" | "peer-id-invalid"): Uint8Array {
-  return toFrame(encodeSeedError(errorSentences[code]));
+  return textFrame(encodeSeedError(errorSentences[code]));
 }

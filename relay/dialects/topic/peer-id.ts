@@ -1,5 +1,3 @@
-import type { Topic } from "../../hub/topic.ts";
-
 const ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz";
 const RANDOM_CHARACTERS = 9;
 
@@ -13,7 +11,7 @@ export function makePeerId(nowMs: number): string {
 
 /** Makes an id that no member of the topic has: an id of the relay's own is never given twice. */
 export function makeFreePeerId(
-  topic: Topic | undefined,
+  topic: { hasPeerId(peerId: string): boolean } | undefined,
   nowMs: () => number,
   make: typeof makePeerId = makePeerId,
 ): string {

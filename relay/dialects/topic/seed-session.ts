@@ -1,10 +1,18 @@
 import { CloseCode } from "../../../protocol/close-codes.ts";
-import { decodeSeedMessage, encodeSeedPresence, type SeedMessage } from "../../../protocol/seed-json.ts";
-import type { Member, Peer } from "../../hub/peer.ts";
+import {
+  decodeSeedMessage,
+  encodeSeedPresence,
+  SEED_CLIENT_DATA_START,
+  type SeedMessage,
+} from "../../../protocol/seed-json.ts";
 import type { Link, Session } from "../../hub/ports.ts";
-import { seedEncoding, seedErrorFrame, toFrame, toText } from "./codec.ts";
+import { seedEncoding, seedErrorFrame, textFrame, toText } from "./codec.ts";
+import { TopicPayload } from "./payload.ts";
 import { makeFreePeerId } from "./peer-id.ts";
-import type { SessionParts } from "./session-parts.ts";
+import type { SessionParts, TopicMember, TopicPeer } from "./session-parts.ts";
+import { spliceData } from "./splice.ts";
+
+const DATA_START = new TextEncoder().encode(SEED_CLIENT_DATA_START);
 
 /**
  * A client that knows only the seed's five messages. It is in one topic at a time, what it sends wrong is ignored
@@ -12,12 +20,12 @@ import type { SessionParts } from "./session-parts.ts";
  */
 export class SeedSession implements Session {
   readonly #parts: SessionParts;
-  readonly #peer: Peer;
-  #member: Member | undefined;
+  readonly #peer: TopicPeer;
+  #member: TopicMember | undefined;
 
   constructor(parts: SessionParts, link: Link) {
     this.#parts = parts;
-    this.#peer = parts.hub.connect(link, seedEncoding);
+    this.#peer = parts.hub.connect(link);
   }
 
   get hasJoined(): boolean {
@@ -25,13 +33,19 @@ export class SeedSession implements Session {
   }
 
   /** Takes text or binary, as the seed does, if it holds JSON. */
-  receive(bytes: Uint8Array): void {
+  receive(bytes: Uint8Array, _isBinary: boolean, isPrintable: boolean): void {
     if (this.#peer.outbox.isClosed) return;
+    const spliced = isPrintable && this.#member !== undefined ? spliceData(bytes, DATA_START) : undefined;
+    if (spliced === undefined) this.#decode(bytes);
+    else this.#publish(TopicPayload.fromJsonText(spliced));
+  }
+
+  #decode(bytes: Uint8Array): void {
     const text = toText(bytes);
     const message = text === undefined ? undefined : decodeSeedMessage(text);
     if (message === undefined) return;
     if (message.type === "data") {
-      if (this.#member !== undefined) this.#parts.hub.publish(this.#member, message.data);
+      this.#publish(TopicPayload.fromString(message.data));
     } else if (message.type === "join") {
       this.#join(message.topic, message.peerId);
     } else {
@@ -47,6 +61,10 @@ export class SeedSession implements Session {
     this.#parts.hub.disconnect(this.#peer);
   }
 
+  #publish(payload: TopicPayload): void {
+    if (this.#member !== undefined) this.#parts.hub.publish(this.#member, payload);
+  }
+
   #join(topicName: string, claimedPeerId: string | undefined): void {
     const { hub, nowMs } = this.#parts;
     const before = this.#member;
@@ -56,7 +74,11 @@ export class SeedSession implements Session {
     if (before !== undefined) hub.leave(before);
     const peerId = claimedPeerId ?? makeFreePeerId(hub.topic(topicName), nowMs);
     // With a new name in the same topic it knows the others already: naming them again would open them twice.
-    this.#member = hub.join(this.#peer, topicName, peerId, isSameTopic ? () => [] : nameOthers);
+    this.#member = hub.join(
+      this.#peer,
+      { topicName, peerId, encoding: seedEncoding },
+      isSameTopic ? () => [] : nameOthers,
+    );
   }
 
   /** A missing topic may be put right on the same socket, as with the seed; anything else can never succeed. */
@@ -67,8 +89,8 @@ export class SeedSession implements Session {
 }
 
 /** One frame for each member who was there before, in join order: the client's `connect()` waits for the first. */
-function* nameOthers(own: Member): Iterable<Uint8Array> {
+function* nameOthers(own: TopicMember): Iterable<Uint8Array> {
   for (const member of own.topic.members()) {
-    if (member !== own) yield toFrame(encodeSeedPresence("peer-joined", member.peerId, own.topic.name));
+    if (member !== own) yield textFrame(encodeSeedPresence("peer-joined", member.peerId, own.topic.name));
   }
 }

@@ -1,9 +1,16 @@
 import type { ConnectionLimits } from "../../../protocol/v1-json.ts";
 import type { Hub } from "../../hub/hub.ts";
+import type { Member, Peer } from "../../hub/peer.ts";
+import type { TopicPayload } from "./payload.ts";
+
+/** The hub, a peer and a member of this dialect. */
+type TopicHub = Hub<TopicPayload>;
+export type TopicPeer = Peer<TopicPayload>;
+export type TopicMember = Member<TopicPayload>;
 
 /** What the sessions of this dialect use. One object for all of them. */
 export type SessionParts = {
-  readonly hub: Hub;
+  readonly hub: TopicHub;
   readonly limits: ConnectionLimits;
   /** Milliseconds since the epoch. */
   readonly nowMs: () => number;

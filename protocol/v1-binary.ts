@@ -1,0 +1,67 @@
+/**
+ * The binary data message of `postern.v1`: these 12 bytes, then the payload as it is.
+ *
+ * | offset | bytes | type | meaning |
+ * |---|---|---|---|
+ * | 0 | 1 | u8 | 1: data, version 1 of this layout |
+ * | 1 | 1 | u8 | flags; bit 0: addressed (to one member). The rest is 0 |
+ * | 2 | 2 | u16 | 0 |
+ * | 4 | 4 | u32 big-endian | topicHandle, from `joined` |
+ * | 8 | 4 | u32 big-endian | peerHandle: to the relay the addressee, or 0 for all; from the relay the sender |
+ *
+ * Twelve, so that the payload is aligned for typed arrays.
+ * @see docs/protocol.md#binary-data
+ */
+const DATA_HEADER_BYTES = 12;
+
+const KIND_DATA = 1;
+const FLAG_ADDRESSED = 1;
+
+/** A binary data message on its way to the relay. The payload is a view of the frame. */
+export type BinaryData = {
+  readonly topicHandle: number;
+  /** The addressee; undefined for all members. */
+  readonly to: number | undefined;
+  readonly payload: Uint8Array;
+};
+
+/** Writes the 12 bytes before a payload. */
+export function encodeDataHeader(
+  topicHandle: number,
+  peerHandle: number,
+  { isAddressed }: { readonly isAddressed: boolean },
+): Uint8Array {
+  const header = new Uint8Array(DATA_HEADER_BYTES);
+  header[0] = KIND_DATA;
+  header[1] = isAddressed ? FLAG_ADDRESSED : 0;
+  writeUint32(header, 4, topicHandle);
+  writeUint32(header, 8, peerHandle);
+  return header;
+}
+
+/** Reads a client's binary frame; undefined where it is not of this layout, or holds no payload. */
+export function decodeBinaryData(frame: Uint8Array): BinaryData | undefined {
+  if (frame.length <= DATA_HEADER_BYTES || frame[0] !== KIND_DATA) return undefined;
+  const peerHandle = readUint32(frame, 8);
+  const isAddressed = frame[1] === FLAG_ADDRESSED;
+  if ((!isAddressed && frame[1] !== 0) || frame[2] !== 0 || frame[3] !== 0) return undefined;
+  if (isAddressed !== peerHandle > 0) return undefined;
+  return {
+    topicHandle: readUint32(frame, 4),
+    to: isAddressed ? peerHandle : undefined,
+    payload: frame.subarray(DATA_HEADER_BYTES),
+  };
+}
+
+function writeUint32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 24;
+  bytes[at + 1] = value >>> 16;
+  bytes[at + 2] = value >>> 8;
+  bytes[at + 3] = value;
+}
+
+function readUint32(bytes: Uint8Array, at: number): number {
+  return (
+    (((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)) >>> 0
+  );
+}
