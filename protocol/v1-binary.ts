@@ -12,7 +12,7 @@
  * Twelve, so that the payload is aligned for typed arrays.
  * @see docs/protocol.md#binary-data
  */
-const DATA_HEADER_BYTES = 12;
+export const DATA_HEADER_BYTES = 12;
 
 const KIND_DATA = 1;
 const FLAG_ADDRESSED = 1;

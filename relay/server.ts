@@ -85,6 +85,7 @@ export function createRelay(config: Config, { log, clock = systemClock, isPortCh
       });
       const port = await listen(server, { ...config, isPortChosen });
       connections.start();
+      upgrade.start();
       slowReaderCheck = clock.every(SLOW_READER_CHECK_MS, () => hub.endOverdueReaders());
       statistics.start(config.statsIntervalMs);
       state.started(tls?.expiresAtMs);

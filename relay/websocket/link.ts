@@ -5,6 +5,7 @@ import type { Batch } from "./batch.ts";
 import type { Flushable, Flusher } from "./flusher.ts";
 import { closeFrame, controlFrame, FrameStart, PING } from "./frame.ts";
 import { type FrameHandler, FrameParser, type ProtocolFault } from "./frame-parser.ts";
+import { type Pacing, SenderPace } from "./pacing.ts";
 
 /** How much is handed to TLS at once: it is encrypted then, and no longer shared with other links. */
 const MAX_WRITE_BYTES = 131_072;
@@ -16,6 +17,7 @@ const MAX_PONGS = 64;
 export type LinkParts = {
   readonly clock: Clock;
   readonly flusher: Flusher;
+  readonly pacing: Pacing;
   /** Told of a defect in a session, and of the end of each link, once. */
   readonly onDefect: (link: WebSocketLink, error: unknown) => void;
   readonly onEnd: (link: WebSocketLink, closeCode: number) => void;
@@ -65,6 +67,7 @@ export class WebSocketLink implements Link, FrameHandler, Flushable {
   /** Whether reading was paused since this was last asked: then silence is not the peer's. */
   #wasPaused = false;
 
+  readonly #pace = new SenderPace();
   #bytesHeard = -1;
 
   constructor(parts: LinkParts, socket: Socket, connectionNumber: number, options: LinkOptions) {
@@ -182,11 +185,14 @@ export class WebSocketLink implements Link, FrameHandler, Flushable {
 
   onMessage(bytes: Buffer, isBinary: boolean, isPrintable: boolean): void {
     if (this.#state !== "open") return;
+    const { flusher, pacing } = this.#parts;
+    flusher.isPatient = pacing.sent(this.#pace);
     try {
       this.#session?.receive(bytes, isBinary, isPrintable);
     } catch (error) {
       this.#parts.onDefect(this, error);
     }
+    flusher.isPatient = false;
   }
 
   onPing(payload: Buffer): void {

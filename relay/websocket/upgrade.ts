@@ -10,6 +10,7 @@ import type { Link, Session } from "../hub/ports.ts";
 import type { Connections } from "./connections.ts";
 import { Flusher } from "./flusher.ts";
 import { type LinkParts, WebSocketLink } from "./link.ts";
+import { Pacing } from "./pacing.ts";
 
 /** What tunes the upgrade. */
 export type UpgradeOptions = {
@@ -37,6 +38,7 @@ export class Upgrade {
   readonly #options: UpgradeOptions;
   readonly #server: WebSocketServer;
   readonly #linkParts: LinkParts;
+  readonly #pacing: Pacing;
   #connectionNumber = 0;
   #isDraining = false;
 
@@ -51,17 +53,24 @@ export class Upgrade {
       handleProtocols: chooseSubprotocol,
       WebSocket: Handshake,
     });
+    this.#pacing = new Pacing(parts.clock);
     this.#linkParts = {
       clock: parts.clock,
       flusher: new Flusher(parts.clock, options),
+      pacing: this.#pacing,
       onDefect: (link, error) => this.#failed(link, error),
       onEnd: (link, closeCode) => this.#ended(link, closeCode),
     };
   }
 
+  start(): void {
+    if (this.#options.flushIntervalMs > 0) this.#pacing.start();
+  }
+
   /** From now on every upgrade is refused with 503. */
   drain(): void {
     this.#isDraining = true;
+    this.#pacing.stop();
   }
 
   /** Takes an `upgrade` event of the HTTP server. */

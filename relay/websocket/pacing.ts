@@ -1,0 +1,102 @@
+import type { Clock, Timer } from "../clock.ts";
+
+/** What is known of one sender: whether it sends at a rate of its own, or waits for what it sent to arrive. */
+export class SenderPace {
+  /** A patient sender's messages may wait a little for company: it sends no less for it. */
+  isPatient = false;
+  /** Messages in the window at hand, and in the one before the trial. */
+  count = 0;
+  baselineCount = 0;
+  isOnTrial = false;
+}
+
+/** How long the windows last that are compared. */
+const WINDOW_MS = 50;
+/** The time between trials: short while there are senders that have not been tried yet, long when all are known. */
+const EAGER_REST_MS = 500;
+const CALM_REST_MS = 8000;
+/** A sender with fewer messages in a window is left alone: delaying it saves nothing. 80 messages a second. */
+const MIN_COUNT = 4;
+/** An impatient sender that sends at least this part of its rate while it is delayed is patient. */
+const PATIENT_RATIO = 0.75;
+/** A patient sender that sends this much more while it is not delayed has been held up. */
+const HELD_UP_RATIO = 1.35;
+
+/**
+ * Finds out which senders are patient, by trial: for one window all busy senders are treated the other way, and who then
+ * sends less, or more, depends on the delay. Writing less often halves the CPU of a delivery, but it would cut a sender
+ * that waits for its messages (a window, a ping-pong) to a third. All are tried at once, because one that is not delayed
+ * would carry along the messages of those that are.
+ */
+export class Pacing {
+  readonly #clock: Clock;
+  #phase: "rest" | "baseline" | "trial" = "rest";
+  #active: SenderPace[] = [];
+  #onTrial: SenderPace[] = [];
+  #isCalm = false;
+  #timer: Timer | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  start(): void {
+    this.#rest();
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+  }
+
+  /** Counts a message. @returns whether its deliveries may wait. */
+  sent(pace: SenderPace): boolean {
+    if (this.#phase !== "rest") {
+      if (pace.count === 0) this.#active.push(pace);
+      pace.count += 1;
+    }
+    return pace.isOnTrial ? !pace.isPatient : pace.isPatient;
+  }
+
+  #rest(): void {
+    this.#timer = this.#clock.after(this.#isCalm ? CALM_REST_MS : EAGER_REST_MS, () => this.#beginBaseline());
+  }
+
+  #beginBaseline(): void {
+    this.#phase = "baseline";
+    this.#timer = this.#clock.after(WINDOW_MS, () => this.#beginTrial());
+  }
+
+  #beginTrial(): void {
+    this.#phase = "trial";
+    this.#onTrial = this.#active.filter(({ count }) => count >= MIN_COUNT);
+    for (const pace of this.#takeActive()) {
+      pace.baselineCount = pace.count;
+      pace.count = 0;
+    }
+    for (const pace of this.#onTrial) pace.isOnTrial = true;
+    this.#timer = this.#clock.after(WINDOW_MS, () => this.#endTrial());
+  }
+
+  #endTrial(): void {
+    this.#phase = "rest";
+    // Calm is when a trial has changed nobody's mind.
+    this.#isCalm = true;
+    for (const pace of this.#onTrial) {
+      const ratio = pace.count / pace.baselineCount;
+      const isPatient = pace.isPatient ? ratio <= HELD_UP_RATIO : ratio >= PATIENT_RATIO;
+      if (isPatient !== pace.isPatient) this.#isCalm = false;
+      pace.isPatient = isPatient;
+      pace.isOnTrial = false;
+    }
+    if (this.#onTrial.length === 0) this.#isCalm = false;
+    this.#onTrial = [];
+    for (const pace of this.#takeActive()) pace.count = 0;
+    this.#rest();
+  }
+
+  #takeActive(): SenderPace[] {
+    const active = this.#active;
+    this.#active = [];
+    return active;
+  }
+}
