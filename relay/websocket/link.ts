@@ -279,7 +279,8 @@ export class WebSocketLink implements Link, FrameHandler, Flushable {
       this.#close = undefined;
       this.#isCloseSent = true;
     }
-    return pieces.length === 0 ? undefined : Buffer.concat(pieces);
+    // One large frame goes as it is: joining would copy it.
+    return pieces.length > 1 ? Buffer.concat(pieces) : pieces[0];
   }
 
   #takeControl(): Uint8Array | undefined {
