@@ -1,11 +1,14 @@
 import { BlockList, isIP } from "node:net";
 import type { LoadedConfig } from "../config/load.ts";
+import { memoryBoundBytes } from "../config/memory-bound.ts";
 import type { Config } from "../config/options.ts";
 import { PRIVILEGED_PORT_WAYS } from "../http/listener.ts";
 import { createLogger } from "../observability/logger.ts";
 import { createRelay, type RelayAddress } from "../server.ts";
 import { VERSION } from "../version.ts";
 import { ExitCode, type Terminal } from "./terminal.ts";
+
+const MEBIBYTE = 1_048_576;
 
 /**
  * Runs the relay until a signal, then drains. A second signal ends at once.
@@ -18,7 +21,9 @@ export async function serve({ config, sources }: LoadedConfig, terminal: Termina
   const signals = new Signals(terminal);
   const address = await relay.start();
   const { port, fingerprint } = address;
-  log.info({ version: VERSION, environment: config.environment, host: config.host, port, fingerprint }, "listening");
+  const { environment, host } = config;
+  const memoryBoundMiB = Math.ceil(memoryBoundBytes(config) / MEBIBYTE);
+  log.info({ version: VERSION, environment, host, port, fingerprint, memoryBoundMiB }, "listening");
   if (config.port !== 0 && port !== config.port) {
     log.warn({ wanted: config.port, port }, "port not permitted: listening on another");
   }
@@ -103,7 +108,8 @@ function isPublic(host: string): boolean {
 }
 
 /** What a newcomer does next. */
-function startUpHints({ port: wantedPort, enableTls, host }: Config, { port, fingerprint }: RelayAddress): string {
+function startUpHints(config: Config, { port, fingerprint }: RelayAddress): string {
+  const { port: wantedPort, enableTls, host } = config;
   const shownHost = host === "0.0.0.0" || host === "::" ? "localhost" : isIP(host) === 6 ? `[${host}]` : host;
   const shownPort = port === (enableTls ? 443 : 80) ? "" : `:${port}`;
   const url = `${enableTls ? "wss" : "ws"}://${shownHost}${shownPort}`;
@@ -116,6 +122,7 @@ function startUpHints({ port: wantedPort, enableTls, host }: Config, { port, fin
     lines.push("  Development certificate, self-signed. SHA-256 fingerprint:", `    ${fingerprint}`, "");
   }
   const trust = fingerprint === undefined ? "" : ` --fingerprint ${fingerprint}`;
+  lines.push(`  Memory bound with these options: ${Math.ceil(memoryBoundBytes(config) / MEBIBYTE)} MiB`, "");
   lines.push("  Talk through it, in two more terminals:", `    npm run talk -- ${url} my-topic${trust}`, "", "");
   return lines.join("\n");
 }

@@ -42,8 +42,15 @@ export function loadConfig({ flags, env }: ConfigInput): LoadedConfig {
     else config[name] = value;
     sources[name] = source;
   }
+  if (problems.length === 0) problems.push(...contradictions(config as Config));
   if (problems.length > 0) throw new RelayError("CONFIG_INVALID", problems.join("\n"));
   return { config: config as Config, sources: sources as Record<OptionName, Source> };
+}
+
+/** What each option allows alone, but not together. */
+function contradictions({ outboxHighWaterBytes, maxOutboxBytes }: Config): readonly string[] {
+  if (outboxHighWaterBytes <= maxOutboxBytes) return [];
+  return [`OUTBOX_HIGH_WATER_BYTES is ${outboxHighWaterBytes}, above MAX_OUTBOX_BYTES, which is ${maxOutboxBytes}`];
 }
 
 function textOf(

@@ -2,11 +2,11 @@ const PATIENCE_MS = 8000;
 const STEP_MS = 5;
 
 /** Waits until a claim holds, for what no event tells: counts inside the relay. Throws the last failure when it never does. */
-export async function eventually(claim: () => void): Promise<void> {
+export async function eventually(claim: () => void | Promise<void>): Promise<void> {
   const deadlineMs = performance.now() + PATIENCE_MS;
   for (;;) {
     try {
-      claim();
+      await claim();
       return;
     } catch (error) {
       if (performance.now() > deadlineMs) throw error;

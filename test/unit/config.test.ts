@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { loadConfig } from "../../relay/config/load.ts";
+import { memoryBoundBytes } from "../../relay/config/memory-bound.ts";
 import { optionRows } from "../../relay/config/options.ts";
 
 const load = (env: Record<string, string>, flags = {}) => loadConfig({ env, flags });
@@ -33,6 +34,24 @@ it.each([
 
 it.each(["-1", "65536", "1.5", "0x10", "1e3", "443 tcp", "9".repeat(30)])("refuses PORT=%s", (text) => {
   expect(() => load({ PORT: text })).toThrow(/^variable PORT is ".*"; it takes 0 to 65535$/);
+});
+
+it("refuses a high-water mark above the hard limit", () => {
+  const env = { OUTBOX_HIGH_WATER_BYTES: "200000", MAX_OUTBOX_BYTES: "100000" };
+
+  expect(() => load(env)).toThrow("OUTBOX_HIGH_WATER_BYTES is 200000, above MAX_OUTBOX_BYTES, which is 100000");
+});
+
+it("computes the memory bound from the options", () => {
+  const { config } = load({
+    MAX_CONNECTIONS: "1000",
+    MAX_FRAME_BYTES: "65536",
+    OUTBOX_HIGH_WATER_BYTES: "65536",
+    MAX_OUTBOX_BYTES: "262144",
+  });
+
+  const frameBytes = Math.ceil((65_536 * 4) / 3) + 1024;
+  expect(memoryBoundBytes(config)).toBe(134_217_728 + 1000 * (65_536 + 262_144 + frameBytes + 131_072 + 65_536));
 });
 
 it("refuses an empty flag", () => {

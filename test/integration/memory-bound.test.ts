@@ -1,0 +1,94 @@
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { connect, type TLSSocket } from "node:tls";
+import { expect, it, onTestFinished } from "vitest";
+import { WebSocket } from "ws";
+import { eventually } from "../support/eventually.ts";
+import { Run } from "../support/process.ts";
+import { encodeFrame } from "../support/raw-socket.ts";
+
+const READERS = 1000;
+const TOPICS = 10;
+const FRAME_BYTES = 60_000;
+/** Per sender: far more than its readers' outboxes and the operating system's buffers take. */
+const FRAMES = 1500;
+
+const OPTIONS = {
+  PORT: "0",
+  HOST: "127.0.0.1",
+  NODE_ENV: "test",
+  MAX_CONNECTIONS: "1100",
+  MAX_FRAME_BYTES: "65536",
+  OUTBOX_HIGH_WATER_BYTES: "65536",
+  MAX_OUTBOX_BYTES: "262144",
+  STALLED_READER_TIMEOUT_MS: "600000",
+  SLOW_READER_TIMEOUT_MS: "600000",
+  SWEEP_INTERVAL_MS: "600000",
+};
+
+it("stays under the memory bound that it prints, with 1,000 readers over TLS that never read", {
+  timeout: 60_000,
+}, async () => {
+  const relay = new Run(["relay/main.ts"], { env: OPTIONS });
+  const [, port] = await relay.printed(/"port":(\d+)/);
+  const [, boundMiB] = await relay.printed(/"memoryBoundMiB":(\d+)/);
+  for (let number = 0; number < READERS; number += 50) {
+    await Promise.all(Array.from({ length: 50 }, (_, index) => openReader(Number(port), (number + index) % TOPICS)));
+  }
+
+  const senders = await Promise.all(Array.from({ length: TOPICS }, (_, topic) => openSender(Number(port), topic)));
+  for (const sender of senders) {
+    const frame = JSON.stringify({ type: "data", data: "x".repeat(FRAME_BYTES) });
+    for (let count = 0; count < FRAMES; count += 1) sender.send(frame);
+  }
+
+  // Every sender is kept waiting, and stays so: the relay has taken all that it will.
+  await eventually(async () => expect((await stats(Number(port)))["pauses"]).toBeGreaterThanOrEqual(TOPICS));
+  let before = -1;
+  await eventually(async () => {
+    const { bytes } = await stats(Number(port));
+    const isStill = bytes === before;
+    before = Number(bytes);
+    expect(isStill).toBe(true);
+  });
+  expect(await stats(Number(port))).toMatchObject({ peers: READERS + TOPICS, outboxes_full: 0 });
+  expect(senders.every(({ bufferedAmount }) => bufferedAmount > 0)).toBe(true);
+  expect(residentMiB(relay.pid)).toBeLessThan(Number(boundMiB));
+});
+
+/** A reader that joins and then never reads: one raw socket, so that a thousand of them cost this process little. */
+async function openReader(port: number, topic: number): Promise<void> {
+  const socket: TLSSocket = connect({ port, host: "127.0.0.1", rejectUnauthorized: false });
+  onTestFinished(() => void socket.destroy());
+  socket.on("error", () => undefined);
+  await once(socket, "secureConnect");
+  socket.write(
+    "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+      "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n",
+  );
+  await once(socket, "data");
+  socket.write(encodeFrame({ payload: JSON.stringify({ type: "join", topic: `topic ${topic}` }) }));
+  socket.pause();
+}
+
+async function openSender(port: number, topic: number): Promise<WebSocket> {
+  const sender = new WebSocket(`wss://127.0.0.1:${port}`, { rejectUnauthorized: false });
+  onTestFinished(() => sender.terminate());
+  await once(sender, "open");
+  sender.send(JSON.stringify({ type: "join", topic: `topic ${topic}` }));
+  return sender;
+}
+
+async function stats(port: number): Promise<Record<string, unknown>> {
+  const socket = connect({ port, host: "127.0.0.1", rejectUnauthorized: false });
+  await once(socket, "secureConnect");
+  socket.end("GET /stats HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+  let text = "";
+  for await (const chunk of socket) text += String(chunk);
+  return JSON.parse(text.slice(text.indexOf("\r\n\r\n"))) as Record<string, unknown>;
+}
+
+function residentMiB(pid: number): number {
+  const [, kibibytes] = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
+  return Number(kibibytes) / 1024;
+}
