@@ -18,8 +18,9 @@ class HeldSocket extends Socket {
 
   /** The operating system takes the write under way. */
   async complete(): Promise<void> {
-    this.#done?.();
+    const done = this.#done;
     this.#done = undefined;
+    done?.();
     await turns();
   }
 
