@@ -4,8 +4,10 @@ import type { Config } from "./options.ts";
 const PROCESS_BYTES = 134_217_728;
 /** An idle TLS connection, rounded up. */
 const CONNECTION_BYTES = 65_536;
-/** What one write hands to TLS, which holds its own copy until the operating system has taken it. */
+/** What one write hands to TLS (relay/websocket/send-queue.ts), which holds its own copy until the operating system has taken it. */
 const WRITE_BYTES = 131_072;
+/** One member in `joined`: an id of 128 control characters, six bytes each in JSON, and its handle. */
+const NAME_BYTES = 832;
 /** What an encoding may add around a payload: names, JSON, the frame's header. */
 const ENVELOPE_BYTES = 1024;
 
@@ -15,13 +17,15 @@ const ENVELOPE_BYTES = 1024;
  * stalled readers of the same topics holds far less.
  */
 export function memoryBoundBytes(config: Config): number {
-  // Base64 makes four bytes of three.
-  const encodedFrameBytes = Math.ceil((config.maxFrameBytes * 4) / 3) + ENVELOPE_BYTES;
+  // Base64 makes four bytes of three; and `joined` names every member of a topic.
+  const dataFrameBytes = Math.ceil((config.maxFrameBytes * 4) / 3) + ENVELOPE_BYTES;
+  const encodedFrameBytes = Math.max(dataFrameBytes, config.maxConnections * NAME_BYTES);
   const perConnectionBytes =
     CONNECTION_BYTES +
     config.maxOutboxBytes +
     encodedFrameBytes +
-    Math.max(WRITE_BYTES, encodedFrameBytes) +
-    config.maxFrameBytes;
+    WRITE_BYTES +
+    // A message in fragments: what is together of it, and the fragment that is coming in.
+    2 * config.maxFrameBytes;
   return PROCESS_BYTES + config.maxConnections * perConnectionBytes;
 }

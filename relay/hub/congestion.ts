@@ -4,9 +4,12 @@ import type { Topic } from "./topic.ts";
 
 /** When a reader counts as slow, and what becomes of it. */
 export type CongestionOptions = {
-  /** A peer whose outbox holds more than this is congested: the relay stops reading those who send to it. */
+  /**
+   * A peer whose outbox holds more than this is congested: the relay stops reading those who send to it, until a quarter
+   * of this is left.
+   */
   readonly outboxHighWaterBytes: number;
-  /** "close" ends a congested peer at once and slows nobody. */
+  /** "close" slows nobody: a peer that is still congested at the next check is ended. */
   readonly slowReaderPolicy: "pause" | "close";
   /** A congested peer that drains nothing for this long is dead. */
   readonly stalledReaderTimeoutMs: number;
@@ -56,7 +59,7 @@ export class Congestion<P extends Payload> {
 
   /** A member sent something: it waits where its topic is congested. */
   sent(from: Member<P>): void {
-    if (!this.#congestedIn.has(from.topic)) return;
+    if (this.#options.slowReaderPolicy === "close" || !this.#congestedIn.has(from.topic)) return;
     if (!addTo(this.#pausedBy, from.topic, from.peer)) return;
     this.#pauseCount += 1;
     from.peer.pausedByCount += 1;
@@ -80,7 +83,9 @@ export class Congestion<P extends Payload> {
   }
 
   /** Finds those who have been congested for too long. Called a few times a second. */
-  overdue(): readonly (readonly [Peer<P>, SlowReason])[] {
+  overdue(): readonly (readonly [Peer<P>, SlowReason | "outbox-full"])[] {
+    if (this.#options.slowReaderPolicy === "close")
+      return [...this.#watched.keys()].map((peer) => [peer, "outbox-full"]);
     const nowMs = this.#nowMs();
     const { stalledReaderTimeoutMs, slowReaderTimeoutMs } = this.#options;
     const overdue: (readonly [Peer<P>, SlowReason])[] = [];

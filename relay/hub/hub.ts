@@ -185,16 +185,7 @@ export class Hub<P extends Payload> {
 
   #trouble(peer: Peer<P>, outcome: "congested" | DropReason): void {
     if (outcome === "outbox-full") this.#fullPeers.push(peer);
-    else if (outcome === "congested") this.#congested(peer);
-  }
-
-  #congested(peer: Peer<P>): void {
-    if (this.#options.slowReaderPolicy === "pause") {
-      this.#congestion.congested(peer);
-      return;
-    }
-    peer.outbox.close();
-    this.#fullPeers.push(peer);
+    else if (outcome === "congested") this.#congestion.congested(peer);
   }
 
   #count(topic: Topic<P>, { byteLength }: P): void {

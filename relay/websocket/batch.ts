@@ -4,6 +4,7 @@
  */
 export class Batch {
   readonly byteLength: number;
+  readonly frameCount: number;
   readonly #previous: Batch | undefined;
   readonly #frame: Uint8Array | undefined;
   /** The chain with one more frame that was made last: the next link with this chain most likely appends the same. */
@@ -14,6 +15,7 @@ export class Batch {
     this.#previous = previous;
     this.#frame = frame;
     this.byteLength = (previous?.byteLength ?? 0) + (frame?.length ?? 0);
+    this.frameCount = (previous?.frameCount ?? 0) + (frame === undefined ? 0 : 1);
   }
 
   /** An empty chain, to start all chains that may be shared. */

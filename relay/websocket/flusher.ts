@@ -17,7 +17,7 @@ export type FlusherOptions = {
 /**
  * Decides when links write. All that one turn of the event loop produces for a link leaves in one TLS write, because the
  * record and the system call are what a delivery costs. And while its senders send at a rate of their own (they are
- * patient: see SendingPace), a link is written at most once per interval; the first message after a pause goes at once.
+ * patient: see SenderPace), a link is written at most once per interval; the first message after a pause goes at once.
  */
 export class Flusher {
   /** Where every link's chain begins. */

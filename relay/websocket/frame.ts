@@ -13,8 +13,9 @@ export function controlFrame(start: number, payload: Uint8Array): Uint8Array {
   return frame;
 }
 
-/** RFC 6455 section 5.5.1. @param reason ASCII, at most 123 characters. */
+/** RFC 6455 section 5.5.1. @param code 1005 stands for none and must not be sent. @param reason ASCII, at most 123 characters. */
 export function closeFrame(code: number, reason: string): Uint8Array {
+  if (code === 1005) return controlFrame(FrameStart.close, new Uint8Array(0));
   const payload = Buffer.alloc(2 + reason.length);
   payload.writeUInt16BE(code);
   payload.write(reason, 2, "latin1");

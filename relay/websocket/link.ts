@@ -1,17 +1,11 @@
 import type { Socket } from "node:net";
 import type { Clock } from "../clock.ts";
 import type { Link, Session } from "../hub/ports.ts";
-import type { Batch } from "./batch.ts";
 import type { Flushable, Flusher } from "./flusher.ts";
-import { closeFrame, controlFrame, FrameStart, PING } from "./frame.ts";
+import { closeFrame } from "./frame.ts";
 import { type FrameHandler, FrameParser, type ProtocolFault } from "./frame-parser.ts";
 import { type Pacing, SenderPace } from "./pacing.ts";
-
-/** How much is handed to TLS at once: it is encrypted then, and no longer shared with other links. */
-const MAX_WRITE_BYTES = 131_072;
-
-/** Pongs that may wait for a client that pings faster than it reads. */
-const MAX_PONGS = 64;
+import { SendQueue } from "./send-queue.ts";
 
 /** What all links share. */
 export type LinkParts = {
@@ -46,19 +40,11 @@ export class WebSocketLink implements Link, FrameHandler, Flushable {
   #state: "open" | "closing" | "ended" = "open";
   /** 1006: the socket ended without a close frame (RFC 6455 section 7.1.5). */
   #closeCode = 1006;
-  #isCloseSent = false;
-  #isCloseReceived = false;
+  /** Nothing more is expected of the peer: it has sent its close frame, or broken the protocol. */
+  #isPeerDone = false;
 
-  /** Frames that came since the last write. */
-  #batch: Batch;
-  /** Frames from before that, which one write could not take; from `#backlogAt` on. */
-  #backlog: Uint8Array[] = [];
-  #backlogAt = 0;
-  #backlogBytes = 0;
+  readonly #queue: SendQueue;
   #writingBytes = 0;
-  #pongs: Uint8Array[] = [];
-  #isPingDue = false;
-  #close: Uint8Array | undefined;
   #scheduled: "no" | "soon" | "later" = "no";
   readonly #onWritten = () => this.#written();
   #drainedBytes = 0;
@@ -75,7 +61,7 @@ export class WebSocketLink implements Link, FrameHandler, Flushable {
     this.#socket = socket;
     this.#closeTimeoutMs = options.closeTimeoutMs;
     this.#parser = new FrameParser(this, { maxMessageBytes: options.maxFrameBytes });
-    this.#batch = parts.flusher.root;
+    this.#queue = new SendQueue(parts.flusher.root);
     this.connectionNumber = connectionNumber;
     this.openedAtMs = parts.clock.monotonicMs();
   }
@@ -94,7 +80,7 @@ export class WebSocketLink implements Link, FrameHandler, Flushable {
   }
 
   get bufferedBytes(): number {
-    return this.#batch.byteLength + this.#backlogBytes + this.#writingBytes;
+    return this.#queue.byteCount + this.#writingBytes;
   }
 
   get drainedBytes(): number {
@@ -123,7 +109,7 @@ export class WebSocketLink implements Link, FrameHandler, Flushable {
   /** Takes a whole frame, header and all. */
   send(frame: Uint8Array): void {
     if (this.#state !== "open") return;
-    this.#batch = this.#batch.append(frame);
+    this.#queue.append(frame);
     if (this.#scheduled === "soon" || this.#writingBytes > 0) return;
     if (this.#scheduled === "no") this.#scheduled = this.#parts.flusher.schedule(this);
     else if (!this.#parts.flusher.isPatient) this.#scheduleSoon();
@@ -132,7 +118,7 @@ export class WebSocketLink implements Link, FrameHandler, Flushable {
   close(code: number, reason: string): void {
     if (this.#state !== "open") return;
     this.#state = "closing";
-    this.#close = closeFrame(code, reason);
+    this.#queue.close(closeFrame(code, reason));
     this.#closeCode = code;
     // The peer's answer must be heard.
     this.resume();
@@ -147,7 +133,7 @@ export class WebSocketLink implements Link, FrameHandler, Flushable {
 
   ping(): void {
     if (this.#state !== "open") return;
-    this.#isPingDue = true;
+    this.#queue.ping();
     this.#scheduleSoon();
   }
 
@@ -180,6 +166,8 @@ export class WebSocketLink implements Link, FrameHandler, Flushable {
   #failOn(fault: ProtocolFault | undefined): void {
     if (fault === undefined) return;
     this.#session?.end();
+    // RFC 6455 section 7.1.7: the connection is failed; its end does not wait for an answer.
+    this.#isPeerDone = true;
     this.close(fault.code, fault.reason);
   }
 
@@ -196,28 +184,24 @@ export class WebSocketLink implements Link, FrameHandler, Flushable {
   }
 
   onPing(payload: Buffer): void {
-    // RFC 6455 section 5.5.3: a pong for the latest ping is enough; so a flood of pings cannot grow this.
-    if (this.#pongs.length === MAX_PONGS) this.#pongs.shift();
-    this.#pongs.push(controlFrame(FrameStart.pong, payload));
+    this.#queue.pong(payload);
     this.#scheduleSoon();
   }
 
   onClose(code: number | undefined): void {
-    this.#isCloseReceived = true;
+    this.#isPeerDone = true;
     this.#session?.end();
     if (this.#state === "open") {
-      // RFC 6455 section 5.5.1: the answer echoes the code.
-      this.close(code ?? 1000, "");
-      // RFC 6455 section 7.1.5: 1005 stands for a close frame without a code.
-      this.#closeCode = code ?? 1005;
-    } else if (this.#isCloseSent) this.#socket.end();
+      // RFC 6455 section 5.5.1: the answer echoes the code; section 7.1.5: 1005 stands for none.
+      this.close(code ?? 1005, "");
+    } else if (this.#queue.isCloseTaken && this.#writingBytes === 0) this.#socket.end();
   }
 
   /** Writes what waits: control frames first, then frames in order, the close frame last. One write is under way at a time. */
   flush(): void {
     this.#scheduled = "no";
     if (this.#writingBytes > 0 || this.#socket.destroyed) return;
-    const bytes = this.#takeBytes();
+    const bytes = this.#queue.take();
     if (bytes === undefined) return;
     this.lastFlushMs = this.#parts.flusher.nowMs;
     this.#writingBytes = bytes.length;
@@ -228,8 +212,7 @@ export class WebSocketLink implements Link, FrameHandler, Flushable {
   ended(): void {
     if (this.#state === "ended") return;
     this.#state = "ended";
-    this.#batch = this.#parts.flusher.root;
-    this.#backlog = [];
+    this.#queue.clear();
     this.#below = undefined;
     this.#session?.end();
     this.#parts.onEnd(this, this.#closeCode);
@@ -249,66 +232,8 @@ export class WebSocketLink implements Link, FrameHandler, Flushable {
       this.#below = undefined;
       below.callback();
     }
-    if (this.#isCloseSent && this.#isCloseReceived) this.#socket.end();
-    else if (this.#hasWaiting()) this.flush();
-  }
-
-  #hasWaiting(): boolean {
-    return (
-      this.#batch.byteLength + this.#backlogBytes > 0 ||
-      this.#pongs.length > 0 ||
-      this.#isPingDue ||
-      this.#close !== undefined
-    );
-  }
-
-  /** Takes up to one write's worth of what waits. */
-  #takeBytes(): Uint8Array | undefined {
-    const control = this.#takeControl();
-    const batch = this.#batch;
-    const isWhole = this.#backlogBytes === 0 && batch.byteLength <= MAX_WRITE_BYTES;
-    if (isWhole && control === undefined && this.#close === undefined) {
-      this.#batch = this.#parts.flusher.root;
-      return batch.byteLength === 0 ? undefined : batch.bytes();
-    }
-    const pieces = control === undefined ? [] : [control];
-    this.#toBacklog(batch);
-    this.#takeBacklog(pieces);
-    if (this.#close !== undefined && this.#backlogBytes === 0) {
-      pieces.push(this.#close);
-      this.#close = undefined;
-      this.#isCloseSent = true;
-    }
-    // One large frame goes as it is: joining would copy it.
-    return pieces.length > 1 ? Buffer.concat(pieces) : pieces[0];
-  }
-
-  #takeControl(): Uint8Array | undefined {
-    if (this.#pongs.length === 0 && !this.#isPingDue) return undefined;
-    const frames = this.#isPingDue ? [...this.#pongs, PING] : this.#pongs;
-    this.#pongs = [];
-    this.#isPingDue = false;
-    return Buffer.concat(frames);
-  }
-
-  #toBacklog(batch: Batch): void {
-    this.#backlogBytes += batch.byteLength;
-    this.#backlog.push(...batch.frames());
-    this.#batch = this.#parts.flusher.root;
-  }
-
-  #takeBacklog(pieces: Uint8Array[]): void {
-    let byteCount = 0;
-    while (this.#backlogAt < this.#backlog.length) {
-      const frame = this.#backlog[this.#backlogAt];
-      if (frame === undefined || (byteCount > 0 && byteCount + frame.length > MAX_WRITE_BYTES)) return;
-      pieces.push(frame);
-      byteCount += frame.length;
-      this.#backlogAt += 1;
-      this.#backlogBytes -= frame.length;
-    }
-    this.#backlog = [];
-    this.#backlogAt = 0;
+    if (this.#queue.isCloseTaken && this.#isPeerDone) this.#socket.end();
+    else if (!this.#queue.isEmpty) this.flush();
   }
 }
 

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { get } from "node:https";
 import { connect, type TLSSocket } from "node:tls";
 import { expect, it, onTestFinished } from "vitest";
 import { WebSocket } from "ws";
@@ -80,12 +81,11 @@ async function openSender(port: number, topic: number): Promise<WebSocket> {
 }
 
 async function stats(port: number): Promise<Record<string, unknown>> {
-  const socket = connect({ port, host: "127.0.0.1", rejectUnauthorized: false });
-  await once(socket, "secureConnect");
-  socket.end("GET /stats HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+  const request = get({ port, host: "127.0.0.1", path: "/stats", rejectUnauthorized: false, agent: false });
+  const [response] = (await once(request, "response")) as [AsyncIterable<Buffer>];
   let text = "";
-  for await (const chunk of socket) text += String(chunk);
-  return JSON.parse(text.slice(text.indexOf("\r\n\r\n"))) as Record<string, unknown>;
+  for await (const chunk of response) text += String(chunk);
+  return JSON.parse(text) as Record<string, unknown>;
 }
 
 function residentMiB(pid: number): number {

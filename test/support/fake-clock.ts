@@ -6,9 +6,10 @@ type Due = { atMs: number; readonly everyMs: number | undefined; readonly task: 
 export class FakeClock implements Clock {
   readonly #due = new Set<Due>();
   #nowMs = 0;
+  #epochOffsetMs = 0;
 
   epochMs(): number {
-    return 1_795_000_000_000 + this.#nowMs;
+    return 1_795_000_000_000 + this.#epochOffsetMs + this.#nowMs;
   }
 
   monotonicMs(): number {
@@ -33,6 +34,11 @@ export class FakeClock implements Clock {
       due.task();
     }
     this.#nowMs = untilMs;
+  }
+
+  /** Sets the calendar forward, as when a machine wakes up: no timer runs. */
+  jumpEpoch(durationMs: number): void {
+    this.#epochOffsetMs += durationMs;
   }
 
   #add(due: Due): Timer {

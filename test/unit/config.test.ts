@@ -50,8 +50,8 @@ it("computes the memory bound from the options", () => {
     MAX_OUTBOX_BYTES: "262144",
   });
 
-  const frameBytes = Math.ceil((65_536 * 4) / 3) + 1024;
-  expect(memoryBoundBytes(config)).toBe(134_217_728 + 1000 * (65_536 + 262_144 + frameBytes + 131_072 + 65_536));
+  const joinedBytes = 1000 * 832;
+  expect(memoryBoundBytes(config)).toBe(134_217_728 + 1000 * (65_536 + 262_144 + joinedBytes + 131_072 + 2 * 65_536));
 });
 
 it("refuses an empty flag", () => {

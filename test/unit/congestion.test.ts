@@ -169,11 +169,14 @@ it("waits for a reader that drains slowly, and ends it when it is slow for too l
   expect(hub.counts()).toMatchObject({ slowReaders: 1, stalledReaders: 0 });
 });
 
-it("closes a congested reader at once and pauses nobody where the policy says so", () => {
+it("pauses nobody where the policy is to close, and ends a reader that is still congested at the next check", () => {
   const { hub, sender, senderLink, readerLink } = scene({ slowReaderPolicy: "close" });
 
   hub.publish(sender, bigMessage);
+  const closedAtOnce = readerLink.closed;
+  hub.endOverdueReaders();
 
+  expect(closedAtOnce).toBeUndefined();
   expect(readerLink.closed).toMatchObject({ code: 1013 });
   expect(senderLink.isPaused).toBe(false);
   expect(hub.counts()).toMatchObject({ peers: 1, outboxesFull: 1, pauses: 0 });

@@ -1,0 +1,143 @@
+import type { Batch } from "./batch.ts";
+import { controlFrame, FrameStart, PING } from "./frame.ts";
+
+/**
+ * How much is handed to TLS at once: it is encrypted then, and no longer shared with other links. Also the step in which
+ * a slow reader's progress is seen.
+ */
+const MAX_WRITE_BYTES = 131_072;
+/** Pongs that may wait for a client that pings faster than it reads. */
+const MAX_PONGS = 64;
+/** What a waiting frame costs beside its bytes: its buffer's object and its places in chain and queue. */
+const FRAME_OVERHEAD_BYTES = 256;
+/** Places of sent frames are given up when there are this many, and no fewer than those of waiting ones. */
+const MIN_COMPACTION = 1024;
+
+const NOTHING = new Uint8Array(0);
+
+/** What waits to be written to one socket: frames in order, control frames ahead of them, the close frame behind them. */
+export class SendQueue {
+  readonly #root: Batch;
+  /** Frames that came since the last write. */
+  #batch: Batch;
+  /** Frames from before that, which one write could not take; from `#at` on. */
+  #backlog: Uint8Array[] = [];
+  #at = 0;
+  #backlogBytes = 0;
+  /** A frame has been written in part: nothing may come between its parts. */
+  #isInFrame = false;
+  #pongs: Uint8Array[] = [];
+  #isPingDue = false;
+  #close: Uint8Array | undefined;
+  #isCloseTaken = false;
+
+  /** @param root where the chains of all links begin. */
+  constructor(root: Batch) {
+    this.#root = root;
+    this.#batch = root;
+  }
+
+  /** What the waiting frames cost. */
+  get byteCount(): number {
+    const frameCount = this.#batch.frameCount + this.#backlog.length - this.#at;
+    return this.#batch.byteLength + this.#backlogBytes + frameCount * FRAME_OVERHEAD_BYTES;
+  }
+
+  get isEmpty(): boolean {
+    return this.byteCount === 0 && this.#pongs.length === 0 && !this.#isPingDue && this.#close === undefined;
+  }
+
+  /** Whether the close frame has been taken: nothing follows it. */
+  get isCloseTaken(): boolean {
+    return this.#isCloseTaken;
+  }
+
+  append(frame: Uint8Array): void {
+    this.#batch = this.#batch.append(frame);
+  }
+
+  /** RFC 6455 section 5.5.3: a pong for the latest ping is enough; so a flood of pings cannot grow this. */
+  pong(payload: Uint8Array): void {
+    if (this.#pongs.length === MAX_PONGS) this.#pongs.shift();
+    this.#pongs.push(controlFrame(FrameStart.pong, payload));
+  }
+
+  ping(): void {
+    this.#isPingDue = true;
+  }
+
+  close(frame: Uint8Array): void {
+    this.#close = frame;
+  }
+
+  clear(): void {
+    this.#batch = this.#root;
+    this.#backlog = [];
+    this.#at = 0;
+    this.#backlogBytes = 0;
+    this.#pongs = [];
+    this.#close = undefined;
+  }
+
+  /** Takes up to one write's worth of what waits; undefined where nothing does. Never write to it: it may be shared. */
+  take(): Uint8Array | undefined {
+    const control = this.#isInFrame ? undefined : this.#takeControl();
+    const batch = this.#batch;
+    const isShort = this.#backlogBytes === 0 && batch.byteLength <= MAX_WRITE_BYTES;
+    if (isShort && control === undefined && this.#close === undefined) {
+      this.#batch = this.#root;
+      batch.forgetNext();
+      return batch.byteLength === 0 ? undefined : batch.bytes();
+    }
+    const pieces = control === undefined ? [] : [control];
+    this.#toBacklog(batch);
+    this.#takeBacklog(pieces);
+    if (this.#close !== undefined && this.#backlogBytes === 0) {
+      pieces.push(this.#close);
+      this.#close = undefined;
+      this.#isCloseTaken = true;
+    }
+    // One piece goes as it is: joining would copy it.
+    return pieces.length > 1 ? Buffer.concat(pieces) : pieces[0];
+  }
+
+  #takeControl(): Uint8Array | undefined {
+    if (this.#pongs.length === 0 && !this.#isPingDue) return undefined;
+    const frames = this.#isPingDue ? [...this.#pongs, PING] : this.#pongs;
+    this.#pongs = [];
+    this.#isPingDue = false;
+    return Buffer.concat(frames);
+  }
+
+  #toBacklog(batch: Batch): void {
+    this.#backlogBytes += batch.byteLength;
+    // Not push(...frames): a slow reader of small messages has more of them than a call may have arguments.
+    for (const frame of batch.frames()) this.#backlog.push(frame);
+    batch.forgetNext();
+    this.#batch = this.#root;
+  }
+
+  #takeBacklog(pieces: Uint8Array[]): void {
+    let roomBytes = MAX_WRITE_BYTES;
+    while (this.#at < this.#backlog.length && roomBytes > 0) {
+      const frame = this.#backlog[this.#at] ?? NOTHING;
+      // A frame is cut only where it alone is more than one write.
+      if (frame.length > roomBytes && pieces.length > 0) break;
+      const piece = frame.subarray(0, roomBytes);
+      pieces.push(piece);
+      roomBytes -= piece.length;
+      this.#backlogBytes -= piece.length;
+      this.#isInFrame = piece.length < frame.length;
+      // What has been sent is let go at once; its place when half of them are free.
+      this.#backlog[this.#at] = this.#isInFrame ? frame.subarray(piece.length) : NOTHING;
+      if (!this.#isInFrame) this.#at += 1;
+    }
+    if (this.#at === this.#backlog.length) this.#compact();
+    else if (this.#at >= MIN_COMPACTION && this.#at * 2 >= this.#backlog.length) this.#compact();
+  }
+
+  #compact(): void {
+    this.#backlog = this.#at === this.#backlog.length ? [] : this.#backlog.slice(this.#at);
+    this.#at = 0;
+  }
+}
