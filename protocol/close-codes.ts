@@ -1,6 +1,7 @@
 /**
  * Every WebSocket close code that the relay sends on its own account (RFC 6455 section 7.4).
- * 1002 (protocol error) and 1007 (invalid UTF-8) come from the WebSocket layer below.
+ * 1002 (protocol error), 1007 (invalid UTF-8) and, for a message in too many fragments or too many bytes, 1008 and 1009
+ * come from the frame parser.
  * @see docs/protocol.md#close-codes
  */
 export const CloseCode = {

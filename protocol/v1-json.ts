@@ -141,7 +141,7 @@ export function v1DataStart({ topicName, peerId, peerHandle }: Sender, to?: numb
   return `{"type":"data","topic":${topic},"peerId":${JSON.stringify(peerId)},"peerHandle":${peerHandle},${addressee}"data":"`;
 }
 
-/** What a client's `data` for all members of a topic begins with in the shape that this page's examples write. */
+/** What a client's `data` for all members of a topic begins with in the shape of docs/protocol.md's examples. */
 export function v1ClientDataStart(topic: string): string {
   return `{"type":"data","topic":${JSON.stringify(topic)},"data":"`;
 }
