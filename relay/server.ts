@@ -72,12 +72,14 @@ export function createRelay(config: Config, { log, clock = systemClock, isPortCh
   const state = new RelayState(clock, hub, connections);
   const routes = new Routes({ readiness: () => state.readiness(), figures: () => state.figures() });
   let closeServer: (() => Promise<void>) | undefined;
+  let stopListening: (() => void) | undefined;
 
   return {
     async start() {
       const tls = config.enableTls ? (given ?? developmentCertificate(config.host, clock)) : undefined;
       const server = createListener({ ...config, tls });
       closeServer = followSockets(server);
+      stopListening = () => server.close();
       server.on("request", (request, response) => routes.handle(request, response));
       server.on("upgrade", (request, _, head) => {
         if (routes.isAnswering(request.socket)) request.socket.destroy();
@@ -94,6 +96,8 @@ export function createRelay(config: Config, { log, clock = systemClock, isPortCh
     async stop() {
       state.draining();
       upgrade.drain();
+      // Whoever comes from now on belongs to the others that share the port.
+      if (config.reusePort) stopListening?.();
       await connections.drain(RECONNECT_WITHIN_MS, config.drainTimeoutMs);
       statistics.stop();
       slowReaderCheck?.cancel();

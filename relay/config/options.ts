@@ -53,6 +53,14 @@ const options = {
     default: "0.0.0.0",
     sentence: "Address to listen on; `::` serves IPv6 and IPv4.",
   },
+  // Off: a relay started twice by mistake must fail, and not take half of the clients away from their topics.
+  reusePort: {
+    kind: "boolean",
+    flag: "--reuse-port",
+    env: "REUSE_PORT",
+    default: false,
+    sentence: "Share the port with other relays of the same user, one per core: see operations.md, Several cores.",
+  },
   environment: {
     kind: "choice",
     flag: "--environment",
@@ -124,7 +132,8 @@ const options = {
     env: "SLOW_READER_POLICY",
     default: "pause",
     choices: ["pause", "close"],
-    sentence: "Above the high-water mark, pause the senders, or close the reader at once with 1013.",
+    sentence:
+      "Above the high-water mark: pause the senders, or close a reader that is still there at the next check with 1013.",
   },
   // A sleeping laptop costs a busy topic this much.
   stalledReaderTimeoutMs: {

@@ -70,8 +70,15 @@ function statusOf(code: string): string | undefined {
   return code.startsWith("HPE_") ? "400 Bad Request" : undefined;
 }
 
-/** Where the server is to listen, and whether the operator chose the port. */
-export type ListenAddress = { readonly host: string; readonly port: number; readonly isPortChosen: boolean };
+/** Where the server is to listen. */
+export type ListenAddress = {
+  readonly host: string;
+  readonly port: number;
+  /** Whether the operator chose the port. */
+  readonly isPortChosen: boolean;
+  /** Share the port with other processes that do the same: docs/operations.md#several-cores. */
+  readonly reusePort: boolean;
+};
 
 /** The port that anyone may bind, taken when 443 is not permitted and no port was chosen. */
 const UNPRIVILEGED_PORT = 8443;
@@ -81,20 +88,20 @@ const UNPRIVILEGED_PORT = 8443;
  * @returns the port: the one asked for, a free one for 0, or 8443 where 443 is not permitted and was not chosen.
  * @throws RelayError PORT_IN_USE, PORT_NOT_PERMITTED, ADDRESS_NOT_AVAILABLE or LISTEN_FAILED, with the fix in its message.
  */
-export async function listen(server: Server, { host, port, isPortChosen }: ListenAddress): Promise<number> {
+export async function listen(server: Server, address: ListenAddress): Promise<number> {
   try {
-    return await tryToListen(server, host, port);
+    return await tryToListen(server, address);
   } catch (error) {
-    if (isPortChosen || !(error instanceof RelayError) || error.code !== "PORT_NOT_PERMITTED") throw error;
-    return tryToListen(server, host, UNPRIVILEGED_PORT);
+    if (address.isPortChosen || !(error instanceof RelayError) || error.code !== "PORT_NOT_PERMITTED") throw error;
+    return tryToListen(server, { ...address, port: UNPRIVILEGED_PORT });
   }
 }
 
-function tryToListen(server: Server, host: string, port: number): Promise<number> {
+function tryToListen(server: Server, { host, port, reusePort }: ListenAddress): Promise<number> {
   return new Promise((resolve, reject) => {
     const onError = (error: NodeJS.ErrnoException) => reject(listenError(error, host, port));
     server.once("error", onError);
-    server.listen({ host, port }, () => {
+    server.listen({ host, port, reusePort }, () => {
       server.removeListener("error", onError);
       const address = server.address();
       resolve(typeof address === "object" && address !== null ? address.port : port);
@@ -129,6 +136,12 @@ function listenError(error: NodeJS.ErrnoException, host: string, port: number): 
       return new RelayError(
         "ADDRESS_NOT_AVAILABLE",
         `This machine has no address ${host}. Set HOST or --host to one of its own, or to 0.0.0.0 for all.`,
+        cause,
+      );
+    case "ENOTSUP":
+      return new RelayError(
+        "LISTEN_FAILED",
+        "This system cannot share a port between processes. Leave REUSE_PORT or --reuse-port out, and give each process a port of its own.",
         cause,
       );
     default:
