@@ -1,0 +1,132 @@
+import { spawnSync } from "node:child_process";
+import type { Certificate } from "./certificate.ts";
+import { type Contestant, isPackageThere, YARDSTICK } from "./contestants.ts";
+import type { Aim, TaskResult } from "./generator/task.ts";
+import type { Isolation } from "./isolation.ts";
+import { runGenerator, type Server, startServer } from "./processes.ts";
+import { type Cell, type Check, DISTURBED_SHARE, type Run, toCell, toRun } from "./report/results.ts";
+import type { ExchangeWorkload, Workload } from "./workloads.ts";
+
+/** How much is measured. */
+export type CampaignOptions = {
+  readonly rounds: number;
+  readonly warmUpMs: number;
+  readonly measureMs: number;
+  /** How often a run may be tried that others disturb. */
+  readonly attempts: number;
+};
+
+/** What the campaign uses. */
+export type CampaignParts = {
+  readonly certificate: Certificate;
+  readonly isolation: Isolation;
+  /** For what servers write. */
+  readonly directory: string;
+  /** Told of each step. */
+  readonly say: (line: string) => void;
+};
+
+/** Deliveries that a correctness pass looks at, about. */
+const VERIFIED_DELIVERIES = 20_000;
+const MAX_VERIFIED_MESSAGES = 500;
+
+/** Runs workloads against contestants, each in a fresh server and a fresh generator. */
+export class Campaign {
+  /** Runs that came to nothing, and why. */
+  readonly failures: string[] = [];
+  readonly #parts: CampaignParts;
+  readonly #options: CampaignOptions;
+
+  constructor(parts: CampaignParts, options: CampaignOptions) {
+    this.#parts = parts;
+    this.#options = options;
+  }
+
+  /** Verifies order, content and count of one workload for all contestants that take part in it. */
+  async verify(workload: ExchangeWorkload, contestants: readonly Contestant[]): Promise<readonly Check[]> {
+    const { membersPerTopic, topicCount, senders } = workload;
+    const senderCount = senders === "all" ? membersPerTopic * topicCount : topicCount;
+    const perRound = senderCount * (membersPerTopic - 1);
+    const messagesPerSender = Math.min(MAX_VERIFIED_MESSAGES, Math.ceil(VERIFIED_DELIVERIES / perRound));
+    const checks: Check[] = [];
+    for (const contestant of contestantsOf(workload, contestants)) {
+      const result = await this.#run(contestant, workload, { aim: "verify", messagesPerSender });
+      if (result?.aim !== "verify") continue;
+      const { verifiedCount, faults } = result.verification;
+      const verdict = faults.length === 0 ? "correct" : faults.join("; ");
+      this.#parts.say(`${workload.id}, ${contestant.name}: ${verifiedCount} deliveries verified, ${verdict}`);
+      checks.push({ workload: workload.id, contestant: contestant.name, verifiedCount, faults });
+    }
+    return checks;
+  }
+
+  /** Measures one workload: round by round all contestants in turn, so that a slow minute of the machine hits them all. */
+  async measure(workload: Workload, contestants: readonly Contestant[]): Promise<readonly Cell[]> {
+    const taking = contestantsOf(workload, contestants);
+    const runs = new Map<string, (Run | undefined)[]>(taking.map(({ name }) => [name, []]));
+    for (let round = 0; round < this.#options.rounds; round += 1) {
+      for (const contestant of taking) {
+        runs.get(contestant.name)?.push(await this.#measureOnce(contestant, workload, round));
+      }
+    }
+    const yardstickRuns = runs.get(YARDSTICK) ?? [];
+    return taking.flatMap(({ name }) => toCell(workload, name, runs.get(name) ?? [], yardstickRuns) ?? []);
+  }
+
+  /** Measures again what others disturbed, a few times, and takes the run that was disturbed least. */
+  async #measureOnce(contestant: Contestant, workload: Workload, round: number): Promise<Run | undefined> {
+    const { warmUpMs, measureMs, attempts } = this.#options;
+    let best: Run | undefined;
+    for (let attempt = 1; attempt <= attempts; attempt += 1) {
+      const result = await this.#run(contestant, workload, { aim: "measure", durations: { warmUpMs, measureMs } });
+      if (result?.aim !== "measure") break;
+      const run = toRun(result.measurement);
+      this.#parts.say(`${workload.id}, ${contestant.name}, round ${round + 1}: ${summaryOf(run)}`);
+      if (best === undefined || run.waitShare < best.waitShare) best = run;
+      if (best.waitShare <= DISTURBED_SHARE) break;
+    }
+    return best;
+  }
+
+  /** @returns undefined where it failed; the reason is among the failures then, and the others go on. */
+  async #run(contestant: Contestant, workload: Workload, aim: Aim): Promise<TaskResult | undefined> {
+    const { certificate, isolation, directory, say } = this.#parts;
+    const { name, sessionName } = contestant;
+    let server: Server | undefined;
+    try {
+      server = await startServer(contestant, certificate, { prefix: isolation.serverPrefix, directory });
+      const about = { workload, sessionName, port: server.port, certificate: certificate.pem, serverPid: server.pid };
+      return await runGenerator({ ...about, ...aim }, isolation.generatorPrefix);
+    } catch (error) {
+      const failure = `${workload.id}, ${name}: ${error instanceof Error ? error.message : String(error)}`;
+      say(`failed: ${failure}`);
+      this.failures.push(failure);
+      return undefined;
+    } finally {
+      await server?.stop();
+    }
+  }
+}
+
+/** Why a contestant cannot take part on this machine; undefined where it can. */
+export function whatIsMissing({ name, needs, install }: Contestant): string | undefined {
+  if (needs === undefined) return undefined;
+  const isThere =
+    "program" in needs
+      ? spawnSync("sh", ["-c", `command -v ${needs.program}`], { stdio: "ignore" }).status === 0
+      : isPackageThere(needs.npmPackage);
+  return isThere ? undefined : `${name} is not installed (${install})`;
+}
+
+function summaryOf({ perSecond, cost, waitShare }: Run): string {
+  const rate = perSecond === undefined ? "" : `${Math.round(perSecond)}/s, `;
+  const disturbed =
+    waitShare > DISTURBED_SHARE ? `, disturbed: waited ${Math.round(waitShare * 100)} % of the time` : "";
+  return `${rate}cost ${cost.toPrecision(3)}${disturbed}`;
+}
+
+function contestantsOf(workload: Workload, contestants: readonly Contestant[]): readonly Contestant[] {
+  return contestants.filter(({ workloadPrefixes }) =>
+    workloadPrefixes.some((prefix) => workload.id.startsWith(prefix)),
+  );
+}

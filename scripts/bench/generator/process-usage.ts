@@ -1,0 +1,60 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+
+/** Linux reports process times in ticks of 10 ms (USER_HZ) on every architecture that Node runs on. */
+const TICKS_PER_SECOND = 100;
+
+/** A process and its descendants: nginx works in children. */
+export function processTree(rootPid: number): readonly number[] {
+  const parents = new Map<number, number>();
+  for (const name of readdirSync("/proc")) {
+    const stat = /^\d+$/.test(name) ? statFields(Number(name)) : undefined;
+    if (stat !== undefined) parents.set(Number(name), Number(stat[1]));
+  }
+  const tree = [rootPid];
+  // The list grows while it is walked: children of children follow.
+  for (const pid of tree) for (const [child, parent] of parents) if (parent === pid) tree.push(child);
+  return tree;
+}
+
+/** The CPU time that these processes have used: utime and stime of proc(5). */
+export function cpuSeconds(pids: readonly number[]): number {
+  let ticks = 0;
+  for (const pid of pids) {
+    const stat = statFields(pid);
+    if (stat === undefined) throw new Error(`the server is gone: no process ${pid}`);
+    ticks += Number(stat[11]) + Number(stat[12]);
+  }
+  return ticks / TICKS_PER_SECOND;
+}
+
+/** The time for which the main threads of these processes were ready to run and had to wait for a core; 0 where unknown. */
+export function waitSeconds(pids: readonly (number | "self")[]): number {
+  let nanoseconds = 0;
+  for (const pid of pids) {
+    const fields = existsSync(`/proc/${pid}/schedstat`)
+      ? readFileSync(`/proc/${pid}/schedstat`, "utf8").split(" ")
+      : [];
+    nanoseconds += Number(fields[1] ?? 0);
+  }
+  return nanoseconds / 1e9;
+}
+
+/** The memory that these processes have resident. */
+export function residentBytes(pids: readonly number[]): number {
+  let kibibytes = 0;
+  for (const pid of pids) {
+    const line = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
+    kibibytes += Number(line?.[1] ?? 0);
+  }
+  return kibibytes * 1024;
+}
+
+/** The fields of /proc/PID/stat after the name, which may hold spaces; undefined where there is no such process. */
+function statFields(pid: number): readonly string[] | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  } catch {
+    return undefined;
+  }
+}

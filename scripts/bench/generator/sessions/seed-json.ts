@@ -1,0 +1,49 @@
+import { maskedFrame, Opcode } from "../frame-scanner.ts";
+import { type Member, maskedPublication, maskKey, type Publication, type Session } from "./session.ts";
+
+const BEFORE_DATA = '{"type":"data","data":"';
+const AFTER_DATA = '"}';
+
+/** The seed's JSON: what the relay and the plain ws server both speak. */
+export class SeedJsonSession implements Session {
+  readonly framing = "frames";
+  readonly path = "/";
+  readonly form = "base64";
+  readonly prefixBytes: number;
+  readonly suffixBytes: number = AFTER_DATA.length;
+  isJoined = false;
+  readonly #member: Member;
+  readonly #key: Uint8Array;
+
+  constructor(member: Member) {
+    this.#member = member;
+    this.#key = maskKey(member);
+    this.prefixBytes = beforeDataOf(member.peerId).length;
+  }
+
+  /** The seed does not answer a join; a pong tells that it was taken. */
+  hello(): Uint8Array {
+    const join = JSON.stringify({ type: "join", topic: this.#member.topic, peerId: this.#member.peerId });
+    return Buffer.concat([
+      maskedFrame(Opcode.text, Buffer.from(join), this.#key).bytes,
+      maskedFrame(Opcode.ping, Buffer.alloc(0), this.#key).bytes,
+    ]);
+  }
+
+  hear(kind: number | "message"): undefined {
+    if (kind === Opcode.pong) this.isJoined = true;
+  }
+
+  publication(payload: Buffer): Publication {
+    const text = Buffer.concat([Buffer.from(BEFORE_DATA), payload, Buffer.from(AFTER_DATA)]);
+    return maskedPublication(maskedFrame(Opcode.text, text, this.#key), BEFORE_DATA.length);
+  }
+
+  isEnvelope(before: Buffer, after: Buffer, { member }: { readonly member: Member }): boolean {
+    return before.toString() === beforeDataOf(member.peerId) && after.toString() === AFTER_DATA;
+  }
+}
+
+function beforeDataOf(peerId: string): string {
+  return `{"type":"data","peerId":"${peerId}","data":"`;
+}

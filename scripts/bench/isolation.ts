@@ -1,0 +1,78 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+
+/** What was done so that the machine disturbs the measurement less, and what was not. Printed, and kept with the results. */
+export type Isolation = {
+  readonly network: string;
+  readonly cores: string;
+  /** Words before a command that put it on its core. */
+  readonly serverPrefix: readonly string[];
+  readonly generatorPrefix: readonly string[];
+};
+
+/** Tells the process inside the namespace that it is. */
+const INSIDE = "POSTERN_BENCH_NAMESPACE";
+
+/** A loopback of 64 KiB packets and BBR make closed loops stall; these make it an ordinary network. */
+const SETTINGS = {
+  "/proc/sys/net/ipv4/tcp_congestion_control": "reno",
+  "/proc/sys/net/ipv4/tcp_rmem": "4096 1048576 6291456",
+};
+const LOOPBACK_MTU_BYTES = "1500";
+
+/** How often the process inside looks whether the one outside is still there. */
+const PARENT_CHECK_MS = 1000;
+
+/**
+ * Runs this very command again in a network namespace of its own, where that is permitted.
+ * @returns its exit code; undefined where this is that process, or there can be none.
+ */
+export function runInNamespace(): number | undefined {
+  if (process.env[INSIDE] !== undefined || !canRun("unshare", ["--net", "ip", "link", "set", "lo", "up"]))
+    return undefined;
+  const { status } = spawnSync("unshare", ["--net", process.execPath, ...process.argv.slice(1)], {
+    stdio: "inherit",
+    env: { ...process.env, [INSIDE]: "1" },
+  });
+  return status ?? 1;
+}
+
+/** Prepares the network and chooses the cores. */
+export function isolate(): Isolation {
+  const network = process.env[INSIDE] === undefined ? "shared: no permission for a namespace" : tuneNamespace();
+  if (availableParallelism() < 2 || !["0", "1"].every((core) => canRun("taskset", ["-c", core, "true"]))) {
+    return { network, cores: "shared", serverPrefix: [], generatorPrefix: [] };
+  }
+  return {
+    network,
+    cores: "server on core 0, generator on core 1",
+    serverPrefix: ["taskset", "-c", "0"],
+    generatorPrefix: ["taskset", "-c", "1"],
+  };
+}
+
+function tuneNamespace(): string {
+  const parentPid = process.ppid;
+  // Whoever ends the command ends the process outside; the one inside must not go on alone.
+  setInterval(() => {
+    if (process.ppid !== parentPid) process.exit(1);
+  }, PARENT_CHECK_MS).unref();
+  const done = ["namespace of its own"];
+  execFileSync("ip", ["link", "set", "lo", "up", "mtu", LOOPBACK_MTU_BYTES]);
+  done.push(`lo MTU ${LOOPBACK_MTU_BYTES}`);
+  for (const [path, value] of Object.entries(SETTINGS)) {
+    const name = path.slice(path.lastIndexOf("/") + 1);
+    try {
+      writeFileSync(path, value);
+      done.push(`${name} ${value}`);
+    } catch {
+      done.push(`${name} unchanged`);
+    }
+  }
+  return done.join(", ");
+}
+
+function canRun(command: string, commandArguments: readonly string[]): boolean {
+  return spawnSync(command, commandArguments, { stdio: "ignore" }).status === 0;
+}

@@ -1,0 +1,108 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync } from "node:fs";
+import { connect, createServer } from "node:net";
+import { join } from "node:path";
+import { setTimeout as after } from "node:timers/promises";
+import type { Certificate } from "./certificate.ts";
+import type { Contestant } from "./contestants.ts";
+import type { Task, TaskResult } from "./generator/task.ts";
+
+const START_TIMEOUT_MS = 10_000;
+const START_POLL_MS = 20;
+const STOP_TIMEOUT_MS = 3000;
+/** Joins, warm-up, measurement and a correctness pass all end well before. */
+const GENERATOR_TIMEOUT_MS = 60_000;
+
+const GENERATOR_PATH = new URL("./generator/main.ts", import.meta.url).pathname;
+
+/** Every process that this one started and that has not ended. */
+const running = new Set<ChildProcess>();
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
+/** A contestant that accepts connections. */
+export type Server = { readonly port: number; readonly pid: number; stop(): Promise<void> };
+
+/** Starts a contestant on a free port. @throws Error with what it printed, where it does not come up. */
+export async function startServer(
+  contestant: Contestant,
+  { keyPath, certificatePath }: Certificate,
+  { prefix, directory: parent }: { readonly prefix: readonly string[]; readonly directory: string },
+): Promise<Server> {
+  const port = await freePort();
+  const directory = mkdtempSync(join(parent, "server-"));
+  const child = start([...prefix, ...contestant.command({ port, keyPath, certificatePath, directory })]);
+  const output = collect(child);
+  const deadlineMs = performance.now() + START_TIMEOUT_MS;
+  while (!(await accepts(port))) {
+    if (child.exitCode !== null || performance.now() > deadlineMs) {
+      await stop(child);
+      throw new Error(`${contestant.name} did not start: ${output()}`);
+    }
+    await after(START_POLL_MS);
+  }
+  return { port, pid: child.pid ?? 0, stop: () => stop(child) };
+}
+
+/** Runs a generator to its end. @throws Error with what it printed, where it fails. */
+export async function runGenerator(task: Task, prefix: readonly string[]): Promise<TaskResult> {
+  const child = start([...prefix, process.execPath, GENERATOR_PATH, JSON.stringify(task)]);
+  const printed: Buffer[] = [];
+  child.stdout?.on("data", (chunk: Buffer) => printed.push(chunk));
+  const errors = collect(child);
+  const timer = setTimeout(() => child.kill("SIGKILL"), GENERATOR_TIMEOUT_MS);
+  await once(child, "close");
+  clearTimeout(timer);
+  if (child.exitCode !== 0) throw new Error(`the generator failed: ${errors()}`);
+  return JSON.parse(Buffer.concat(printed).toString()) as TaskResult;
+}
+
+function start([program = "", ...programArguments]: readonly string[]): ChildProcess {
+  const child = spawn(program, programArguments, { stdio: ["ignore", "pipe", "pipe"] });
+  running.add(child);
+  child.on("error", () => running.delete(child));
+  child.on("exit", () => running.delete(child));
+  return child;
+}
+
+/** Keeps the end of what a process writes to its error output; the rest of what it says is thrown away. */
+function collect(child: ChildProcess): () => string {
+  let text = "";
+  child.stderr?.on("data", (chunk: Buffer) => (text = (text + chunk.toString()).slice(-2000)));
+  if (child.stdout?.listenerCount("data") === 0) child.stdout.resume();
+  return () => text.trim();
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, "exit");
+  child.kill("SIGTERM");
+  const timer = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT_MS);
+  await exited;
+  clearTimeout(timer);
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  const closed = once(server, "close");
+  server.close();
+  await closed;
+  if (address === null || typeof address === "string") throw new Error("no free port");
+  return address.port;
+}
+
+async function accepts(port: number): Promise<boolean> {
+  const socket = connect(port, "127.0.0.1");
+  try {
+    await once(socket, "connect");
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}

@@ -1,0 +1,80 @@
+import { type Cell, DISTURBED_SHARE, type Results } from "./results.ts";
+
+/** Above it the generator may be what limits the rate; the cost still holds. */
+const BUSY_GENERATOR_SHARE = 0.9;
+/** A contestant that gets less than this part of a fixed rate through is overloaded by it. */
+const REACHED_PART = 0.97;
+
+/** The results as Markdown. */
+export function toMarkdown(results: Results): string {
+  const { cells, checks, machine, command, finishedAt, rounds, measureMs, skipped, failures } = results;
+  const about = Object.entries({ command: `\`${command}\``, finished: finishedAt, ...machine });
+  const verifiedCount = checks.reduce((sum, check) => sum + check.verifiedCount, 0);
+  const faulty = checks.filter(({ faults }) => faults.length > 0);
+  return [
+    "| | |",
+    "|---|---|",
+    ...about.map(([name, value]) => `| ${name} | ${value} |`),
+    `| runs | ${rounds} interleaved rounds of ${measureMs / 1000} s, medians |`,
+    "",
+    "| workload | contestant | per second | cost | cost / plain ws | p50 ms | p99 ms | server RSS MiB | server, generator: % of a core |",
+    "|---|---|---|---|---|---|---|---|---|",
+    ...cells.map(toRow),
+    "",
+    ...pipeLines(cells),
+    `Correctness pass: ${verifiedCount} deliveries verified for order, content and count, ${faulty.length} of ${checks.length} passes with faults.`,
+    ...faulty.map(({ workload, contestant, faults }) => `- ${workload}, ${contestant}: ${faults.join("; ")}`),
+    ...skipped.map((reason) => `- not run: ${reason}`),
+    ...failures.map((failure) => `- failed: ${failure}`),
+    "",
+  ].join("\n");
+}
+
+function rateOf({ perSecond, wantedPerSecond }: Cell): string {
+  if (perSecond === undefined) return "";
+  const isMissed = wantedPerSecond !== undefined && perSecond < REACHED_PART * wantedPerSecond;
+  return `${Math.round(perSecond).toLocaleString("en")}${isMissed ? " (missed)" : ""}`;
+}
+
+/** How near the relay is to what Node's TLS costs by itself. */
+function pipeLines(cells: readonly Cell[]): readonly string[] {
+  const pipe = cells.find(({ contestant }) => contestant === "tls pipe");
+  const binary = cells.find(
+    ({ workload, contestant }) => workload === pipe?.workload && contestant === "postern binary",
+  );
+  if (pipe === undefined || binary === undefined) return [];
+  return [
+    `${pipe.workload}: postern binary costs ${(binary.cost / pipe.cost).toFixed(2)} times what the tls pipe costs.`,
+    "",
+  ];
+}
+
+function toRow(cell: Cell): string {
+  const { workload, contestant, cost, unit, lowestCost, highestCost, ratio, resumedShare } = cell;
+  const spread = cell.runs.length > 1 ? ` (${digits(lowestCost)}-${digits(highestCost)})` : "";
+  const resumed = resumedShare === undefined ? "" : `, ${Math.round(resumedShare * 100)} % resumed`;
+  const disturbed = cell.waitShare > DISTURBED_SHARE ? " ~" : "";
+  const busy = cell.generatorShare > BUSY_GENERATOR_SHARE ? "!" : "";
+  const columns = [
+    workload,
+    contestant,
+    rateOf(cell),
+    `${digits(cost)}${spread} ${unit}${resumed}${disturbed}`,
+    ratio === undefined ? "" : ratio.toFixed(2),
+    digits(cell.p50Ms),
+    digits(cell.p99Ms),
+    String(Math.round(cell.residentMib)),
+    `${percent(cell.serverShare)}, ${percent(cell.generatorShare)}${busy}`,
+  ];
+  return `| ${columns.join(" | ")} |`;
+}
+
+/** Three digits that count. */
+function digits(value: number | undefined): string {
+  if (value === undefined) return "";
+  return value >= 100 ? String(Math.round(value)) : value.toPrecision(3);
+}
+
+function percent(share: number): string {
+  return String(Math.round(share * 100));
+}

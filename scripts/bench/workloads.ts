@@ -1,0 +1,96 @@
+/** What decides when a sender sends. */
+type Pace =
+  /** A sender has this many messages under way; one is done when all its receivers have it. */
+  | { readonly kind: "window"; readonly messageCount: number }
+  /** All senders together cause so many deliveries, evenly spread. */
+  | { readonly kind: "rate"; readonly deliveriesPerSecond: number }
+  /** A member sends when it has received; one of each pair begins. */
+  | { readonly kind: "ping-pong" };
+
+/** Members of topics exchange messages. */
+export type ExchangeWorkload = {
+  readonly kind: "exchange";
+  readonly id: string;
+  readonly sentence: string;
+  readonly topicCount: number;
+  readonly membersPerTopic: number;
+  readonly senders: "first" | "all";
+  readonly payloadBytes: number;
+  readonly pace: Pace;
+};
+
+/** Connections that have joined and then do nothing. */
+export type IdleWorkload = {
+  readonly kind: "idle";
+  readonly id: string;
+  readonly sentence: string;
+  readonly connectionCount: number;
+};
+
+/** Connect, join, close, and again. */
+export type HandshakeWorkload = {
+  readonly kind: "handshake";
+  readonly id: string;
+  readonly sentence: string;
+  readonly atOnce: number;
+  readonly isResumed: boolean;
+};
+
+export type Workload = ExchangeWorkload | IdleWorkload | HandshakeWorkload;
+
+const fanOut = { kind: "exchange", topicCount: 1, membersPerTopic: 101, senders: "first", payloadBytes: 1024 } as const;
+const allTalk = { kind: "exchange", topicCount: 1, membersPerTopic: 20, senders: "all", payloadBytes: 256 } as const;
+
+/** Closed loops: one message at a time, some, and enough to saturate. */
+const WINDOWS = [1, 8, 64];
+
+/** Every workload, in the order of the table. The id is what `--only`, the table and the comparison know it by. */
+export const workloads: readonly Workload[] = [
+  ...WINDOWS.map((window) => ({
+    ...fanOut,
+    id: `W1 window ${window}`,
+    sentence: `fan-out 1 to 100 of 1 KiB, ${window} under way`,
+    pace: { kind: "window", messageCount: window } as const,
+  })),
+  ...[50_000, 200_000].map((deliveriesPerSecond) => ({
+    ...fanOut,
+    id: `W1 ${deliveriesPerSecond / 1000}k/s`,
+    sentence: `fan-out 1 to 100 of 1 KiB at ${deliveriesPerSecond / 1000}k deliveries/s`,
+    pace: { kind: "rate", deliveriesPerSecond } as const,
+  })),
+  ...WINDOWS.map((window) => ({
+    ...allTalk,
+    id: `W2 window ${window}`,
+    sentence: `20 peers all talking, 256 B, ${window} under way each`,
+    pace: { kind: "window", messageCount: window } as const,
+  })),
+  {
+    ...allTalk,
+    id: "W2 57k/s",
+    sentence: "20 peers all talking, 256 B, at 57k deliveries/s",
+    pace: { kind: "rate", deliveriesPerSecond: 57_000 },
+  },
+  {
+    kind: "exchange",
+    id: "W3",
+    sentence: "one pair, 64 KiB streaming, 4 under way",
+    topicCount: 1,
+    membersPerTopic: 2,
+    senders: "first",
+    payloadBytes: 65_536,
+    pace: { kind: "window", messageCount: 4 },
+  },
+  { kind: "idle", id: "W4", sentence: "idle joined connections: memory of each", connectionCount: 1000 },
+  { kind: "handshake", id: "W5 full", sentence: "TLS handshake, join, close", atOnce: 8, isResumed: false },
+  { kind: "handshake", id: "W5 resumed", sentence: "the same with a TLS ticket", atOnce: 8, isResumed: true },
+  {
+    kind: "exchange",
+    id: "W6",
+    sentence: "200 pairs ping-pong, 128 B",
+    topicCount: 200,
+    membersPerTopic: 2,
+    senders: "all",
+    payloadBytes: 128,
+    pace: { kind: "ping-pong" },
+  },
+];
