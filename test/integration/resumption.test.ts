@@ -1,0 +1,77 @@
+import { once } from "node:events";
+import { connect, type SecureVersion, type TLSSocket } from "node:tls";
+import { expect, it, onTestFinished } from "vitest";
+import { eventually } from "../support/eventually.ts";
+import { encodeFrame, Opcode, upgradeRequest } from "../support/raw-socket.ts";
+import { startRelay, type TestRelay } from "../support/relay.ts";
+
+const RECONNECTS = 5;
+const JOIN = encodeFrame({ payload: JSON.stringify({ type: "join", topic: "t", peerId: "p" }) });
+const PING = encodeFrame({ opcode: Opcode.ping });
+/** RFC 6455 section 5.5.3, unmasked and empty. */
+const PONG = Buffer.of(0x8a, 0x00);
+
+/** What one connection showed. TLS 1.3 gives tickets after the handshake: a client that never reads never has one. */
+type Visit = { readonly isResumed: boolean; readonly tickets: readonly Buffer[] };
+
+/** How a client connects: which version it insists on, and the ticket that it presents. */
+type VisitOptions = { readonly version: SecureVersion; readonly ticket?: Buffer | undefined };
+
+/** Connects, joins a topic, waits for the answer to a ping and goes away. */
+async function visit(relay: TestRelay, { version, ticket }: VisitOptions): Promise<Visit> {
+  const tickets: Buffer[] = [];
+  const socket = connect({
+    port: relay.port,
+    host: "127.0.0.1",
+    servername: "localhost",
+    ca: relay.certificate,
+    minVersion: version,
+    maxVersion: version,
+    session: ticket,
+  });
+  onTestFinished(() => {
+    socket.destroy();
+  });
+  socket.on("session", (given: Buffer) => tickets.push(given));
+  await once(socket, "secureConnect");
+  expect(socket.getProtocol()).toBe(version);
+  await join(socket);
+  const isResumed = socket.isSessionReused();
+  socket.destroy();
+  return { isResumed, tickets };
+}
+
+async function join(socket: TLSSocket): Promise<void> {
+  const chunks: Buffer[] = [];
+  socket.on("data", (chunk: Buffer) => chunks.push(chunk));
+  socket.write(upgradeRequest());
+  await eventually(() => expect(Buffer.concat(chunks).toString("latin1")).toMatch(/^HTTP\/1\.1 101 /));
+  socket.write(Buffer.concat([JOIN, PING]));
+  await eventually(() => expect(Buffer.concat(chunks).includes(PONG)).toBe(true));
+}
+
+it.each<SecureVersion>(["TLSv1.2", "TLSv1.3"])(
+  "resumes with %s at every reconnect that shows a ticket",
+  async (version) => {
+    const relay = await startRelay();
+    const first = await visit(relay, { version });
+    const ticket = first.tickets.at(-1);
+
+    const reconnects: Visit[] = [];
+    for (let count = 0; count < RECONNECTS; count += 1) reconnects.push(await visit(relay, { version, ticket }));
+
+    expect(first.isResumed).toBe(false);
+    expect(ticket).toBeDefined();
+    expect(reconnects.map(({ isResumed }) => isResumed)).toEqual(Array(RECONNECTS).fill(true));
+  },
+);
+
+it("gives two tickets with TLS 1.3, each good for a connection of its own", async () => {
+  const relay = await startRelay();
+  const version = "TLSv1.3";
+  const { tickets } = await visit(relay, { version });
+
+  const visits = await Promise.all(tickets.map((ticket) => visit(relay, { version, ticket })));
+
+  expect(visits.map(({ isResumed }) => isResumed)).toEqual([true, true]);
+});
