@@ -39,7 +39,7 @@ RUN install --directory --owner=node --group=node --mode=0700 /var/lib/postern \
 
 # jemalloc: Node takes 64 KiB per connection to read into and touches few of them; glibc scatters them over memory that was
 # used before. With the young generation kept to 1 MiB an idle TLS connection takes 38 KiB in place of 51; ws on glibc, 53
-# (4,000 connections, wsload W4). Its default decay stays: one of 0 or 200 ms saves 1 to 2 KiB more, and costs a stream of
+# (4,000 connections; the bench's W4 has 1,000). Its default decay stays: one of 0 or 200 ms saves 1 to 2 KiB more, and costs a stream of
 # 64 KiB messages more than it gains (W3). A file and no LD_PRELOAD: for a binary with capabilities the loader ignores that,
 # and a bare name too. The build fails where it is not loaded. NODE_OPTIONS is heeded with this one capability.
 RUN apt-get update \

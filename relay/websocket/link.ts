@@ -243,7 +243,7 @@ export class WebSocketLink implements Link, FrameHandler, Flushable {
 
   /**
    * After a whole closing handshake the socket goes as soon as all is written: to wait for the peer's FIN took 10 % of
-   * the CPU of a connect, join and close (wsload W5). A peer that broke the protocol may still be sending, and closing
+   * the CPU of a connect, join and close (bench W5). A peer that broke the protocol may still be sending, and closing
    * on unread bytes would reset the connection and so take our close frame from it: there its end is waited for.
    */
   #endSocket(): void {
@@ -259,7 +259,7 @@ function onData(this: LinkedSocket, chunk: Buffer): void {
 }
 
 function onEnd(this: Socket): void {
-  // Ending twice makes Node build an error with its stack for nobody: 3 % of a connect, join and close (wsload W5).
+  // Ending twice makes Node build an error with its stack for nobody: 3 % of a connect, join and close (bench W5).
   if (!this.writableEnded) this.end();
 }
 
