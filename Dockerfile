@@ -44,7 +44,7 @@ RUN install --directory --owner=node --group=node --mode=0700 /var/lib/postern \
 # and a bare name too. The build fails where it is not loaded. NODE_OPTIONS is heeded with this one capability.
 RUN apt-get update \
   && apt-get install --yes --no-install-recommends libjemalloc2 \
-  && rm -rf /var/lib/apt/lists/* \
+  && rm -rf /var/lib/apt/lists/* /var/cache/apt/* \
   && find /usr/lib -name libjemalloc.so.2 >/etc/ld.so.preload \
   && setpriv --reuid=node --regid=node --clear-groups \
     node --print 'fs.readFileSync("/proc/self/maps", "utf8")' | grep --quiet libjemalloc
