@@ -203,6 +203,7 @@ export class Hub<P extends Payload> {
   }
 
   #removeFromAll(peer: Peer<P>): void {
+    peer.isEnded = true;
     peer.outbox.close();
     for (const member of peer.memberships.values()) this.#remove(member);
     this.#congestion.gone(peer);
@@ -231,6 +232,8 @@ export class Hub<P extends Payload> {
   }
 
   #endSlow(peer: Peer<P>, why: "outbox-full" | SlowReason): void {
+    // Found slow twice: by the check, and by a frame that the check's own peer-left could not add to its outbox.
+    if (peer.isEnded) return;
     const { code, reason } = this.#options.closeFor[why];
     this.#ended[why] += 1;
     this.#removeFromAll(peer);

@@ -10,6 +10,8 @@ export class Peer<P extends Payload> {
   readonly memberships: Map<string, Member<P>> = new Map();
   /** How many congested topics keep it waiting. Congestion's. */
   pausedByCount = 0;
+  /** It is out of every topic for good. Only the hub changes it. */
+  isEnded = false;
 
   constructor(link: Link, outbox: Outbox) {
     this.link = link;

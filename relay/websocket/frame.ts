@@ -1,5 +1,5 @@
-/** RFC 6455 section 5.2: FIN and the opcode, as the first byte of a frame that is a whole message. */
-export const FrameStart = { text: 0x81, binary: 0x82, close: 0x88, ping: 0x89, pong: 0x8a } as const;
+/** RFC 6455 section 5.5: FIN and the opcode, as the first byte of a control frame. */
+export const FrameStart = { close: 0x88, ping: 0x89, pong: 0x8a } as const;
 
 /** A ping without payload: the same bytes for everyone. */
 export const PING: Uint8Array = Uint8Array.of(FrameStart.ping, 0);

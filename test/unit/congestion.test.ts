@@ -169,6 +169,21 @@ it("waits for a reader that drains slowly, and ends it when it is slow for too l
   expect(hub.counts()).toMatchObject({ slowReaders: 1, stalledReaders: 0 });
 });
 
+it("ends once a reader that the check finds overdue and that the check's own peer-left finds full", () => {
+  const { hub, time, join, sender } = scene({ maxOutboxBytes: 1100 });
+  const others = Array.from({ length: 3 }, () => new RecordingLink({ isReading: false }));
+  for (const link of others) join(link, "t", "other");
+  hub.publish(sender, bigMessage);
+
+  time.atMs = 2000;
+  hub.endOverdueReaders();
+
+  const { outboxesFull, stalledReaders, peers } = hub.counts();
+  expect(outboxesFull + stalledReaders).toBe(4);
+  expect(peers).toBe(1);
+  expect(others.every(({ closed }) => closed !== undefined)).toBe(true);
+});
+
 it("pauses nobody where the policy is to close, and ends a reader that is still congested at the next check", () => {
   const { hub, sender, senderLink, readerLink } = scene({ slowReaderPolicy: "close" });
 

@@ -118,7 +118,9 @@ export class V1Session implements Session {
     const topic = hub.topic(topicName);
     if (claimedPeerId !== undefined && topic?.hasPeerId(claimedPeerId)) return "peer-id-taken";
     if (known !== undefined) this.#leaveTopic(known);
-    else if (this.#peer.memberships.size >= limits.maxTopicsPerConnection) return "too-many-topics";
+    // To leave may end others, and to be told of that may fill the outbox of this one, which then is ended too.
+    if (this.#peer.isEnded) return undefined;
+    if (this.#peer.memberships.size >= limits.maxTopicsPerConnection) return "too-many-topics";
 
     const peerId = claimedPeerId ?? makeFreePeerId(topic, nowMs);
     this.#hasJoined = true;
