@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync } from "node:fs";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as after } from "node:timers/promises";
 import type { Certificate } from "./certificate.ts";
 import type { Contestant } from "./contestants.ts";
+import { freePort } from "./free-port.ts";
 import type { Task, TaskResult } from "./generator/task.ts";
 
 const START_TIMEOUT_MS = 10_000;
@@ -82,17 +83,6 @@ async function stop(child: ChildProcess): Promise<void> {
   const timer = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT_MS);
   await exited;
   clearTimeout(timer);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  const closed = once(server, "close");
-  server.close();
-  await closed;
-  if (address === null || typeof address === "string") throw new Error("no free port");
-  return address.port;
 }
 
 async function accepts(port: number): Promise<boolean> {

@@ -1,18 +1,4 @@
-import { readFileSync } from "node:fs";
-import { loadConfig } from "../../relay/config/load.ts";
-import { createLogger } from "../../relay/observability/logger.ts";
-import { createRelay } from "../../relay/server.ts";
+import { startMeasuredRelay } from "./measured-relay.ts";
 
-/** The relay under measurement: the real one with its default settings, told which certificate to use. */
-const [port = "", keyPath = "", certificatePath = ""] = process.argv.slice(2);
-const { config } = loadConfig({ flags: { port, host: "127.0.0.1", logLevel: "warn" }, env: process.env });
-const relay = createRelay(config, {
-  log: createLogger(config.logLevel),
-  isPortChosen: true,
-  tls: {
-    key: readFileSync(keyPath, "utf8"),
-    certificate: readFileSync(certificatePath, "utf8"),
-    expiresAtMs: Number.MAX_SAFE_INTEGER,
-  },
-});
-await relay.start();
+/** The relay under measurement. */
+await startMeasuredRelay();

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { createServer } from "node:net";
 import type { Certificate } from "../certificate.ts";
+import { freePort } from "../free-port.ts";
 import { processTree } from "../generator/process-usage.ts";
 
 const READY_TIMEOUT_MS = 15_000;
@@ -117,15 +117,4 @@ async function ready(child: ChildProcess, relayCount: number): Promise<void> {
     const [chunk] = (await once(child.stdout, "data", { signal })) as [Buffer];
     printed += chunk.toString();
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  const closed = once(server, "close");
-  server.close();
-  await closed;
-  if (address === null || typeof address === "string") throw new Error("no free port");
-  return address.port;
 }

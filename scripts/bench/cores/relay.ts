@@ -1,20 +1,6 @@
-import { readFileSync } from "node:fs";
-import { loadConfig } from "../../../relay/config/load.ts";
-import { createLogger } from "../../../relay/observability/logger.ts";
-import { createRelay } from "../../../relay/server.ts";
+import { startMeasuredRelay } from "../measured-relay.ts";
 
 /** One of several relays on this machine: drains on SIGTERM, and shows the certificate that tells it from the others. */
-const [port = "", keyPath = "", certificatePath = ""] = process.argv.slice(2);
-const { config } = loadConfig({ flags: { port, host: "127.0.0.1", logLevel: "warn" }, env: process.env });
-const relay = createRelay(config, {
-  log: createLogger(config.logLevel),
-  isPortChosen: true,
-  tls: {
-    key: readFileSync(keyPath, "utf8"),
-    certificate: readFileSync(certificatePath, "utf8"),
-    expiresAtMs: Number.MAX_SAFE_INTEGER,
-  },
-});
+const relay = await startMeasuredRelay();
 process.once("SIGTERM", () => void relay.stop().finally(() => process.exit(0)));
-await relay.start();
 process.stdout.write("listening\n");
