@@ -1,26 +1,30 @@
 import type { TlsMaterial } from "./material.ts";
 
 /** Where certificates come from. `off` has no source. */
-export type SourceName = "acme" | "files" | "self-signed";
+type SourceName = "acme" | "files" | "self-signed";
 
 /**
  * Why the latest attempt to get, read or keep a certificate failed. Stable: in the log, in `/ready`, in `/stats`;
  * listed in docs/certificates.md.
  */
-export type CertificateErrorCode =
-  | "ca-unreachable"
-  | "ca-refused"
-  | "rate-limited"
-  | "challenge-failed"
-  | "clock-wrong"
-  | "budget-spent"
-  | "terms-not-agreed"
-  | "store-unreachable"
-  | "store-denied"
-  | "store-full"
-  | "store-corrupt"
-  | "files-unreadable"
-  | "files-invalid";
+export const certificateErrorCodes = [
+  "ca-unreachable",
+  "ca-refused",
+  "rate-limited",
+  "challenge-failed",
+  "clock-wrong",
+  "budget-spent",
+  "terms-not-agreed",
+  "store-unreachable",
+  "store-denied",
+  "store-full",
+  "store-corrupt",
+  "files-unreadable",
+  "files-invalid",
+] as const;
+
+/** One of them. */
+export type CertificateErrorCode = (typeof certificateErrorCodes)[number];
 
 /** What is known of the certificate and of the attempts to renew it. Times are milliseconds since the epoch. */
 export type CertificateStatus = {

@@ -20,7 +20,7 @@ export type TestRelay = {
   readonly stop: () => Promise<void>;
 };
 
-/** Starts a relay that stops when the test does. Over TLS unless `enableTls` is false. */
+/** Starts a relay that stops when the test does. Over TLS unless `tls` is off. */
 export async function startRelay(overrides: Partial<Config> = {}, clock?: Clock): Promise<TestRelay> {
   const config: Config = {
     ...loadConfig({ flags: {}, env: {} }).config,
@@ -38,7 +38,7 @@ export async function startRelay(overrides: Partial<Config> = {}, clock?: Clock)
   const stop = () => (stopped ??= relay.stop());
   onTestFinished(stop);
   return {
-    url: `${config.enableTls ? "wss" : "ws"}://localhost:${port}`,
+    url: `${config.tls === "off" ? "ws" : "wss"}://localhost:${port}`,
     port,
     certificate,
     logLines: () => written.map((line) => JSON.parse(line) as Record<string, unknown>),

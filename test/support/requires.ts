@@ -19,6 +19,23 @@ export function itInNamespace(): TestAPI | TestAPI["skip"] {
   );
 }
 
+/** Tests that mount file systems in a namespace of their own, and that are another user there. */
+export function itWithMounts(): TestAPI | TestAPI["skip"] {
+  return needs(
+    runs("unshare", ["--mount", "mount", "-t", "tmpfs", "tmpfs", "/tmp"]) && runs("setpriv", ["--version"]),
+    "mount namespaces (root, and Debian's util-linux and mount)",
+  );
+}
+
+/** Whether there is an ACME server to test against. In CI there is: without it, the tests fail where they start it. */
+export const hasPebble: boolean =
+  process.env["CI"] === "true" || (runs("pebble", ["-h"]) && runs("pebble-challtestsrv", ["-h"]));
+
+/** Tests against a real ACME server. */
+export function itWithPebble(): TestAPI | TestAPI["skip"] {
+  return needs(hasPebble, "an ACME server (Debian's pebble)");
+}
+
 /** In CI nothing is skipped: what is absent there fails. Elsewhere the reason is printed. */
 function needs(isThere: boolean, what: string): TestAPI | TestAPI["skip"] {
   if (isThere || process.env["CI"] === "true") return it;
