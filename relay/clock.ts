@@ -28,3 +28,9 @@ export const systemClock: Clock = {
     return { cancel: () => clearTimeout(handle) };
   },
 };
+
+/** Keeps the process alive until it is cancelled: the timers of a clock do not. For a command that waits and does nothing else. */
+export function keepProcessAlive(): Timer {
+  const handle = setInterval(() => undefined, 2 ** 30);
+  return { cancel: () => clearInterval(handle) };
+}

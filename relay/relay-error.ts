@@ -1,6 +1,8 @@
 /** Why the relay cannot do what an operator asked. Stable; listed in docs/operations.md. */
 export type RelayErrorCode =
   | "CONFIG_INVALID"
+  | "CERTIFICATE_UNUSABLE"
+  | "CERTIFICATE_STORE_FAILED"
   | "PORT_IN_USE"
   | "PORT_NOT_PERMITTED"
   | "ADDRESS_NOT_AVAILABLE"

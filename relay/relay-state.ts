@@ -1,6 +1,7 @@
 import type { Clock } from "./clock.ts";
 import type { Readiness, RelayFigures } from "./http/routes.ts";
 import type { HubCounts } from "./hub/hub.ts";
+import type { CertificateStatus } from "./tls/source.ts";
 import { VERSION } from "./version.ts";
 import type { Connections } from "./websocket/connections.ts";
 
@@ -14,7 +15,7 @@ export class RelayState {
   readonly #connections: Connections;
   readonly #createdAtMs: number;
   #phase: "starting" | "running" | "draining" = "starting";
-  #certificateExpiresAtMs = Number.POSITIVE_INFINITY;
+  #certificate: (() => CertificateStatus) | undefined;
 
   constructor(clock: Clock, hub: CountingHub, connections: Connections) {
     this.#clock = clock;
@@ -23,10 +24,10 @@ export class RelayState {
     this.#createdAtMs = clock.monotonicMs();
   }
 
-  /** The port is open. @param certificateExpiresAtMs undefined without TLS. */
-  started(certificateExpiresAtMs: number | undefined): void {
+  /** The port is open. @param certificate undefined without TLS. */
+  started(certificate: (() => CertificateStatus) | undefined): void {
     this.#phase = "running";
-    this.#certificateExpiresAtMs = certificateExpiresAtMs ?? Number.POSITIVE_INFINITY;
+    this.#certificate = certificate;
   }
 
   draining(): void {
@@ -36,7 +37,10 @@ export class RelayState {
   /** What `/ready` says. */
   readiness(): Readiness {
     if (this.#phase !== "running") return this.#phase;
-    return this.#clock.epochMs() < this.#certificateExpiresAtMs ? "ready" : "no-certificate";
+    const certificate = this.#certificate?.();
+    if (certificate === undefined) return "ready";
+    const isUsable = !certificate.isStandIn && this.#clock.epochMs() < certificate.expiresAtMs;
+    return isUsable ? "ready" : "no-certificate";
   }
 
   figures(): RelayFigures {
@@ -47,6 +51,7 @@ export class RelayState {
       epochMs: this.#clock.epochMs(),
       connections: this.#connections.count,
       swept: this.#connections.sweptCount,
+      certificate: this.#certificate?.(),
     };
   }
 }

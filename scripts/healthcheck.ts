@@ -9,7 +9,7 @@ import { loadConfig } from "../relay/config/load.ts";
 const TIMEOUT_MS = 3000;
 
 const { config } = loadConfig({ flags: {}, env: process.env });
-const request = config.enableTls ? httpsRequest : httpRequest;
+const request = config.tls === "off" ? httpRequest : httpsRequest;
 
 const outgoing = request(
   {

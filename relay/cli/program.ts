@@ -1,10 +1,13 @@
 import { Command, CommanderError, Option } from "commander";
 import type { LoadedConfig } from "../config/load.ts";
 import { loadConfig } from "../config/load.ts";
+import type { Option as ConfigOption } from "../config/option.ts";
 import { type OptionName, optionRows } from "../config/options.ts";
 import { describe } from "../config/render.ts";
 import { RelayError } from "../relay-error.ts";
 import { VERSION } from "../version.ts";
+import { certRenew, type RenewOptions } from "./cert-renew.ts";
+import { certStatus, type OutputOptions } from "./cert-status.ts";
 import { checkConfig } from "./check-config.ts";
 import { serve } from "./serve.ts";
 import { ExitCode, type Terminal } from "./terminal.ts";
@@ -13,15 +16,24 @@ import { ExitCode, type Terminal } from "./terminal.ts";
 export async function run(argv: readonly string[], terminal: Terminal): Promise<ExitCode> {
   let exitCode: ExitCode = ExitCode.success;
   const withConfig =
-    (command: (config: LoadedConfig, terminal: Terminal) => ExitCode | Promise<ExitCode>) =>
-    async (flags: Partial<Record<OptionName, string>>) => {
-      exitCode = await command(loadConfig({ flags, env: terminal.env }), terminal);
+    <Own>(command: (config: LoadedConfig, terminal: Terminal, own: Own) => ExitCode | Promise<ExitCode>) =>
+    async (flags: Partial<Record<OptionName, string>> & Own) => {
+      exitCode = await command(loadConfig({ flags, env: terminal.env }), terminal, flags);
     };
   const program = createProgram(terminal);
   addOptions(program.command("serve", { isDefault: true }).description("run the relay")).action(withConfig(serve));
   addOptions(
     program.command("check-config").description("print the effective options, or what is wrong with them"),
   ).action(withConfig(checkConfig));
+  const cert = program.command("cert").description("show or renew the certificate; takes the options of the relay");
+  addOptions(cert.command("status").description("show what is known of the certificate"))
+    .option("--json", "print one JSON object")
+    .action(withConfig<OutputOptions>(certStatus));
+  addOptions(cert.command("renew").description("tell when the renewal is due, or have the relay do it now"))
+    .option("--force", "order now, whatever the time and the budget")
+    .option("--wait <seconds>", "how long to follow a forced renewal", "120")
+    .option("--json", "print one JSON object")
+    .action(withConfig<RenewOptions>(certRenew));
   try {
     await program.parseAsync(argv, { from: "user" });
     return exitCode;
@@ -43,14 +55,21 @@ function createProgram(terminal: Terminal): Command {
 
 function addOptions(command: Command): Command {
   for (const [name, option] of optionRows()) {
-    // The value's name is only a picture for --help; the parsing is config/load.ts's.
-    const value = option.kind === "boolean" ? "true|false" : option.kind === "integer" ? "number" : "word";
-    const row = new Option(`${option.flag} <${value}>`, describe(option));
+    if (option.flag === undefined) continue;
+    const row = new Option(`${option.flag} <${pictureOf(option)}>`, describe(option));
     // "--environment" sets environment: commander derives the same name as the table has. A test compares them.
     if (row.attributeName() !== name) throw new TypeError(`${option.flag} does not spell ${name}`);
     command.addOption(row);
   }
   return command;
+}
+
+/** What stands for the value in --help; the parsing is config/load.ts's. */
+function pictureOf({ kind }: ConfigOption): string {
+  if (kind === "boolean") return "true|false";
+  if (kind === "integer") return "number";
+  if (kind === "list") return "names";
+  return ["path", "url", "email"].includes(kind) ? kind : "word";
 }
 
 function exitCodeOf(error: unknown, terminal: Terminal): ExitCode {

@@ -4,7 +4,9 @@ import { memoryBoundBytes } from "../config/memory-bound.ts";
 import type { Config } from "../config/options.ts";
 import { PRIVILEGED_PORT_WAYS } from "../http/listener.ts";
 import { createLogger } from "../observability/logger.ts";
-import { createRelay, type RelayAddress } from "../server.ts";
+import type { RelayAddress } from "../open-port.ts";
+import { createRelay } from "../server.ts";
+import type { CertificateStatus } from "../tls/source.ts";
 import { VERSION } from "../version.ts";
 import { ExitCode, type Terminal } from "./terminal.ts";
 
@@ -27,13 +29,13 @@ export async function serve({ config, sources }: LoadedConfig, terminal: Termina
   if (config.port !== 0 && port !== config.port) {
     log.warn({ wanted: config.port, port }, "port not permitted: listening on another");
   }
-  if (fingerprint !== undefined && config.environment.startsWith("prod")) {
+  if (config.tls === "self-signed" && config.environment.startsWith("prod")) {
     log.warn("serving a self-signed development certificate in production");
   }
-  if (!config.enableTls && isPublic(config.host)) {
+  if (config.tls === "off" && isPublic(config.host)) {
     log.warn({ host: config.host }, "serving without TLS on a public address: only a proxy may reach this port");
   }
-  if (!config.environment.startsWith("prod")) terminal.stderr.write(startUpHints(config, address));
+  if (!config.environment.startsWith("prod")) terminal.stderr.write(startUpHints(config, address, relay.certificate()));
 
   const first = await signals.next();
   log.info({ signal: first, drainTimeoutMs: config.drainTimeoutMs }, "draining");
@@ -108,21 +110,45 @@ function isPublic(host: string): boolean {
 }
 
 /** What a newcomer does next. */
-function startUpHints(config: Config, { port, fingerprint }: RelayAddress): string {
-  const { port: wantedPort, enableTls, host } = config;
-  const shownHost = host === "0.0.0.0" || host === "::" ? "localhost" : isIP(host) === 6 ? `[${host}]` : host;
-  const shownPort = port === (enableTls ? 443 : 80) ? "" : `:${port}`;
-  const url = `${enableTls ? "wss" : "ws"}://${shownHost}${shownPort}`;
+function startUpHints(
+  config: Config,
+  { port, fingerprint }: RelayAddress,
+  certificate: CertificateStatus | undefined,
+): string {
+  const { port: wantedPort, tls } = config;
+  const shownPort = port === (tls === "off" ? 80 : 443) ? "" : `:${port}`;
+  const url = `${tls === "off" ? "ws" : "wss"}://${shownHost(config)}${shownPort}`;
   const lines = ["", `  Postern relay ${VERSION} on ${url}`, ""];
   if (wantedPort !== 0 && port !== wantedPort) {
     lines.push(`  Port ${wantedPort} is not permitted for this user, so it is ${port}. To get ${wantedPort}:`);
     lines.push(...PRIVILEGED_PORT_WAYS.map((way) => `    - ${way}`), "");
   }
-  if (fingerprint !== undefined) {
-    lines.push("  Development certificate, self-signed. SHA-256 fingerprint:", `    ${fingerprint}`, "");
-  }
-  const trust = fingerprint === undefined ? "" : ` --fingerprint ${fingerprint}`;
+  if (certificate !== undefined) lines.push(...certificateHints(certificate, fingerprint ?? ""), "");
+  const trust = tls === "self-signed" ? ` --fingerprint ${fingerprint}` : "";
   lines.push(`  Memory bound with these options: ${Math.ceil(memoryBoundBytes(config) / MEBIBYTE)} MiB`, "");
   lines.push("  Talk through it, in two more terminals:", `    npm run talk -- ${url} my-topic${trust}`, "", "");
   return lines.join("\n");
+}
+
+/** What to dial: a certificate of an authority is for its names alone. */
+function shownHost({ tls, domain, host }: Config): string {
+  const [name] = domain;
+  if (tls !== "self-signed" && name !== undefined) return isIP(name) === 6 ? `[${name}]` : name;
+  if (host === "0.0.0.0" || host === "::") return "localhost";
+  return isIP(host) === 6 ? `[${host}]` : host;
+}
+
+function certificateHints(status: CertificateStatus, fingerprint: string): readonly string[] {
+  const { source, isStandIn, names, issuer, expiresAtMs } = status;
+  if (source === "self-signed") {
+    return ["  Development certificate, self-signed. SHA-256 fingerprint:", `    ${fingerprint}`];
+  }
+  if (isStandIn) {
+    return [
+      `  No certificate for ${names.join(", ")} yet. It is ordered in the background; until it is there, a self-signed`,
+      "  one stands in, and /ready says no-certificate. Follow it here in the log, or with: postern cert status",
+    ];
+  }
+  const ends = new Date(expiresAtMs).toISOString().slice(0, 10);
+  return [`  Certificate for ${names.join(", ")}, issued by ${issuer}, good until ${ends}.`];
 }

@@ -1,5 +1,6 @@
 import type { EventEmitter } from "node:events";
 import type { Writable } from "node:stream";
+import type { Clock } from "../clock.ts";
 
 /** What a command may touch of the process: given in, so that a test can run one without a process of its own. */
 export type Terminal = {
@@ -10,6 +11,8 @@ export type Terminal = {
   readonly stderr: Writable;
   /** Emits `SIGTERM` and `SIGINT`. */
   readonly signals: Pick<EventEmitter, "on" | "removeListener">;
+  /** For the commands that wait; the machine's where it is left out. */
+  readonly clock?: Clock;
 };
 
 /**
@@ -20,6 +23,8 @@ export const ExitCode = {
   success: 0,
   startFailed: 1,
   usage: 2,
+  /** `cert status` found none that can be served, or `cert renew` got none. */
+  noCertificate: 3,
   /** 128 + the number of the second signal, as shells count it. */
   secondSigint: 130,
   secondSigterm: 143,

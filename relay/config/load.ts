@@ -1,5 +1,8 @@
 import { RelayError } from "../relay-error.ts";
-import { type Config, type Option, type OptionName, optionRows, rangeOf, type Source } from "./options.ts";
+import { contradictions } from "./contradictions.ts";
+import { type Option, rangeOf } from "./option.ts";
+import { type Config, type OptionName, optionRows, type Source } from "./options.ts";
+import { BOOLEAN_WORDS, parse, type Value } from "./parse.ts";
 
 /** What the operator said: flags by option name, and the environment. */
 export type ConfigInput = {
@@ -9,23 +12,6 @@ export type ConfigInput = {
 
 /** The configuration, and where each value came from. */
 export type LoadedConfig = { readonly config: Config; readonly sources: Readonly<Record<OptionName, Source>> };
-
-type Value = string | number | boolean;
-
-/** Words that mean true and false, as other programs take them. */
-const BOOLEAN_WORDS = new Map([
-  ["true", true],
-  ["1", true],
-  ["yes", true],
-  ["on", true],
-  ["false", false],
-  ["0", false],
-  ["no", false],
-  ["off", false],
-]);
-
-/** A host name or address: no spaces, no brackets, no port with it. */
-const HOST = /^(?=.{1,253}$)([A-Za-z0-9._-]+|[0-9A-Fa-f:.]+(%[A-Za-z0-9._-]+)?)$/;
 
 /**
  * Reads every option: the flag wins over the variable, an empty variable counts as unset.
@@ -41,16 +27,30 @@ export function loadConfig({ flags, env }: ConfigInput): LoadedConfig {
     if (value === undefined) problems.push(problem(option, source, text ?? ""));
     else config[name] = value;
     sources[name] = source;
+    if (name === "tls" && value !== undefined) problems.push(...applyEnableTls(config, sources, env["ENABLE_TLS"]));
   }
   if (problems.length === 0) problems.push(...contradictions(config as Config));
   if (problems.length > 0) throw new RelayError("CONFIG_INVALID", problems.join("\n"));
   return { config: config as Config, sources: sources as Record<OptionName, Source> };
 }
 
-/** What each option allows alone, but not together. */
-function contradictions({ outboxHighWaterBytes, maxOutboxBytes }: Config): readonly string[] {
-  if (outboxHighWaterBytes <= maxOutboxBytes) return [];
-  return [`OUTBOX_HIGH_WATER_BYTES is ${outboxHighWaterBytes}, above MAX_OUTBOX_BYTES, which is ${maxOutboxBytes}`];
+/** The variable of the seed systems: false is TLS=off; true is any other, and says no more than the default. */
+function applyEnableTls(
+  config: Partial<Record<OptionName, Value>>,
+  sources: Partial<Record<OptionName, Source>>,
+  variable: string | undefined,
+): readonly string[] {
+  const text = variable?.trim();
+  if (!text) return [];
+  const isEnabled = BOOLEAN_WORDS.get(text.toLowerCase());
+  if (isEnabled === undefined) return [`variable ENABLE_TLS is ${quoted(text)}; it takes true or false`];
+  if (sources.tls !== "default") {
+    if (isEnabled === (config.tls !== "off")) return [];
+    return [`ENABLE_TLS is ${text}, and TLS or --tls is ${String(config.tls)}; leave ENABLE_TLS out`];
+  }
+  if (!isEnabled) Object.assign(config, { tls: "off" });
+  Object.assign(sources, { tls: "variable" });
+  return [];
 }
 
 function textOf(
@@ -62,24 +62,13 @@ function textOf(
   return text ? { text, source: "variable" } : { text: undefined, source: "default" };
 }
 
-/** @returns the value, or undefined where the text is none of the option's. */
-function parse(option: Option, text: string): Value | undefined {
-  switch (option.kind) {
-    case "integer": {
-      const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
-      return value >= option.min && value <= option.max ? value : undefined;
-    }
-    case "boolean":
-      return BOOLEAN_WORDS.get(text.toLowerCase());
-    case "choice":
-      return option.choices.find((choice) => choice === text.toLowerCase());
-    case "host":
-      return HOST.test(text) ? text : undefined;
-  }
-}
-
 function problem(option: Option, source: Source, text: string): string {
   const from = source === "flag" ? `flag ${option.flag}` : `variable ${option.env}`;
-  const shown = JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}...` : text);
-  return `${from} is ${shown}; it takes ${rangeOf(option)}`;
+  // A secret that is mistyped is a secret still.
+  if (option.kind === "secret") return `${from} is not what it takes: ${rangeOf(option)}`;
+  return `${from} is ${quoted(text)}; it takes ${rangeOf(option)}`;
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}...` : text);
 }

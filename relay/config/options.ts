@@ -1,41 +1,12 @@
-/** What every option has, whatever its kind. */
-type Described = {
-  readonly flag: string;
-  readonly env: string;
-  /** One sentence: what it does for the operator. */
-  readonly sentence: string;
-};
-
-/** A whole number with bounds; `unit` is empty for counts and numbers that have none. */
-type IntegerOption = Described & {
-  readonly kind: "integer";
-  readonly default: number;
-  readonly min: number;
-  readonly max: number;
-  readonly unit: string;
-};
-
-/** `true` or `false`. */
-type BooleanOption = Described & { readonly kind: "boolean"; readonly default: boolean };
-
-/** One of a closed set of words. */
-type ChoiceOption = Described & {
-  readonly kind: "choice";
-  readonly default: string;
-  readonly choices: readonly string[];
-};
-
-/** A host name or an IP address. */
-type HostOption = Described & { readonly kind: "host"; readonly default: string };
-
-/** One row of the table. */
-export type Option = IntegerOption | BooleanOption | ChoiceOption | HostOption;
+import { certificateOptions } from "./certificate-options.ts";
+import type { Option } from "./option.ts";
 
 /**
- * The one table of options. Parsing, `--help`, error messages, `check-config` and docs/configuration.md come from it.
+ * The one table of options, in three parts. Parsing, `--help`, error messages, `check-config` and docs/configuration.md
+ * come from it.
  * The defaults' reasons are in the sentences or beside the row.
  */
-const options = {
+const startOptions = {
   port: {
     kind: "integer",
     flag: "--port",
@@ -69,13 +40,9 @@ const options = {
     choices: ["test", "dev", "development", "prod", "production"],
     sentence: "What this relay is for; shown in the log, and the start-up hints are left out in prod.",
   },
-  enableTls: {
-    kind: "boolean",
-    flag: "--enable-tls",
-    env: "ENABLE_TLS",
-    default: true,
-    sentence: "Serve TLS. Set false only behind a proxy that does.",
-  },
+} as const;
+
+const serviceOptions = {
   logLevel: {
     kind: "choice",
     flag: "--log-level",
@@ -234,39 +201,32 @@ const options = {
   },
 } as const;
 
+type Options = typeof startOptions & typeof certificateOptions & typeof serviceOptions;
+
 /** The name of an option in code. */
-export type OptionName = keyof typeof options;
+export type OptionName = keyof Options;
 
 /** The type of an option's value: a choice is one of its words. */
 type ValueOf<O> = O extends { readonly kind: "integer" }
   ? number
   : O extends { readonly kind: "boolean" }
     ? boolean
-    : O extends { readonly choices: readonly (infer C)[] }
-      ? C
-      : string;
+    : O extends { readonly kind: "list" }
+      ? readonly string[]
+      : O extends { readonly choices: readonly (infer C)[] }
+        ? C
+        : string;
 
 /** The options as parsed: every value is inside its range. */
-export type Config = { readonly [Name in OptionName]: ValueOf<(typeof options)[Name]> };
+export type Config = { readonly [Name in OptionName]: ValueOf<Options[Name]> };
 
 /** Where a value came from. */
 export type Source = "flag" | "variable" | "default";
 
 /** The table's rows in order. */
 export function optionRows(): readonly (readonly [OptionName, Option])[] {
-  return Object.entries(options) as [OptionName, Option][];
-}
-
-/** The values that an option takes, as people read them: `0 to 65535`, `true or false`. */
-export function rangeOf(option: Option): string {
-  switch (option.kind) {
-    case "integer":
-      return `${option.min} to ${option.max}${option.unit === "" ? "" : ` ${option.unit}`}`;
-    case "boolean":
-      return "true or false";
-    case "choice":
-      return option.choices.join(", ");
-    case "host":
-      return "a host name or an IP address";
-  }
+  return [startOptions, certificateOptions, serviceOptions].flatMap((part) => Object.entries(part)) as [
+    OptionName,
+    Option,
+  ][];
 }

@@ -1,10 +1,13 @@
 import { realpathSync } from "node:fs";
 import { createServer as createHttpServer, type Server } from "node:http";
-import { createServer as createHttpsServer } from "node:https";
+import { createServer as createHttpsServer, type ServerOptions as HttpsOptions } from "node:https";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import type { SecureContext, TLSSocket } from "node:tls";
 import { RelayError } from "../relay-error.ts";
-import type { TlsMaterial } from "../tls/self-signed.ts";
+import { ACME_PROTOCOL } from "../tls/alpn-challenges.ts";
+import type { TlsMaterial } from "../tls/material.ts";
+import { createTicketKeys, postureFor } from "../tls/posture.ts";
 
 /** Headers of one request in all: browsers behind single sign-on send cookies of some KiB. */
 const MAX_HEADER_BYTES = 16_384;
@@ -14,16 +17,28 @@ const KEEP_ALIVE_MS = 5000;
 /** How often Node looks for requests over their time. */
 const TIMEOUT_CHECK_MS = 1000;
 
+/** The certificates by which an authority asks whether the relay has a name (RFC 8737). */
+type Challenges = { contextFor(servername: string): SecureContext | undefined };
+
 /** What tunes the listener. */
 export type ListenerOptions = {
   /** Undefined serves plain HTTP. */
-  readonly tls: TlsMaterial | undefined;
+  readonly tls: { readonly material: TlsMaterial; readonly challenges: Challenges } | undefined;
   readonly maxConnections: number;
   readonly handshakeTimeoutMs: number;
 };
 
-/** Makes the one server that carries everything, with its limits on headers, time and sockets. It does not listen yet. */
-export function createListener({ tls, maxConnections, handshakeTimeoutMs }: ListenerOptions): Server {
+/** The one server that carries everything, and the ways to give it other keys. */
+export type Listener = {
+  readonly server: Server;
+  /** From now on new connections get this certificate; those that are open, and the port, are left alone. */
+  readonly renew: (material: TlsMaterial) => void;
+  /** Forgets the keys of the tickets given so far: who comes back with one makes a whole handshake. */
+  readonly changeTicketKeys: () => void;
+};
+
+/** Makes the server with its limits on headers, time and sockets. It does not listen yet. */
+export function createListener({ tls, maxConnections, handshakeTimeoutMs }: ListenerOptions): Listener {
   const http = {
     maxHeaderSize: MAX_HEADER_BYTES,
     headersTimeout: handshakeTimeoutMs,
@@ -32,21 +47,55 @@ export function createListener({ tls, maxConnections, handshakeTimeoutMs }: List
     connectionsCheckingInterval: Math.min(TIMEOUT_CHECK_MS, handshakeTimeoutMs),
     noDelay: true,
   };
-  const server =
+  const listener =
     tls === undefined
-      ? createHttpServer(http)
-      : createHttpsServer({
-          ...http,
-          key: tls.key,
-          cert: tls.certificate,
-          minVersion: "TLSv1.2",
-          ALPNProtocols: ["http/1.1"],
-          handshakeTimeout: handshakeTimeoutMs,
-        });
+      ? { server: createHttpServer(http), renew: () => undefined, changeTicketKeys: () => undefined }
+      : createTlsServer(tls.material, tls.challenges, { ...http, handshakeTimeout: handshakeTimeoutMs });
+  const { server } = listener;
   server.maxConnections = maxConnections + SPARE_SOCKETS;
   server.maxRequestsPerSocket = 1000;
   server.on("clientError", refuseBrokenRequest);
-  return server;
+  return listener;
+}
+
+function createTlsServer(material: TlsMaterial, challenges: Challenges, options: HttpsOptions): Listener {
+  let ticketKeys = createTicketKeys();
+  const server = createHttpsServer({
+    ...options,
+    ...postureFor(material, ticketKeys),
+    // Not an SNICallback: with TLS 1.3 that would come later and undo the choice. `this` is the connection.
+    ALPNCallback(this: TLSSocket, { servername, protocols }) {
+      if (!protocols.includes(ACME_PROTOCOL)) return protocols.find((protocol) => protocol === "http/1.1");
+      const context = challenges.contextFor(servername);
+      if (context === undefined) return undefined;
+      this.setKeyCert(context);
+      return ACME_PROTOCOL;
+    },
+  });
+  keepChallengesFromHttp(server);
+  return {
+    server,
+    renew: (next) => server.setSecureContext(postureFor(next, ticketKeys)),
+    changeTicketKeys: () => {
+      ticketKeys = createTicketKeys();
+      server.setTicketKeys(ticketKeys);
+    },
+  };
+}
+
+/** RFC 8737 section 3: once the authority has seen the certificate, the connection has done its work. */
+function keepChallengesFromHttp(server: Server): void {
+  const listeners = server.listeners("secureConnection");
+  server.removeAllListeners("secureConnection");
+  server.on("secureConnection", (socket: TLSSocket) => {
+    if (socket.alpnProtocol === ACME_PROTOCOL) {
+      socket.on("error", () => undefined);
+      // Not `destroy`: with TLS 1.2 the end of the handshake is still on its way out.
+      socket.destroySoon();
+      return;
+    }
+    for (const listener of listeners) Reflect.apply(listener, server, [socket]);
+  });
 }
 
 /**

@@ -1,8 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import type { CertificateStatus } from "../tls/source.ts";
+import { statusJson } from "../tls/status-json.ts";
 import { landingPage } from "./landing-page.ts";
 
-/** The figures that the routes show. Counts only: nothing that names a topic or a peer. */
+/** The figures that the routes show: counts, and how the certificate is doing. Nothing that names a topic or a peer. */
 export type RelayFigures = {
   readonly version: string;
   readonly uptimeSeconds: number;
@@ -17,6 +19,8 @@ export type RelayFigures = {
   readonly slowReaders: number;
   readonly pauses: number;
   readonly swept: number;
+  /** Undefined without TLS. */
+  readonly certificate: CertificateStatus | undefined;
 };
 
 /** Whether the relay takes clients, or the reason why not. */
@@ -43,7 +47,7 @@ export class Routes {
     this.#routes = new Map<string, (request: IncomingMessage) => Answer>([
       ["/", (request) => root(request, parts.figures().version)],
       ["/health", () => json(200, health(parts.figures()))],
-      ["/ready", () => ready(parts.readiness())],
+      ["/ready", () => ready(parts.readiness(), parts.figures())],
       ["/stats", () => json(200, stats(parts.figures()))],
     ]);
   }
@@ -120,8 +124,13 @@ function health(figures: RelayFigures): object {
   };
 }
 
-function ready(readiness: Readiness): Answer {
-  return json(readiness === "ready" ? 200 : 503, { status: readiness });
+function ready(readiness: Readiness, figures: RelayFigures): Answer {
+  return json(readiness === "ready" ? 200 : 503, { status: readiness, ...certificate(figures) });
+}
+
+/** Without TLS there is no such key. */
+function certificate({ certificate: status, epochMs }: RelayFigures): object {
+  return status === undefined ? {} : { certificate: statusJson(status, epochMs) };
 }
 
 function stats(figures: RelayFigures): object {
@@ -138,6 +147,7 @@ function stats(figures: RelayFigures): object {
     slow_readers: figures.slowReaders,
     pauses: figures.pauses,
     swept: figures.swept,
+    ...certificate(figures),
   };
 }
 

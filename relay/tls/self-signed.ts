@@ -1,9 +1,7 @@
-import { createHash, generateKeyPairSync, randomBytes } from "node:crypto";
+import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { isIP } from "node:net";
 import forge from "node-forge";
-
-/** A private key and the chain that proves it, both PEM, and when the first certificate ends. */
-export type TlsMaterial = { readonly key: string; readonly certificate: string; readonly expiresAtMs: number };
+import type { TlsMaterial } from "./material.ts";
 
 /** What a development certificate says. */
 export type SelfSignedOptions = {
@@ -46,13 +44,6 @@ export function createSelfSigned({ names, notBefore, lifetimeDays }: SelfSignedO
     certificate: forge.pki.certificateToPem(certificate),
     expiresAtMs: certificate.validity.notAfter.getTime(),
   };
-}
-
-/** The SHA-256 fingerprint of the first certificate in a PEM chain, as `AB:CD:...`: what clients compare. */
-export function fingerprintOf(certificate: string): string {
-  const der = forge.pem.decode(certificate)[0]?.body ?? "";
-  const hex = createHash("sha256").update(der, "binary").digest("hex").toUpperCase();
-  return hex.replace(/..(?=.)/g, "$&:");
 }
 
 /** RFC 5280 section 4.2.1.6: 2 is a DNS name, 7 an address. */

@@ -9,21 +9,39 @@ const rules: readonly { readonly folder: string; readonly may: readonly RegExp[]
   { folder: "protocol/", may: [] },
   { folder: "relay/hub/", may: [] },
   { folder: "relay/dialects/topic/", may: [/^protocol\//, /^relay\/hub\//] },
-  { folder: "relay/config/", may: [/^relay\/relay-error\.ts$/] },
+  { folder: "relay/config/", may: [/^node:net$/, /^relay\/relay-error\.ts$/] },
   {
     folder: "relay/websocket/",
     may: [/^node:/, /^ws$/, /^pino$/, /^protocol\//, /^relay\/hub\/ports\.ts$/, /^relay\/clock\.ts$/],
   },
   { folder: "relay/http/", may: [/^node:/, /^relay\/tls\//, /^relay\/relay-error\.ts$/] },
-  { folder: "relay/tls/", may: [/^node:/, /^node-forge$/] },
+  {
+    folder: "relay/tls/store/",
+    may: [/^node:/, /^@azure\/(identity|keyvault-secrets|logger)$/, /^relay\/clock\.ts$/],
+  },
+  {
+    folder: "relay/tls/acme/",
+    may: [
+      /^node:/,
+      /^acme-client$/,
+      /^pino$/,
+      /^relay\/tls\/store\/ports\.ts$/,
+      /^relay\/tls\/(address|alpn-challenges|material|self-signed|source)\.ts$/,
+      /^relay\/(clock|relay-error|version)\.ts$/,
+    ],
+  },
+  {
+    folder: "relay/tls/",
+    may: [/^node:/, /^node-forge$/, /^pino$/, /^relay\/config\/options\.ts$/, /^relay\/(clock|relay-error)\.ts$/],
+  },
   { folder: "relay/observability/", may: [/^node:/, /^pino$/, /^relay\/hub\//, /^relay\/clock\.ts$/] },
   {
     folder: "relay/cli/",
     may: [
       /^node:/,
       /^commander$/,
-      /^relay\/(config|observability)\//,
-      /^relay\/(server|version|relay-error)\.ts$/,
+      /^relay\/(config|observability|tls)\//,
+      /^relay\/(server|open-port|clock|version|relay-error)\.ts$/,
       /^relay\/http\/listener\.ts$/,
     ],
   },

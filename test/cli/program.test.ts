@@ -10,9 +10,14 @@ it("lists every option with its variable, range and default in --help", async ()
 
   const help = stdout.replace(/\s+/g, " ");
   for (const [, option] of optionRows()) {
+    if (option.flag === undefined) {
+      expect(help).toContain(`the variable ${option.env}`);
+      expect(help).not.toContain(option.env.toLowerCase().replaceAll("_", "-"));
+      continue;
+    }
     expect(help).toContain(`${option.flag} <`);
     expect(help).toContain(`[${option.env};`);
-    expect(help).toContain(`default ${option.default}]`);
+    expect(help).toContain(String(option.default) === "" ? "no default]" : `default ${String(option.default)}]`);
   }
   expect(exitCode).toBe(0);
 });
@@ -29,6 +34,22 @@ it("prints every option with its value and where it came from", async () => {
   expect(stdout).toMatch(/^HOST +0\.0\.0\.0 {2}\(default\)$/m);
   expect(stdout.trim().split("\n")).toHaveLength(optionRows().length);
   expect(exitCode).toBe(0);
+});
+
+it("prints that a secret is set, and nothing of it", async () => {
+  const secret = "c2VjcmV0LXNlY3JldC1zZWNyZXQ";
+
+  const { stdout } = await runWith(["check-config"], { ACME_EAB_HMAC_KEY: secret });
+
+  expect(stdout).toMatch(/^ACME_EAB_HMAC_KEY +\(set\) {2}\(variable\)$/m);
+  expect(stdout).toMatch(/^DOMAIN +- {2}\(default\)$/m);
+  expect(stdout).not.toContain(secret.slice(0, 8));
+});
+
+it("prints names with commas between them, as they are given", async () => {
+  const { stdout } = await runWith(["check-config", "--domain", "A.example, b.example"]);
+
+  expect(stdout).toMatch(/^DOMAIN +a\.example,b\.example {2}\(flag\)$/m);
 });
 
 it("names every bad option with its value, range and source, and exits with 2", async () => {
@@ -68,7 +89,12 @@ it("serves until a signal, drains, and takes its listeners with it", async () =>
 
   expect(await exitCode).toBe(0);
   expect(signals.eventNames()).toEqual([]);
-  expect(stdout.map((line) => (JSON.parse(line) as { msg: string }).msg)).toEqual(["listening", "draining", "stopped"]);
+  expect(stdout.map((line) => (JSON.parse(line) as { msg: string }).msg)).toEqual([
+    "certificate",
+    "listening",
+    "draining",
+    "stopped",
+  ]);
 });
 
 it("warns of plain HTTP on a public address and of a development certificate in production", async () => {

@@ -18,7 +18,7 @@ it("prints the address, the certificate's fingerprint and a line to paste, and d
   expect(await relay.exitCode()).toBe(0);
   expect(relay.stderr).toContain(`wss://127.0.0.1:${port}`);
   expect(relay.stderr).toContain(`npm run talk -- wss://127.0.0.1:${port} my-topic --fingerprint ${fingerprint}`);
-  expect(relay.stdout.trim().split("\n").map(messageOf)).toEqual(["listening", "draining", "stopped"]);
+  expect(relay.stdout.trim().split("\n").map(messageOf)).toEqual(["certificate", "listening", "draining", "stopped"]);
 });
 
 it("runs serve when no command is named", async () => {
@@ -109,6 +109,14 @@ inNamespace("names the port, the cause and the fix when a chosen port is not per
   expect(await relay.exitCode()).toBe(1);
   expect(relay.stderr).toContain("Port 443 is not permitted for this user");
   expect(relay.stderr).toContain("setcap");
+});
+
+inNamespace("takes no other port than 443 for an authority, which would not find it there", async () => {
+  const acme = ["--tls", "acme", "--domain", "relay.example.com", "--state-directory", "/nonexistent"];
+  const relay = new Run(asNobody(["relay/main.ts", ...acme]), { command: "unshare" });
+
+  expect(await relay.exitCode()).toBe(1);
+  expect(relay.stderr).toContain("Port 443 is not permitted for this user");
 });
 
 /** Runs node as a user with no rights, in a network of its own in which all ports are free. */

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
+import { loadConfig } from "../../relay/config/load.ts";
 
 type Instruction = { readonly name: string; readonly text: string };
 
@@ -18,10 +19,20 @@ it("runs as an ordinary user, named by a number", () => {
   expect(textsOf(finalImage, "USER")).toEqual(["1000:1000"]);
 });
 
-it("gives that user the folder of the volume", () => {
+it("gives that user alone the folder of the volume, which is where the relay keeps certificates", () => {
   const [volume] = textsOf(finalImage, "VOLUME");
+  const { config } = loadConfig({ flags: {}, env: {} });
 
-  expect(textsOf(finalImage, "RUN").join()).toMatch(new RegExp(`install .*--owner=node .*${volume}`));
+  expect(volume).toBe(config.stateDirectory);
+  expect(textsOf(finalImage, "RUN").join()).toMatch(new RegExp(`install .*--owner=node .*--mode=0700 ${volume}( |$)`));
+});
+
+it("makes that folder before it is a volume: what a build changes in a volume is lost", () => {
+  const made = finalImage.findIndex(({ text }) => text.includes("/var/lib/postern "));
+  const declared = finalImage.findIndex(({ name }) => name === "VOLUME");
+
+  expect(made).toBeGreaterThan(0);
+  expect(declared).toBeGreaterThan(made);
 });
 
 it("keeps node's permission to bind low ports: sets it, and copies the binary with the owner and mode that it has", () => {

@@ -4,6 +4,7 @@ import { CloseCode } from "../../protocol/close-codes.ts";
 import { errorSentences } from "../../protocol/error-codes.ts";
 import { ExitCode } from "../../relay/cli/terminal.ts";
 import { renderOptionsAsMarkdown } from "../../relay/config/render.ts";
+import { certificateErrorCodes } from "../../relay/tls/source.ts";
 import { readSourceFiles, type SourceFile } from "../architecture/source-files.ts";
 
 /** Codes that a client sees and the relay has no constant for: the WebSocket layer's, the client's own, and none at all. */
@@ -50,6 +51,13 @@ it("lists in docs/operations.md every error code of the relay, and no other", ()
 
   expect(codes).toContain("CONFIG_INVALID");
   expect(rows.map(([code]) => unquoted(code))).toEqual(codes);
+});
+
+it("lists in docs/certificates.md every code of a failed certificate with what to do, and no other", () => {
+  const rows = tableRows("docs/certificates.md", "### Error codes");
+
+  expect(rows.map(([code]) => unquoted(code))).toEqual([...certificateErrorCodes]);
+  expect(rows.filter((cells) => cells.length !== 3 || cells.includes(""))).toEqual([]);
 });
 
 it("lists in docs/operations.md every log event of the relay with its level and fields, and no other", () => {

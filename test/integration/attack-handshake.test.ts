@@ -115,7 +115,7 @@ it("closes a client that sends its headers one byte at a time", async () => {
 });
 
 it("closes a plain TCP client that sends nothing where TLS is left to a proxy", async () => {
-  const scene = await openScene({ ...IN_TIME, enableTls: false });
+  const scene = await openScene({ ...IN_TIME, tls: "off" });
 
   const raw = await RawSocket.openTcp(scene);
 

@@ -13,7 +13,7 @@ export type Scene = TestRelay & {
   readonly expectUnharmed: () => Promise<void>;
 };
 
-/** Starts a relay over TLS (unless `enableTls` is false) whose closed connections are gone soon, and its bystanders. */
+/** Starts a relay over TLS (unless `tls` is off) whose closed connections are gone soon, and its bystanders. */
 export async function openScene(overrides: Partial<Config> = {}): Promise<Scene> {
   const relay = await startRelay({ drainTimeoutMs: 200, ...overrides });
   const seed = await openSeed(relay, "bystanders", "seed");

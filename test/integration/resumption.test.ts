@@ -1,7 +1,9 @@
 import { once } from "node:events";
 import { connect, type SecureVersion, type TLSSocket } from "node:tls";
 import { expect, it, onTestFinished } from "vitest";
+import { CertificateFiles, makePair } from "../support/certificate-files.ts";
 import { eventually } from "../support/eventually.ts";
+import { FakeClock } from "../support/fake-clock.ts";
 import { encodeFrame, Opcode, upgradeRequest } from "../support/raw-socket.ts";
 import { startRelay, type TestRelay } from "../support/relay.ts";
 
@@ -63,6 +65,41 @@ it.each<SecureVersion>(["TLSv1.2", "TLSv1.3"])(
     expect(first.isResumed).toBe(false);
     expect(ticket).toBeDefined();
     expect(reconnects.map(({ isResumed }) => isResumed)).toEqual(Array(RECONNECTS).fill(true));
+  },
+);
+
+it.each<SecureVersion>(["TLSv1.2", "TLSv1.3"])(
+  "resumes with %s a connection that began under a certificate that was renewed since",
+  async (version) => {
+    const clock = new FakeClock();
+    clock.jumpEpoch(Date.now() - clock.epochMs());
+    const files = new CertificateFiles(makePair("first"));
+    const paths = { tlsKeyFile: files.keyFile, tlsCertFile: files.certificateFile };
+    const relay = await startRelay({ tls: "files", ...paths }, clock);
+    const { tickets } = await visit(relay, { version });
+
+    files.replace(makePair("second"));
+    await eventually(() => {
+      clock.advance(2500);
+      expect(relay.figures().certificate).toMatchObject({ issuer: "second" });
+    });
+
+    expect(await visit(relay, { version, ticket: tickets.at(-1) })).toMatchObject({ isResumed: true });
+  },
+);
+
+it.each<SecureVersion>(["TLSv1.2", "TLSv1.3"])(
+  "changes the key of its tickets with %s twice a day: an older one is a whole handshake, the next one is good again",
+  async (version) => {
+    const clock = new FakeClock();
+    const relay = await startRelay({ sweepIntervalMs: 600_000 }, clock);
+    const before = await visit(relay, { version });
+
+    clock.advance(43_200_000);
+    const after = await visit(relay, { version, ticket: before.tickets.at(-1) });
+    const again = await visit(relay, { version, ticket: after.tickets.at(-1) });
+
+    expect([before, after, again].map(({ isResumed }) => isResumed)).toEqual([false, false, true]);
   },
 );
 

@@ -6,7 +6,7 @@ import { optionRows } from "../../relay/config/options.ts";
 const load = (env: Record<string, string>, flags = {}) => loadConfig({ env, flags });
 
 it("has every default inside its own range", () => {
-  const env = Object.fromEntries(optionRows().map(([, option]) => [option.env, `${option.default}`]));
+  const env = Object.fromEntries(optionRows().map(([, option]) => [option.env, String(option.default)]));
 
   expect(load(env).config).toEqual(load({}).config);
 });
@@ -67,8 +67,95 @@ it.each([
   ["0", false],
   ["No", false],
   ["off", false],
-])("takes ENABLE_TLS=%s as %s", (text, enableTls) => {
-  expect(load({ ENABLE_TLS: text }).config.enableTls).toBe(enableTls);
+])("takes REUSE_PORT=%s as %s", (text, reusePort) => {
+  expect(load({ REUSE_PORT: text }).config.reusePort).toBe(reusePort);
+});
+
+it.each([
+  ["true", "self-signed"],
+  ["no", "off"],
+])("takes the seed's ENABLE_TLS=%s as TLS=%s", (text, tls) => {
+  expect(load({ ENABLE_TLS: text })).toMatchObject({ config: { tls }, sources: { tls: "variable" } });
+});
+
+it.each([
+  ["true", "off"],
+  ["false", "acme"],
+])("refuses ENABLE_TLS=%s with TLS=%s", (text, tls) => {
+  expect(() => load({ ENABLE_TLS: text, TLS: tls, DOMAIN: "relay.example" })).toThrow(
+    `ENABLE_TLS is ${text}, and TLS or --tls is ${tls}; leave ENABLE_TLS out`,
+  );
+});
+
+it("takes ENABLE_TLS beside a TLS that says the same", () => {
+  expect(load({ ENABLE_TLS: "true", TLS: "acme", DOMAIN: "relay.example" }).config.tls).toBe("acme");
+});
+
+it("takes names with commas between them, in small letters and each once", () => {
+  const { domain } = load({ DOMAIN: "Relay.example.com, b.example ,192.0.2.1,2001:db8::1,b.example" }).config;
+
+  expect(domain).toEqual(["relay.example.com", "b.example", "192.0.2.1", "2001:db8::1"]);
+});
+
+it.each([
+  "*.example.com",
+  "a..b",
+  "-a.example",
+  "http://a.example",
+  "a.example:443",
+  "a,,b",
+  "1.2.3",
+  "a b",
+  "a_b.example",
+])("refuses DOMAIN=%s", (text) => {
+  expect(() => load({ DOMAIN: text })).toThrow("it takes up to 100 host names or IP addresses, no wildcards");
+});
+
+const names = (count: number) => Array.from({ length: count }, (_, index) => `n${index}.example`).join(",");
+
+it("takes a hundred names and refuses one more", () => {
+  expect(load({ DOMAIN: names(100) }).config.domain).toHaveLength(100);
+  expect(() => load({ DOMAIN: names(101) })).toThrow("variable DOMAIN is");
+});
+
+it.each(["letsencrypt", "LETSENCRYPT-STAGING", "https://ca.example:14000/dir"])("takes ACME_DIRECTORY=%s", (text) => {
+  expect(load({ ACME_DIRECTORY: text }).config.acmeDirectory).toBe(text.startsWith("L") ? text.toLowerCase() : text);
+});
+
+it.each(["http://ca.example/dir", "https://user:password@ca.example/", "zerossl", "https://"])(
+  "refuses ACME_DIRECTORY=%s",
+  (text) => {
+    expect(() => load({ ACME_DIRECTORY: text })).toThrow("it takes letsencrypt, letsencrypt-staging, an https URL");
+  },
+);
+
+it("refuses a vault that is no https URL, and an address for mail without an @", () => {
+  expect(() => load({ KEY_VAULT_URL: "my-vault" })).toThrow('KEY_VAULT_URL is "my-vault"; it takes an https URL');
+  expect(() => load({ EMAIL: "ops" })).toThrow('EMAIL is "ops"; it takes an e-mail address');
+});
+
+it("refuses a path with a line break in it", () => {
+  expect(() => load({ TLS_KEY_FILE: "a\nb" })).toThrow("variable TLS_KEY_FILE is");
+});
+
+it("refuses a secret that is mistyped without showing it", () => {
+  expect(() => load({ ACME_EAB_HMAC_KEY: "not base64url!" })).toThrow(
+    /^variable ACME_EAB_HMAC_KEY is not what it takes: base64url$/,
+  );
+});
+
+it.each([
+  [{ TLS: "acme" }, "TLS is acme and there is no name for the certificate; set DOMAIN or --domain"],
+  [{ TLS: "acme", DOMAIN: "localhost" }, "DOMAIN has a name without a dot; Let's Encrypt certifies public names only"],
+  [{ TLS: "acme", DOMAIN: "a.example", ACME_EAB_KEY_ID: "x" }, "ACME_EAB_KEY_ID and ACME_EAB_HMAC_KEY go together"],
+  [{ TLS: "acme", DOMAIN: "a.example", ACME_HTTP_PORT: "443" }, "ACME_HTTP_PORT is 443, which is PORT too"],
+  [
+    { TLS: "files" },
+    "TLS is files and TLS_KEY_FILE is not set; it takes the path of a PEM file\nTLS is files and TLS_CERT_FILE",
+  ],
+  [{ TLS: "files", TLS_KEY_FILE: "/k" }, "TLS is files and TLS_CERT_FILE is not set"],
+])("refuses %j, which does not go together", (env, problem) => {
+  expect(() => load(env)).toThrow(problem);
 });
 
 it.each(["0.0.0.0", "::", "::1", "fe80::1%eth0", "relay.example.com", "localhost"])("takes HOST=%s", (host) => {

@@ -1,0 +1,44 @@
+import { isIP } from "node:net";
+import type { Config } from "./options.ts";
+
+/** What each option allows alone, but not together: a sentence for each, with what to do. */
+export function contradictions(config: Config): readonly string[] {
+  return [...aboutOutboxes(config), ...aboutAcme(config), ...aboutFiles(config)];
+}
+
+function aboutOutboxes({ outboxHighWaterBytes, maxOutboxBytes }: Config): readonly string[] {
+  if (outboxHighWaterBytes <= maxOutboxBytes) return [];
+  return [`OUTBOX_HIGH_WATER_BYTES is ${outboxHighWaterBytes}, above MAX_OUTBOX_BYTES, which is ${maxOutboxBytes}`];
+}
+
+function aboutAcme(config: Config): readonly string[] {
+  if (config.tls !== "acme") return [];
+  const problems: string[] = [];
+  if (config.domain.length === 0) {
+    problems.push("TLS is acme and there is no name for the certificate; set DOMAIN or --domain to what clients dial");
+  }
+  if (config.domain.some((name) => isIP(name) === 0 && !name.includes(".")) && isLetsEncrypt(config)) {
+    problems.push(
+      "DOMAIN has a name without a dot; Let's Encrypt certifies public names only, such as relay.example.com",
+    );
+  }
+  if ((config.acmeEabKeyId === "") !== (config.acmeEabHmacKey === "")) {
+    problems.push("ACME_EAB_KEY_ID and ACME_EAB_HMAC_KEY go together; set both or neither");
+  }
+  if (config.acmeHttpPort !== 0 && config.acmeHttpPort === config.port) {
+    problems.push(`ACME_HTTP_PORT is ${config.acmeHttpPort}, which is PORT too; set it to 0 or to another port`);
+  }
+  return problems;
+}
+
+function aboutFiles({ tls, tlsKeyFile, tlsCertFile }: Config): readonly string[] {
+  if (tls !== "files" || (tlsKeyFile !== "" && tlsCertFile !== "")) return [];
+  const missing = [tlsKeyFile === "" ? "TLS_KEY_FILE" : "", tlsCertFile === "" ? "TLS_CERT_FILE" : ""];
+  return missing
+    .filter((name) => name !== "")
+    .map((name) => `TLS is files and ${name} is not set; it takes the path of a PEM file`);
+}
+
+function isLetsEncrypt({ acmeDirectory }: Config): boolean {
+  return acmeDirectory.startsWith("letsencrypt");
+}

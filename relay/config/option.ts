@@ -1,0 +1,71 @@
+/** Names in one certificate: what Let's Encrypt takes. */
+export const MAX_NAMES = 100;
+
+/** What every option has, whatever its kind. */
+type Described = {
+  /** Undefined where there is no flag: the command line of a process can be read by others. */
+  readonly flag: string | undefined;
+  readonly env: string;
+  /** One sentence: what it does for the operator. */
+  readonly sentence: string;
+};
+
+/** A whole number with bounds; `unit` is empty for counts and numbers that have none. */
+type IntegerOption = Described & {
+  readonly kind: "integer";
+  readonly default: number;
+  readonly min: number;
+  readonly max: number;
+  readonly unit: string;
+};
+
+/** `true` or `false`. */
+type BooleanOption = Described & { readonly kind: "boolean"; readonly default: boolean };
+
+/** One of a closed set of words. */
+type ChoiceOption = Described & {
+  readonly kind: "choice";
+  readonly default: string;
+  readonly choices: readonly string[];
+};
+
+/** A host name or an IP address. */
+type HostOption = Described & { readonly kind: "host"; readonly default: string };
+
+/** Host names and IP addresses behind each other, with commas. Unset is the empty list. */
+type ListOption = Described & { readonly kind: "list"; readonly default: readonly string[] };
+
+/** An https URL, or one of these words. Unset is "". */
+type UrlOption = Described & { readonly kind: "url"; readonly default: string; readonly words: readonly string[] };
+
+/** A path, an address for mail, a word without spaces, a word that is never shown. Unset is "". */
+type TextOption = Described & { readonly kind: "path" | "email" | "word" | "secret"; readonly default: string };
+
+/** One row of the table. */
+export type Option = IntegerOption | BooleanOption | ChoiceOption | HostOption | ListOption | UrlOption | TextOption;
+
+/** The values that an option takes, as people read them: `0 to 65535`, `true or false`. */
+export function rangeOf(option: Option): string {
+  switch (option.kind) {
+    case "integer":
+      return `${option.min} to ${option.max}${option.unit === "" ? "" : ` ${option.unit}`}`;
+    case "boolean":
+      return "true or false";
+    case "choice":
+      return option.choices.join(", ");
+    case "host":
+      return "a host name or an IP address";
+    case "list":
+      return `up to ${MAX_NAMES} host names or IP addresses, no wildcards`;
+    case "url":
+      return [...option.words, "an https URL"].join(", ");
+    case "path":
+      return "a path";
+    case "email":
+      return "an e-mail address";
+    case "word":
+      return "text";
+    case "secret":
+      return "base64url";
+  }
+}
