@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=1
 import { run } from "./cli/program.ts";
 
 const exitCode = await run(process.argv.slice(2), {

@@ -8,6 +8,8 @@ const CONNECTION_BYTES = 65_536;
 const WRITE_BYTES = 131_072;
 /** One member in `joined`: an id of 128 control characters, six bytes each in JSON, and its handle. */
 const NAME_BYTES = 832;
+/** A frame may lie in a piece of memory that is longer by an eighth (relay/hub/frame-memory.ts). */
+const PIECE_RATIO = 1.125;
 /** What an encoding may add around a payload: names, JSON, the frame's header. */
 const ENVELOPE_BYTES = 1024;
 
@@ -22,8 +24,7 @@ export function memoryBoundBytes(config: Config): number {
   const encodedFrameBytes = Math.max(dataFrameBytes, config.maxConnections * NAME_BYTES);
   const perConnectionBytes =
     CONNECTION_BYTES +
-    config.maxOutboxBytes +
-    encodedFrameBytes +
+    Math.ceil(PIECE_RATIO * (config.maxOutboxBytes + encodedFrameBytes)) +
     WRITE_BYTES +
     // A message in fragments: what is together of it, and the fragment that is coming in.
     2 * config.maxFrameBytes;

@@ -1,3 +1,5 @@
+import { LARGE_FRAME_BYTES } from "../hub/frame-memory.ts";
+
 /**
  * Frames in the order they were appended, as a chain. Links that were given the same frames hold the same chain, so the
  * bytes of a fan-out are joined once and not once per member: at 100 members that is 99 copies saved.
@@ -5,6 +7,8 @@
 export class Batch {
   readonly byteLength: number;
   readonly frameCount: number;
+  /** Whether a frame in it has memory of its own: then it is not joined. */
+  readonly hasLarge: boolean;
   readonly #previous: Batch | undefined;
   readonly #frame: Uint8Array | undefined;
   /** The chain with one more frame that was made last: the next link with this chain most likely appends the same. */
@@ -16,6 +20,7 @@ export class Batch {
     this.#frame = frame;
     this.byteLength = (previous?.byteLength ?? 0) + (frame?.length ?? 0);
     this.frameCount = (previous?.frameCount ?? 0) + (frame === undefined ? 0 : 1);
+    this.hasLarge = (previous?.hasLarge ?? false) || (frame?.length ?? 0) >= LARGE_FRAME_BYTES;
   }
 
   /** An empty chain, to start all chains that may be shared. */

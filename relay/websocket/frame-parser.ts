@@ -1,4 +1,5 @@
 import { isUtf8 } from "node:buffer";
+import { frameMemory, LARGE_FRAME_BYTES } from "../hub/frame-memory.ts";
 import { unmask } from "./unmask.ts";
 
 /** RFC 6455 section 5.2. */
@@ -102,7 +103,7 @@ export class FrameParser {
       if (this.#tailBytes >= wantedBytes && this.#frame(tail, 0, this.#tailBytes) > 0) {
         this.#tail = undefined;
         this.#tailBytes = 0;
-        giveBack(tail);
+        frameMemory.release(tail);
       }
     }
     return at;
@@ -202,6 +203,7 @@ export class FrameParser {
     this.#fragmentCount = 0;
     this.#isMessagePrintable = true;
     this.#deliver(message, this.#messageOpcode, isPrintable);
+    frameMemory.release(message);
   }
 
   #deliver(message: Buffer, opcode: number, isPrintable: boolean): void {
@@ -244,30 +246,13 @@ function payloadBytesOf(buffer: Buffer, at: number): number {
  */
 function grow(buffer: Buffer, usedBytes: number, neededBytes: number, wantedBytes: number): Buffer {
   if (buffer.length >= neededBytes) return buffer;
-  const grown = take(Math.max(neededBytes, Math.min(wantedBytes, Math.max(TRUSTED_BYTES, neededBytes * 2))));
+  const byteCount = Math.max(neededBytes, Math.min(wantedBytes, Math.max(TRUSTED_BYTES, neededBytes * 2)));
+  // A small one is not cut from Node's pool: a sender who stops in the middle of it would hold all of that.
+  const grown = byteCount < LARGE_FRAME_BYTES ? Buffer.allocUnsafeSlow(byteCount) : frameMemory.take(byteCount);
+  frameMemory.retain(grown);
   buffer.copy(grown, 0, 0, usedBytes);
+  frameMemory.release(buffer);
   return grown;
-}
-
-/**
- * Buffers of frames that have been handed out whole, for the next ones: a stream of large frames would otherwise allocate
- * each twice, and spend a fifth of its time collecting (bench W3).
- */
-const spareBuffers: Buffer[] = [];
-const MAX_SPARE_BUFFERS = 8;
-const MIN_SPARE_BYTES = 16_384;
-const MAX_SPARE_BYTES = 1_048_576;
-
-function take(byteCount: number): Buffer {
-  if (byteCount < MIN_SPARE_BYTES) return Buffer.allocUnsafeSlow(byteCount);
-  const index = spareBuffers.findIndex(({ length }) => length >= byteCount);
-  const [spare] = index === -1 ? [] : spareBuffers.splice(index, 1);
-  return spare ?? Buffer.allocUnsafeSlow(byteCount);
-}
-
-function giveBack(buffer: Buffer): void {
-  const isWorthIt = buffer.length >= MIN_SPARE_BYTES && buffer.length <= MAX_SPARE_BYTES;
-  if (isWorthIt && spareBuffers.length < MAX_SPARE_BUFFERS) spareBuffers.push(buffer);
 }
 
 /** RFC 6455 section 7.4: the codes that may be on the wire. */

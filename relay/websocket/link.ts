@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import type { Clock, Timer } from "../clock.ts";
+import { LARGE_FRAME_BYTES } from "../hub/frame-memory.ts";
 import type { Link, Session } from "../hub/ports.ts";
 import type { Flushable, Flusher } from "./flusher.ts";
 import { closeFrame } from "./frame.ts";
@@ -49,7 +50,7 @@ export class WebSocketLink implements Link, FrameHandler, Flushable {
   readonly #queue: SendQueue;
   #writingBytes = 0;
   #scheduled: "no" | "soon" | "later" = "no";
-  readonly #onWritten = () => this.#written();
+  readonly #onWritten = (error?: Error | null) => this.#written(error);
   #drainedBytes = 0;
   #below: { readonly bytes: number; readonly callback: () => void } | undefined;
   #isPaused = false;
@@ -114,7 +115,9 @@ export class WebSocketLink implements Link, FrameHandler, Flushable {
     if (this.#state !== "open") return;
     this.#queue.append(frame);
     if (this.#scheduled === "soon" || this.#writingBytes > 0) return;
-    if (this.#scheduled === "no") this.#scheduled = this.#parts.flusher.schedule(this);
+    // A large frame goes alone: to wait for company would gain nothing.
+    if (frame.length >= LARGE_FRAME_BYTES) this.#scheduleSoon();
+    else if (this.#scheduled === "no") this.#scheduled = this.#parts.flusher.schedule(this);
     else if (!this.#parts.flusher.isPatient) this.#scheduleSoon();
   }
 
@@ -229,7 +232,10 @@ export class WebSocketLink implements Link, FrameHandler, Flushable {
     this.#parts.flusher.scheduleSoon(this);
   }
 
-  #written(): void {
+  #written(error: Error | null | undefined): void {
+    // After a failure somebody may still read the bytes: they are left to the collector.
+    if (error) return;
+    this.#queue.written();
     this.#drainedBytes += this.#writingBytes;
     this.#writingBytes = 0;
     const below = this.#below;

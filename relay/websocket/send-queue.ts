@@ -1,3 +1,4 @@
+import { frameMemory, LARGE_FRAME_BYTES } from "../hub/frame-memory.ts";
 import type { Batch } from "./batch.ts";
 import { controlFrame, FrameStart, PING } from "./frame.ts";
 
@@ -26,6 +27,8 @@ export class SendQueue {
   #backlogBytes = 0;
   /** A frame has been written in part: nothing may come between its parts. */
   #isInFrame = false;
+  /** The large frame whose last bytes were taken and are not written yet. */
+  #lent: Uint8Array | undefined;
   #pongs: Uint8Array[] = [];
   #isPingDue = false;
   #close: Uint8Array | undefined;
@@ -53,6 +56,7 @@ export class SendQueue {
   }
 
   append(frame: Uint8Array): void {
+    if (frame.length >= LARGE_FRAME_BYTES) frameMemory.retain(frame);
     this.#batch = this.#batch.append(frame);
   }
 
@@ -79,11 +83,17 @@ export class SendQueue {
     this.#close = undefined;
   }
 
+  /** What was taken last has been written: nobody reads it for this queue any more. */
+  written(): void {
+    if (this.#lent !== undefined) frameMemory.release(this.#lent);
+    this.#lent = undefined;
+  }
+
   /** Takes up to one write's worth of what waits; undefined where nothing does. Never write to it: it may be shared. */
   take(): Uint8Array | undefined {
     const control = this.#isInFrame ? undefined : this.#takeControl();
     const batch = this.#batch;
-    const isShort = this.#backlogBytes === 0 && batch.byteLength <= MAX_WRITE_BYTES;
+    const isShort = this.#backlogBytes === 0 && batch.byteLength <= MAX_WRITE_BYTES && !batch.hasLarge;
     if (isShort && control === undefined && this.#close === undefined) {
       this.#batch = this.#root;
       batch.forgetNext();
@@ -92,7 +102,7 @@ export class SendQueue {
     const pieces = control === undefined ? [] : [control];
     this.#toBacklog(batch);
     this.#takeBacklog(pieces);
-    if (this.#close !== undefined && this.#backlogBytes === 0) {
+    if (this.#close !== undefined && this.#backlogBytes === 0 && this.#lent === undefined) {
       pieces.push(this.#close);
       this.#close = undefined;
       this.#isCloseTaken = true;
@@ -121,8 +131,9 @@ export class SendQueue {
     let roomBytes = MAX_WRITE_BYTES;
     while (this.#at < this.#backlog.length && roomBytes > 0) {
       const frame = this.#backlog[this.#at] ?? NOTHING;
+      const isLarge = frame.length >= LARGE_FRAME_BYTES || this.#isInFrame;
       // A frame is cut only where it alone is more than one write.
-      if (frame.length > roomBytes && pieces.length > 0) break;
+      if ((isLarge || frame.length > roomBytes) && pieces.length > 0) break;
       const piece = frame.subarray(0, roomBytes);
       pieces.push(piece);
       roomBytes -= piece.length;
@@ -131,6 +142,10 @@ export class SendQueue {
       // What has been sent is let go at once; its place when half of them are free.
       this.#backlog[this.#at] = this.#isInFrame ? frame.subarray(piece.length) : NOTHING;
       if (!this.#isInFrame) this.#at += 1;
+      if (isLarge) {
+        this.#lent = this.#isInFrame ? undefined : frame;
+        break;
+      }
     }
     if (this.#at === this.#backlog.length) this.#compact();
     else if (this.#at >= MIN_COMPACTION && this.#at * 2 >= this.#backlog.length) this.#compact();

@@ -1,8 +1,12 @@
+import { unmaskSixteens } from "./unmask-simd.ts";
+
 const keyBytes = new Uint8Array(4);
 const keyWord = new Int32Array(keyBytes.buffer);
 
 /** Below this, setting up a view of words costs more than it saves. */
 const MIN_WORDS_BYTES = 48;
+/** Below this, the copies to WebAssembly and back cost more than they save. */
+const MIN_SIMD_BYTES = 1024;
 
 /** Four copies of 0x80: the high bit of each byte in a word. */
 const HIGH_BITS = 0x80808080 | 0;
@@ -19,7 +23,12 @@ export function unmask(bytes: Uint8Array, start: number, end: number, maskAt: nu
   let high = 0;
   let low = 0;
   let at = start;
-  const wordsFrom = end - start < MIN_WORDS_BYTES ? end : start + ((4 - ((bytes.byteOffset + start) & 3)) & 3);
+  if (end - start >= MIN_SIMD_BYTES) {
+    const { doneBytes, isPrintable } = unmaskSixteens(bytes, start, end, keyAt(bytes, maskAt, 0));
+    at += doneBytes;
+    if (!isPrintable) high = 0x80;
+  }
+  const wordsFrom = end - at < MIN_WORDS_BYTES ? end : at + ((4 - ((bytes.byteOffset + at) & 3)) & 3);
   for (; at < wordsFrom; at += 1) {
     const byte = byteAt(bytes, at) ^ byteAt(bytes, maskAt + ((at - start) & 3));
     bytes[at] = byte;
@@ -45,8 +54,7 @@ const LOW_SEEN = 1;
 
 /** The words in the middle. @returns 0x80 where a high byte was seen, LOW_SEEN where a control character was. */
 function unmaskWords(bytes: Uint8Array, at: number, wordCount: number, maskAt: number, phase: number): number {
-  for (let index = 0; index < 4; index += 1) keyBytes[index] = byteAt(bytes, maskAt + ((phase + index) & 3));
-  const key = wordAt(keyWord, 0);
+  const key = keyAt(bytes, maskAt, phase);
   const words = new Int32Array(bytes.buffer, bytes.byteOffset + at, wordCount);
   let high = 0;
   let low = 0;
@@ -58,6 +66,12 @@ function unmaskWords(bytes: Uint8Array, at: number, wordCount: number, maskAt: n
     low |= (word - SPACES) & ~word;
   }
   return (high & HIGH_BITS ? 0x80 : 0) | (low & HIGH_BITS ? LOW_SEEN : 0);
+}
+
+/** The mask from one of its bytes on, as a word of this machine. */
+function keyAt(bytes: Uint8Array, maskAt: number, phase: number): number {
+  for (let index = 0; index < 4; index += 1) keyBytes[index] = byteAt(bytes, maskAt + ((phase + index) & 3));
+  return wordAt(keyWord, 0);
 }
 
 /** In bounds by the caller's word; the type system cannot know. */

@@ -12,7 +12,7 @@ const rules: readonly { readonly folder: string; readonly may: readonly RegExp[]
   { folder: "relay/config/", may: [/^node:net$/, /^relay\/relay-error\.ts$/] },
   {
     folder: "relay/websocket/",
-    may: [/^node:/, /^ws$/, /^pino$/, /^protocol\//, /^relay\/hub\/ports\.ts$/, /^relay\/clock\.ts$/],
+    may: [/^node:/, /^ws$/, /^pino$/, /^protocol\//, /^relay\/hub\/(ports|frame-memory)\.ts$/, /^relay\/clock\.ts$/],
   },
   { folder: "relay/http/", may: [/^node:/, /^relay\/tls\//, /^relay\/relay-error\.ts$/] },
   {
@@ -67,6 +67,7 @@ it("sees the files and their imports: a rule over nothing would hold of itself",
   expect(files.find(({ path }) => path === "relay/server.ts")?.imports).toContain("relay/hub/hub.ts");
   expect(files.find(({ path }) => path === "relay/websocket/frame-parser.ts")?.imports).toEqual([
     "node:buffer",
+    "relay/hub/frame-memory.ts",
     "relay/websocket/unmask.ts",
   ]);
   for (const { folder } of rules) expect(files.some(({ path }) => path.startsWith(folder))).toBe(true);

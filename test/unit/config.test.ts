@@ -51,7 +51,8 @@ it("computes the memory bound from the options", () => {
   });
 
   const joinedBytes = 1000 * 832;
-  expect(memoryBoundBytes(config)).toBe(134_217_728 + 1000 * (65_536 + 262_144 + joinedBytes + 131_072 + 2 * 65_536));
+  const outboxBytes = (262_144 + joinedBytes) * 1.125;
+  expect(memoryBoundBytes(config)).toBe(134_217_728 + 1000 * (65_536 + outboxBytes + 131_072 + 2 * 65_536));
 });
 
 it("refuses an empty flag", () => {

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { type FrameHandler, FrameParser, type ProtocolFault } from "../../relay/websocket/frame-parser.ts";
 import { unmask } from "../../relay/websocket/unmask.ts";
 import { encodeFrame, Opcode } from "../support/raw-socket.ts";
@@ -194,4 +194,55 @@ it("unmasks any bytes at any offset as the plain definition does, and tells whet
     }),
     { numRuns: 1000 },
   );
+});
+
+describe("a large frame", () => {
+  const mask = Uint8Array.of(0xa5, 0x00, 0xff, 0x3c);
+
+  /** Unmasks so many letters, one of them replaced. */
+  function unmasked(
+    count: number,
+    at: number,
+    byte: number,
+  ): { readonly isRight: boolean; readonly isPrintable: boolean } {
+    const payload = new Uint8Array(count).map((_, index) => 0x20 + (index % 0x60));
+    payload[at] = byte;
+    const buffer = new Uint8Array(3 + 4 + count);
+    buffer.set(mask, 3);
+    buffer.set(
+      payload.map((value, index) => value ^ (mask[index & 3] ?? 0)),
+      7,
+    );
+    const isPrintable = unmask(buffer, 7, 7 + count, 3);
+    return { isRight: Buffer.from(buffer.subarray(7)).equals(payload), isPrintable };
+  }
+
+  const counts = [1023, 1024, 1039, 1040, 65_535, 65_536, 65_537, 65_553, 140_001];
+
+  it.each(counts)("of %i bytes is unmasked whole, and every byte is looked at", (count) => {
+    for (const at of [0, 15, 16, count >> 1, count - 17, count - 1]) {
+      expect(unmasked(count, at, 0x41)).toEqual({ isRight: true, isPrintable: true });
+      for (const byte of [0x00, 0x1f, 0x80, 0xff]) {
+        expect(unmasked(count, at, byte)).toEqual({ isRight: true, isPrintable: false });
+      }
+    }
+  });
+
+  it("is unmasked without WebAssembly too", async () => {
+    vi.stubGlobal("WebAssembly", undefined);
+    vi.resetModules();
+    onTestFinished(() => {
+      vi.unstubAllGlobals();
+      vi.resetModules();
+    });
+    const { unmask: plainUnmask } = await import("../../relay/websocket/unmask.ts");
+    const buffer = new Uint8Array(4 + 5000).fill(0x61);
+    buffer.set(mask);
+
+    const isPrintable = plainUnmask(buffer, 4, 5004, 0);
+
+    expect(buffer.subarray(4, 8)).toEqual(mask.map((byte) => byte ^ 0x61));
+    expect(buffer.subarray(5000)).toEqual(mask.map((byte) => byte ^ 0x61));
+    expect(isPrintable).toBe(false);
+  });
 });

@@ -144,10 +144,15 @@ it("writes a link once per interval while its sender is patient, and at once aft
   const countWithin = link.flushCount;
   clock.advance(2);
   const countAfter = link.flushCount;
+  // Just one interval later is no pause yet: the next message would come without company.
   clock.advance(2);
   flusher.tick();
+  const oneIntervalLater = flusher.schedule(link);
+  clock.advance(2);
+  clock.advance(3);
+  flusher.tick();
 
-  expect([outcome, countWithin, countAfter]).toEqual(["later", 1, 2]);
+  expect([outcome, countWithin, countAfter, oneIntervalLater]).toEqual(["later", 1, 2, "later"]);
   expect(flusher.schedule(link)).toBe("soon");
 });
 

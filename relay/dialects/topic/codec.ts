@@ -2,7 +2,7 @@ import { errorSentences } from "../../../protocol/error-codes.ts";
 import { encodeSeedError, encodeSeedPresence, seedDataStart } from "../../../protocol/seed-json.ts";
 import { encodeDataHeader } from "../../../protocol/v1-binary.ts";
 import { encodeV1Presence, encodeV1Signal, v1DataStart } from "../../../protocol/v1-json.ts";
-import { messageFrame } from "../../hub/frame.ts";
+import { messageFrame, messageFrameAround } from "../../hub/frame.ts";
 import type { Encoding, HubEvent, MemberIdentity } from "../../hub/ports.ts";
 import type { TopicPayload } from "./payload.ts";
 
@@ -71,7 +71,7 @@ export const v1BinaryEncoding: TopicEncoding = {
     // A JSON sender may write what is no base64; as text it still gets through unchanged.
     if (raw === null) return v1JsonData(event);
     const { topicHandle, peerHandle } = event.from;
-    return messageFrame(
+    return messageFrameAround(
       "binary",
       encodeDataHeader(topicHandle, peerHandle, { isAddressed: event.to !== undefined }),
       raw,
