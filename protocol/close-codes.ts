@@ -13,12 +13,18 @@ export const CloseCode = {
   internalError: 1011,
   /** A planned stop. Reconnect after a random delay. */
   serviceRestart: 1012,
-  /** The outbox of this connection is full: it reads too slowly. Reconnect with back-off. */
+  /** The outbox of this connection is full, or a seed client's topic is. Reconnect with back-off. */
   tryAgainLater: 1013,
   /** This connection was congested and drained nothing: it is taken for dead. Reconnect. */
   stalledReader: 4001,
   /** This connection stayed congested for too long: its link is too slow for its topics. Reconnect with back-off. */
   slowReader: 4002,
+  /** The token of this connection has expired. Get a new one and reconnect; or renew it in time, with `auth`. */
+  grantExpired: 4003,
+  /** This connection has no token that permits what it asked for. Do not retry unchanged. */
+  unauthorized: 4004,
+  /** The token of this connection, or its subject, was revoked. Do not retry. */
+  grantRevoked: 4005,
 } as const;
 
 /** One of the codes above. */

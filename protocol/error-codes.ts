@@ -10,6 +10,7 @@ export const errorSentences = {
   "peer-id-invalid": "A peerId is a string of 1 to 128 bytes of well-formed UTF-8",
   "peer-id-taken": "Another connection uses this peerId in this topic",
   "too-many-topics": "This connection has joined as many topics as it may",
+  "topic-full": "The topic has as many members as it may",
   "encoding-invalid": "The encoding is json or binary",
   "not-joined": "Join the topic first",
   "data-required": "Data is a string of at least one character",
@@ -18,6 +19,8 @@ export const errorSentences = {
   "ref-invalid": "A ref is an integer from 0 to 4294967295",
   "no-such-peer": "No member of this topic has this peerHandle",
   "peer-cannot-signal": "This member does not understand signals",
+  unauthorized: "This relay wants a valid token first",
+  "not-permitted": "The token does not permit this",
 } as const;
 
 /** A stable, machine-readable reason for a refused message. */

@@ -3,3 +3,9 @@
  * A client that does not offer it is a seed client.
  */
 export const SUBPROTOCOL_V1 = "postern.v1";
+
+/**
+ * How a token is offered as one more subprotocol, for clients that cannot set headers: this, then the token. The relay
+ * reads it and never chooses it, because the answer would repeat the token.
+ */
+export const TOKEN_SUBPROTOCOL_PREFIX = "postern.token.";

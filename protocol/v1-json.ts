@@ -34,6 +34,7 @@ export type V1Message =
       readonly encoding: DataEncoding;
     }
   | { readonly type: "leave"; readonly ref: Ref; readonly topic: string }
+  | { readonly type: "auth"; readonly ref: Ref; readonly token: string }
   | {
       readonly type: "data";
       readonly ref: Ref;
@@ -75,6 +76,9 @@ export function decodeV1Message(text: string): V1Message {
       return isTopic(object["topic"]) ? { type: "leave", ref, topic: object["topic"] } : invalid(ref, "topic-invalid");
     case "data":
       return decodeData(object, ref);
+    case "auth":
+      // What is no string is no token: whoever checks it says so.
+      return { type: "auth", ref, token: typeof object["token"] === "string" ? object["token"] : "" };
     case "offer":
     case "answer":
     case "candidate":
@@ -156,9 +160,17 @@ export function encodeV1Signal(
   return JSON.stringify({ type, topic, peerId, peerHandle, to, payload });
 }
 
-/** `error`: the stable code and its sentence. Never fatal: the connection and its topics stay. */
-export function encodeV1Error(code: ErrorCode, ref: Ref): string {
-  return JSON.stringify({ type: "error", code, payload: errorSentences[code], ref });
+/** What an `error` says besides its code: why a token does not do; and, where a close follows, what the log knows it by. */
+type ErrorDetails = { readonly reason?: string; readonly requestId?: string };
+
+/** `error`: the stable code and its sentence. The connection and its topics stay, but where `requestId` says that a close follows. */
+export function encodeV1Error(code: ErrorCode, ref: Ref, { reason, requestId }: ErrorDetails = {}): string {
+  return JSON.stringify({ type: "error", code, payload: errorSentences[code], reason, requestId, ref });
+}
+
+/** `authorized`: the answer to `auth`. @param expiresAtMs milliseconds since the epoch; undefined where the grant has no end. */
+export function encodeV1Authorized(expiresAtMs: number | undefined, ref: Ref): string {
+  return JSON.stringify({ type: "authorized", expiresAtMs, ref });
 }
 
 /** `restarting`: the relay is about to close this connection with 1012. Reconnect after a random delay within this time. */
