@@ -42,6 +42,20 @@ export class Connections {
     return this.#sweptCount;
   }
 
+  /** Those that have not joined yet. */
+  get undecidedCount(): number {
+    let count = 0;
+    for (const link of this.#undecided) if (!this.#sessions.get(link)?.hasJoined) count += 1;
+    return count;
+  }
+
+  /** What waits to be written to all of them: looked up one by one, so not for the hot path. */
+  get bufferedBytes(): number {
+    let byteCount = 0;
+    for (const link of this.#sessions.keys()) byteCount += link.bufferedBytes;
+    return byteCount;
+  }
+
   start(): void {
     const { sweepIntervalMs, joinTimeoutMs } = this.#options;
     this.#timers = [
@@ -57,6 +71,15 @@ export class Connections {
   add(link: WebSocketLink, session: Session): void {
     this.#sessions.set(link, session);
     this.#undecided.add(link);
+  }
+
+  /** Whether fewer than this have not joined. Looks only as far as it must: those who have joined meanwhile make room. */
+  hasRoomForUndecided(maxCount: number): boolean {
+    for (const link of this.#undecided) {
+      if (this.#undecided.size < maxCount) return true;
+      if (this.#sessions.get(link)?.hasJoined) this.#undecided.delete(link);
+    }
+    return this.#undecided.size < maxCount;
   }
 
   sessionOf(link: WebSocketLink): Session | undefined {

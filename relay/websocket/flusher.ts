@@ -8,6 +8,11 @@ export interface Flushable {
   flush(): void;
 }
 
+/** Takes how long deliveries took, in milliseconds. */
+export interface LatencySink {
+  record(latencyMs: number): void;
+}
+
 /** What tunes the flusher. */
 export type FlusherOptions = {
   /** The least time between two writes to one link while its senders are patient. 0 never delays. */
@@ -20,6 +25,10 @@ export type FlusherOptions = {
  */
 const PAUSE_RATIO = 1.5;
 
+/** Stands for no time: a number, so that the fields stay numbers. */
+const NO_TIME = -1;
+const NOBODY: LatencySink = { record: () => undefined };
+
 /**
  * Decides when links write. All that one turn of the event loop produces for a link leaves in one TLS write, because the
  * record and the system call are what a delivery costs. And while its senders send at a rate of their own (they are
@@ -30,18 +39,26 @@ export class Flusher {
   readonly root: Batch = Batch.empty();
   /** Whether the sender whose message is being handled is patient. */
   isPatient = false;
+  /** Whether a chunk is being taken apart: then `nowMs` is when it came. */
+  isReading = false;
   readonly #clock: Clock;
+  readonly #latency: LatencySink;
   readonly #flushIntervalMs: number;
   readonly #pauseMs: number;
   #soon: Flushable[] = [];
   #later: Flushable[] = [];
   #isTimerSet = false;
   #nowMs = 0;
+  /** When the first chunk came of which something waits; none where it was no chunk that began it. */
+  #soonSinceMs = NO_TIME;
+  #laterSinceMs = NO_TIME;
   readonly #flushSoon = () => this.#flush();
   readonly #flushLater = () => this.#flushDue();
 
-  constructor(clock: Clock, { flushIntervalMs }: FlusherOptions) {
+  /** @param latency is told once per flush how long its first chunk waited: docs/metrics.md#delivery-latency. */
+  constructor(clock: Clock, { flushIntervalMs }: FlusherOptions, latency: LatencySink = NOBODY) {
     this.#clock = clock;
+    this.#latency = latency;
     this.#flushIntervalMs = flushIntervalMs;
     this.#pauseMs = flushIntervalMs * PAUSE_RATIO;
   }
@@ -68,20 +85,36 @@ export class Flusher {
   }
 
   scheduleSoon(link: Flushable): void {
-    if (this.#soon.length === 0) setImmediate(this.#flushSoon);
+    if (this.#soon.length === 0) {
+      setImmediate(this.#flushSoon);
+      this.#soonSinceMs = this.isReading ? this.#nowMs : NO_TIME;
+    }
     this.#soon.push(link);
+  }
+
+  /** A frame that had to wait for the write before it is written. @param sinceMs when its chunk came. */
+  writtenLate(sinceMs: number): void {
+    this.tick();
+    this.#latency.record(this.#nowMs - sinceMs);
   }
 
   #flush(): void {
     const links = this.#soon;
     this.#soon = [];
+    this.#flushAll(links, this.#soonSinceMs);
+  }
+
+  /** The time after the last write, since the first chunk: what the slowest of these deliveries took, for one look at the clock. */
+  #flushAll(links: readonly Flushable[], sinceMs: number): void {
     this.tick();
     for (const link of links) link.flush();
     this.root.forgetNext();
+    if (sinceMs !== NO_TIME) this.#latency.record(this.#clock.monotonicMs() - sinceMs);
   }
 
   #setTimer(): void {
     this.#isTimerSet = true;
+    this.#laterSinceMs = this.#nowMs;
     this.#clock.after(this.#flushIntervalMs, this.#flushLater);
   }
 
@@ -89,8 +122,6 @@ export class Flusher {
     this.#isTimerSet = false;
     const links = this.#later;
     this.#later = [];
-    this.tick();
-    for (const link of links) link.flush();
-    this.root.forgetNext();
+    this.#flushAll(links, this.#laterSinceMs);
   }
 }

@@ -2,17 +2,20 @@ import type { Socket } from "node:net";
 import type { Clock, Timer } from "../clock.ts";
 import { LARGE_FRAME_BYTES } from "../hub/frame-memory.ts";
 import type { Link, Session } from "../hub/ports.ts";
+import { SenderRate } from "../limits/sender-rate.ts";
 import type { Flushable, Flusher } from "./flusher.ts";
 import { closeFrame } from "./frame.ts";
 import { type FrameHandler, FrameParser, type ProtocolFault } from "./frame-parser.ts";
 import { type Pacing, SenderPace } from "./pacing.ts";
 import { SendQueue } from "./send-queue.ts";
+import type { Throttle, Throttled } from "./throttle.ts";
 
 /** What all links share. */
 export type LinkParts = {
   readonly clock: Clock;
   readonly flusher: Flusher;
   readonly pacing: Pacing;
+  readonly throttle: Throttle;
   /** Told of a defect in a session, and of the end of each link, once. */
   readonly onDefect: (link: WebSocketLink, error: unknown) => void;
   readonly onEnd: (link: WebSocketLink, closeCode: number) => void;
@@ -21,6 +24,9 @@ export type LinkParts = {
 /** What tunes a link. */
 export type LinkOptions = { readonly maxFrameBytes: number; readonly closeTimeoutMs: number };
 
+/** What keeps a link from being read; it is read while none of them does. Bits of one number. */
+const Reason = { congestion: 1, rate: 2, held: 4 } as const;
+
 const LINK = Symbol("link");
 type LinkedSocket = Socket & { [LINK]: WebSocketLink };
 
@@ -28,7 +34,7 @@ type LinkedSocket = Socket & { [LINK]: WebSocketLink };
  * One WebSocket after its handshake: reads messages for its session and writes frames for the hub.
  * It owns the socket, the frames that wait for it, and the closing handshake.
  */
-export class WebSocketLink implements Link, FrameHandler, Flushable {
+export class WebSocketLink implements Link, FrameHandler, Flushable, Throttled {
   /** Distinguishes connections in the log. */
   readonly connectionNumber: number;
   readonly openedAtMs: number;
@@ -49,13 +55,19 @@ export class WebSocketLink implements Link, FrameHandler, Flushable {
 
   readonly #queue: SendQueue;
   #writingBytes = 0;
+  /** One frame that has to wait for the write under way is followed: what this is when it is written, and when it came. */
+  #followedUntilBytes = 0;
+  #followedSinceMs = 0;
   #scheduled: "no" | "soon" | "later" = "no";
   readonly #onWritten = (error?: Error | null) => this.#written(error);
   #drainedBytes = 0;
   #below: { readonly bytes: number; readonly callback: () => void } | undefined;
-  #isPaused = false;
+  /** Why it is not read; 0: it is. */
+  #pausedFor = 0;
   /** Whether reading was paused since this was last asked: then silence is not the peer's. */
   #wasPaused = false;
+  /** Undefined where it may send as fast as it likes. */
+  #rate: SenderRate | undefined;
 
   readonly #pace = new SenderPace();
   #bytesHeard = -1;
@@ -68,6 +80,7 @@ export class WebSocketLink implements Link, FrameHandler, Flushable {
     this.#queue = new SendQueue(parts.flusher.root);
     this.connectionNumber = connectionNumber;
     this.openedAtMs = parts.clock.monotonicMs();
+    this.limitTo(undefined);
   }
 
   /** Starts the conversation. @param head what came with the upgrade request. */
@@ -91,19 +104,44 @@ export class WebSocketLink implements Link, FrameHandler, Flushable {
     return this.#drainedBytes;
   }
 
+  /** Bytes of the client since the connection was opened, its upgrade request among them. */
+  get bytesIn(): number {
+    return this.#socket.bytesRead;
+  }
+
   pause(): void {
-    if (this.#isPaused || this.#state !== "open") return;
-    this.#isPaused = true;
-    this.#wasPaused = true;
-    this.#parser.stop();
-    this.#socket.pause();
+    this.#stopReading(Reason.congestion);
   }
 
   resume(): void {
-    if (!this.#isPaused) return;
-    this.#isPaused = false;
-    // Not at once: the hub is in the middle of something, and what waits here may call it again.
-    setImmediate(() => this.#readOn());
+    this.#allowReading(Reason.congestion);
+  }
+
+  pauseFor(durationMs: number): void {
+    if (this.#state !== "open") return;
+    this.#stopReading(Reason.rate);
+    this.#parts.throttle.wait(this, durationMs);
+  }
+
+  /** The throttle's: takes `pauseFor` back. */
+  readAgain(): void {
+    this.#allowReading(Reason.rate);
+  }
+
+  /** From now on it may send as fast as this class may; undefined: as those without one. */
+  limitTo(rateClass: string | undefined): void {
+    const { clock, throttle } = this.#parts;
+    const rates = throttle.rates.of(rateClass);
+    const isLimited = rates.messages !== undefined || rates.bytes !== undefined;
+    this.#rate = isLimited ? new SenderRate(rates, clock.monotonicMs()) : undefined;
+  }
+
+  hold(): void {
+    this.#stopReading(Reason.held);
+  }
+
+  release(): void {
+    this.#allowReading(Reason.held);
   }
 
   whenBelow(bytes: number, callback: () => void): void {
@@ -114,7 +152,11 @@ export class WebSocketLink implements Link, FrameHandler, Flushable {
   send(frame: Uint8Array): void {
     if (this.#state !== "open") return;
     this.#queue.append(frame);
-    if (this.#scheduled === "soon" || this.#writingBytes > 0) return;
+    if (this.#scheduled === "soon") return;
+    if (this.#writingBytes > 0) {
+      if (this.#followedUntilBytes === 0) this.#follow();
+      return;
+    }
     // A large frame goes alone: to wait for company would gain nothing.
     if (frame.length >= LARGE_FRAME_BYTES) this.#scheduleSoon();
     else if (this.#scheduled === "no") this.#scheduled = this.#parts.flusher.schedule(this);
@@ -127,7 +169,8 @@ export class WebSocketLink implements Link, FrameHandler, Flushable {
     this.#queue.close(closeFrame(code, reason));
     this.#closeCode = code;
     // The peer's answer must be heard.
-    this.resume();
+    this.#parts.throttle.forget(this);
+    this.#allowReading(Reason.congestion | Reason.rate | Reason.held);
     this.#scheduleSoon();
     this.#closeTimer = this.#parts.clock.after(this.#closeTimeoutMs, () => this.terminate());
   }
@@ -151,22 +194,59 @@ export class WebSocketLink implements Link, FrameHandler, Flushable {
     const bytesRead = this.#socket.bytesRead;
     const wasHeard = bytesRead !== this.#bytesHeard || this.#wasPaused;
     this.#bytesHeard = bytesRead;
-    this.#wasPaused = this.#isPaused;
+    this.#wasPaused = this.#pausedFor !== 0;
     return wasHeard;
   }
 
   /** Takes what came from the socket. */
   read(chunk: Buffer): void {
     if (this.#state === "ended") return;
-    this.#parts.flusher.tick();
-    this.#failOn(this.#parser.push(chunk));
+    const { flusher } = this.#parts;
+    flusher.tick();
+    this.#rate?.fill(flusher.nowMs);
+    const isSpent = this.#rate?.tookBytes(chunk.length);
+    flusher.isReading = true;
+    const fault = this.#parser.push(chunk);
+    flusher.isReading = false;
+    this.#failOn(fault);
+    if (isSpent === true) this.#keepToRate();
   }
 
   #readOn(): void {
-    if (this.#isPaused || this.#state === "ended") return;
-    this.#parts.flusher.tick();
-    this.#failOn(this.#parser.resume());
-    if (!this.#isPaused) this.#socket.resume();
+    if (this.#pausedFor !== 0 || this.#state === "ended") return;
+    const { flusher } = this.#parts;
+    flusher.tick();
+    this.#rate?.fill(flusher.nowMs);
+    flusher.isReading = true;
+    const fault = this.#parser.resume();
+    flusher.isReading = false;
+    this.#failOn(fault);
+    if (this.#pausedFor === 0) this.#socket.resume();
+  }
+
+  #stopReading(reason: number): void {
+    if (this.#state !== "open") return;
+    const isRead = this.#pausedFor === 0;
+    this.#pausedFor |= reason;
+    if (!isRead) return;
+    this.#wasPaused = true;
+    this.#parser.stop();
+    this.#socket.pause();
+  }
+
+  #allowReading(reasons: number): void {
+    if ((this.#pausedFor & reasons) === 0) return;
+    this.#pausedFor &= ~reasons;
+    // Not at once: the hub is in the middle of something, and what waits here may call it again.
+    if (this.#pausedFor === 0) setImmediate(() => this.#readOn());
+  }
+
+  /** What came is taken; what comes next waits until the rate allows it. */
+  #keepToRate(): void {
+    const waitMs = this.#rate?.waitMs ?? 0;
+    if (waitMs === 0) return;
+    if ((this.#pausedFor & Reason.rate) === 0) this.#parts.throttle.hitCount += 1;
+    this.pauseFor(waitMs);
   }
 
   #failOn(fault: ProtocolFault | undefined): void {
@@ -187,9 +267,11 @@ export class WebSocketLink implements Link, FrameHandler, Flushable {
       this.#parts.onDefect(this, error);
     }
     flusher.isPatient = false;
+    if (this.#rate?.tookMessage() === true) this.#keepToRate();
   }
 
   onPing(payload: Buffer): void {
+    if (this.#rate?.tookMessage() === true) this.#keepToRate();
     this.#queue.pong(payload);
     this.#scheduleSoon();
   }
@@ -220,10 +302,19 @@ export class WebSocketLink implements Link, FrameHandler, Flushable {
     if (this.#state === "ended") return;
     this.#state = "ended";
     this.#closeTimer?.cancel();
+    this.#parts.throttle.forget(this);
     this.#queue.clear();
     this.#below = undefined;
     this.#session?.end();
     this.#parts.onEnd(this, this.#closeCode);
+  }
+
+  /** Notes the frame that came last. */
+  #follow(): void {
+    const { flusher } = this.#parts;
+    if (!flusher.isReading) return;
+    this.#followedUntilBytes = this.#drainedBytes + this.#writingBytes + this.#queue.frameBytes;
+    this.#followedSinceMs = flusher.nowMs;
   }
 
   #scheduleSoon(): void {
@@ -238,6 +329,10 @@ export class WebSocketLink implements Link, FrameHandler, Flushable {
     this.#queue.written();
     this.#drainedBytes += this.#writingBytes;
     this.#writingBytes = 0;
+    if (this.#followedUntilBytes > 0 && this.#drainedBytes >= this.#followedUntilBytes) {
+      this.#followedUntilBytes = 0;
+      this.#parts.flusher.writtenLate(this.#followedSinceMs);
+    }
     const below = this.#below;
     if (below !== undefined && this.bufferedBytes <= below.bytes) {
       this.#below = undefined;

@@ -46,6 +46,11 @@ export class SendQueue {
     return this.#batch.byteLength + this.#backlogBytes + frameCount * FRAME_OVERHEAD_BYTES;
   }
 
+  /** The bytes of the waiting frames. */
+  get frameBytes(): number {
+    return this.#batch.byteLength + this.#backlogBytes;
+  }
+
   get isEmpty(): boolean {
     return this.byteCount === 0 && this.#pongs.length === 0 && !this.#isPingDue && this.#close === undefined;
   }

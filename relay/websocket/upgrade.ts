@@ -4,18 +4,22 @@ import type { Duplex } from "node:stream";
 import type { Logger } from "pino";
 import { WebSocket, WebSocketServer } from "ws";
 import { CloseCode } from "../../protocol/close-codes.ts";
-import { SUBPROTOCOL_V1 } from "../../protocol/subprotocol.ts";
+import { SUBPROTOCOL_V1, TOKEN_SUBPROTOCOL_PREFIX } from "../../protocol/subprotocol.ts";
 import type { Clock } from "../clock.ts";
-import type { Link, Session } from "../hub/ports.ts";
+import type { Access, Link, Session, SessionConnection } from "../hub/ports.ts";
+import type { AccessLog } from "../observability/access-log.ts";
+import { type Admission, type Applicant, type Decision, type UpgradeRefusal, upgradeRefusals } from "./admission.ts";
 import type { Connections } from "./connections.ts";
-import { Flusher } from "./flusher.ts";
+import { Flusher, type LatencySink } from "./flusher.ts";
 import { type LinkParts, WebSocketLink } from "./link.ts";
+import { OpenConnection } from "./open-connection.ts";
 import { Pacing } from "./pacing.ts";
+import { RequestIds } from "./request-id.ts";
+import type { Throttle } from "./throttle.ts";
 
 /** What tunes the upgrade. */
 export type UpgradeOptions = {
   readonly maxFrameBytes: number;
-  readonly maxConnections: number;
   /** How long a closed connection may take to send what is queued and to answer the close. */
   readonly closeTimeoutMs: number;
   readonly flushIntervalMs: number;
@@ -26,11 +30,23 @@ export type UpgradeParts = {
   readonly clock: Clock;
   readonly log: Logger;
   readonly connections: Connections;
-  readonly openSession: (link: Link, subprotocol: string) => Session;
+  readonly admission: Admission;
+  readonly throttle: Throttle;
+  readonly accessLog: AccessLog;
+  readonly latency: LatencySink;
+  /** Told that a connection is a WebSocket now. */
+  readonly onUpgraded: (socket: Socket) => void;
+  readonly openSession: (link: Link, subprotocol: string, connection: SessionConnection) => Session;
 };
 
-/** Why an upgrade was refused, as an HTTP answer: no WebSocket exists yet. */
-type Refusal = { readonly status: number; readonly text: string; readonly retryAfterSeconds?: number };
+/** A request on its way to a connection: what all its steps need. */
+type Attempt = {
+  readonly request: IncomingMessage;
+  readonly socket: Socket;
+  readonly head: Buffer;
+  readonly requestId: string;
+  readonly applicant: Applicant;
+};
 
 /** Turns upgrade requests into connections, or refuses them before any WebSocket exists. */
 export class Upgrade {
@@ -39,8 +55,9 @@ export class Upgrade {
   readonly #server: WebSocketServer;
   readonly #linkParts: LinkParts;
   readonly #pacing: Pacing;
+  readonly #open = new Map<WebSocketLink, OpenConnection>();
+  readonly #requestIds = new RequestIds();
   #connectionNumber = 0;
-  #isDraining = false;
 
   constructor(parts: UpgradeParts, options: UpgradeOptions) {
     this.#parts = parts;
@@ -53,11 +70,14 @@ export class Upgrade {
       handleProtocols: chooseSubprotocol,
       WebSocket: Handshake,
     });
+    // What ws would answer by itself has no request id and is not counted: see #handshake.
+    this.#server.on("wsClientError", () => undefined);
     this.#pacing = new Pacing(parts.clock);
     this.#linkParts = {
       clock: parts.clock,
-      flusher: new Flusher(parts.clock, options),
+      flusher: new Flusher(parts.clock, options, parts.latency),
       pacing: this.#pacing,
+      throttle: parts.throttle,
       onDefect: (link, error) => this.#failed(link, error),
       onEnd: (link, closeCode) => this.#ended(link, closeCode),
     };
@@ -67,46 +87,94 @@ export class Upgrade {
     if (this.#options.flushIntervalMs > 0) this.#pacing.start();
   }
 
+  /** The time as of the last chunk of a client. */
+  get nowMs(): number {
+    return this.#linkParts.flusher.nowMs;
+  }
+
   /** From now on every upgrade is refused with 503. */
   drain(): void {
-    this.#isDraining = true;
+    this.#parts.admission.drain();
     this.#pacing.stop();
   }
 
   /** Takes an `upgrade` event of the HTTP server. */
   handle(request: IncomingMessage, socket: Socket, head: Buffer): void {
     socket.on("error", ignoreSocketError);
-    const refusal = this.#refusalOf(request);
-    if (refusal !== undefined) {
-      refuse(socket, refusal);
+    const { admission } = this.#parts;
+    const applicant = admission.applicant(request);
+    if (applicant === undefined) {
+      socket.destroy();
       return;
     }
-    this.#server.handleUpgrade(request, socket, head, ({ protocol }: WebSocket) => {
-      socket.removeListener("error", ignoreSocketError);
-      this.#open(protocol, socket, head);
-    });
-  }
-
-  #refusalOf(request: IncomingMessage): Refusal | undefined {
-    // RFC 9112 section 3.2; Node sees to it for plain requests alone.
-    if (request.headers.host === undefined) return { status: 400, text: "Bad Request" };
-    if (!isRelayPath(request.url ?? "")) return { status: 404, text: "Not Found" };
-    if (this.#isDraining) return { status: 503, text: "The relay restarts", retryAfterSeconds: 5 };
-    if (this.#parts.connections.count >= this.#options.maxConnections) {
-      return { status: 503, text: "The relay is full", retryAfterSeconds: 30 };
+    const attempt = { request, socket, head, requestId: this.#requestIds.next(), applicant };
+    const refused = admission.check(request, applicant);
+    if (refused !== undefined) {
+      this.#refuse(attempt, refused);
+      return;
     }
-    return undefined;
+    const decision = admission.decide(request);
+    if (!(decision instanceof Promise)) this.#decided(attempt, decision);
+    // Meanwhile nobody reads the socket: what the client sends waits in it, up to its bound, and in the network.
+    else void decision.then((late) => this.#decided(attempt, late));
   }
 
-  #open(subprotocol: string, socket: Socket, head: Buffer): void {
-    const { log, connections, openSession } = this.#parts;
+  #decided(attempt: Attempt, decision: Decision): void {
+    if ("access" in decision) {
+      this.#handshake(attempt, decision.access);
+      return;
+    }
+    this.#parts.admission.left(attempt.applicant);
+    this.#refuse(attempt, decision.refused, decision);
+  }
+
+  #handshake(attempt: Attempt, access: Access): void {
+    const { request, socket, head } = attempt;
+    let isOpen = false;
+    this.#server.handleUpgrade(request, socket, head, ({ protocol }: WebSocket) => {
+      isOpen = true;
+      socket.removeListener("error", ignoreSocketError);
+      this.#opened(attempt, access, protocol);
+    });
+    // ws calls back at once, or has found something wrong with the request.
+    if (isOpen) return;
+    access.release();
+    this.#parts.admission.left(attempt.applicant);
+    this.#refuse(attempt, "bad-handshake", { status: request.method === "GET" ? 400 : 405 });
+  }
+
+  #opened({ socket, head, requestId, applicant }: Attempt, access: Access, subprotocol: string): void {
+    const { clock, log, connections, accessLog, openSession, onUpgraded } = this.#parts;
     this.#connectionNumber += 1;
     const link = new WebSocketLink(this.#linkParts, socket, this.#connectionNumber, this.#options);
-    const session = openSession(link, subprotocol);
-    connections.add(link, session);
     const dialect = subprotocol === SUBPROTOCOL_V1 ? SUBPROTOCOL_V1 : "seed";
+    const { clientAddress } = applicant;
+    const facts = { requestId, clientAddress, dialect, openedAtMs: clock.monotonicMs() } as const;
+    const connection = new OpenConnection(
+      { accessLog, link, onDefect: (error) => this.#failed(link, error) },
+      access,
+      applicant,
+      facts,
+    );
+    this.#open.set(link, connection);
+    onUpgraded(socket);
+    const session = openSession(link, subprotocol, connection);
+    connections.add(link, session);
     log.debug({ connection: link.connectionNumber, subprotocol: dialect }, "connected");
+    accessLog.connected(facts);
     link.attach(session, head);
+  }
+
+  #refuse(
+    { request, socket, requestId, applicant: { clientAddress } }: Attempt,
+    refused: UpgradeRefusal,
+    { status = upgradeRefusals[refused].status, detail }: { readonly status?: number; readonly detail?: string } = {},
+  ): void {
+    this.#parts.admission.refused(refused);
+    this.#parts.accessLog.refused({ requestId, clientAddress }, detail ?? refused, status);
+    if (socket.destroyed) return;
+    const headers = [`X-Request-Id: ${requestId}`, ...headersFor(refused, status, request)];
+    refuse(socket, status, headers, detail ?? upgradeRefusals[refused].text);
   }
 
   #failed(link: WebSocketLink, error: unknown): void {
@@ -116,6 +184,12 @@ export class Upgrade {
   }
 
   #ended(link: WebSocketLink, closeCode: number): void {
+    const connection = this.#open.get(link);
+    this.#open.delete(link);
+    if (connection !== undefined) {
+      this.#parts.admission.left(connection.applicant);
+      connection.closed({ closeCode, bytesIn: link.bytesIn, bytesOut: link.drainedBytes });
+    }
     this.#parts.connections.remove(link);
     this.#parts.log.debug({ connection: link.connectionNumber, closeCode }, "disconnected");
   }
@@ -132,28 +206,32 @@ class Handshake extends WebSocket {
 }
 
 /**
- * The paths on which the topic protocol is spoken: `/` and, for configured prefixes, `/plures` and below.
- * @param url a request target (RFC 9112 section 3.2.1); its query does not matter.
+ * Ours where offered; else the first, as the seed's server does: browsers give up when none of theirs is chosen. Never a
+ * token: the answer would repeat it.
  */
-function isRelayPath(url: string): boolean {
-  const path = url.split("?", 1)[0];
-  return path === "/" || path === "/plures" || path?.startsWith("/plures/") === true;
-}
-
-/** Ours where offered; else the first, as the seed's server does: browsers give up when none of theirs is chosen. */
 function chooseSubprotocol(offered: Set<string>): string | false {
   if (offered.has(SUBPROTOCOL_V1)) return SUBPROTOCOL_V1;
-  const [first] = offered;
-  return first ?? false;
+  for (const subprotocol of offered) if (!subprotocol.startsWith(TOKEN_SUBPROTOCOL_PREFIX)) return subprotocol;
+  return false;
 }
 
-function refuse(socket: Duplex, { status, text, retryAfterSeconds }: Refusal): void {
-  const retryAfter = retryAfterSeconds === undefined ? "" : `Retry-After: ${retryAfterSeconds}\r\n`;
+/** What a refusal says beside its status. */
+function headersFor(refused: UpgradeRefusal, status: number, request: IncomingMessage): readonly string[] {
+  const refusal = upgradeRefusals[refused];
+  // RFC 9110 sections 11.6.1, 10.2.3 and 10.2.1, RFC 6455 section 4.4.
+  if (status === 401) return ["WWW-Authenticate: Bearer"];
+  if ("retryAfterSeconds" in refusal) return [`Retry-After: ${refusal.retryAfterSeconds}`];
+  if (refused !== "bad-handshake") return [];
+  if (status === 405) return ["Allow: GET"];
+  return request.headers["sec-websocket-version"] === "13" ? [] : ["Sec-WebSocket-Version: 13"];
+}
+
+function refuse(socket: Duplex, status: number, headers: readonly string[], text: string): void {
   const body = `${text}\n`;
   socket.once("finish", () => socket.destroy());
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n` +
-      `Connection: close\r\nContent-Type: text/plain; charset=utf-8\r\n${retryAfter}` +
+      `Connection: close\r\nContent-Type: text/plain; charset=utf-8\r\n${headers.map((line) => `${line}\r\n`).join("")}` +
       `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
 }

@@ -1,0 +1,177 @@
+/** The rows of the options' table about who may connect from where, and how much each may do. */
+export const limitOptions = {
+  allowedOrigins: {
+    kind: "origins",
+    flag: "--allowed-origins",
+    env: "ALLOWED_ORIGINS",
+    default: [],
+    sentence:
+      "The sites whose pages may connect. Unset is all. Clients that are no browsers send no Origin, and may connect.",
+  },
+  ipAllow: {
+    kind: "networks",
+    flag: "--ip-allow",
+    env: "IP_ALLOW",
+    default: [],
+    sentence: "Only clients in these networks may connect; the others get 403. Unset is all.",
+  },
+  ipDeny: {
+    kind: "networks",
+    flag: "--ip-deny",
+    env: "IP_DENY",
+    default: [],
+    sentence: "Clients in these networks may not connect, also where IP_ALLOW names them.",
+  },
+  // None: whoever is trusted chooses the address under which a client is counted.
+  trustedProxies: {
+    kind: "networks",
+    flag: "--trusted-proxies",
+    env: "TRUSTED_PROXIES",
+    default: [],
+    sentence: "The proxies and load balancers that are believed when they say from where a client comes.",
+  },
+  // One of the two, not both: a proxy sets its own, and passes on the other as the client wrote it.
+  forwardedHeader: {
+    kind: "choice",
+    flag: "--forwarded-header",
+    env: "FORWARDED_HEADER",
+    default: "x-forwarded-for",
+    choices: ["x-forwarded-for", "forwarded", "none"],
+    sentence: "The header in which trusted proxies say it. The other one is not read.",
+  },
+  proxyProtocol: {
+    kind: "boolean",
+    flag: "--proxy-protocol",
+    env: "PROXY_PROTOCOL",
+    default: false,
+    sentence:
+      "Connections from trusted proxies begin with a PROXY header, version 1 or 2, before TLS; those without one are closed.",
+  },
+  // 0 in the rows below is no limit. Per address that is the default, because a company, or a load balancer that is not
+  // among the trusted proxies, may be one address.
+  maxConnectionsPerIp: {
+    kind: "integer",
+    flag: "--max-connections-per-ip",
+    env: "MAX_CONNECTIONS_PER_IP",
+    default: 0,
+    min: 0,
+    max: 1_000_000,
+    unit: "connections",
+    sentence: "WebSocket connections of one address, or one IPv6 /64; further ones get 429. 0 is no limit.",
+  },
+  connectionsPerIpPerMinute: {
+    kind: "integer",
+    flag: "--connections-per-ip-per-minute",
+    env: "CONNECTIONS_PER_IP_PER_MINUTE",
+    seedEnv: "RATE_LIMIT_PER_MIN",
+    default: 0,
+    min: 0,
+    max: 1_000_000,
+    unit: "connections",
+    sentence:
+      "New connections of one address, or one IPv6 /64, in a minute; further ones get 429. 0 is no limit. The variable RATE_LIMIT_PER_MIN says the same.",
+  },
+  // 2 s of clients that all come back at once, at 1000 a second.
+  maxHandshakesInFlight: {
+    kind: "integer",
+    flag: "--max-handshakes-in-flight",
+    env: "MAX_HANDSHAKES_IN_FLIGHT",
+    default: 2000,
+    min: 2,
+    max: 1_000_000,
+    unit: "connections",
+    sentence:
+      "Connections that are no WebSockets yet, half of them from one address; further ones are closed before TLS.",
+  },
+  maxUndecidedConnections: {
+    kind: "integer",
+    flag: "--max-undecided-connections",
+    env: "MAX_UNDECIDED_CONNECTIONS",
+    default: 5000,
+    min: 1,
+    max: 1_000_000,
+    unit: "connections",
+    sentence: "WebSocket connections that have not joined yet; further ones are refused with 503.",
+  },
+  maxMembersPerTopic: {
+    kind: "integer",
+    flag: "--max-members-per-topic",
+    env: "MAX_MEMBERS_PER_TOPIC",
+    default: 0,
+    min: 0,
+    max: 1_000_000,
+    unit: "members",
+    sentence: "Members of one topic; a further join is refused with topic-full. 0 is no limit.",
+  },
+  messagesPerSecondPerConnection: {
+    kind: "integer",
+    flag: "--messages-per-second-per-connection",
+    env: "MESSAGES_PER_SECOND_PER_CONNECTION",
+    default: 0,
+    min: 0,
+    max: 10_000_000,
+    unit: "messages",
+    sentence:
+      "Messages and pings taken from one connection in a second; above that it is read more slowly. 0 is no limit.",
+  },
+  bytesPerSecondPerConnection: {
+    kind: "integer",
+    flag: "--bytes-per-second-per-connection",
+    env: "BYTES_PER_SECOND_PER_CONNECTION",
+    default: 0,
+    min: 0,
+    max: 10_000_000_000,
+    unit: "bytes",
+    sentence: "Bytes taken from one connection in a second; above that it is read more slowly. 0 is no limit.",
+  },
+  messagesPerSecondPerTopic: {
+    kind: "integer",
+    flag: "--messages-per-second-per-topic",
+    env: "MESSAGES_PER_SECOND_PER_TOPIC",
+    default: 0,
+    min: 0,
+    max: 10_000_000,
+    unit: "messages",
+    sentence:
+      "Messages published to one topic in a second; above that its senders are read more slowly. 0 is no limit.",
+  },
+  bytesPerSecondPerTopic: {
+    kind: "integer",
+    flag: "--bytes-per-second-per-topic",
+    env: "BYTES_PER_SECOND_PER_TOPIC",
+    default: 0,
+    min: 0,
+    max: 10_000_000_000,
+    unit: "bytes",
+    sentence:
+      "Bytes of payload published to one topic in a second; above that its senders are read more slowly. 0 is no limit.",
+  },
+  rateBurstMs: {
+    kind: "integer",
+    flag: "--rate-burst-ms",
+    env: "RATE_BURST_MS",
+    default: 1000,
+    min: 0,
+    max: 60_000,
+    unit: "ms",
+    sentence: "After a silence, what the rates above allow in this time may come at once.",
+  },
+  rateClasses: {
+    kind: "multiples",
+    flag: "--rate-classes",
+    env: "RATE_CLASSES",
+    default: [],
+    sentence:
+      "What tokens with a rateClass may send: a multiple of the rates per connection for each class; 0 is no limit.",
+  },
+  maxRssBytes: {
+    kind: "integer",
+    flag: "--max-rss-bytes",
+    env: "MAX_RSS_BYTES",
+    default: 0,
+    min: 0,
+    max: 1_099_511_627_776,
+    unit: "bytes",
+    sentence: "Resident memory above which new connections get 503, until it is a tenth lower. 0 is no limit.",
+  },
+} as const;

@@ -1,0 +1,132 @@
+import type { IncomingMessage, Server } from "node:http";
+import type { Socket } from "node:net";
+import type { Logger } from "pino";
+import type { Authority } from "./auth/ports.ts";
+import type { Clock } from "./clock.ts";
+import type { Config } from "./config/options.ts";
+import { ClientAddresses } from "./http/client-address.ts";
+import { ConnectionGate } from "./http/connection-gate.ts";
+import { Networks } from "./limits/address.ts";
+import { AddressLimits } from "./limits/address-limits.ts";
+import { MemoryPressure } from "./limits/memory-pressure.ts";
+import { RateClasses } from "./limits/rate-classes.ts";
+import { ratesOf } from "./limits/sender-rate.ts";
+import { TopicRates } from "./limits/topic-rates.ts";
+import type { EntranceReading } from "./observability/readings.ts";
+import { Admission } from "./websocket/admission.ts";
+import type { Connections } from "./websocket/connections.ts";
+import { Throttle } from "./websocket/throttle.ts";
+import { Upgrade, type UpgradeParts } from "./websocket/upgrade.ts";
+
+/** What it uses. */
+export type EntranceParts = Pick<UpgradeParts, "accessLog" | "latency" | "openSession"> & {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly connections: Connections;
+  readonly authority: Authority;
+  readonly topicRates: TopicRates;
+};
+
+/**
+ * The rates of topics: the hub needs them before anybody can come in.
+ * @param nowMs asked for each message: `Entrance.nowMs`.
+ */
+export function createTopicRates(config: Config, nowMs: () => number): TopicRates {
+  const { messagesPerSecondPerTopic, bytesPerSecondPerTopic, rateBurstMs } = config;
+  return new TopicRates(ratesOf(messagesPerSecondPerTopic, bytesPerSecondPerTopic, rateBurstMs), nowMs);
+}
+
+/** Everything between an accepted connection and its session: who comes in, and how fast they may send. Wiring only. */
+export class Entrance {
+  readonly #gate: ConnectionGate;
+  readonly #admission: Admission;
+  readonly #throttle: Throttle;
+  readonly #topicRates: TopicRates;
+  readonly #memory: MemoryPressure;
+  readonly #upgrade: Upgrade;
+
+  constructor(config: Config, { clock, log, connections, authority, topicRates, ...parts }: EntranceParts) {
+    const trustedProxies = new Networks(config.trustedProxies);
+    const allowed = new Networks(config.ipAllow);
+    const denied = new Networks(config.ipDeny);
+    const addresses = new ClientAddresses(trustedProxies, config.forwardedHeader);
+    const limits = new AddressLimits(config);
+    const memory = new MemoryPressure(clock, () => process.memoryUsage.rss(), config);
+    const gate = new ConnectionGate({ clock, limits, addresses, denied, trustedProxies }, config);
+    const asked = { clock, connections, arrivals: gate, addresses, limits, allowed, denied, memory, authority };
+    const admission = new Admission(asked, config);
+    const { messagesPerSecondPerConnection, bytesPerSecondPerConnection, rateBurstMs } = config;
+    const rates = ratesOf(messagesPerSecondPerConnection, bytesPerSecondPerConnection, rateBurstMs);
+    const throttle = new Throttle(clock, new RateClasses(rates, config.rateClasses));
+    const onUpgraded = (socket: Socket): void => gate.upgraded(socket);
+    this.#gate = gate;
+    this.#admission = admission;
+    this.#throttle = throttle;
+    this.#topicRates = topicRates;
+    this.#memory = memory;
+    this.#upgrade = new Upgrade(
+      { ...parts, clock, log, connections, admission, throttle, onUpgraded },
+      { ...config, closeTimeoutMs: config.drainTimeoutMs },
+    );
+  }
+
+  /** The time when the chunk at hand came. To look at the clock for each message would cost more than its rate (80 ns). */
+  get nowMs(): number {
+    return this.#upgrade.nowMs;
+  }
+
+  /** To be called before the server listens, and before others look at its connections. */
+  guard(server: Server): void {
+    this.#gate.guard(server);
+  }
+
+  start(): void {
+    this.#memory.start();
+    this.#upgrade.start();
+  }
+
+  /** From now on nobody comes in. */
+  drain(): void {
+    this.#memory.stop();
+    this.#upgrade.drain();
+  }
+
+  /** Takes an `upgrade` event of the HTTP server. */
+  upgrade(request: IncomingMessage, head: Buffer): void {
+    this.#upgrade.handle(request, request.socket, head);
+  }
+
+  /** Under what a client is counted: its address, however it came; "" where it is gone. */
+  clientOf(request: IncomingMessage): string {
+    return this.#admission.addressOf(request) ?? "";
+  }
+
+  /** Connections that were closed before TLS, and upgrades that were refused, since the start: by a closed set of words. */
+  refused(): Readonly<Record<string, number>> {
+    const { refused } = this.#gate.counts();
+    const { "address-denied": denied, "proxy-header": proxyHeader } = refused;
+    return { ...this.#admission.counts(), "address-denied": denied, "proxy-header": proxyHeader };
+  }
+
+  /** Who is on the way in, or kept waiting, now. */
+  reading(): EntranceReading {
+    const { handshakesInFlight, addresses } = this.#gate.counts();
+    return { handshakesInFlight, clientAddresses: addresses, throttled: this.#throttle.waitingCount };
+  }
+
+  /** Times that each limit was hit since the start: refusals of connections and upgrades, and waits of senders. */
+  limitHits(): Readonly<Record<string, number>> {
+    const before = this.#gate.counts().refused;
+    const upgrades = this.#admission.counts();
+    return {
+      "address-rate": before["address-rate"] + upgrades["address-rate"],
+      "address-connections": upgrades["address-connections"],
+      "handshakes-in-flight": before["too-many-handshakes"] + before["too-many-handshakes-from-address"],
+      connections: upgrades["max-connections"],
+      undecided: upgrades.undecided,
+      memory: upgrades.memory,
+      "connection-rate": this.#throttle.hitCount,
+      "topic-rate": this.#topicRates.waitCount,
+    };
+  }
+}

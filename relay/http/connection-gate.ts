@@ -1,0 +1,186 @@
+import type { Server, Socket } from "node:net";
+import type { Clock, Timer } from "../clock.ts";
+import { type Networks, plainAddress } from "../limits/address.ts";
+import type { AddressLimits } from "../limits/address-limits.ts";
+import type { ClientAddresses } from "./client-address.ts";
+import { readProxyHeader } from "./proxy-protocol.ts";
+
+/** Why a connection is closed before a byte of TLS: a closed set, it is a label. */
+type GateRefusal =
+  | "address-denied"
+  | "address-rate"
+  | "too-many-handshakes"
+  | "too-many-handshakes-from-address"
+  | "proxy-header";
+
+/** What is known of a connection before its first request. */
+export type Arrived = {
+  /** The socket's, or the one that the PROXY protocol told. */
+  readonly address: string;
+  /** Its address opens connections faster than it may: an upgrade is to be refused with 429. */
+  readonly isOverRate: boolean;
+};
+
+/** Connections that were let in and those that were not, since the start; `handshakesInFlight` and `addresses` are now. */
+export type GateCounts = {
+  readonly accepted: number;
+  readonly refused: Readonly<Record<GateRefusal, number>>;
+  readonly handshakesInFlight: number;
+  readonly addresses: number;
+};
+
+/** What the gate uses. */
+export type GateParts = {
+  readonly clock: Clock;
+  readonly limits: AddressLimits;
+  readonly addresses: ClientAddresses;
+  readonly denied: Networks;
+  readonly trustedProxies: Networks;
+};
+
+/** What tunes it. */
+export type GateOptions = { readonly proxyProtocol: boolean; readonly handshakeTimeoutMs: number };
+
+type Entry = Arrived & { handshakeOf: string | undefined; isInHandshake: boolean };
+
+/**
+ * Stands between accepted connections and the server: who may not connect, or comes too fast, costs no TLS. Behind a
+ * proxy that speaks the PROXY protocol it reads who the client is first.
+ */
+export class ConnectionGate {
+  readonly #parts: GateParts;
+  readonly #options: GateOptions;
+  /** By both ends of the connection: a server tells of TLS sockets, and they do not tell theirs. */
+  readonly #entries = new Map<string, Entry>();
+  readonly #refused: Record<GateRefusal, number> = {
+    "address-denied": 0,
+    "address-rate": 0,
+    "too-many-handshakes": 0,
+    "too-many-handshakes-from-address": 0,
+    "proxy-header": 0,
+  };
+  #acceptedCount = 0;
+
+  constructor(parts: GateParts, options: GateOptions) {
+    this.#parts = parts;
+    this.#options = options;
+  }
+
+  /** Takes the server's connections; those that are let in go on to whoever listened for them before. */
+  guard(server: Server): void {
+    const listeners = server.listeners("connection");
+    server.removeAllListeners("connection");
+    server.on("connection", (socket: Socket) => {
+      this.#opened(socket, () => {
+        for (const listener of listeners) Reflect.apply(listener, server, [socket]);
+      });
+    });
+  }
+
+  /** What is known of a connection, by its socket or the TLS socket on it; undefined where it is gone. */
+  arrivedOn(socket: Socket): Arrived | undefined {
+    return this.#entries.get(keyOf(socket));
+  }
+
+  /** The connection is a WebSocket from now on, and no handshake any more. */
+  upgraded(socket: Socket): void {
+    const entry = this.#entries.get(keyOf(socket));
+    if (entry !== undefined) this.#endHandshake(entry);
+  }
+
+  counts(): GateCounts {
+    return {
+      accepted: this.#acceptedCount,
+      refused: { ...this.#refused },
+      handshakesInFlight: this.#parts.limits.handshakeCount,
+      addresses: this.#parts.limits.addressCount,
+    };
+  }
+
+  #opened(socket: Socket, pass: () => void): void {
+    const address = plainAddress(socket.remoteAddress ?? "");
+    // Gone while it waited to be accepted.
+    if (address === undefined) socket.destroy();
+    else if (this.#options.proxyProtocol && this.#parts.trustedProxies.has(address)) {
+      this.#readHeader(socket, address, pass);
+    } else this.#admit(socket, address, pass);
+  }
+
+  /** The header has to come whole, in the time of a handshake; what came behind it goes to the server. */
+  #readHeader(socket: Socket, proxyAddress: string, pass: () => void): void {
+    let bytes = Buffer.alloc(0);
+    const refuse = (): void => this.#refuse(socket, "proxy-header");
+    const timer: Timer = this.#parts.clock.after(this.#options.handshakeTimeoutMs, refuse);
+    const stop = (): void => {
+      timer.cancel();
+      socket.removeListener("readable", onReadable);
+      socket.removeListener("end", refuse);
+    };
+    const onReadable = (): void => {
+      const chunk: unknown = socket.read();
+      if (!Buffer.isBuffer(chunk)) return;
+      bytes = Buffer.concat([bytes, chunk]);
+      const header = readProxyHeader(bytes);
+      if (header.outcome === "incomplete") return;
+      stop();
+      if (header.outcome === "broken") refuse();
+      else {
+        if (bytes.length > header.byteCount) socket.unshift(bytes.subarray(header.byteCount));
+        // Not at once: until the next turn the stream remembers that somebody read it.
+        setImmediate(() => {
+          socket.removeListener("error", ignoreError);
+          if (!socket.destroyed) this.#admit(socket, header.source ?? proxyAddress, pass);
+        });
+      }
+    };
+    socket.on("error", ignoreError);
+    socket.once("close", stop);
+    socket.once("end", refuse);
+    socket.on("readable", onReadable);
+  }
+
+  #admit(socket: Socket, address: string, pass: () => void): void {
+    const { clock, limits, addresses, denied } = this.#parts;
+    const nowMs = clock.monotonicMs();
+    // The connections of a proxy are those of its clients: whose, is in their requests.
+    const isForwarding = addresses.isForwarding(address);
+    const arrival = isForwarding ? "ok" : limits.arrived(address, nowMs);
+    if (denied.has(address)) return this.#refuse(socket, "address-denied");
+    if (arrival === "flooding") return this.#refuse(socket, "address-rate");
+    const handshakeOf = isForwarding ? undefined : address;
+    const handshake = limits.beginHandshake(handshakeOf);
+    if (handshake !== "ok") return this.#refuse(socket, handshake);
+
+    const key = keyOf(socket);
+    const entry: Entry = { address, isOverRate: arrival === "over-rate", handshakeOf, isInHandshake: true };
+    this.#entries.set(key, entry);
+    this.#acceptedCount += 1;
+    socket.once("close", () => {
+      // The same two ends may have a new connection by now.
+      if (this.#entries.get(key) === entry) this.#entries.delete(key);
+      this.#endHandshake(entry);
+    });
+    pass();
+  }
+
+  #endHandshake(entry: Entry): void {
+    if (!entry.isInHandshake) return;
+    entry.isInHandshake = false;
+    this.#parts.limits.endHandshake(entry.handshakeOf, this.#parts.clock.monotonicMs());
+  }
+
+  #refuse(socket: Socket, reason: GateRefusal): void {
+    this.#refused[reason] += 1;
+    socket.on("error", ignoreError);
+    socket.destroy();
+  }
+}
+
+/** The port of this end is always the same. */
+function keyOf({ remoteAddress, remotePort, localAddress }: Socket): string {
+  return `${remoteAddress} ${remotePort} ${localAddress}`;
+}
+
+function ignoreError(): void {
+  // Node destroys the socket after this event; its close tells the rest.
+}

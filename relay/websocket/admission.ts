@@ -1,0 +1,240 @@
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
+import type { Clock } from "../clock.ts";
+import type { Access, AccessRefusal } from "../hub/ports.ts";
+import type { Networks } from "../limits/address.ts";
+import type { AddressLimits } from "../limits/address-limits.ts";
+import type { Connections } from "./connections.ts";
+
+/**
+ * Why an upgrade is refused, as an HTTP answer, because no WebSocket exists yet: a closed set, it labels counts.
+ * @see docs/protocol.md#transport
+ */
+export const upgradeRefusals = {
+  "bad-request": { status: 400, text: "Bad Request" },
+  "no-such-path": { status: 404, text: "Not Found" },
+  "bad-handshake": { status: 400, text: "This is no WebSocket handshake" },
+  draining: { status: 503, text: "The relay restarts", retryAfterSeconds: 5 },
+  address: { status: 403, text: "This address may not connect" },
+  origin: { status: 403, text: "Pages of this origin may not connect" },
+  memory: { status: 503, text: "The relay is short of memory", retryAfterSeconds: 30 },
+  "max-connections": { status: 503, text: "The relay is full", retryAfterSeconds: 30 },
+  undecided: { status: 503, text: "Too many connections have not joined yet", retryAfterSeconds: 5 },
+  "address-rate": { status: 429, text: "Too many new connections from this address", retryAfterSeconds: 60 },
+  "address-connections": { status: 429, text: "Too many connections from this address", retryAfterSeconds: 30 },
+  "too-many-checks": { status: 503, text: "Too many credentials are being checked", retryAfterSeconds: 5 },
+  "check-timeout": { status: 503, text: "The credential could not be checked in time", retryAfterSeconds: 5 },
+  credential: { status: 401, text: "This credential is refused" },
+} as const;
+
+/** One of the reasons above. */
+export type UpgradeRefusal = keyof typeof upgradeRefusals;
+
+/** What a credential is worth; see relay/auth/ports.ts. */
+type Verdict = { readonly access: Access } | { readonly refusal: AccessRefusal; readonly status: 401 | 429 | 503 };
+
+/** Who a connection is from, before its first request. Implemented by relay/http/connection-gate.ts. */
+type Arrivals = {
+  arrivedOn(socket: Socket): { readonly address: string; readonly isOverRate: boolean } | undefined;
+};
+
+/** What is asked who is behind a proxy. Implemented by relay/http/client-address.ts. */
+type ClientAddresses = {
+  isForwarding(address: string): boolean;
+  of(address: string, headers: IncomingHttpHeaders): string;
+};
+
+/** What the checks ask. */
+export type AdmissionParts = {
+  readonly clock: Clock;
+  readonly connections: Connections;
+  readonly arrivals: Arrivals;
+  readonly addresses: ClientAddresses;
+  readonly limits: AddressLimits;
+  readonly allowed: Networks;
+  readonly denied: Networks;
+  readonly memory: { readonly isHigh: boolean };
+  readonly authority: { admit(headers: IncomingHttpHeaders): Verdict | Promise<Verdict> };
+};
+
+/** What tunes them. */
+export type AdmissionOptions = {
+  readonly maxConnections: number;
+  readonly maxUndecidedConnections: number;
+  /** Empty: all. */
+  readonly allowedOrigins: readonly string[];
+  /** How long the check of a credential may take. */
+  readonly handshakeTimeoutMs: number;
+};
+
+/** A request that may become a connection. */
+export type Applicant = { readonly clientAddress: string; readonly isOverRate: boolean };
+
+/** What came of it: `refused` says which check it was. */
+export type Decision =
+  | { readonly access: Access }
+  | { readonly refused: UpgradeRefusal; readonly status: number; readonly detail?: AccessRefusal };
+
+const NONE: Readonly<Record<UpgradeRefusal, number>> = {
+  "bad-request": 0,
+  "no-such-path": 0,
+  "bad-handshake": 0,
+  draining: 0,
+  address: 0,
+  origin: 0,
+  memory: 0,
+  "max-connections": 0,
+  undecided: 0,
+  "address-rate": 0,
+  "address-connections": 0,
+  "too-many-checks": 0,
+  "check-timeout": 0,
+  credential: 0,
+};
+
+/** Credentials that may be checked at one time: their sockets wait, each with what the client has sent meanwhile. */
+const MAX_CHECKS_IN_FLIGHT = 1024;
+
+/** The checks of an upgrade, in order, cheap ones first, and the counts of what they refused. */
+export class Admission {
+  readonly #parts: AdmissionParts;
+  readonly #options: AdmissionOptions;
+  readonly #allowedOrigins: ReadonlySet<string>;
+  readonly #refused: Record<UpgradeRefusal, number> = { ...NONE };
+  #checksInFlight = 0;
+  #isDraining = false;
+
+  constructor(parts: AdmissionParts, options: AdmissionOptions) {
+    this.#parts = parts;
+    this.#options = options;
+    this.#allowedOrigins = new Set(options.allowedOrigins);
+  }
+
+  /** From now on everybody is refused. */
+  drain(): void {
+    this.#isDraining = true;
+  }
+
+  /** Upgrades refused since the start, by reason. */
+  counts(): Readonly<Record<UpgradeRefusal, number>> {
+    return { ...this.#refused };
+  }
+
+  refused(reason: UpgradeRefusal): void {
+    this.#refused[reason] += 1;
+  }
+
+  /** The address of who asks; undefined where the connection is gone. */
+  addressOf({ socket, headers }: IncomingMessage): string | undefined {
+    const { arrivals, addresses } = this.#parts;
+    const arrived = arrivals.arrivedOn(socket);
+    return arrived && addresses.of(arrived.address, headers);
+  }
+
+  /** Who asks. Where a proxy speaks for a client, the client's connection is counted here: nobody knew of it before. */
+  applicant({ socket, headers }: IncomingMessage): Applicant | undefined {
+    const { arrivals, addresses, limits, clock } = this.#parts;
+    const arrived = arrivals.arrivedOn(socket);
+    if (arrived === undefined) return undefined;
+    const clientAddress = addresses.of(arrived.address, headers);
+    if (!addresses.isForwarding(arrived.address)) return { clientAddress, isOverRate: arrived.isOverRate };
+    return { clientAddress, isOverRate: limits.arrived(clientAddress, clock.monotonicMs()) !== "ok" };
+  }
+
+  /** Everything that is known at once. After undefined the caller owes a `left`. */
+  check(request: IncomingMessage, { clientAddress, isOverRate }: Applicant): UpgradeRefusal | undefined {
+    const { allowed, denied, limits } = this.#parts;
+    if (!isWellFormed(request)) return "bad-request";
+    if (!isRelayPath(request.url ?? "")) return "no-such-path";
+    if (this.#isDraining) return "draining";
+    if (denied.has(clientAddress) || !(allowed.isEmpty || allowed.has(clientAddress))) return "address";
+    if (!this.#isAllowedOrigin(request.headers.origin)) return "origin";
+    if (isOverRate) return "address-rate";
+    const full = this.#whatIsFull();
+    if (full !== undefined) return full;
+    return limits.tryConnect(clientAddress) ? undefined : "address-connections";
+  }
+
+  /** Whether its credential lets it in. A promise where that takes time; it is bounded, and never rejects. */
+  decide({ headers, socket }: IncomingMessage): Decision | Promise<Decision> {
+    const verdict = this.#parts.authority.admit(headers);
+    if (!(verdict instanceof Promise)) return decisionOf(verdict);
+    if (this.#checksInFlight < MAX_CHECKS_IN_FLIGHT) return this.#whenChecked(verdict, socket);
+    void releaseLate(verdict);
+    return refusal("too-many-checks");
+  }
+
+  /** The connection, or what should have become one, is gone. */
+  left({ clientAddress }: Applicant): void {
+    this.#parts.limits.disconnect(clientAddress, this.#parts.clock.monotonicMs());
+  }
+
+  async #whenChecked(verdict: Promise<Verdict>, socket: Socket): Promise<Decision> {
+    this.#checksInFlight += 1;
+    const { promise: late, resolve: giveUp } = Promise.withResolvers<undefined>();
+    const onClose = (): void => giveUp(undefined);
+    const timer = this.#parts.clock.after(this.#options.handshakeTimeoutMs, onClose);
+    socket.once("close", onClose);
+    const decided = await Promise.race([verdict, late]);
+    socket.removeListener("close", onClose);
+    timer.cancel();
+    this.#checksInFlight -= 1;
+    if (decided === undefined) {
+      void releaseLate(verdict);
+      return refusal("check-timeout");
+    }
+    if (this.#isDraining && "access" in decided) {
+      decided.access.release();
+      return refusal("draining");
+    }
+    return decisionOf(decided);
+  }
+
+  #whatIsFull(): UpgradeRefusal | undefined {
+    const { connections, memory } = this.#parts;
+    const { maxConnections, maxUndecidedConnections } = this.#options;
+    if (memory.isHigh) return "memory";
+    if (connections.count + this.#checksInFlight >= maxConnections) return "max-connections";
+    if (!connections.hasRoomForUndecided(maxUndecidedConnections - this.#checksInFlight)) return "undecided";
+    return undefined;
+  }
+
+  /** RFC 6454 section 7: browsers send it, and pages cannot change it. Others may send what they like, or nothing. */
+  #isAllowedOrigin(origin: string | undefined): boolean {
+    return this.#allowedOrigins.size === 0 || origin === undefined || this.#allowedOrigins.has(origin.toLowerCase());
+  }
+}
+
+function refusal(refused: UpgradeRefusal): Decision {
+  return { refused, status: upgradeRefusals[refused].status };
+}
+
+function decisionOf(verdict: Verdict): Decision {
+  if ("access" in verdict) return verdict;
+  return { refused: "credential", status: verdict.status, detail: verdict.refusal };
+}
+
+/** Nobody waits for this verdict any more. */
+async function releaseLate(verdict: Promise<Verdict>): Promise<void> {
+  const late = await verdict;
+  if ("access" in late) late.access.release();
+}
+
+/**
+ * RFC 9112 section 3.2: one host, no more and no less; Node sees to none of it here. And no body: whoever reads the
+ * request otherwise than we do would take a part of it for frames, or of the frames for a request.
+ */
+function isWellFormed({ rawHeaders, headers }: IncomingMessage): boolean {
+  const hosts = rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === "host").length;
+  const hasBody = headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) !== 0;
+  return hosts === 1 && !hasBody;
+}
+
+/**
+ * The paths on which the topic protocol is spoken: `/` and, for configured prefixes, `/plures` and below.
+ * @param url a request target (RFC 9112 section 3.2.1); its query does not matter.
+ */
+function isRelayPath(url: string): boolean {
+  const path = url.split("?", 1)[0];
+  return path === "/" || path === "/plures" || path?.startsWith("/plures/") === true;
+}
