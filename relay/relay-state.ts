@@ -34,6 +34,10 @@ export class RelayState {
     this.#phase = "draining";
   }
 
+  get isDraining(): boolean {
+    return this.#phase === "draining";
+  }
+
   /** What `/ready` says. */
   readiness(): Readiness {
     if (this.#phase !== "running") return this.#phase;

@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import type { ClientRequest } from "node:http";
 import { createInterface } from "node:readline";
 import { TLSSocket } from "node:tls";
 import { Command, InvalidArgumentError } from "commander";
@@ -12,10 +14,11 @@ new Command("talk")
   .argument("<topic>", "what both sides join; treat it as a secret", parseTopic)
   .option("--peer-id <id>", "the name the others see")
   .option("--fingerprint <sha256>", "trust exactly the certificate with this fingerprint, self-signed or not")
+  .option("--token-file <path>", "the file that holds a token, for a relay that wants one")
   .action(talk)
   .parse();
 
-type Options = { readonly peerId?: string; readonly fingerprint?: string };
+type Options = { readonly peerId?: string; readonly fingerprint?: string; readonly tokenFile?: string };
 
 /** What a relay sends to a client that knows the seed's messages. */
 type RelayMessage = {
@@ -25,9 +28,15 @@ type RelayMessage = {
   readonly payload?: string;
 };
 
-function talk(url: URL, topic: string, { peerId, fingerprint }: Options): void {
+function talk(url: URL, topic: string, { peerId, fingerprint, tokenFile }: Options): void {
   let hasFailed = false;
-  const socket = new WebSocket(url, { rejectUnauthorized: fingerprint === undefined });
+  const token = tokenFile === undefined ? undefined : readFileSync(tokenFile, "utf8").trim();
+  const socket = new WebSocket(url, {
+    rejectUnauthorized: fingerprint === undefined,
+    headers: token === undefined ? {} : { Authorization: `Bearer ${token}` },
+    finishRequest: (request) =>
+      sendWhenTrusted(request, fingerprint, (seen) => fail(`! the relay shows another certificate: ${seen}`)),
+  });
   const fail = (line: string): void => {
     if (!hasFailed) say(line);
     hasFailed = true;
@@ -53,6 +62,25 @@ function talk(url: URL, topic: string, { peerId, fingerprint }: Options): void {
     if (!hasFailed) say(`* closed (${code})`);
     process.stdin.destroy();
     process.exitCode = !hasFailed && (code === 1000 || code === 1005) ? 0 : 1;
+  });
+}
+
+/** Nothing is sent, and no token, before the certificate is the one that is trusted. */
+function sendWhenTrusted(
+  request: ClientRequest,
+  fingerprint: string | undefined,
+  refuse: (seen: string) => void,
+): void {
+  request.once("socket", (stream) => {
+    if (fingerprint === undefined || !(stream instanceof TLSSocket)) {
+      request.end();
+      return;
+    }
+    stream.once("secureConnect", () => {
+      const seen = stream.getPeerCertificate().fingerprint256;
+      if (seen.toUpperCase() === fingerprint.toUpperCase()) request.end();
+      else refuse(seen);
+    });
   });
 }
 

@@ -11,6 +11,9 @@ import { certStatus, type OutputOptions } from "./cert-status.ts";
 import { checkConfig } from "./check-config.ts";
 import { serve } from "./serve.ts";
 import { ExitCode, type Terminal } from "./terminal.ts";
+import type { InspectOptions } from "./token-inspect.ts";
+import type { KeygenOptions } from "./token-keygen.ts";
+import type { NewTokenOptions } from "./token-new.ts";
 
 /** Runs one command line. @returns the exit code; never throws for what an operator can get wrong. */
 export async function run(argv: readonly string[], terminal: Terminal): Promise<ExitCode> {
@@ -34,12 +37,55 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
     .option("--wait <seconds>", "how long to follow a forced renewal", "120")
     .option("--json", "print one JSON object")
     .action(withConfig<RenewOptions>(certRenew));
+  addTokenCommands(program, terminal, (code) => {
+    exitCode = code;
+  });
   try {
     await program.parseAsync(argv, { from: "user" });
     return exitCode;
   } catch (error) {
     return exitCodeOf(error, terminal);
   }
+}
+
+/** What they use is loaded for them alone: a relay that lets everybody in has no need of it. */
+function addTokenCommands(program: Command, terminal: Terminal, ended: (exitCode: ExitCode) => void): void {
+  const token = program.command("token").description("make and read tokens, and the keys that sign them");
+  token
+    .command("new")
+    .description("make a token and print it")
+    .requiredOption("--key <path>", "the key that signs: what keygen wrote")
+    .requiredOption("--subject <text>", "who the token is for; limits and revocations go by it")
+    .requiredOption("--topic <pattern...>", "a topic; or the beginning of names and *; or sha256:<hash in hex>")
+    .option("--verb <verb...>", "join, publish; left out: both")
+    .option("--lifetime <duration>", "how long it is good: a number with s, m, h or d behind it", "1h")
+    .option("--issuer <text>", "iss, where the relay has AUTH_ISSUER")
+    .option("--audience <text>", "aud, where the relay has AUTH_AUDIENCE")
+    .option("--rate-class <word>", "the class of limits")
+    .option("--max-connections <number>", "how many connections the subject may have at one time")
+    .option("--json", "print one JSON object")
+    .action(async (options: NewTokenOptions) => {
+      const { tokenNew } = await import("./token-new.ts");
+      ended(await tokenNew(options, terminal));
+    });
+  addOptions(token.command("inspect").description("explain a token; takes the options of the relay"))
+    .argument("[token]", "the token")
+    .option("--file <path>", "the file that holds the token: command lines can be read by others")
+    .option("--json", "print one JSON object")
+    .action(async (given: string | undefined, flags: Partial<Record<OptionName, string>> & InspectOptions) => {
+      const { tokenInspect } = await import("./token-inspect.ts");
+      ended(await tokenInspect(loadConfig({ flags, env: terminal.env }), terminal, flags, given));
+    });
+  token
+    .command("keygen")
+    .description("make a key for tokens: write what signs, print what the relay is given")
+    .requiredOption("--out <path>", "a new file for what signs; only this user may read it")
+    .option("--algorithm <name>", "EdDSA, ES256 or HS256", "EdDSA")
+    .option("--json", "print one JSON object")
+    .action(async (options: KeygenOptions) => {
+      const { tokenKeygen } = await import("./token-keygen.ts");
+      ended(await tokenKeygen(options, terminal));
+    });
 }
 
 function createProgram(terminal: Terminal): Command {

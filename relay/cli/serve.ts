@@ -18,9 +18,13 @@ const MEBIBYTE = 1_048_576;
  */
 export async function serve({ config, sources }: LoadedConfig, terminal: Terminal): Promise<ExitCode> {
   const log = createLogger(config.logLevel, terminal.stdout);
-  const relay = createRelay(config, { log, isPortChosen: sources.port !== "default" });
   // Before the start: a signal that comes while the port opens must drain too.
   const signals = new Signals(terminal);
+  const onDrainRequested = (): void => signals.request();
+  const relay = createRelay(config, { log, isPortChosen: sources.port !== "default", onDrainRequested });
+  const reload = (): void => void relay.reload();
+  // Only where there is something to read again: else a terminal that goes away takes its relay along, as ever.
+  if (config.auth === "tokens") terminal.signals.on("SIGHUP", reload);
   const address = await relay.start();
   const { port, fingerprint } = address;
   const { environment, host } = config;
@@ -35,12 +39,16 @@ export async function serve({ config, sources }: LoadedConfig, terminal: Termina
   if (config.tls === "off" && isPublic(config.host)) {
     log.warn({ host: config.host }, "serving without TLS on a public address: only a proxy may reach this port");
   }
+  if (config.auth === "tokens" && config.authJwksUrl !== "" && config.authAudience === "") {
+    log.warn("taking tokens for every audience: set AUTH_AUDIENCE where the issuer serves others too");
+  }
   if (!config.environment.startsWith("prod")) terminal.stderr.write(startUpHints(config, address, relay.certificate()));
 
   const first = await signals.next();
   log.info({ signal: first, drainTimeoutMs: config.drainTimeoutMs }, "draining");
   const outcome = await Promise.race([relay.stop(), signals.next()]);
   signals.release();
+  terminal.signals.removeListener("SIGHUP", reload);
   if (outcome === undefined) {
     log.info("stopped");
     return ExitCode.success;
@@ -56,6 +64,7 @@ class Signals {
   readonly #emitter: Terminal["signals"];
   readonly #came: StopSignal[] = [];
   #wake: (() => void) | undefined;
+  #isRequested = false;
   readonly #onSigterm = () => this.#take("SIGTERM");
   readonly #onSigint = () => this.#take("SIGINT");
 
@@ -73,6 +82,12 @@ class Signals {
         this.#wake = resolve;
       });
     }
+  }
+
+  /** As if a stop signal had come, once: whoever asks twice means the same stop. */
+  request(): void {
+    if (!this.#isRequested) this.#take("SIGTERM");
+    this.#isRequested = true;
   }
 
   release(): void {
@@ -125,8 +140,14 @@ function startUpHints(
   }
   if (certificate !== undefined) lines.push(...certificateHints(certificate, fingerprint ?? ""), "");
   const trust = tls === "self-signed" ? ` --fingerprint ${fingerprint}` : "";
+  const token = config.auth === "tokens" ? " --token-file <path>" : "";
   lines.push(`  Memory bound with these options: ${Math.ceil(memoryBoundBytes(config) / MEBIBYTE)} MiB`, "");
-  lines.push("  Talk through it, in two more terminals:", `    npm run talk -- ${url} my-topic${trust}`, "", "");
+  lines.push(
+    "  Talk through it, in two more terminals:",
+    `    npm run talk -- ${url} my-topic${trust}${token}`,
+    "",
+    "",
+  );
   return lines.join("\n");
 }
 

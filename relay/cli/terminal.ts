@@ -25,6 +25,8 @@ export const ExitCode = {
   usage: 2,
   /** `cert status` found none that can be served, or `cert renew` got none. */
   noCertificate: 3,
+  /** `token inspect` found that a relay would not take the token. */
+  tokenRefused: 4,
   /** 128 + the number of the second signal, as shells count it. */
   secondSigint: 130,
   secondSigterm: 143,

@@ -1,6 +1,6 @@
 import { RelayError } from "../relay-error.ts";
 import { contradictions } from "./contradictions.ts";
-import { type Option, rangeOf } from "./option.ts";
+import { isHidden, type Option, rangeOf } from "./option.ts";
 import { type Config, type OptionName, optionRows, type Source } from "./options.ts";
 import { BOOLEAN_WORDS, parse, type Value } from "./parse.ts";
 
@@ -22,9 +22,9 @@ export function loadConfig({ flags, env }: ConfigInput): LoadedConfig {
   const sources: Partial<Record<OptionName, Source>> = {};
   const problems: string[] = [];
   for (const [name, option] of optionRows()) {
-    const { text, source } = textOf(flags[name], env[option.env]);
+    const { text, source } = textOf(flags[name], env[variableOf(option, env)]);
     const value = text === undefined ? option.default : parse(option, text);
-    if (value === undefined) problems.push(problem(option, source, text ?? ""));
+    if (value === undefined) problems.push(problem(option, placeOf(option, source, env), text ?? ""));
     else config[name] = value;
     sources[name] = source;
     if (name === "tls" && value !== undefined) problems.push(...applyEnableTls(config, sources, env["ENABLE_TLS"]));
@@ -53,6 +53,15 @@ function applyEnableTls(
   return [];
 }
 
+/** The variable that counts: the seed's where the option's own is not set. An empty one counts as unset here too. */
+function variableOf({ env: name, seedEnv }: Option, env: ConfigInput["env"]): string {
+  return env[name]?.trim() || seedEnv === undefined ? name : seedEnv;
+}
+
+function placeOf(option: Option, source: Source, env: ConfigInput["env"]): string {
+  return source === "flag" ? `flag ${option.flag}` : `variable ${variableOf(option, env)}`;
+}
+
 function textOf(
   flag: string | undefined,
   variable: string | undefined,
@@ -62,10 +71,9 @@ function textOf(
   return text ? { text, source: "variable" } : { text: undefined, source: "default" };
 }
 
-function problem(option: Option, source: Source, text: string): string {
-  const from = source === "flag" ? `flag ${option.flag}` : `variable ${option.env}`;
+function problem(option: Option, from: string, text: string): string {
   // A secret that is mistyped is a secret still.
-  if (option.kind === "secret") return `${from} is not what it takes: ${rangeOf(option)}`;
+  if (isHidden(option)) return `${from} is not what it takes: ${rangeOf(option)}`;
   return `${from} is ${quoted(text)}; it takes ${rangeOf(option)}`;
 }
 

@@ -21,7 +21,8 @@ const ENVELOPE_BYTES = 1024;
 export function memoryBoundBytes(config: Config): number {
   // Base64 makes four bytes of three; and `joined` names every member of a topic.
   const dataFrameBytes = Math.ceil((config.maxFrameBytes * 4) / 3) + ENVELOPE_BYTES;
-  const encodedFrameBytes = Math.max(dataFrameBytes, config.maxConnections * NAME_BYTES);
+  const memberCount = Math.min(config.maxConnections, config.maxMembersPerTopic || config.maxConnections);
+  const encodedFrameBytes = Math.max(dataFrameBytes, memberCount * NAME_BYTES);
   const perConnectionBytes =
     CONNECTION_BYTES +
     Math.ceil(PIECE_RATIO * (config.maxOutboxBytes + encodedFrameBytes)) +

@@ -6,6 +6,8 @@ type Described = {
   /** Undefined where there is no flag: the command line of a process can be read by others. */
   readonly flag: string | undefined;
   readonly env: string;
+  /** The variable under which the seed systems have it; read where `env` is not set. */
+  readonly seedEnv?: string;
   /** One sentence: what it does for the operator. */
   readonly sentence: string;
 };
@@ -35,14 +37,36 @@ type HostOption = Described & { readonly kind: "host"; readonly default: string 
 /** Host names and IP addresses behind each other, with commas. Unset is the empty list. */
 type ListOption = Described & { readonly kind: "list"; readonly default: readonly string[] };
 
+/** Networks, origins of web pages, or words with a multiple, behind each other, with commas. Unset is the empty list. */
+type SetOption = Described & {
+  readonly kind: "networks" | "origins" | "multiples";
+  readonly default: readonly string[];
+};
+
 /** An https URL, or one of these words. Unset is "". */
 type UrlOption = Described & { readonly kind: "url"; readonly default: string; readonly words: readonly string[] };
 
 /** A path, an address for mail, a word without spaces, a word that is never shown. Unset is "". */
-type TextOption = Described & { readonly kind: "path" | "email" | "word" | "secret"; readonly default: string };
+type TextOption = Described & {
+  readonly kind: "path" | "email" | "word" | "secret" | "keys";
+  readonly default: string;
+};
 
 /** One row of the table. */
-export type Option = IntegerOption | BooleanOption | ChoiceOption | HostOption | ListOption | UrlOption | TextOption;
+export type Option =
+  | IntegerOption
+  | BooleanOption
+  | ChoiceOption
+  | HostOption
+  | ListOption
+  | SetOption
+  | UrlOption
+  | TextOption;
+
+/** Whether what this option holds is shown to nobody. */
+export function isHidden({ kind }: Option): boolean {
+  return kind === "secret" || kind === "keys";
+}
 
 /** The values that an option takes, as people read them: `0 to 65535`, `true or false`. */
 export function rangeOf(option: Option): string {
@@ -57,6 +81,12 @@ export function rangeOf(option: Option): string {
       return "a host name or an IP address";
     case "list":
       return `up to ${MAX_NAMES} host names or IP addresses, no wildcards`;
+    case "networks":
+      return `up to ${MAX_NAMES} IP addresses or networks, such as 192.0.2.0/24`;
+    case "origins":
+      return `up to ${MAX_NAMES} origins, such as https://app.example.com`;
+    case "multiples":
+      return `up to ${MAX_NAMES} words with a multiple from 0 to 1000, such as guest=0.5`;
     case "url":
       return [...option.words, "an https URL"].join(", ");
     case "path":
@@ -67,5 +97,7 @@ export function rangeOf(option: Option): string {
       return "text";
     case "secret":
       return "base64url";
+    case "keys":
+      return "JSON Web Keys, or PEM";
   }
 }

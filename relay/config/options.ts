@@ -1,4 +1,7 @@
+import { accessOptions } from "./access-options.ts";
 import { certificateOptions } from "./certificate-options.ts";
+import { limitOptions } from "./limit-options.ts";
+import { observabilityOptions } from "./observability-options.ts";
 import type { Option } from "./option.ts";
 
 /**
@@ -201,7 +204,12 @@ const serviceOptions = {
   },
 } as const;
 
-type Options = typeof startOptions & typeof certificateOptions & typeof serviceOptions;
+type Options = typeof startOptions &
+  typeof certificateOptions &
+  typeof accessOptions &
+  typeof serviceOptions &
+  typeof limitOptions &
+  typeof observabilityOptions;
 
 /** The name of an option in code. */
 export type OptionName = keyof Options;
@@ -211,7 +219,7 @@ type ValueOf<O> = O extends { readonly kind: "integer" }
   ? number
   : O extends { readonly kind: "boolean" }
     ? boolean
-    : O extends { readonly kind: "list" }
+    : O extends { readonly kind: "list" | "networks" | "origins" | "multiples" }
       ? readonly string[]
       : O extends { readonly choices: readonly (infer C)[] }
         ? C
@@ -225,8 +233,7 @@ export type Source = "flag" | "variable" | "default";
 
 /** The table's rows in order. */
 export function optionRows(): readonly (readonly [OptionName, Option])[] {
-  return [startOptions, certificateOptions, serviceOptions].flatMap((part) => Object.entries(part)) as [
-    OptionName,
-    Option,
-  ][];
+  return [startOptions, certificateOptions, accessOptions, serviceOptions, limitOptions, observabilityOptions].flatMap(
+    (part) => Object.entries(part),
+  ) as [OptionName, Option][];
 }

@@ -1,5 +1,5 @@
 import type { LoadedConfig } from "./load.ts";
-import { type Option, rangeOf } from "./option.ts";
+import { isHidden, type Option, rangeOf } from "./option.ts";
 import { type Config, type OptionName, optionRows } from "./options.ts";
 
 /** The table of docs/configuration.md. A test keeps the page equal to it. */
@@ -28,7 +28,7 @@ export function renderConfig({ config, sources }: LoadedConfig): string {
 
 function shown(option: Option, value: Config[OptionName]): string {
   if (isUnset(value)) return "-";
-  return option.kind === "secret" ? "(set)" : String(value);
+  return isHidden(option) ? "(set)" : String(value);
 }
 
 function isUnset(value: Config[OptionName]): boolean {

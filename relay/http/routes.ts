@@ -2,6 +2,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { CertificateStatus } from "../tls/source.ts";
 import { statusJson } from "../tls/status-json.ts";
+import type { AdminPages } from "./admin-pages.ts";
+import { type Answer, html, json, text } from "./answer.ts";
 import { landingPage } from "./landing-page.ts";
 
 /** The figures that the routes show: counts, and how the certificate is doing. Nothing that names a topic or a peer. */
@@ -26,29 +28,32 @@ export type RelayFigures = {
 /** Whether the relay takes clients, or the reason why not. */
 export type Readiness = "ready" | "starting" | "draining" | "no-certificate";
 
-/** What the routes ask of the relay. */
-export type RoutesParts = { readonly figures: () => RelayFigures; readonly readiness: () => Readiness };
-
-type Answer = { readonly status: number; readonly contentType: string; readonly body: string };
-
-const HTML_HEADERS = {
-  "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",
-  "referrer-policy": "no-referrer",
+/** What the routes ask of the relay. `admin`: the pages for who runs it, where they are on this listener. */
+export type RoutesParts = {
+  readonly figures: () => RelayFigures;
+  readonly readiness: () => Readiness;
+  readonly admin: AdminPages | undefined;
 };
 
-/** Answers every plain HTTP request: four small pages, and a typed refusal for everything else. */
+const LANDING_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
+
+type Route = (request: IncomingMessage) => Answer | Promise<Answer>;
+
+/** Answers every plain HTTP request: a few small pages, and a typed refusal for everything else. */
 export class Routes {
-  readonly #routes: ReadonlyMap<string, (request: IncomingMessage) => Answer>;
+  readonly #routes: ReadonlyMap<string, Route>;
+  readonly #admin: AdminPages | undefined;
 
   /** Answers that are not yet on their way, by socket. */
   readonly #answering = new WeakMap<Socket, number>();
 
   constructor(parts: RoutesParts) {
-    this.#routes = new Map<string, (request: IncomingMessage) => Answer>([
+    this.#admin = parts.admin;
+    this.#routes = new Map<string, Route>([
       ["/", (request) => root(request, parts.figures().version)],
       ["/health", () => json(200, health(parts.figures()))],
       ["/ready", () => ready(parts.readiness(), parts.figures())],
-      ["/stats", () => json(200, stats(parts.figures()))],
+      ["/stats", (request) => stats(parts.figures(), parts.admin?.details(request))],
     ]);
   }
 
@@ -63,31 +68,45 @@ export class Routes {
     this.#answering.set(socket, (this.#answering.get(socket) ?? 0) + 1);
     response.once("close", () => this.#answering.set(socket, (this.#answering.get(socket) ?? 1) - 1));
     const answer = this.#answerTo(request, response);
-    const body = Buffer.from(answer.body);
-    response.writeHead(answer.status, {
-      "content-type": answer.contentType,
-      "content-length": body.length,
-      "cache-control": "no-store",
-      "x-content-type-options": "nosniff",
-      ...(answer.contentType.startsWith("text/html") ? HTML_HEADERS : {}),
-    });
-    response.end(request.method === "HEAD" ? undefined : body);
+    if (!(answer instanceof Promise)) {
+      write(request, response, answer);
+      return;
+    }
+    // What fails here is the reading of a form whose sender is gone.
+    answer.then((late) => write(request, response, late)).catch(() => response.destroy());
   }
 
-  #answerTo(request: IncomingMessage, response: ServerResponse): Answer {
+  #answerTo(request: IncomingMessage, response: ServerResponse): Answer | Promise<Answer> {
+    const path = (request.url ?? "").split("?", 1)[0] ?? "";
+    const form = this.#admin?.form(path);
+    if (form !== undefined && request.method === "POST") return form(request);
     if (hasBody(request)) {
-      // No route reads a body; closing is what stops a stranger from sending one without end.
+      // No other route reads a body; closing is what stops a stranger from sending one without end.
       response.shouldKeepAlive = false;
       return text(413, "Payload Too Large");
     }
-    const route = this.#routes.get((request.url ?? "").split("?", 1)[0] ?? "");
-    if (route === undefined) return text(404, "Not Found");
-    if (request.method !== "GET" && request.method !== "HEAD") {
-      response.setHeader("allow", "GET, HEAD");
+    const route = this.#routes.get(path) ?? this.#admin?.page(path);
+    if (route === undefined && form === undefined) return text(404, "Not Found");
+    if (route === undefined || (request.method !== "GET" && request.method !== "HEAD")) {
+      response.setHeader("allow", form === undefined ? "GET, HEAD" : "POST");
       return text(405, "Method Not Allowed");
     }
     return route(request);
   }
+}
+
+function write(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
+  // What of a form was not read would be taken for the next request.
+  if (!request.complete && hasBody(request)) response.shouldKeepAlive = false;
+  const body = Buffer.from(answer.body);
+  response.writeHead(answer.status, {
+    "content-type": answer.contentType,
+    "content-length": body.length,
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+    ...answer.headers,
+  });
+  response.end(request.method === "HEAD" ? undefined : body);
 }
 
 function hasBody({ headers }: IncomingMessage): boolean {
@@ -96,7 +115,7 @@ function hasBody({ headers }: IncomingMessage): boolean {
 
 function root(request: IncomingMessage, version: string): Answer {
   if (request.headers.accept?.includes("text/html")) {
-    return { status: 200, contentType: "text/html; charset=utf-8", body: landingPage(version) };
+    return html(200, landingPage(version), LANDING_POLICY);
   }
   return json(200, {
     error: "This is a WebSocket relay endpoint",
@@ -133,8 +152,11 @@ function certificate({ certificate: status, epochMs }: RelayFigures): object {
   return status === undefined ? {} : { certificate: statusJson(status, epochMs) };
 }
 
-function stats(figures: RelayFigures): object {
-  return {
+type Details = ReturnType<AdminPages["details"]>;
+
+function stats(figures: RelayFigures, details: Details): Answer {
+  if (details !== undefined && "refusal" in details) return details.refusal;
+  return json(200, {
     version: figures.version,
     uptime_seconds: Math.trunc(figures.uptimeSeconds),
     connections: figures.connections,
@@ -148,13 +170,6 @@ function stats(figures: RelayFigures): object {
     pauses: figures.pauses,
     swept: figures.swept,
     ...certificate(figures),
-  };
-}
-
-function json(status: number, value: object): Answer {
-  return { status, contentType: "application/json", body: JSON.stringify(value) };
-}
-
-function text(status: number, sentence: string): Answer {
-  return { status, contentType: "text/plain; charset=utf-8", body: sentence };
+    ...details,
+  });
 }

@@ -47,6 +47,11 @@ export class Congestion<P extends Payload> {
     return this.#pauseCount;
   }
 
+  /** Peers that are congested now. */
+  get congestedCount(): number {
+    return this.#watched.size;
+  }
+
   /** A peer's outbox went above the high-water mark. Idempotent. */
   congested(peer: Peer<P>): void {
     if (this.#watched.has(peer)) return;

@@ -1,8 +1,9 @@
 import { Congestion, type CongestionOptions, type SlowReason } from "./congestion.ts";
 import { type DropReason, Outbox, type OutboxOptions } from "./outbox.ts";
 import { type Member, Peer } from "./peer.ts";
-import type { Encoding, Link, Payload } from "./ports.ts";
+import type { Encoding, HubEvent, Link, Payload, TopicRate } from "./ports.ts";
 import { MAX_HANDLE, type OnTrouble, Topic } from "./topic.ts";
+import { Traffic } from "./traffic.ts";
 
 /** Who is there now, and what has been carried since the start. */
 export type HubCounts = {
@@ -18,6 +19,13 @@ export type HubCounts = {
   readonly slowReaders: number;
   /** How often a sender was kept waiting for a congested topic. */
   readonly pauses: number;
+  /** Memberships that began, and that ended. */
+  readonly joins: number;
+  readonly leaves: number;
+  /** Connections that read too slowly now. */
+  readonly congested: number;
+  /** Frames that were not queued, by reason. */
+  readonly drops: Readonly<Record<DropReason, number>>;
 };
 
 /** How a connection is closed. */
@@ -25,7 +33,11 @@ type Close = { readonly code: number; readonly reason: string };
 
 /** What tunes the hub: bounds, and how connections end that read too slowly. */
 export type HubOptions = OutboxOptions &
-  CongestionOptions & { readonly closeFor: Readonly<Record<"outbox-full" | SlowReason, Close>> };
+  CongestionOptions & {
+    readonly closeFor: Readonly<Record<"outbox-full" | SlowReason, Close>>;
+    /** Left out, or 0: as many as come. */
+    readonly maxMembersPerTopic?: number;
+  };
 
 /** Who joins what, and how frames are written for it. */
 export type Join<P extends Payload> = {
@@ -43,6 +55,7 @@ export type Welcome<P extends Payload> = (member: Member<P>) => Iterable<Uint8Ar
  */
 export class Hub<P extends Payload> {
   readonly #options: HubOptions;
+  readonly #createTopicRate: () => TopicRate | undefined;
   readonly #topics = new Map<string, Topic<P>>();
   readonly #congestion: Congestion<P>;
   /** Found to read too slowly by the operation at hand. */
@@ -53,12 +66,24 @@ export class Hub<P extends Payload> {
   #peers = 0;
   #messages = 0;
   #bytes = 0;
+  #joins = 0;
+  #leaves = 0;
+  readonly #drops = { "outbox-full": 0, closed: 0 };
+  readonly #delivered = new Map<Encoding<P>, Traffic>();
   readonly #ended = { "outbox-full": 0, stalled: 0, slow: 0 };
   readonly #onTrouble: OnTrouble<P> = (peer, outcome) => this.#trouble(peer, outcome);
 
-  /** @param nowMs a monotonic time in milliseconds. */
-  constructor(options: HubOptions, nowMs: () => number) {
+  /**
+   * @param nowMs a monotonic time in milliseconds.
+   * @param createTopicRate asked once for each new topic.
+   */
+  constructor(
+    options: HubOptions,
+    nowMs: () => number,
+    createTopicRate: () => TopicRate | undefined = () => undefined,
+  ) {
     this.#options = options;
+    this.#createTopicRate = createTopicRate;
     this.#congestion = new Congestion(options, nowMs);
   }
 
@@ -70,6 +95,13 @@ export class Hub<P extends Payload> {
   /** The topic of this name while it has members. */
   topic(topicName: string): Topic<P> | undefined {
     return this.#topics.get(topicName);
+  }
+
+  /** Whether one more member would be too many. */
+  isFull(topicName: string): boolean {
+    const { maxMembersPerTopic = 0 } = this.#options;
+    const memberCount = this.#topics.get(topicName)?.memberCount ?? 0;
+    return maxMembersPerTopic > 0 && memberCount >= maxMembersPerTopic;
   }
 
   /** All topics that have members. A view: it changes as they come and go. */
@@ -86,10 +118,12 @@ export class Hub<P extends Payload> {
     let topic = this.#topics.get(topicName);
     if (topic === undefined) {
       topic = new Topic(topicName, this.#freeHandle(), this.#onTrouble);
+      topic.rate = this.#createTopicRate();
       this.#handles.add(topic.handle);
       this.#topics.set(topicName, topic);
     }
-    const member = topic.add(peer, peerId, encoding);
+    const member = topic.add(peer, peerId, { encoding, delivered: this.delivered(encoding) });
+    this.#joins += 1;
     if (peer.memberships.size === 0) this.#peers += 1;
     peer.memberships.set(topicName, member);
     this.#congestion.joined(member);
@@ -97,6 +131,22 @@ export class Hub<P extends Payload> {
     for (const frame of welcome(member)) this.#offer(peer, frame);
     this.#endFullPeers();
     return member;
+  }
+
+  /** From now on this member gets its frames in another encoding. */
+  changeEncoding(member: Member<P>, encoding: Encoding<P>): void {
+    member.encoding = encoding;
+    member.delivered = this.delivered(encoding);
+  }
+
+  /** Data and signals that members were given in one encoding: frames, one for each receiver, and their bytes. It goes on counting. */
+  delivered(encoding: Encoding<P>): Traffic {
+    let traffic = this.#delivered.get(encoding);
+    if (traffic === undefined) {
+      traffic = new Traffic();
+      this.#delivered.set(encoding, traffic);
+    }
+    return traffic;
   }
 
   /** Takes a member out of its topic, and tells the rest. An empty topic vanishes. Idempotent. */
@@ -109,7 +159,7 @@ export class Hub<P extends Payload> {
   publish(from: Member<P>, payload: P): void {
     this.#count(from.topic, payload);
     from.topic.fanOut({ type: "data", from, to: undefined, payload }, from);
-    this.#congestion.sent(from);
+    this.#sent(from, payload.byteLength);
     this.#endFullPeers();
   }
 
@@ -118,8 +168,8 @@ export class Hub<P extends Payload> {
     const member = from.topic.memberByHandle(to);
     if (member === undefined || member === from) return "no-such-peer";
     this.#count(from.topic, payload);
-    this.#offer(member.peer, member.encoding.encode({ type: "data", from, to, payload }));
-    this.#congestion.sent(from);
+    this.#deliver(member, { type: "data", from, to, payload });
+    this.#sent(from, payload.byteLength);
     this.#endFullPeers();
     return "sent";
   }
@@ -134,8 +184,8 @@ export class Hub<P extends Payload> {
     const member = from.topic.memberByHandle(to);
     if (member === undefined || member === from) return "no-such-peer";
     if (!member.encoding.hasSignals) return "peer-cannot-signal";
-    this.#offer(member.peer, member.encoding.encode({ type, from, to, payload }));
-    this.#congestion.sent(from);
+    this.#deliver(member, { type, from, to, payload });
+    this.#sent(from, payload.length);
     this.#endFullPeers();
     return "sent";
   }
@@ -175,7 +225,17 @@ export class Hub<P extends Payload> {
       stalledReaders: this.#ended.stalled,
       slowReaders: this.#ended.slow,
       pauses: this.#congestion.pauseCount,
+      joins: this.#joins,
+      leaves: this.#leaves,
+      congested: this.#congestion.congestedCount,
+      drops: { ...this.#drops },
     };
+  }
+
+  #deliver(to: Member<P>, event: HubEvent<P>): void {
+    const frame = to.encoding.encode(event);
+    to.delivered.add(1, frame.length);
+    this.#offer(to.peer, frame);
   }
 
   #offer(peer: Peer<P>, frame: Uint8Array): void {
@@ -184,8 +244,12 @@ export class Hub<P extends Payload> {
   }
 
   #trouble(peer: Peer<P>, outcome: "congested" | DropReason): void {
+    if (outcome === "congested") {
+      this.#congestion.congested(peer);
+      return;
+    }
+    this.#drops[outcome] += 1;
     if (outcome === "outbox-full") this.#fullPeers.push(peer);
-    else if (outcome === "congested") this.#congestion.congested(peer);
   }
 
   #count(topic: Topic<P>, { byteLength }: P): void {
@@ -193,6 +257,15 @@ export class Hub<P extends Payload> {
     this.#bytes += byteLength;
     topic.messageCount += 1;
     topic.byteCount += byteLength;
+  }
+
+  /** The message is on its way; its sender may have to wait before the next one. */
+  #sent(from: Member<P>, byteLength: number): void {
+    this.#congestion.sent(from);
+    const { rate } = from.topic;
+    if (rate === undefined) return;
+    const waitMs = rate.published(byteLength);
+    if (waitMs > 0) from.peer.link.pauseFor(waitMs);
   }
 
   #freeHandle(): number {
@@ -212,6 +285,7 @@ export class Hub<P extends Payload> {
   #remove(member: Member<P>): void {
     const { peer, topic } = member;
     if (!peer.memberships.delete(topic.name)) return;
+    this.#leaves += 1;
     if (peer.memberships.size === 0) this.#peers -= 1;
     topic.remove(member);
     this.#congestion.left(member);

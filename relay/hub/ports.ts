@@ -12,10 +12,16 @@ export interface Link {
   send(frame: Uint8Array): void;
   /** Sends what is queued, then closes with an RFC 6455 code; gives up on a peer that does not answer in a bounded time. */
   close(code: number, reason: string): void;
-  /** Stops reading after the message at hand, so that TCP makes the peer wait. */
+  /** Stops reading after the message at hand, so that TCP makes the peer wait: one of its topics is congested. */
   pause(): void;
-  /** Reads again, from a later turn of the event loop on. */
+  /** Takes `pause` back. Where nothing else keeps the link from being read, that is from a later turn on. */
   resume(): void;
+  /** Stops reading after the message at hand, for this long at least: the peer sends above its rate. */
+  pauseFor(durationMs: number): void;
+  /** Stops reading after the message at hand: the session waits for something before it can take the next one. */
+  hold(): void;
+  /** Takes `hold` back. */
+  release(): void;
   /** Calls back once, when no more than this waits to be sent. Never from within this call. */
   whenBelow(bytes: number, callback: () => void): void;
 }
@@ -55,6 +61,71 @@ export interface Encoding<P extends Payload> {
   encode(event: HubEvent<P>): Uint8Array;
 }
 
+/**
+ * Why a credential does not do. A closed set: it labels counts, and clients are told it (docs/protocol.md#refusals).
+ * None of them depends on which topics exist.
+ */
+export type AccessRefusal =
+  | "missing"
+  | "malformed"
+  | "unknown-key"
+  | "bad-signature"
+  | "bad-claims"
+  | "wrong-issuer"
+  | "wrong-audience"
+  | "not-yet-valid"
+  | "expired"
+  | "revoked"
+  | "other-subject"
+  | "too-many-connections"
+  | "too-many-checks"
+  | "keys-unavailable";
+
+/** What became of a token that a client presented. `kept`: it does not do, and the grant that was there stays. */
+export type Presented =
+  | { readonly outcome: "granted"; readonly expiresAtMs: number | undefined }
+  | { readonly outcome: "kept"; readonly refusal: AccessRefusal }
+  | { readonly outcome: "refused"; readonly refusal: AccessRefusal };
+
+/** What a session turns down for want of a grant: a closed set, it labels counts. */
+export type Denial = "missing" | "join" | "publish";
+
+/** What one connection may do, from its upgrade to its end. Implemented by relay/auth/. */
+export interface Access {
+  /** Whether it may do anything but present a token. */
+  readonly isGranted: boolean;
+  /** Whether it may send to the members of its topics, data and signals alike. */
+  readonly mayPublish: boolean;
+  /** Who it is, as the token says; undefined without one. Never to be logged as it is. */
+  readonly subject: string | undefined;
+  /** The class of limits that the token names. */
+  readonly rateClass: string | undefined;
+  /** Whether it may join this topic. Does not depend on whether the topic exists. */
+  mayJoin(topicName: string): boolean;
+  /** Checks a token that came in a message, and takes over what it grants. Never rejects; takes a bounded time. */
+  present(token: string): Promise<Presented>;
+  /** Counts what was turned down: anything without a grant, a topic that may not be joined, data that may not be sent. */
+  denied(what: Denial): void;
+  /** Has the callback called, once, when the grant ends before the connection: `expired` or `revoked`. */
+  whenEnded(callback: (why: AccessRefusal) => void): void;
+  /** The connection is gone, or never came about. Idempotent. */
+  release(): void;
+}
+
+/** One connection as its session sees it, besides the link. Made by the owner of the socket, one for each. */
+export interface SessionConnection {
+  readonly access: Access;
+  /** Under which the connection is in the access log; told to a client with the last error it gets. */
+  readonly requestId: string;
+  /** The access has a grant, or another one, from now on: who it is and how fast it may send may have changed. */
+  authorized(): void;
+  /** A defect of the session, found where nobody called it: it is logged, and the connection ends with 1011. */
+  failed(error: unknown): void;
+  /** For the access log: the client is a member of this topic from now on, or is one no more. */
+  joined(topicName: string): void;
+  left(topicName: string): void;
+}
+
 /** The conversation on one socket: what the socket's owner may tell it. Implemented by the dialects. */
 export interface Session {
   /** Whether this connection has ever joined; one that has not may be closed as undecided. */
@@ -68,4 +139,10 @@ export interface Session {
   announceRestart(reconnectWithinMs: number): void;
   /** The socket is gone: leaves every topic. Idempotent. */
   end(): void;
+}
+
+/** How fast one topic may be published to. Implemented by relay/limits/. */
+export interface TopicRate {
+  /** Counts a message. @returns how long its sender is to wait before the next one, in milliseconds; 0: not at all. */
+  published(byteLength: number): number;
 }

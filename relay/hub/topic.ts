@@ -1,10 +1,13 @@
 import { EncodedEvent } from "./encoded-event.ts";
 import type { DropReason } from "./outbox.ts";
-import { Member, type Peer } from "./peer.ts";
-import type { Encoding, HubEvent, Payload } from "./ports.ts";
+import { type Delivery, Member, type Peer } from "./peer.ts";
+import type { Encoding, HubEvent, Payload, TopicRate } from "./ports.ts";
+import type { Traffic } from "./traffic.ts";
 
 /** Handles are unsigned 32-bit integers on the wire. */
 export const MAX_HANDLE = 0xffff_ffff;
+
+const NOTHING: Uint8Array = new Uint8Array(0);
 
 /** What becomes of a peer whose outbox did not just take a frame. */
 export type OnTrouble<P extends Payload> = (peer: Peer<P>, outcome: "congested" | DropReason) => void;
@@ -17,6 +20,8 @@ export class Topic<P extends Payload> {
   /** Messages published here, and the bytes of their payloads, since the topic came to be. */
   messageCount = 0;
   byteCount = 0;
+  /** How fast it may be published to; undefined: as fast as messages come. The hub's. */
+  rate: TopicRate | undefined;
   readonly #members = new Map<number, Member<P>>();
   readonly #onTrouble: OnTrouble<P>;
   readonly #maxHandle: number;
@@ -55,11 +60,11 @@ export class Topic<P extends Payload> {
   }
 
   /** Adds a member at the end of the join order, under a handle that no other member has. */
-  add(peer: Peer<P>, peerId: string, encoding: Encoding<P>): Member<P> {
+  add(peer: Peer<P>, peerId: string, delivery: Delivery<P>): Member<P> {
     do {
       this.#lastHandle = this.#lastHandle >= this.#maxHandle ? 1 : this.#lastHandle + 1;
     } while (this.#members.has(this.#lastHandle));
-    const member = new Member(peer, this, peerId, this.#lastHandle, encoding);
+    const member = new Member(peer, this, { peerId, peerHandle: this.#lastHandle }, delivery);
     this.#members.set(member.peerHandle, member);
     return member;
   }
@@ -71,10 +76,24 @@ export class Topic<P extends Payload> {
   /** Offers one event to every member but one, in join order, encoded once per encoding. Synchronous: order is kept. */
   fanOut(event: HubEvent<P>, except: Member<P>): void {
     const encoded = new EncodedEvent(event);
+    const isData = event.type === "data";
+    // Members of one encoding stand side by side more often than not: they are counted together.
+    let delivered: Traffic | undefined;
+    let encoding: Encoding<P> | undefined;
+    let frame = NOTHING;
+    let count = 0;
     for (const member of this.#members.values()) {
       if (member === except) continue;
-      const outcome = member.peer.outbox.offer(encoded.frameFor(member.encoding));
+      if (member.encoding !== encoding) {
+        if (isData) delivered?.add(count, frame.length);
+        ({ delivered, encoding } = member);
+        frame = encoded.frameFor(encoding);
+        count = 0;
+      }
+      count += 1;
+      const outcome = member.peer.outbox.offer(frame);
       if (outcome !== "queued") this.#onTrouble(member.peer, outcome);
     }
+    if (isData) delivered?.add(count, frame.length);
   }
 }

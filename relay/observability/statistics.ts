@@ -1,17 +1,10 @@
 import type { Logger } from "pino";
 import type { Clock, Timer } from "../clock.ts";
 import type { HubCounts } from "../hub/hub.ts";
+import { largestTopics, type TopicFigures } from "./largest-topics.ts";
 
 /** How many topics a report names by hash. */
 const LARGEST_TOPICS = 5;
-
-/** What a report says of one topic. */
-type TopicFigures = {
-  readonly name: string;
-  readonly memberCount: number;
-  readonly messageCount: number;
-  readonly byteCount: number;
-};
 
 /** What the report uses. */
 export type StatisticsParts = {
@@ -43,7 +36,7 @@ export class Statistics {
   report(): void {
     const { hub, log, hashTopic, connectionCount } = this.#parts;
     const { topics, peers, messages, bytes } = hub.counts();
-    const largest = largestTopics(hub.topics()).map((topic) => ({
+    const largest = largestTopics(hub.topics(), LARGEST_TOPICS).map((topic) => ({
       topic: hashTopic(topic.name),
       members: topic.memberCount,
       messages: topic.messageCount,
@@ -51,17 +44,4 @@ export class Statistics {
     }));
     log.info({ topics, peers, connections: connectionCount(), messages, bytes, largest }, "topic statistics");
   }
-}
-
-/** The topics with the most members, largest first; one pass, so that a million topics do not get sorted. */
-function largestTopics(topics: Iterable<TopicFigures>): readonly TopicFigures[] {
-  const largest: TopicFigures[] = [];
-  for (const topic of topics) {
-    const last = largest[LARGEST_TOPICS - 1];
-    if (last !== undefined && topic.memberCount <= last.memberCount) continue;
-    const index = largest.findIndex((other) => other.memberCount < topic.memberCount);
-    largest.splice(index === -1 ? largest.length : index, 0, topic);
-    largest.length = Math.min(largest.length, LARGEST_TOPICS);
-  }
-  return largest;
 }

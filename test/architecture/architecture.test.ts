@@ -12,9 +12,27 @@ const rules: readonly { readonly folder: string; readonly may: readonly RegExp[]
   { folder: "relay/config/", may: [/^node:net$/, /^relay\/relay-error\.ts$/] },
   {
     folder: "relay/websocket/",
-    may: [/^node:/, /^ws$/, /^pino$/, /^protocol\//, /^relay\/hub\/(ports|frame-memory)\.ts$/, /^relay\/clock\.ts$/],
+    may: [
+      /^node:/,
+      /^ws$/,
+      /^pino$/,
+      /^protocol\//,
+      /^relay\/hub\/(ports|frame-memory)\.ts$/,
+      /^relay\/limits\//,
+      /^relay\/observability\/access-log\.ts$/,
+      /^relay\/clock\.ts$/,
+    ],
   },
-  { folder: "relay/http/", may: [/^node:/, /^relay\/tls\//, /^relay\/relay-error\.ts$/] },
+  { folder: "relay/limits/", may: [/^node:/, /^relay\/hub\/ports\.ts$/, /^relay\/clock\.ts$/] },
+  {
+    folder: "relay/http/",
+    may: [
+      /^node:/,
+      /^relay\/(limits|tls)\//,
+      /^relay\/observability\/(connection-events|history|readings)\.ts$/,
+      /^relay\/(clock|relay-error)\.ts$/,
+    ],
+  },
   {
     folder: "relay/tls/store/",
     may: [/^node:/, /^@azure\/(identity|keyvault-secrets|logger)$/, /^relay\/clock\.ts$/],
@@ -34,13 +52,27 @@ const rules: readonly { readonly folder: string; readonly may: readonly RegExp[]
     folder: "relay/tls/",
     may: [/^node:/, /^node-forge$/, /^pino$/, /^relay\/config\/options\.ts$/, /^relay\/(clock|relay-error)\.ts$/],
   },
-  { folder: "relay/observability/", may: [/^node:/, /^pino$/, /^relay\/hub\//, /^relay\/clock\.ts$/] },
+  {
+    folder: "relay/auth/",
+    may: [
+      /^node:/,
+      /^jose$/,
+      /^pino$/,
+      /^protocol\/subprotocol\.ts$/,
+      /^relay\/hub\/ports\.ts$/,
+      /^relay\/(clock|relay-error)\.ts$/,
+    ],
+  },
+  {
+    folder: "relay/observability/",
+    may: [/^node:/, /^pino$/, /^prom-client$/, /^protocol\/close-codes\.ts$/, /^relay\/hub\//, /^relay\/clock\.ts$/],
+  },
   {
     folder: "relay/cli/",
     may: [
       /^node:/,
       /^commander$/,
-      /^relay\/(config|observability|tls)\//,
+      /^relay\/(auth|config|observability|tls)\//,
       /^relay\/(server|open-port|clock|version|relay-error)\.ts$/,
       /^relay\/http\/listener\.ts$/,
     ],

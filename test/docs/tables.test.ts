@@ -2,8 +2,11 @@ import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { CloseCode } from "../../protocol/close-codes.ts";
 import { errorSentences } from "../../protocol/error-codes.ts";
+import { noRefusals, refusalStatus } from "../../relay/auth/refusals.ts";
 import { ExitCode } from "../../relay/cli/terminal.ts";
 import { renderOptionsAsMarkdown } from "../../relay/config/render.ts";
+import { closeFor } from "../../relay/dialects/topic/access-closes.ts";
+import type { AccessRefusal } from "../../relay/hub/ports.ts";
 import { certificateErrorCodes } from "../../relay/tls/source.ts";
 import { readSourceFiles, type SourceFile } from "../architecture/source-files.ts";
 
@@ -28,6 +31,20 @@ it("lists in docs/protocol.md every close code that the relay or the WebSocket l
 
   const expected = [...Object.values(CloseCode), ...CODES_OF_OTHERS].toSorted((a, b) => a - b);
   expect(rows.map(([code]) => Number(code))).toEqual(expected);
+});
+
+it("lists in docs/protocol.md every refusal of a token with its status and its close code, and no other", () => {
+  const rows = tableRows("docs/protocol.md", "### Refusals");
+
+  const reasons = Object.keys(noRefusals()) as AccessRefusal[];
+  const expected = reasons.map((reason) => [reason, closeFor(reason).code]);
+  expect(rows.map(([reason, , code]) => [unquoted(reason), Number(code)])).toEqual(expected);
+  const statuses = rows.map(([reason, status]) => [unquoted(reason), status]).filter(([, status]) => status !== "");
+  expect(statuses).toEqual(
+    reasons
+      .filter((reason) => reason !== "missing" && reason !== "other-subject")
+      .map((reason) => [reason, String(refusalStatus(reason))]),
+  );
 });
 
 it("tells for every close code whether to come back", () => {

@@ -4,10 +4,12 @@ import { SEED_CLIENT_DATA_START } from "../../protocol/seed-json.ts";
 import { openTopicSession } from "../../relay/dialects/topic/open-session.ts";
 import type { TopicPayload } from "../../relay/dialects/topic/payload.ts";
 import { spliceData } from "../../relay/dialects/topic/splice.ts";
+import { TopicTraffic } from "../../relay/dialects/topic/traffic.ts";
 import { Hub } from "../../relay/hub/hub.ts";
 import { frameTexts } from "../support/frame-texts.ts";
 import { hubOptions } from "../support/hub-options.ts";
 import { RecordingLink } from "../support/recording-link.ts";
+import { FakeConnection } from "../support/session-connection.ts";
 
 /** Frames of the known shape, and the same with a byte or two changed, left out or put in. */
 const base64 = fc.uint8Array({ minLength: 1, maxLength: 40 }).map((bytes) => Buffer.from(bytes).toString("base64"));
@@ -36,12 +38,13 @@ function relayed(
   options: { readonly mayBeSpliced: boolean },
 ): string[] {
   const hub = new Hub<TopicPayload>(hubOptions(), () => 0);
-  const parts = { hub, limits: { maxFrameBytes: 1_000_000, maxTopicsPerConnection: 10 }, nowMs: () => 0 };
+  const limits = { maxFrameBytes: 1_000_000, maxTopicsPerConnection: 10 };
+  const parts = { hub, limits, traffic: new TopicTraffic(), nowMs: () => 0 };
   const frames: Uint8Array[] = [];
-  const sender = openTopicSession(parts, new RecordingLink(), subprotocol);
+  const sender = openTopicSession(parts, new RecordingLink(), subprotocol, new FakeConnection());
   for (const encoding of ["", "postern.v1"]) {
     const link = Object.assign(new RecordingLink(), { send: (frame: Uint8Array) => void frames.push(frame) });
-    openTopicSession(parts, link, encoding).receive(
+    openTopicSession(parts, link, encoding, new FakeConnection()).receive(
       Buffer.from('{"type":"join","topic":"t","peerId":"r"}'),
       false,
       true,

@@ -10,7 +10,11 @@ const PATIENCE_MS = 8000;
 export type Received = Readonly<Record<string, unknown>>;
 
 /** How to open a client. */
-export type ClientOptions = { readonly path?: string; readonly subprotocols?: readonly string[] };
+export type ClientOptions = {
+  readonly path?: string;
+  readonly subprotocols?: readonly string[];
+  readonly headers?: Readonly<Record<string, string>>;
+};
 
 /** A real `ws` client over TLS that keeps what it receives until a test asks for it. */
 export class Client {
@@ -37,8 +41,11 @@ export class Client {
   }
 
   /** Opens a client that is terminated when the test ends. */
-  static async open(relay: TestRelay, { path = "/", subprotocols = [] }: ClientOptions = {}): Promise<Client> {
-    const socket = new WebSocket(`${relay.url}${path}`, [...subprotocols], { ca: relay.certificate });
+  static async open(
+    relay: TestRelay,
+    { path = "/", subprotocols = [], headers = {} }: ClientOptions = {},
+  ): Promise<Client> {
+    const socket = new WebSocket(`${relay.url}${path}`, [...subprotocols], { ca: relay.certificate, headers });
     onTestFinished(() => socket.terminate());
     const client = new Client(socket);
     await once(socket, "open");

@@ -48,9 +48,9 @@ export class RawSocket {
     });
   }
 
-  /** Opens a TCP connection and sends nothing, not even a TLS greeting. */
-  static async openTcp(relay: TestRelay): Promise<RawSocket> {
-    const socket = connectTcp(relay.port, "127.0.0.1");
+  /** Opens a TCP connection and sends nothing, not even a TLS greeting. @param localAddress one of loopback's. */
+  static async openTcp(relay: TestRelay, localAddress = "127.0.0.1"): Promise<RawSocket> {
+    const socket = connectTcp({ port: relay.port, host: "127.0.0.1", localAddress });
     const raw = new RawSocket(socket);
     await once(socket, "connect");
     return raw;
@@ -67,6 +67,17 @@ export class RawSocket {
     });
     const raw = new RawSocket(socket);
     await once(socket, "secureConnect");
+    return raw;
+  }
+
+  /** Opens a connection that begins with a PROXY header, and finishes the TLS handshake behind it. */
+  static async openBehind(relay: TestRelay, header: Uint8Array | string, localAddress: string): Promise<RawSocket> {
+    const socket = connectTcp({ port: relay.port, host: "127.0.0.1", localAddress });
+    await once(socket, "connect");
+    socket.write(header);
+    const tls = connectTls({ socket, servername: "localhost", ca: relay.certificate });
+    const raw = new RawSocket(tls);
+    await once(tls, "secureConnect");
     return raw;
   }
 

@@ -7,6 +7,9 @@ export class RecordingLink implements Link {
   bufferedBytes = 0;
   drainedBytes = 0;
   isPaused = false;
+  isHeld = false;
+  /** How long it was told to wait, each time. */
+  readonly waitsMs: number[] = [];
   #below: { readonly bytes: number; readonly callback: () => void } | undefined;
   readonly #isReading: boolean;
 
@@ -25,6 +28,18 @@ export class RecordingLink implements Link {
 
   resume(): void {
     this.isPaused = false;
+  }
+
+  pauseFor(durationMs: number): void {
+    this.waitsMs.push(durationMs);
+  }
+
+  hold(): void {
+    this.isHeld = true;
+  }
+
+  release(): void {
+    this.isHeld = false;
   }
 
   whenBelow(bytes: number, callback: () => void): void {

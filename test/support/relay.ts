@@ -17,11 +17,17 @@ export type TestRelay = {
   /** Log lines so far, as JSON objects. */
   readonly logLines: () => readonly Record<string, unknown>[];
   readonly figures: () => RelayFigures;
+  /** Reads keys and revocations again. */
+  readonly reload: () => Promise<void>;
   readonly stop: () => Promise<void>;
 };
 
 /** Starts a relay that stops when the test does. Over TLS unless `tls` is off. */
-export async function startRelay(overrides: Partial<Config> = {}, clock?: Clock): Promise<TestRelay> {
+export async function startRelay(
+  overrides: Partial<Config> = {},
+  clock?: Clock,
+  onDrainRequested: () => void = () => undefined,
+): Promise<TestRelay> {
   const config: Config = {
     ...loadConfig({ flags: {}, env: {} }).config,
     host: "127.0.0.1",
@@ -32,7 +38,12 @@ export async function startRelay(overrides: Partial<Config> = {}, clock?: Clock)
   };
   const written: string[] = [];
   const log = createLogger(config.logLevel, collector(written));
-  const relay = createRelay(config, { log, isPortChosen: true, ...(clock === undefined ? {} : { clock }) });
+  const relay = createRelay(config, {
+    log,
+    isPortChosen: true,
+    onDrainRequested,
+    ...(clock === undefined ? {} : { clock }),
+  });
   const { port, certificate } = await relay.start();
   let stopped: Promise<void> | undefined;
   const stop = () => (stopped ??= relay.stop());
@@ -43,6 +54,7 @@ export async function startRelay(overrides: Partial<Config> = {}, clock?: Clock)
     certificate,
     logLines: () => written.map((line) => JSON.parse(line) as Record<string, unknown>),
     figures: () => relay.figures(),
+    reload: () => relay.reload(),
     stop,
   };
 }

@@ -1,5 +1,7 @@
 import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { it, type TestAPI } from "vitest";
+import { CHROMIUM } from "./browser.ts";
 
 /** Whether a command is there and runs. */
 function runs(command: string, args: readonly string[]): boolean {
@@ -34,6 +36,11 @@ export const hasPebble: boolean =
 /** Tests against a real ACME server. */
 export function itWithPebble(): TestAPI | TestAPI["skip"] {
   return needs(hasPebble, "an ACME server (Debian's pebble)");
+}
+
+/** Tests of pages in a real browser. */
+export function itInBrowser(): TestAPI | TestAPI["skip"] {
+  return needs(existsSync(CHROMIUM), "a browser (Debian's chromium)");
 }
 
 /** In CI nothing is skipped: what is absent there fails. Elsewhere the reason is printed. */

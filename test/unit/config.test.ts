@@ -42,6 +42,24 @@ it("refuses a high-water mark above the hard limit", () => {
   expect(() => load(env)).toThrow("OUTBOX_HIGH_WATER_BYTES is 200000, above MAX_OUTBOX_BYTES, which is 100000");
 });
 
+it("refuses an admin port that others reach without a token, and takes it with one or on loopback", () => {
+  const others = { ADMIN_PORT: "9090", ADMIN_HOST: "0.0.0.0" };
+
+  expect(() => load(others)).toThrow(/^ADMIN_HOST is 0\.0\.0\.0, which others can reach, and ADMIN_TOKEN is not set/);
+  expect(() => load({ ...others, ADMIN_HOST: "127.0.0.1.example.com" })).toThrow(/^ADMIN_HOST/);
+  expect(load({ ...others, ADMIN_TOKEN: "c2VjcmV0LW9mLXRoZS1hZG1pbg" }).config.adminPort).toBe(9090);
+  for (const host of ["127.0.0.1", "127.1.2.3", "::1", "localhost"]) {
+    expect(load({ ...others, ADMIN_HOST: host }).config.adminHost).toBe(host);
+  }
+  expect(() => load({ ADMIN_PORT: "443" })).toThrow(/^ADMIN_PORT is 443, which is PORT too/);
+});
+
+it("refuses an admin token that is short enough to be guessed, and does not show it", () => {
+  expect(() => load({ ADMIN_TOKEN: "fifteen-letters" })).toThrow(/^variable ADMIN_TOKEN is not what it takes/);
+  expect(() => load({ ADMIN_TOKEN: "fifteen-letters" })).not.toThrow(/fifteen/);
+  expect(load({ ADMIN_TOKEN: "sixteen--letters" }).config.adminToken).toBe("sixteen--letters");
+});
+
 it("computes the memory bound from the options", () => {
   const { config } = load({
     MAX_CONNECTIONS: "1000",

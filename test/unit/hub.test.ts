@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import { Hub } from "../../relay/hub/hub.ts";
 import { Topic } from "../../relay/hub/topic.ts";
+import { Traffic } from "../../relay/hub/traffic.ts";
 import { hubOptions } from "../support/hub-options.ts";
 import { PlainEncoding, RecordingLink, TextPayload } from "../support/recording-link.ts";
 
@@ -151,15 +152,15 @@ it("leaves once, however often it is said", () => {
 });
 
 it("begins again at handle 1 after the last one, and skips handles that are in use", () => {
-  const encoding = new PlainEncoding();
+  const delivery = { encoding: new PlainEncoding(), delivered: new Traffic() };
   const peer = newHub().connect(new RecordingLink());
   const topic = new Topic<TextPayload>("t", 1, () => undefined, 3);
-  topic.add(peer, "first", encoding);
-  const second = topic.add(peer, "second", encoding);
-  const third = topic.add(peer, "third", encoding);
+  topic.add(peer, "first", delivery);
+  const second = topic.add(peer, "second", delivery);
+  const third = topic.add(peer, "third", delivery);
   topic.remove(second);
 
-  const fourth = topic.add(peer, "fourth", encoding);
+  const fourth = topic.add(peer, "fourth", delivery);
 
   expect(third.peerHandle).toBe(3);
   expect(fourth.peerHandle).toBe(2);

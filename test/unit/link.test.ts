@@ -1,8 +1,11 @@
 import { Socket } from "node:net";
 import { expect, it } from "vitest";
+import { RateClasses } from "../../relay/limits/rate-classes.ts";
+import type { Rates } from "../../relay/limits/sender-rate.ts";
 import { Flusher } from "../../relay/websocket/flusher.ts";
 import { WebSocketLink } from "../../relay/websocket/link.ts";
 import { Pacing } from "../../relay/websocket/pacing.ts";
+import { Throttle } from "../../relay/websocket/throttle.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { encodeFrame, Opcode } from "../support/raw-socket.ts";
 
@@ -34,13 +37,16 @@ const turns = () =>
     setImmediate(() => setImmediate(resolve));
   });
 
-function scene() {
+function scene(rates: Rates = { messages: undefined, bytes: undefined }) {
   const clock = new FakeClock();
   const ended: number[] = [];
+  const latencies: number[] = [];
+  const throttle = new Throttle(clock, new RateClasses(rates, ["fast=3", "free=0"]));
   const parts = {
     clock,
-    flusher: new Flusher(clock, { flushIntervalMs: 2 }),
+    flusher: new Flusher(clock, { flushIntervalMs: 2 }, { record: (latencyMs) => void latencies.push(latencyMs) }),
     pacing: new Pacing(clock),
+    throttle,
     onDefect: () => undefined,
     onEnd: (_link: WebSocketLink, closeCode: number) => void ended.push(closeCode),
   };
@@ -54,7 +60,7 @@ function scene() {
     end: () => undefined,
   };
   link.attach(session, Buffer.alloc(0));
-  return { clock, socket, link, received, ended };
+  return { clock, socket, link, received, ended, throttle, latencies, parts };
 }
 
 const frame = (text: string) => Buffer.from(text);
@@ -86,6 +92,30 @@ it("has one write under way, and sends what came meanwhile in the next", async (
   expect(socket.writes.map(String)).toEqual(["first", "secondthird"]);
   await socket.complete();
   expect([link.bufferedBytes, link.drainedBytes]).toEqual([0, 16]);
+});
+
+it("follows one frame at a time that has to wait, and tells how long it took until it was written", async () => {
+  const { clock, socket, link, latencies, parts } = scene();
+  link.send(frame("under way"));
+  await turns();
+  const receive = (text: string) => {
+    parts.flusher.tick();
+    parts.flusher.isReading = true;
+    link.send(frame(text));
+    parts.flusher.isReading = false;
+  };
+
+  receive("followed");
+  clock.advance(40);
+  receive("not followed");
+  clock.advance(60);
+  await socket.complete();
+  const whileItWaits = [...latencies];
+  clock.advance(5);
+  await socket.complete();
+
+  expect(whileItWaits).toEqual([]);
+  expect(latencies).toEqual([105]);
 });
 
 it("sends pongs and pings before data that waits, and the close frame after it", async () => {
@@ -164,4 +194,141 @@ it("counts silence only while it reads", () => {
 
   expect([atFirst, silent, whilePaused]).toEqual([true, false, [true, true]]);
   expect([link.wasHeard(), link.wasHeard()]).toEqual([true, false]);
+});
+
+/** So many messages in one chunk, numbered from 1. */
+const messages = (count: number) =>
+  Buffer.concat(Array.from({ length: count }, (_, index) => encodeFrame({ payload: String(index + 1) })));
+const MESSAGE_RATE: Rates = { messages: { perSecond: 10, burst: 2 }, bytes: undefined };
+
+it("is read again only when no topic, no rate and no session keeps it from it", async () => {
+  const { clock, link, received } = scene();
+  link.pause();
+  link.pauseFor(50);
+  link.hold();
+  link.read(messages(1));
+
+  const receivedAfter: number[] = [];
+  for (const step of [() => link.resume(), () => link.release(), () => clock.advance(40), () => clock.advance(20)]) {
+    step();
+    await turns();
+    receivedAfter.push(received.length);
+  }
+
+  expect(receivedAfter).toEqual([0, 0, 0, 1]);
+});
+
+it("takes the burst of a flood at once, then a message each time one is due, in order", async () => {
+  const { clock, link, received, throttle } = scene(MESSAGE_RATE);
+  link.read(messages(6));
+  const atOnce = received.length;
+
+  const receivedAfter: number[] = [];
+  for (let count = 0; count < 4; count += 1) {
+    clock.advance(110);
+    await turns();
+    receivedAfter.push(received.length);
+  }
+
+  expect(atOnce).toBe(2);
+  expect(receivedAfter).toEqual([3, 4, 5, 6]);
+  expect(received).toEqual(["1", "2", "3", "4", "5", "6"]);
+  expect(throttle.hitCount).toBe(5);
+});
+
+it("keeps a stream of bytes to its rate, whatever the size of its messages", async () => {
+  const { clock, link, received } = scene({ messages: undefined, bytes: { perSecond: 1000, burst: 100 } });
+
+  link.read(encodeFrame({ payload: "x".repeat(500) }));
+  link.read(encodeFrame({ payload: "x".repeat(500) }));
+  clock.advance(400);
+  await turns();
+  const beforeTheDebtIsPaid = received.length;
+  clock.advance(600);
+  await turns();
+
+  expect(beforeTheDebtIsPaid).toBe(1);
+  expect(received.length).toBe(2);
+});
+
+it("counts pings against the rate: they cost an answer", async () => {
+  const { clock, socket, link } = scene(MESSAGE_RATE);
+  const pings = Array.from({ length: 5 }, () => encodeFrame({ opcode: Opcode.ping, payload: "p" }));
+
+  link.read(Buffer.concat(pings));
+  await turns();
+  const atOnce = socket.written().length;
+  await socket.complete();
+  clock.advance(110);
+  await turns();
+
+  expect(atOnce).toBe(2 * "\u008a\u0001p".length);
+  expect(socket.written().length).toBe(3 * "\u008a\u0001p".length);
+});
+
+it("does not take a sender for silent that waits for its rate", () => {
+  const { clock, link } = scene(MESSAGE_RATE);
+  link.wasHeard();
+  link.read(messages(3));
+
+  const whileWaiting = [link.wasHeard(), link.wasHeard()];
+  clock.advance(1000);
+
+  expect(whileWaiting).toEqual([true, true]);
+  expect([link.wasHeard(), link.wasHeard()]).toEqual([true, false]);
+});
+
+it("hears the answer to its close although the peer is above its rate, and leaves nobody waiting", async () => {
+  const { link, socket, ended, throttle } = scene(MESSAGE_RATE);
+  link.read(messages(3));
+
+  link.close(1008, "no");
+  link.read(encodeFrame({ opcode: Opcode.close, payload: Buffer.from("03f0", "hex") }));
+  await turns();
+  await socket.complete();
+  await turns();
+
+  expect(throttle.waitingCount).toBe(0);
+  expect(ended).toEqual([1008]);
+});
+
+it("leaves nobody waiting who went away above the rate", async () => {
+  const { link, socket, throttle } = scene(MESSAGE_RATE);
+  link.read(messages(3));
+
+  socket.destroy();
+  await turns();
+
+  expect(throttle.waitingCount).toBe(0);
+});
+
+it("lets a class send its multiple of the rate, and one without limits what it likes", () => {
+  const received = [undefined, "unknown", "fast", "free"].map((rateClass) => {
+    const { link, received: ofLink } = scene(MESSAGE_RATE);
+    link.limitTo(rateClass);
+    link.read(messages(20));
+    return ofLink.length;
+  });
+
+  expect(received).toEqual([2, 2, 6, 20]);
+});
+
+it("waits for the later of two times, whichever was said first", async () => {
+  const receivedAfter = [];
+  for (const waitsMs of [
+    [50, 200],
+    [200, 50],
+  ]) {
+    const { clock, link, received } = scene();
+    for (const waitMs of waitsMs) link.pauseFor(waitMs);
+    link.read(messages(1));
+    clock.advance(190);
+    await turns();
+    receivedAfter.push(received.length);
+    clock.advance(20);
+    await turns();
+    receivedAfter.push(received.length);
+  }
+
+  expect(receivedAfter).toEqual([0, 1, 0, 1]);
 });

@@ -117,7 +117,16 @@ export function nameOf({ peerId, peerHandle }: { readonly peerId: string; readon
   return { peerId, peerHandle };
 }
 
+/** Why a seed client's join cannot be taken. */
+type SeedErrorCode =
+  | "topic-required"
+  | "topic-invalid"
+  | "peer-id-invalid"
+  | "unauthorized"
+  | "not-permitted"
+  | "topic-full";
+
 /** The seed's answer to a join that cannot be taken. */
-export function seedErrorFrame(code: "topic-required" | "topic-invalid" | "peer-id-invalid"): Uint8Array {
+export function seedErrorFrame(code: SeedErrorCode): Uint8Array {
   return textFrame(encodeSeedError(errorSentences[code]));
 }

@@ -5,13 +5,15 @@ import {
   SEED_CLIENT_DATA_START,
   type SeedMessage,
 } from "../../../protocol/seed-json.ts";
-import type { Link, Session } from "../../hub/ports.ts";
+import type { Link, Session, SessionConnection } from "../../hub/ports.ts";
+import { closeFor, NOT_PERMITTED_CLOSE } from "./access-closes.ts";
 import { seedEncoding, seedErrorFrame, textFrame, toText } from "./codec.ts";
 import { TopicPayload } from "./payload.ts";
 import { makeFreePeerId } from "./peer-id.ts";
 import type { SessionParts, TopicMember, TopicPeer } from "./session-parts.ts";
 import { spliceData } from "./splice.ts";
 
+const TOPIC_FULL_CLOSE = { code: CloseCode.tryAgainLater, reason: "topic-full" };
 const DATA_START = new TextEncoder().encode(SEED_CLIENT_DATA_START);
 
 /**
@@ -20,12 +22,15 @@ const DATA_START = new TextEncoder().encode(SEED_CLIENT_DATA_START);
  */
 export class SeedSession implements Session {
   readonly #parts: SessionParts;
+  readonly #connection: SessionConnection;
   readonly #peer: TopicPeer;
   #member: TopicMember | undefined;
 
-  constructor(parts: SessionParts, link: Link) {
+  constructor(parts: SessionParts, link: Link, connection: SessionConnection) {
     this.#parts = parts;
+    this.#connection = connection;
     this.#peer = parts.hub.connect(link);
+    connection.access.whenEnded((why) => this.#close(closeFor(why)));
   }
 
   get hasJoined(): boolean {
@@ -35,6 +40,7 @@ export class SeedSession implements Session {
   /** Takes text or binary, as the seed does, if it holds JSON. */
   receive(bytes: Uint8Array, _isBinary: boolean, isPrintable: boolean): void {
     if (this.#peer.outbox.isClosed) return;
+    this.#parts.traffic.seed.add(1, bytes.length);
     const spliced = isPrintable && this.#member !== undefined ? spliceData(bytes, DATA_START) : undefined;
     if (spliced === undefined) this.#decode(bytes);
     else this.#publish(TopicPayload.fromJsonText(spliced));
@@ -43,9 +49,15 @@ export class SeedSession implements Session {
   #decode(bytes: Uint8Array): void {
     const text = toText(bytes);
     const message = text === undefined ? undefined : decodeSeedMessage(text);
-    if (message === undefined) return;
+    if (message === undefined) {
+      this.#parts.traffic.reject("bad-message");
+      return;
+    }
     if (message.type === "data") {
       this.#publish(TopicPayload.fromString(message.data));
+    } else if (!this.#connection.access.isGranted) {
+      this.#connection.access.denied("missing");
+      this.#turnAway("unauthorized");
     } else if (message.type === "join") {
       this.#join(message.topic, message.peerId);
     } else {
@@ -58,20 +70,38 @@ export class SeedSession implements Session {
   }
 
   end(): void {
+    this.#connection.access.release();
     this.#parts.hub.disconnect(this.#peer);
   }
 
   #publish(payload: TopicPayload): void {
-    if (this.#member !== undefined) this.#parts.hub.publish(this.#member, payload);
+    if (this.#member === undefined) return;
+    if (this.#connection.access.mayPublish) {
+      this.#parts.hub.publish(this.#member, payload);
+      return;
+    }
+    this.#connection.access.denied("publish");
+    this.#parts.traffic.reject("not-permitted");
+    this.#close(NOT_PERMITTED_CLOSE);
   }
 
   #join(topicName: string, claimedPeerId: string | undefined): void {
     const { hub, nowMs } = this.#parts;
+    // Before the topic is looked for: whether it exists must not show, in the answer or in its time.
+    if (!this.#connection.access.mayJoin(topicName)) {
+      this.#connection.access.denied("join");
+      this.#turnAway("not-permitted");
+      return;
+    }
     const before = this.#member;
     const isSameTopic = before?.topic.name === topicName;
     if (isSameTopic && (claimedPeerId === undefined || claimedPeerId === before.peerId)) return;
 
-    if (before !== undefined) hub.leave(before);
+    if (!isSameTopic && hub.isFull(topicName)) {
+      this.#turnAway("topic-full");
+      return;
+    }
+    if (before !== undefined) this.#leave(before);
     const peerId = claimedPeerId ?? makeFreePeerId(hub.topic(topicName), nowMs);
     // With a new name in the same topic it knows the others already: naming them again would open them twice.
     this.#member = hub.join(
@@ -79,12 +109,31 @@ export class SeedSession implements Session {
       { topicName, peerId, encoding: seedEncoding },
       isSameTopic ? () => [] : nameOthers,
     );
+    this.#connection.joined(topicName);
+  }
+
+  #leave(member: TopicMember): void {
+    this.#parts.hub.leave(member);
+    this.#connection.left(member.topicName);
   }
 
   /** A missing topic may be put right on the same socket, as with the seed; anything else can never succeed. */
   #refuseJoin(code: Extract<SeedMessage, { type: "join-refused" }>["code"]): void {
+    this.#parts.traffic.reject(code);
     this.#parts.hub.offer(this.#peer, seedErrorFrame(code));
     if (code !== "topic-required") this.#parts.hub.end(this.#peer, CloseCode.policyViolation, code);
+  }
+
+  /** Its one `error`, as for every join that cannot succeed, and the close. */
+  #turnAway(code: "unauthorized" | "not-permitted" | "topic-full"): void {
+    this.#parts.traffic.reject(code);
+    this.#parts.hub.offer(this.#peer, seedErrorFrame(code));
+    if (code === "topic-full") this.#close(TOPIC_FULL_CLOSE);
+    else this.#close(code === "unauthorized" ? closeFor("missing") : NOT_PERMITTED_CLOSE);
+  }
+
+  #close({ code, reason }: { readonly code: number; readonly reason: string }): void {
+    this.#parts.hub.end(this.#peer, code, reason);
   }
 }
 

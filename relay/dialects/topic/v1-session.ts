@@ -2,6 +2,7 @@ import type { ErrorCode } from "../../../protocol/error-codes.ts";
 import { decodeBinaryData } from "../../../protocol/v1-binary.ts";
 import {
   decodeV1Message,
+  encodeV1Authorized,
   encodeV1Error,
   encodeV1Joined,
   encodeV1Presence,
@@ -9,7 +10,8 @@ import {
   type V1Message,
   v1ClientDataStart,
 } from "../../../protocol/v1-json.ts";
-import type { Link, Session } from "../../hub/ports.ts";
+import type { AccessRefusal, Link, Presented, Session, SessionConnection } from "../../hub/ports.ts";
+import { closeFor } from "./access-closes.ts";
 import { nameOf, textFrame, toText, v1BinaryEncoding, v1JsonEncoding } from "./codec.ts";
 import { TopicPayload } from "./payload.ts";
 import { makeFreePeerId } from "./peer-id.ts";
@@ -19,6 +21,8 @@ import { spliceData } from "./splice.ts";
 /** A client that offered `postern.v1`: many topics, one addressee, signals, and a typed answer to every mistake. */
 export class V1Session implements Session {
   readonly #parts: SessionParts;
+  readonly #link: Link;
+  readonly #connection: SessionConnection;
   readonly #peer: TopicPeer;
   readonly #byTopicHandle = new Map<number, TopicMember>();
   /** Where it last published by text, and what such a message begins with. */
@@ -26,9 +30,12 @@ export class V1Session implements Session {
   #lastDataStart: Uint8Array | undefined;
   #hasJoined = false;
 
-  constructor(parts: SessionParts, link: Link) {
+  constructor(parts: SessionParts, link: Link, connection: SessionConnection) {
     this.#parts = parts;
+    this.#link = link;
+    this.#connection = connection;
     this.#peer = parts.hub.connect(link);
+    connection.access.whenEnded((why) => this.#close(why));
   }
 
   get hasJoined(): boolean {
@@ -37,8 +44,64 @@ export class V1Session implements Session {
 
   receive(bytes: Uint8Array, isBinary: boolean, isPrintable: boolean): void {
     if (this.#peer.outbox.isClosed) return;
-    if (isBinary) this.#receiveBinary(bytes);
+    const { v1Binary, v1Json } = this.#parts.traffic;
+    (isBinary ? v1Binary : v1Json).add(1, bytes.length);
+    if (!this.#connection.access.isGranted) this.#receiveFirst(bytes, isBinary);
+    else if (isBinary) this.#receiveBinary(bytes);
     else if (!isPrintable || !this.#publishSpliced(bytes)) this.#receiveText(bytes);
+  }
+
+  /** Without a grant there is one thing to say. To anything else there is one answer, whatever it asked for. */
+  #receiveFirst(bytes: Uint8Array, isBinary: boolean): void {
+    const message = isBinary ? undefined : decodeV1Message(toText(bytes) ?? "");
+    if (message?.type === "auth") {
+      void this.#authorize(message.token, message.ref);
+      return;
+    }
+    this.#connection.access.denied("missing");
+    this.#turnAway("missing", message?.ref);
+  }
+
+  /** Nothing is taken meanwhile: what the client has sent behind its token waits, in order. Never rejects. */
+  async #authorize(token: string, ref: number | undefined): Promise<void> {
+    this.#link.hold();
+    try {
+      const presented = await this.#connection.access.present(token);
+      if (!this.#peer.isEnded) this.#authorized(presented, ref);
+    } catch (error) {
+      // Of one connection: it must not end the process as a rejection that nobody waits for.
+      this.#connection.failed(error);
+    }
+    this.#link.release();
+  }
+
+  #authorized(presented: Presented, ref: number | undefined): void {
+    if (presented.outcome === "refused") {
+      this.#turnAway(presented.refusal, ref);
+    } else if (presented.outcome === "kept") {
+      this.#parts.traffic.reject("unauthorized");
+      this.#answer(encodeV1Error("unauthorized", ref, { reason: presented.refusal }));
+    } else {
+      const { access } = this.#connection;
+      this.#connection.authorized();
+      for (const member of this.#peer.memberships.values()) {
+        if (!access.mayJoin(member.topicName)) this.#leave(member, undefined);
+      }
+      this.#answer(encodeV1Authorized(presented.expiresAtMs, ref));
+    }
+  }
+
+  /** The last error of this connection, and its close. */
+  #turnAway(refusal: AccessRefusal, ref: number | undefined): void {
+    this.#parts.traffic.reject("unauthorized");
+    const { requestId } = this.#connection;
+    this.#answer(encodeV1Error("unauthorized", ref, { reason: refusal, requestId }));
+    this.#close(refusal);
+  }
+
+  #close(why: AccessRefusal): void {
+    const { code, reason } = closeFor(why);
+    this.#parts.hub.end(this.#peer, code, reason);
   }
 
   #receiveBinary(bytes: Uint8Array): void {
@@ -48,12 +111,13 @@ export class V1Session implements Session {
     if (data === undefined) refusal = "bad-message";
     else if (own === undefined) refusal = "not-joined";
     else refusal = this.#publish(own, data.to, TopicPayload.fromRaw(data.payload));
-    if (refusal !== undefined) this.#answer(encodeV1Error(refusal, undefined));
+    if (refusal !== undefined) this.#refuse(refusal, undefined);
   }
 
   /** The short way for a message like the last one. @returns whether it was one. */
   #publishSpliced(bytes: Uint8Array): boolean {
     if (this.#lastDataStart === undefined || this.#lastTopic === undefined) return false;
+    if (!this.#connection.access.mayPublish) return false;
     const own = this.#peer.memberships.get(this.#lastTopic);
     const spliced = own === undefined ? undefined : spliceData(bytes, this.#lastDataStart);
     if (own === undefined || spliced === undefined) return false;
@@ -64,7 +128,7 @@ export class V1Session implements Session {
   #receiveText(bytes: Uint8Array): void {
     const message = decodeV1Message(toText(bytes) ?? "");
     const refusal = this.#apply(message);
-    if (refusal !== undefined) this.#answer(encodeV1Error(refusal, message.ref));
+    if (refusal !== undefined) this.#refuse(refusal, message.ref);
   }
 
   announceRestart(reconnectWithinMs: number): void {
@@ -72,12 +136,17 @@ export class V1Session implements Session {
   }
 
   end(): void {
+    this.#connection.access.release();
     this.#parts.hub.disconnect(this.#peer);
   }
 
   /** @returns why the message was not taken, if it was not. */
   #apply(message: V1Message): ErrorCode | undefined {
     if (message.type === "invalid") return message.code;
+    if (message.type === "auth") {
+      void this.#authorize(message.token, message.ref);
+      return undefined;
+    }
     if (message.type === "join") return this.#join(message);
     const member = this.#peer.memberships.get(message.topic);
     if (member === undefined) return "not-joined";
@@ -90,6 +159,7 @@ export class V1Session implements Session {
       case "offer":
       case "answer":
       case "candidate":
+        if (!this.#connection.access.mayPublish) return this.#deny("publish");
         return refusalOf(this.#parts.hub.signal(member, message.type, message.to, message.payload));
     }
   }
@@ -108,15 +178,18 @@ export class V1Session implements Session {
     ref,
   }: Extract<V1Message, { type: "join" }>): ErrorCode | undefined {
     const { hub, limits, nowMs } = this.#parts;
+    // Before the topic is looked for: whether it exists must not show, in the answer or in its time.
+    if (!this.#connection.access.mayJoin(topicName)) return this.#deny("join");
     const encoding = wanted === "binary" ? v1BinaryEncoding : v1JsonEncoding;
     const known = this.#peer.memberships.get(topicName);
     if (known !== undefined && (claimedPeerId === undefined || claimedPeerId === known.peerId)) {
-      known.encoding = encoding;
+      hub.changeEncoding(known, encoding);
       hub.offer(this.#peer, this.#joinedFrame(known, ref));
       return undefined;
     }
     const topic = hub.topic(topicName);
     if (claimedPeerId !== undefined && topic?.hasPeerId(claimedPeerId)) return "peer-id-taken";
+    if (known === undefined && hub.isFull(topicName)) return "topic-full";
     if (known !== undefined) this.#leaveTopic(known);
     // To leave may end others, and to be told of that may fill the outbox of this one, which then is ended too.
     if (this.#peer.isEnded) return undefined;
@@ -128,6 +201,7 @@ export class V1Session implements Session {
       this.#byTopicHandle.set(own.topicHandle, own);
       return [this.#joinedFrame(own, ref)];
     });
+    this.#connection.joined(topicName);
     return undefined;
   }
 
@@ -146,12 +220,24 @@ export class V1Session implements Session {
   #leaveTopic(own: TopicMember): void {
     this.#byTopicHandle.delete(own.topicHandle);
     this.#parts.hub.leave(own);
+    this.#connection.left(own.topicName);
   }
 
   #publish(own: TopicMember, to: number | undefined, payload: TopicPayload): ErrorCode | undefined {
+    if (!this.#connection.access.mayPublish) return this.#deny("publish");
     if (to !== undefined) return refusalOf(this.#parts.hub.send(own, to, payload));
     this.#parts.hub.publish(own, payload);
     return undefined;
+  }
+
+  #deny(what: "join" | "publish"): ErrorCode {
+    this.#connection.access.denied(what);
+    return "not-permitted";
+  }
+
+  #refuse(code: ErrorCode, ref: number | undefined): void {
+    this.#parts.traffic.reject(code);
+    this.#answer(encodeV1Error(code, ref));
   }
 
   #answer(text: string): void {

@@ -1,0 +1,20 @@
+import { type ErrorCode, errorSentences } from "../../../protocol/error-codes.ts";
+import { Traffic } from "../../hub/traffic.ts";
+
+/** What the sessions of this dialect took from their clients, one count for all of them: messages of every type, whole. */
+export class TopicTraffic {
+  readonly seed: Traffic = new Traffic();
+  readonly v1Json: Traffic = new Traffic();
+  readonly v1Binary: Traffic = new Traffic();
+  readonly #rejected = new Map<string, number>(Object.keys(errorSentences).map((code) => [code, 0]));
+
+  /** A message was not taken. */
+  reject(code: ErrorCode): void {
+    this.#rejected.set(code, (this.#rejected.get(code) ?? 0) + 1);
+  }
+
+  /** Messages that were not taken, by reason; also those reasons that never came. */
+  rejected(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#rejected);
+  }
+}

@@ -1,0 +1,25 @@
+/** What a route gives: everything of the HTTP answer that is not the same for all. */
+export type Answer = {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string;
+  readonly headers?: Readonly<Record<string, string>>;
+};
+
+export function json(status: number, value: object): Answer {
+  return { status, contentType: "application/json", body: JSON.stringify(value) };
+}
+
+export function text(status: number, sentence: string): Answer {
+  return { status, contentType: "text/plain; charset=utf-8", body: sentence };
+}
+
+/** A page. Each has a policy of its own for what it may load (Content Security Policy, level 3). */
+export function html(status: number, body: string, contentSecurityPolicy: string): Answer {
+  return {
+    status,
+    contentType: "text/html; charset=utf-8",
+    body,
+    headers: { "content-security-policy": contentSecurityPolicy, "referrer-policy": "no-referrer" },
+  };
+}

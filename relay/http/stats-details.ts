@@ -1,0 +1,51 @@
+import type { Readings } from "../observability/readings.ts";
+import type { StatusFigures } from "./status-view.ts";
+
+/** What `/stats` shows to the admin beside the counts for all: the figures of the status page, as numbers. */
+export function statsDetails({ readings, topics, refusals }: StatusFigures): object {
+  const { hub, handshakes, lag, process } = readings;
+  return {
+    state: readings.isDraining ? "draining" : "running",
+    undecided: readings.undecided,
+    members: hub.joins - hub.leaves,
+    joins: hub.joins,
+    leaves: hub.leaves,
+    outbox_bytes: readings.outboxBytes,
+    congested_readers: hub.congested,
+    traffic: traffic(readings),
+    refused: readings.refused,
+    closed: readings.closed,
+    limits: readings.limits,
+    credentials_refused: readings.auth.refused,
+    rejected: readings.rejected,
+    dropped: hub.drops,
+    tls_handshakes: handshakes.completed,
+    tls_handshake_failures: handshakes.failed,
+    event_loop_lag_seconds: lag,
+    resident_bytes: process.residentBytes,
+    cpu_seconds: process.cpuSeconds,
+    largest_topics: topics.map(({ hash, memberCount, messageCount, byteCount }) => ({
+      topic: hash,
+      members: memberCount,
+      messages: messageCount,
+      bytes: byteCount,
+    })),
+    recent_refusals: refusals.map(({ atMs, reason, status, requestId }) => ({
+      at: atMs / 1000,
+      reason,
+      status,
+      request_id: requestId,
+    })),
+  };
+}
+
+function traffic({ traffic: ways }: Readings): readonly object[] {
+  return ways.map(({ dialect, encoding, received, sent }) => ({
+    dialect,
+    encoding,
+    messages_received: received.messageCount,
+    bytes_received: received.byteCount,
+    messages_sent: sent.messageCount,
+    bytes_sent: sent.byteCount,
+  }));
+}

@@ -1,0 +1,42 @@
+/**
+ * What is known of one connection from its upgrade to its end. One object per connection, shared by all who tell the
+ * access log of it.
+ */
+export type ConnectionFacts = {
+  /** Short and random, in base32; also in the answers to what fails, so that a report can be found in the log. */
+  readonly requestId: string;
+  /** The client's own address, also behind a trusted proxy. In the access log only: never in a metric or an error. */
+  readonly clientAddress: string;
+  readonly dialect: Dialect;
+  /** Monotonic milliseconds of the relay's clock. */
+  readonly openedAtMs: number;
+  /** Who the grant names, once there is one. Logged as a hash. */
+  subject?: string | undefined;
+};
+
+/** The protocols that a connection may speak: a closed set, they are labels of metrics. */
+export type Dialect = "seed" | "postern.v1";
+
+/** What is known of a request that became no connection. */
+export type RefusedRequest = Pick<ConnectionFacts, "requestId" | "clientAddress">;
+
+/** How a connection ended. */
+export type ConnectionEnd = {
+  /** RFC 6455 section 7.1.5: 1006 where the socket ended without a close frame. */
+  readonly closeCode: number;
+  /** Bytes read from and written to the socket, WebSocket headers and all, TLS not counted. */
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+};
+
+/** Is told what happens to connections. Never throws, never waits; topic names and subjects are hashed behind it. */
+export interface AccessLog {
+  /** An upgrade was taken. */
+  connected(facts: ConnectionFacts): void;
+  /** An upgrade was refused. @param reason a word of a closed set. @param status of the HTTP answer. */
+  refused(request: RefusedRequest, reason: string, status: number): void;
+  joined(facts: ConnectionFacts, topicName: string): void;
+  /** Left a topic while the connection goes on; the end of a connection leaves the rest without a word. */
+  left(facts: ConnectionFacts, topicName: string): void;
+  closed(facts: ConnectionFacts, end: ConnectionEnd): void;
+}

@@ -1,0 +1,156 @@
+import { createHash } from "node:crypto";
+import type { Logger } from "pino";
+import { CloseCode } from "../../protocol/close-codes.ts";
+import type { Clock } from "../clock.ts";
+import type { AccessLog, ConnectionEnd, ConnectionFacts, Dialect, RefusedRequest } from "./access-log.ts";
+import type { CountsByLabel } from "./readings.ts";
+
+/** How many refusals the status page shows. */
+const RECENT_REFUSALS = 20;
+
+/** What the codes that are not the relay's own are called (RFC 6455 section 7.4.1; 1006: no close frame came). */
+const OTHER_CODES: readonly (readonly [number, string])[] = [
+  [1000, "normal"],
+  [1001, "normal"],
+  [1005, "normal"],
+  [1006, "connection-lost"],
+  [1002, "broken-frame"],
+  [1007, "broken-frame"],
+];
+
+/** The relay's own codes are called as in protocol/close-codes.ts. */
+const REASONS: ReadonlyMap<number, string> = new Map([
+  ...OTHER_CODES,
+  ...Object.entries(CloseCode).map(([name, code]) => [code, inKebabCase(name)] as const),
+]);
+
+/** Why connections end: a closed set, it is a label. `other`: a code of the client's own. */
+export const closeReasons: readonly string[] = [...new Set([...REASONS.values(), "other"])];
+
+/** A refusal as the status page shows it: nothing that names a client. */
+export type RecentRefusal = {
+  readonly atMs: number;
+  readonly reason: string;
+  readonly status: number;
+  readonly requestId: string;
+};
+
+/** What tunes the access log. */
+export type AccessLogOptions = {
+  readonly accessLog: "off" | "sample" | "all";
+  readonly accessLogSampleOneIn: number;
+  readonly accessLogLinesPerSecond: number;
+};
+
+/** What it uses. */
+export type ConnectionEventsParts = {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Under which a topic, or a subject, may be logged. */
+  readonly hash: (name: string) => string;
+};
+
+/** What happened to connections since the start. */
+export type ConnectionEventCounts = {
+  readonly opened: CountsByLabel;
+  readonly closed: CountsByLabel;
+  readonly suppressedLines: number;
+};
+
+/** The access log as a relay keeps it: counts every event, remembers the last refusals, and logs what it is told to. */
+export class ConnectionEvents implements AccessLog {
+  readonly #parts: ConnectionEventsParts;
+  readonly #options: AccessLogOptions;
+  readonly #opened: Record<Dialect, number> = { seed: 0, "postern.v1": 0 };
+  readonly #closed = new Map<string, number>();
+  readonly #recent: RecentRefusal[] = [];
+  #second = Number.NEGATIVE_INFINITY;
+  #linesInSecond = 0;
+  #suppressedLines = 0;
+
+  constructor(parts: ConnectionEventsParts, options: AccessLogOptions) {
+    this.#parts = parts;
+    this.#options = options;
+  }
+
+  connected(facts: ConnectionFacts): void {
+    this.#opened[facts.dialect] += 1;
+    const { log } = this.#parts;
+    const { requestId, clientAddress, dialect } = facts;
+    if (this.#takes(requestId)) log.info({ requestId, clientAddress, dialect }, "connect");
+  }
+
+  refused({ requestId, clientAddress }: RefusedRequest, reason: string, status: number): void {
+    const { log, clock } = this.#parts;
+    this.#recent.unshift({ atMs: clock.epochMs(), reason, status, requestId });
+    this.#recent.length = Math.min(this.#recent.length, RECENT_REFUSALS);
+    if (this.#takes(requestId)) log.info({ requestId, clientAddress, reason, status }, "refuse");
+  }
+
+  joined(facts: ConnectionFacts, topicName: string): void {
+    const { log, hash } = this.#parts;
+    const { requestId } = facts;
+    if (!this.#takes(requestId)) return;
+    log.info({ requestId, topic: hash(topicName), subject: this.#subject(facts) }, "join");
+  }
+
+  left(facts: ConnectionFacts, topicName: string): void {
+    const { log, hash } = this.#parts;
+    const { requestId } = facts;
+    if (!this.#takes(requestId)) return;
+    log.info({ requestId, topic: hash(topicName), subject: this.#subject(facts) }, "leave");
+  }
+
+  closed(facts: ConnectionFacts, { closeCode, bytesIn, bytesOut }: ConnectionEnd): void {
+    const reason = REASONS.get(closeCode) ?? "other";
+    this.#closed.set(reason, (this.#closed.get(reason) ?? 0) + 1);
+    const { log, clock } = this.#parts;
+    const { requestId, clientAddress, dialect } = facts;
+    if (!this.#takes(requestId)) return;
+    const subject = this.#subject(facts);
+    const durationMs = Math.round(clock.monotonicMs() - facts.openedAtMs);
+    log.info({ requestId, clientAddress, dialect, subject, reason, closeCode, durationMs, bytesIn, bytesOut }, "close");
+  }
+
+  /** The last refusals, newest first. */
+  recentRefusals(): readonly RecentRefusal[] {
+    return this.#recent;
+  }
+
+  counts(): ConnectionEventCounts {
+    return {
+      opened: { ...this.#opened },
+      closed: Object.fromEntries(closeReasons.map((reason) => [reason, this.#closed.get(reason) ?? 0])),
+      suppressedLines: this.#suppressedLines,
+    };
+  }
+
+  #subject({ subject }: ConnectionFacts): string | undefined {
+    return subject === undefined ? undefined : this.#parts.hash(subject);
+  }
+
+  /** Whether this connection is in the log, and there is room for a line. */
+  #takes(requestId: string): boolean {
+    const { accessLog, accessLogSampleOneIn, accessLogLinesPerSecond } = this.#options;
+    if (accessLog === "off") return false;
+    if (accessLog === "sample" && !isInSample(requestId, accessLogSampleOneIn)) return false;
+    const second = Math.floor(this.#parts.clock.monotonicMs() / 1000);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#linesInSecond = 0;
+    }
+    this.#linesInSecond += 1;
+    if (this.#linesInSecond <= accessLogLinesPerSecond) return true;
+    this.#suppressedLines += 1;
+    return false;
+  }
+}
+
+function inKebabCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/** By the request id, so that a connection is in it with all its lines or with none. */
+function isInSample(requestId: string, oneIn: number): boolean {
+  return createHash("sha256").update(requestId).digest().readUInt32BE(0) % oneIn === 0;
+}

@@ -1,0 +1,203 @@
+import type { Traffic } from "../hub/traffic.ts";
+import type { CountsByLabel, Readings } from "./readings.ts";
+
+/** One value of a metric, with its labels. */
+type Sample = { readonly labels: Readonly<Record<string, string>>; readonly value: number };
+
+/** One metric: what docs/metrics.md says of it, and how it is read. */
+export type MetricRow = {
+  /** With its unit, and `_total` where it only grows. The names of the seed systems where they have one. */
+  readonly name: string;
+  readonly type: "counter" | "gauge";
+  /** One sentence: what is counted. */
+  readonly help: string;
+  readonly labels: readonly string[];
+  readonly read: (readings: Readings) => readonly Sample[];
+};
+
+/** The only metric that is no single number: docs/metrics.md#delivery-latency. */
+export const latencyMetric = {
+  name: "relay_message_duration_seconds",
+  type: "histogram",
+  help: "From reading the bytes of a message to writing them to a receiver: the slowest delivery of each write, not each one",
+  labels: [],
+} as const;
+
+/**
+ * The one table of metrics: /metrics, docs/metrics.md, the dashboard and the alerts come from it or are compared with it.
+ * Labels are words of closed sets. A topic, a peer, a token or an address is never one.
+ */
+export const metricsTable: readonly MetricRow[] = [
+  gauge("relay_connections_active", "WebSocket connections that are open", (r) => r.connections),
+  gauge("relay_connections_undecided", "Open connections that have not joined yet", (r) => r.undecided),
+  counts("relay_connections_total", "Connections opened", "dialect", (r) => r.opened),
+  counts("relay_connections_closed_total", "Connections that ended", "reason", (r) => r.closed),
+  counts("relay_connection_errors_total", "Upgrades that were refused", "reason", (r) => r.refused),
+  counter("relay_connections_swept_total", "Connections cut off because nothing was heard of them", (r) => r.swept),
+  gauge("relay_topics", "Topics that have members", (r) => r.hub.topics),
+  gauge("relay_peers", "Connections that are in at least one topic", (r) => r.hub.peers),
+  gauge(
+    "relay_members",
+    "Memberships: a connection in three topics counts three times",
+    (r) => r.hub.joins - r.hub.leaves,
+  ),
+  counter("relay_joins_total", "Memberships that began", (r) => r.hub.joins),
+  counter("relay_leaves_total", "Memberships that ended", (r) => r.hub.leaves),
+  traffic(
+    "relay_messages_received_total",
+    "Messages taken from clients, of every type",
+    (r) => r.received.messageCount,
+  ),
+  traffic("relay_bytes_received_total", "Bytes of the messages taken from clients", (r) => r.received.byteCount),
+  traffic(
+    "relay_messages_sent_total",
+    "Deliveries of data and signals, one for each receiver",
+    (r) => r.sent.messageCount,
+  ),
+  traffic("relay_bytes_sent_total", "Bytes of the frames that were delivered", (r) => r.sent.byteCount),
+  counter(
+    "relay_messages_published_total",
+    "Data messages taken, whatever the number of receivers",
+    (r) => r.hub.messages,
+  ),
+  counter("relay_bytes_published_total", "Bytes of their payloads, as the sender wrote them", (r) => r.hub.bytes),
+  counts("relay_messages_rejected_total", "Messages that could not be taken, by error code", "code", (r) => r.rejected),
+  counts(
+    "relay_frames_dropped_total",
+    "Frames that were lost; their receiver is closed for it",
+    "reason",
+    (r) => r.hub.drops,
+  ),
+  gauge("relay_outbox_bytes", "Bytes that wait to be written to clients", (r) => r.outboxBytes),
+  counter("relay_pauses_total", "Times a sender was kept waiting for a slow reader", (r) => r.hub.pauses),
+  gauge("relay_congested_readers", "Connections that others wait for now", (r) => r.hub.congested),
+  counts("relay_slow_readers_total", "Connections ended because they read too slowly", "reason", slowReaders),
+  counts("relay_rate_limited_total", "Times a limit was hit", "limit", (r) => r.limits),
+  counts(
+    "relay_auth_refusals_total",
+    "Tokens and connections refused for their credential",
+    "reason",
+    (r) => r.auth.refused,
+  ),
+  counter("relay_auth_grants_total", "Grants given to connections", (r) => r.auth.granted),
+  counter("relay_auth_renewals_total", "Grants renewed on an open connection", (r) => r.auth.renewed),
+  counts("relay_auth_ended_total", "Connections ended with their grant", "reason", grantEnds),
+  counts("relay_auth_key_fetches_total", "Times that keys were fetched", "outcome", keyFetches),
+  gauge(
+    "relay_handshakes_in_flight",
+    "Connections that are no WebSockets yet: in TLS, or before their upgrade",
+    (r) => r.entrance.handshakesInFlight,
+  ),
+  gauge(
+    "relay_client_addresses",
+    "Addresses, and IPv6 networks, that limits are counted for",
+    (r) => r.entrance.clientAddresses,
+  ),
+  gauge(
+    "relay_throttled_connections",
+    "Connections that are not read for a while, because they or their topics are above their rate",
+    (r) => r.entrance.throttled,
+  ),
+  counter("relay_tls_handshakes_total", "TLS handshakes that succeeded", (r) => r.handshakes.completed),
+  counts("relay_tls_handshake_failures_total", "TLS handshakes that failed", "reason", (r) => r.handshakes.failed),
+  {
+    name: "relay_certificate_expiry_seconds",
+    type: "gauge",
+    help: "Until the certificate that is served ends, below 0 after it; absent without TLS",
+    labels: [],
+    read: ({ certificate }) => (certificate === undefined ? [] : [{ labels: {}, value: certificate.secondsToExpiry }]),
+  },
+  {
+    name: "relay_certificate_failures",
+    type: "gauge",
+    help: "Failed attempts to renew the certificate since the last success; absent without TLS",
+    labels: [],
+    read: ({ certificate }) =>
+      certificate === undefined ? [] : [{ labels: {}, value: certificate.consecutiveFailures }],
+  },
+  counts(
+    "relay_admin_refusals_total",
+    "Requests to the admin pages that were refused",
+    "reason",
+    (r) => r.adminRefusals,
+  ),
+  counter(
+    "relay_access_log_suppressed_total",
+    "Lines that the access log left out for its rate",
+    (r) => r.suppressedLogLines,
+  ),
+  gauge("relay_draining", "1 while the relay drains, else 0", (r) => Number(r.isDraining)),
+  gauge("relay_uptime_seconds", "Since the start", (r) => r.uptimeSeconds),
+  {
+    name: "relay_info",
+    type: "gauge",
+    help: "Always 1; the label tells the version",
+    labels: ["version"],
+    read: ({ version }) => [{ labels: { version }, value: 1 }],
+  },
+  counts(
+    "relay_event_loop_lag_seconds",
+    "How late the event loop was in the last ten seconds",
+    "percentile",
+    lag,
+    "gauge",
+  ),
+  // The names that all Prometheus clients use.
+  counter("process_cpu_seconds_total", "CPU time, user and system", (r) => r.process.cpuSeconds),
+  gauge("process_start_time_seconds", "Start of the process, since the epoch", (r) => r.process.startedAtSeconds),
+  gauge("process_resident_memory_bytes", "Resident memory", (r) => r.process.residentBytes),
+  gauge("nodejs_heap_size_used_bytes", "JavaScript heap in use", (r) => r.process.heapBytes),
+  gauge(
+    "nodejs_external_memory_bytes",
+    "Memory of buffers and other things outside the heap",
+    (r) => r.process.externalBytes,
+  ),
+];
+
+function gauge(name: string, help: string, read: (readings: Readings) => number): MetricRow {
+  return { name, type: "gauge", help, labels: [], read: (readings) => [{ labels: {}, value: read(readings) }] };
+}
+
+function counter(name: string, help: string, read: (readings: Readings) => number): MetricRow {
+  return { ...gauge(name, help, read), type: "counter" };
+}
+
+/** One value for each word of a closed set. */
+function counts(
+  name: string,
+  help: string,
+  label: string,
+  read: (readings: Readings) => CountsByLabel,
+  type: "counter" | "gauge" = "counter",
+): MetricRow {
+  const samples = (readings: Readings): readonly Sample[] =>
+    Object.entries(read(readings)).map(([word, value]) => ({ labels: { [label]: word }, value }));
+  return { name, type, help, labels: [label], read: samples };
+}
+
+/** One value for each encoding of each dialect. */
+function traffic(
+  name: string,
+  help: string,
+  read: (way: { readonly received: Readonly<Traffic>; readonly sent: Readonly<Traffic> }) => number,
+): MetricRow {
+  const samples = (readings: Readings): readonly Sample[] =>
+    readings.traffic.map((way) => ({ labels: { dialect: way.dialect, encoding: way.encoding }, value: read(way) }));
+  return { name, type: "counter", help, labels: ["dialect", "encoding"], read: samples };
+}
+
+function slowReaders({ hub }: Readings): CountsByLabel {
+  return { "outbox-full": hub.outboxesFull, stalled: hub.stalledReaders, slow: hub.slowReaders };
+}
+
+function grantEnds({ auth }: Readings): CountsByLabel {
+  return { expired: auth.expired, revoked: auth.revoked };
+}
+
+function keyFetches({ auth }: Readings): CountsByLabel {
+  return { succeeded: auth.keyFetches - auth.keyFetchFailures, failed: auth.keyFetchFailures };
+}
+
+function lag({ lag: { p50, p99, max } }: Readings): CountsByLabel {
+  return { p50, p99, max };
+}

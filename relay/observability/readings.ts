@@ -1,0 +1,74 @@
+import type { HubCounts } from "../hub/hub.ts";
+import type { Traffic } from "../hub/traffic.ts";
+import type { Dialect } from "./access-log.ts";
+import type { LagReading } from "./event-loop-lag.ts";
+import type { HandshakeReading } from "./handshake-counts.ts";
+import type { LatencyReading } from "./latency-histogram.ts";
+
+/** Counts since the start, by a closed set of words. */
+export type CountsByLabel = Readonly<Record<string, number>>;
+
+/** What went one way in one encoding. */
+type TrafficReading = {
+  readonly dialect: Dialect;
+  readonly encoding: "json" | "binary";
+  readonly received: Readonly<Traffic>;
+  readonly sent: Readonly<Traffic>;
+};
+
+/** What the process uses. */
+export type ProcessReading = {
+  readonly cpuSeconds: number;
+  readonly startedAtSeconds: number;
+  readonly residentBytes: number;
+  readonly heapBytes: number;
+  readonly externalBytes: number;
+};
+
+/** Who is on the way in, or kept waiting, now. */
+export type EntranceReading = {
+  /** Connections that are no WebSockets yet. */
+  readonly handshakesInFlight: number;
+  /** Addresses that something is counted for. */
+  readonly clientAddresses: number;
+  /** Connections that are not read because they, or their topics, are above their rate. */
+  readonly throttled: number;
+};
+
+/** Everything that can be seen of a relay at one moment: numbers, by closed sets of words. Nothing names a topic or a client. */
+export type Readings = {
+  readonly version: string;
+  readonly isDraining: boolean;
+  readonly uptimeSeconds: number;
+  readonly connections: number;
+  readonly undecided: number;
+  readonly outboxBytes: number;
+  readonly swept: number;
+  readonly hub: HubCounts;
+  readonly traffic: readonly TrafficReading[];
+  readonly rejected: CountsByLabel;
+  readonly opened: CountsByLabel;
+  readonly closed: CountsByLabel;
+  /** Upgrades that became no connection, by reason. */
+  readonly refused: CountsByLabel;
+  /** Times that a limit was hit, by limit. */
+  readonly limits: CountsByLabel;
+  readonly auth: {
+    readonly refused: CountsByLabel;
+    readonly granted: number;
+    readonly renewed: number;
+    readonly expired: number;
+    readonly revoked: number;
+    readonly keyFetches: number;
+    readonly keyFetchFailures: number;
+  };
+  readonly suppressedLogLines: number;
+  readonly adminRefusals: CountsByLabel;
+  readonly handshakes: HandshakeReading;
+  readonly entrance: EntranceReading;
+  /** Until the certificate ends, below 0 after it; undefined without TLS. */
+  readonly certificate: { readonly secondsToExpiry: number; readonly consecutiveFailures: number } | undefined;
+  readonly latency: LatencyReading;
+  readonly lag: LagReading;
+  readonly process: ProcessReading;
+};

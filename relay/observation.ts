@@ -1,0 +1,206 @@
+import type { IncomingMessage } from "node:http";
+import type { Server } from "node:net";
+import type { Logger } from "pino";
+import type { Clock } from "./clock.ts";
+import type { Config } from "./config/options.ts";
+import { seedEncoding, v1BinaryEncoding, v1JsonEncoding } from "./dialects/topic/codec.ts";
+import type { TopicPayload } from "./dialects/topic/payload.ts";
+import type { TopicTraffic } from "./dialects/topic/traffic.ts";
+import { AdminAccess } from "./http/admin-access.ts";
+import { type AdminListener, openAdminListener } from "./http/admin-listener.ts";
+import { AdminPages } from "./http/admin-pages.ts";
+import { Routes } from "./http/routes.ts";
+import type { StatusFigures } from "./http/status-view.ts";
+import type { Hub } from "./hub/hub.ts";
+import { ConnectionEvents } from "./observability/connection-events.ts";
+import { EventLoopLag } from "./observability/event-loop-lag.ts";
+import { HandshakeCounts } from "./observability/handshake-counts.ts";
+import { History, type HistoryReading } from "./observability/history.ts";
+import { largestTopics } from "./observability/largest-topics.ts";
+import { LatencyHistogram } from "./observability/latency-histogram.ts";
+import { Metrics } from "./observability/metrics.ts";
+import { readProcess } from "./observability/process-reading.ts";
+import type { CountsByLabel, Readings } from "./observability/readings.ts";
+import type { RelayState } from "./relay-state.ts";
+import type { Connections } from "./websocket/connections.ts";
+
+/** How many topics the status page shows. */
+const SHOWN_TOPICS = 20;
+
+/** What is observed. */
+export type ObservationParts = {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly hashTopic: (topicName: string) => string;
+  readonly hub: Hub<TopicPayload>;
+  readonly traffic: TopicTraffic;
+  readonly connections: Connections;
+  readonly state: RelayState;
+  /** Counts of the parts that decide who comes in, by closed sets of words. */
+  readonly refused: () => CountsByLabel;
+  readonly limits: () => CountsByLabel;
+  readonly entrance: () => Readings["entrance"];
+  readonly auth: () => Readings["auth"];
+  /** Under what a client's failed attempts to sign in are counted. */
+  readonly clientKey: (request: IncomingMessage) => string;
+  /** Asks the owner of the relay to drain it. */
+  readonly requestDrain: () => void;
+};
+
+/** Puts together what is seen of a relay: counts, the access log, metrics, the status page. Wiring only. */
+export class Observation {
+  /** What the parts of the relay tell of themselves. */
+  readonly events: ConnectionEvents;
+  readonly latency: LatencyHistogram = new LatencyHistogram();
+  /** What the relay's own port answers to plain HTTP. */
+  readonly routes: Routes;
+  /** Undefined where nobody may see them. */
+  readonly #pages: AdminPages | undefined;
+  readonly #parts: ObservationParts;
+  readonly #startedAtSeconds: number;
+  readonly #handshakes = new HandshakeCounts();
+  readonly #lag = new EventLoopLag();
+  readonly #history: History;
+  readonly #access: AdminAccess;
+  #adminListener: AdminListener | undefined;
+
+  constructor(parts: ObservationParts) {
+    this.#parts = parts;
+    const { config, clock, log, hashTopic } = parts;
+    this.#startedAtSeconds = clock.epochMs() / 1000;
+    this.events = new ConnectionEvents({ clock, log, hash: hashTopic }, config);
+    this.#history = new History({ clock, lag: this.#lag, read: () => this.#readForHistory() });
+    const isOverTls = config.adminPort === 0 && config.tls !== "off";
+    this.#access = new AdminAccess(parts, { adminToken: config.adminToken, isOverTls });
+    const isShown = config.adminToken !== "" || config.adminPort !== 0;
+    this.#pages = isShown ? this.#createPages() : undefined;
+    // Where the admin pages have a port of their own, the other one has none of them.
+    this.routes = this.#createRoutes(config.adminPort === 0 ? this.#pages : undefined);
+  }
+
+  /** Opens the port of the admin pages, where they have one. @throws RelayError where it cannot be had. */
+  async start(): Promise<void> {
+    const { config, log } = this.#parts;
+    if (config.adminPort !== 0) {
+      this.#adminListener = await openAdminListener(config, this.#createRoutes(this.#pages));
+      log.info({ host: config.adminHost, port: this.#adminListener.port }, "admin pages listening");
+    }
+    // Where nobody may look, nothing is measured for the look.
+    if (this.#pages === undefined) return;
+    this.#lag.start();
+    this.#history.start();
+  }
+
+  /** Counts the TLS handshakes of a server. */
+  watch(server: Server): void {
+    this.#handshakes.watch(server);
+  }
+
+  async stop(): Promise<void> {
+    this.#history.stop();
+    this.#lag.stop();
+    await this.#adminListener?.close();
+  }
+
+  #createRoutes(admin: AdminPages | undefined): Routes {
+    const { state } = this.#parts;
+    return new Routes({ readiness: () => state.readiness(), figures: () => state.figures(), admin });
+  }
+
+  #createPages(): AdminPages {
+    const metrics = new Metrics(() => this.#read());
+    const { log, state, requestDrain } = this.#parts;
+    return new AdminPages({
+      access: this.#access,
+      metrics: async () => ({ contentType: metrics.contentType, body: await metrics.render() }),
+      figures: () => this.#figures(),
+      drain: () => {
+        // A page that was opened before: to ask again must not cut the drain short, as a second signal would.
+        if (state.isDraining) return;
+        log.warn("drain requested on the status page");
+        requestDrain();
+      },
+    });
+  }
+
+  #figures(): StatusFigures {
+    const { hub, hashTopic, state } = this.#parts;
+    const { epochMs, certificate } = state.figures();
+    const topics = largestTopics(hub.topics(), SHOWN_TOPICS);
+    return {
+      nowMs: epochMs,
+      readings: this.#read(),
+      history: this.#history.points(),
+      topics: topics.map(({ name, memberCount, messageCount, byteCount }) => ({
+        hash: hashTopic(name),
+        memberCount,
+        messageCount,
+        byteCount,
+      })),
+      refusals: this.events.recentRefusals(),
+      certificate,
+    };
+  }
+
+  #readForHistory(): HistoryReading {
+    const { hub, traffic, connections } = this.#parts;
+    return {
+      connections: connections.count,
+      traffic: trafficReadings(hub, traffic),
+      latency: this.latency.read(),
+    };
+  }
+
+  #read(): Readings {
+    const { hub, traffic, connections, state, refused, limits, entrance, auth } = this.#parts;
+    const { version, uptimeSeconds, epochMs, certificate } = state.figures();
+    const { opened, closed, suppressedLines } = this.events.counts();
+    return {
+      version,
+      uptimeSeconds,
+      isDraining: state.isDraining,
+      connections: connections.count,
+      undecided: connections.undecidedCount,
+      outboxBytes: connections.bufferedBytes,
+      swept: connections.sweptCount,
+      hub: hub.counts(),
+      traffic: trafficReadings(hub, traffic),
+      rejected: traffic.rejected(),
+      opened,
+      closed,
+      refused: refused(),
+      limits: { ...limits(), ...otherLimits(traffic.rejected(), closed, auth().refused) },
+      auth: auth(),
+      suppressedLogLines: suppressedLines,
+      adminRefusals: this.#access.counts(),
+      handshakes: this.#handshakes.read(),
+      entrance: entrance(),
+      certificate: certificate && {
+        secondsToExpiry: (certificate.expiresAtMs - epochMs) / 1000,
+        consecutiveFailures: certificate.consecutiveFailures,
+      },
+      latency: this.latency.read(),
+      lag: this.#lag.read(),
+      process: readProcess(this.#startedAtSeconds),
+    };
+  }
+}
+
+function trafficReadings(hub: Hub<TopicPayload>, { seed, v1Json, v1Binary }: TopicTraffic): Readings["traffic"] {
+  return [
+    { dialect: "seed", encoding: "json", received: seed, sent: hub.delivered(seedEncoding) },
+    { dialect: "postern.v1", encoding: "json", received: v1Json, sent: hub.delivered(v1JsonEncoding) },
+    { dialect: "postern.v1", encoding: "binary", received: v1Binary, sent: hub.delivered(v1BinaryEncoding) },
+  ];
+}
+
+/** The limits that end in an error or a close code, beside those at which somebody waits or is not let in. */
+function otherLimits(rejected: CountsByLabel, closed: CountsByLabel, refused: CountsByLabel): CountsByLabel {
+  return {
+    "topic-members": rejected["topic-full"] ?? 0,
+    "connection-topics": rejected["too-many-topics"] ?? 0,
+    "subject-connections": refused["too-many-connections"] ?? 0,
+    "frame-bytes": closed["message-too-big"] ?? 0,
+  };
+}

@@ -1,0 +1,72 @@
+import { expect, it } from "vitest";
+import { loadConfig } from "../../relay/config/load.ts";
+import { memoryBoundBytes } from "../../relay/config/memory-bound.ts";
+
+const load = (env: Record<string, string>) => loadConfig({ env, flags: {} });
+
+it("takes the seed's variable for new connections per minute, and its own before that", () => {
+  const seeds = load({ RATE_LIMIT_PER_MIN: "60" });
+  const both = load({ RATE_LIMIT_PER_MIN: "60", CONNECTIONS_PER_IP_PER_MINUTE: "30" });
+
+  expect(seeds.config.connectionsPerIpPerMinute).toBe(60);
+  expect(seeds.sources.connectionsPerIpPerMinute).toBe("variable");
+  expect(both.config.connectionsPerIpPerMinute).toBe(30);
+});
+
+it("names the variable that is wrong, whichever of the two it is", () => {
+  expect(() => load({ RATE_LIMIT_PER_MIN: "many" })).toThrow('variable RATE_LIMIT_PER_MIN is "many"; it takes 0 to');
+  expect(() => load({ CONNECTIONS_PER_IP_PER_MINUTE: "-1" })).toThrow("variable CONNECTIONS_PER_IP_PER_MINUTE is");
+});
+
+it("takes addresses and networks, each once", () => {
+  const { config } = load({ TRUSTED_PROXIES: "10.0.0.0/8, 192.0.2.1,2001:DB8::/32,10.0.0.0/8" });
+
+  expect(config.trustedProxies).toEqual(["10.0.0.0/8", "192.0.2.1", "2001:db8::/32"]);
+});
+
+it.each(["10.0.0.0/33", "2001:db8::/129", "10.0.0/8", "example.com", "10.0.0.0/", "10.0.0.0/8/8", "fe80::1%eth0", ","])(
+  "refuses IP_DENY=%s",
+  (text) => {
+    expect(() => load({ IP_DENY: text })).toThrow("it takes up to 100 IP addresses or networks, such as 192.0.2.0/24");
+  },
+);
+
+it("takes origins as browsers write them", () => {
+  const { config } = load({ ALLOWED_ORIGINS: "https://App.example.com,http://localhost:8080" });
+
+  expect(config.allowedOrigins).toEqual(["https://app.example.com", "http://localhost:8080"]);
+});
+
+it.each([
+  "app.example.com",
+  "https://app.example.com/",
+  "https://app.example.com:443",
+  "*",
+  "null",
+  "https://u@a.example",
+])("refuses ALLOWED_ORIGINS=%s, which no browser sends", (text) => {
+  expect(() => load({ ALLOWED_ORIGINS: text })).toThrow("it takes up to 100 origins, such as https://app.example.com");
+});
+
+it("refuses the PROXY protocol where nobody is trusted to speak it", () => {
+  expect(() => load({ PROXY_PROTOCOL: "on" })).toThrow("PROXY_PROTOCOL is true and TRUSTED_PROXIES is not set");
+  expect(load({ PROXY_PROTOCOL: "on", TRUSTED_PROXIES: "10.0.0.1" }).config.proxyProtocol).toBe(true);
+});
+
+it("bounds the memory lower where a topic may not have all connections as members", () => {
+  const env = { MAX_CONNECTIONS: "10000", MAX_FRAME_BYTES: "1024" };
+
+  const unlimited = memoryBoundBytes(load(env).config);
+  const limited = memoryBoundBytes(load({ ...env, MAX_MEMBERS_PER_TOPIC: "100" }).config);
+
+  expect(unlimited - limited).toBe(
+    10_000 * (Math.ceil(1.125 * (16_777_216 + 10_000 * 832)) - Math.ceil(1.125 * (16_777_216 + 100 * 832))),
+  );
+});
+
+it("takes classes with their multiples, and nothing that is none", () => {
+  expect(load({ RATE_CLASSES: "guest=0.5,trusted=10" }).config.rateClasses).toEqual(["guest=0.5", "trusted=10"]);
+  for (const text of ["guest", "guest=", "=2", "guest=-1", "guest=1001", "Gu est=1", "guest=1e3"]) {
+    expect(() => load({ RATE_CLASSES: text })).toThrow("variable RATE_CLASSES is");
+  }
+});
