@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
-import { Campaign, whatIsMissing } from "./bench/campaign.ts";
+import { Campaign, contestantsOf, whatIsMissing } from "./bench/campaign.ts";
 import { createCertificate } from "./bench/certificate.ts";
 import { contestants, YARDSTICK } from "./bench/contestants.ts";
 import { isolate, runInNamespace } from "./bench/isolation.ts";
@@ -53,13 +53,16 @@ async function run({ peers = false, quick = false, rounds, only, against }: Opti
   const isolation = isolate();
   const machine = describeMachine(isolation);
   say(`network: ${isolation.network}; cores: ${isolation.cores}`);
+  const chosen = workloads.filter(({ id }) => only === undefined || only.some((prefix) => id.startsWith(prefix)));
   const wanted = contestants.filter(
-    ({ name, isPeer }) => name === YARDSTICK || (against === undefined ? peers || !isPeer : against.includes(name)),
+    (contestant) =>
+      chosen.some((workload) => contestantsOf(workload, [contestant]).length > 0) &&
+      (contestant.name === YARDSTICK ||
+        (against === undefined ? peers || !contestant.isPeer : against.includes(contestant.name))),
   );
   const skipped = wanted.flatMap((contestant) => whatIsMissing(contestant) ?? []);
   for (const reason of skipped) say(`skipped: ${reason}`);
   const taking = wanted.filter((contestant) => whatIsMissing(contestant) === undefined);
-  const chosen = workloads.filter(({ id }) => only === undefined || only.some((prefix) => id.startsWith(prefix)));
   const directory = mkdtempSync(join(tmpdir(), "postern-bench-"));
   try {
     const parts = { certificate: createCertificate(directory), isolation, directory, say };

@@ -8,6 +8,8 @@ export class SenderPace {
   count = 0;
   baselineCount = 0;
   isOnTrial = false;
+  /** Messages since it was new, up to when a trial was made for it. */
+  newCount = 0;
 }
 
 /** How long the windows last that are compared. */
@@ -17,6 +19,8 @@ const EAGER_REST_MS = 500;
 const CALM_REST_MS = 8000;
 /** A sender with fewer messages in a window is left alone: delaying it saves nothing. 80 messages a second. */
 const MIN_COUNT = 4;
+/** A new sender with so many messages is worth a trial before its time. */
+const MIN_NEW_COUNT = 32;
 /** An impatient sender that sends at least this part of its rate while it is delayed is patient. */
 const PATIENT_RATIO = 0.75;
 /** A patient sender that sends this much more while it is not delayed has been held up. */
@@ -45,6 +49,7 @@ export class Pacing {
   }
 
   stop(): void {
+    this.#isCalm = false;
     this.#timer?.cancel();
   }
 
@@ -53,12 +58,22 @@ export class Pacing {
     if (this.#phase !== "rest") {
       if (pace.count === 0) this.#active.push(pace);
       pace.count += 1;
+    } else if (this.#isCalm && pace.newCount < MIN_NEW_COUNT) {
+      pace.newCount += 1;
+      if (pace.newCount === MIN_NEW_COUNT) this.#hurry();
     }
     return pace.isOnTrial ? !pace.isPatient : pace.isPatient;
   }
 
   #rest(): void {
     this.#timer = this.#clock.after(this.#isCalm ? CALM_REST_MS : EAGER_REST_MS, () => this.#beginBaseline());
+  }
+
+  /** Somebody new is busy: the long rest is over. Once for each sender, so that nobody can have all others tried for ever. */
+  #hurry(): void {
+    this.#timer?.cancel();
+    this.#isCalm = false;
+    this.#rest();
   }
 
   #beginBaseline(): void {
@@ -70,6 +85,7 @@ export class Pacing {
     this.#phase = "trial";
     this.#onTrial = this.#active.filter(({ count }) => count >= MIN_COUNT);
     for (const pace of this.#takeActive()) {
+      pace.newCount = MIN_NEW_COUNT;
       pace.baselineCount = pace.count;
       pace.count = 0;
     }

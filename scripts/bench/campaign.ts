@@ -1,9 +1,11 @@
 import { spawnSync } from "node:child_process";
+import { globSync } from "node:fs";
 import type { Certificate } from "./certificate.ts";
-import { type Contestant, isPackageThere, YARDSTICK } from "./contestants.ts";
+import { type Contestant, isPackageThere, type Need, YARDSTICK } from "./contestants.ts";
 import type { Aim, TaskResult } from "./generator/task.ts";
-import type { Isolation } from "./isolation.ts";
+import { type Isolation, setReceiveBuffers } from "./isolation.ts";
 import { runGenerator, type Server, startServer } from "./processes.ts";
+import { environmentOf } from "./relay-options.ts";
 import { type Cell, type Check, DISTURBED_SHARE, type Run, toCell, toRun } from "./report/results.ts";
 import type { ExchangeWorkload, Workload } from "./workloads.ts";
 
@@ -92,9 +94,12 @@ export class Campaign {
   async #run(contestant: Contestant, workload: Workload, aim: Aim): Promise<TaskResult | undefined> {
     const { certificate, isolation, directory, say } = this.#parts;
     const { name, sessionName } = contestant;
+    const { relayOptions = {}, receiveBuffers = "large" } = workload.kind === "exchange" ? workload : {};
     let server: Server | undefined;
     try {
-      server = await startServer(contestant, certificate, { prefix: isolation.serverPrefix, directory });
+      setReceiveBuffers(receiveBuffers);
+      const environment = environmentOf(relayOptions);
+      server = await startServer(contestant, certificate, { prefix: isolation.serverPrefix, directory, environment });
       const about = { workload, sessionName, port: server.port, certificate: certificate.pem, serverPid: server.pid };
       return await runGenerator({ ...about, ...aim }, isolation.generatorPrefix);
     } catch (error) {
@@ -111,11 +116,14 @@ export class Campaign {
 /** Why a contestant cannot take part on this machine; undefined where it can. */
 export function whatIsMissing({ name, needs, install }: Contestant): string | undefined {
   if (needs === undefined) return undefined;
-  const isThere =
-    "program" in needs
-      ? spawnSync("sh", ["-c", `command -v ${needs.program}`], { stdio: "ignore" }).status === 0
-      : isPackageThere(needs.npmPackage);
-  return isThere ? undefined : `${name} is not installed (${install})`;
+  return isThere(needs) ? undefined : `${name} is not installed (${install})`;
+}
+
+function isThere(needs: Need): boolean {
+  if ("program" in needs) {
+    return spawnSync("sh", ["-c", `command -v ${needs.program}`], { stdio: "ignore" }).status === 0;
+  }
+  return "file" in needs ? globSync(needs.file).length > 0 : isPackageThere(needs.npmPackage);
 }
 
 function summaryOf({ perSecond, cost, waitShare }: Run): string {
@@ -125,7 +133,8 @@ function summaryOf({ perSecond, cost, waitShare }: Run): string {
   return `${rate}cost ${cost.toPrecision(3)}${disturbed}`;
 }
 
-function contestantsOf(workload: Workload, contestants: readonly Contestant[]): readonly Contestant[] {
+/** Those that take part in a workload. */
+export function contestantsOf(workload: Workload, contestants: readonly Contestant[]): readonly Contestant[] {
   return contestants.filter(({ workloadPrefixes }) =>
     workloadPrefixes.some((prefix) => workload.id.startsWith(prefix)),
   );

@@ -1,7 +1,8 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { globSync, mkdirSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import type { SessionName } from "./generator/sessions/create-session.ts";
+import { RELAY_NODE_FLAGS } from "./relay-options.ts";
 
 /** What a server is started with. */
 type ServerSetting = {
@@ -15,6 +16,9 @@ type ServerSetting = {
 /** A program and its arguments, or what is missing to run it. */
 type ServerCommand = readonly [program: string, ...programArguments: string[]];
 
+/** What must be installed: a program on the path, an npm package, or a file, which may be named by a pattern. */
+export type Need = { readonly program: string } | { readonly npmPackage: string } | { readonly file: string };
+
 /** Something that relays messages. */
 export type Contestant = {
   /** As the table and the JSON name it. */
@@ -24,8 +28,7 @@ export type Contestant = {
   readonly isPeer: boolean;
   /** The workloads it takes part in, by the beginnings of their ids. */
   readonly workloadPrefixes: readonly string[];
-  /** What must be installed: a program on the path or an npm package. */
-  readonly needs?: { readonly program: string } | { readonly npmPackage: string };
+  readonly needs?: Need;
   readonly install?: string;
   readonly command: (setting: ServerSetting) => ServerCommand;
 };
@@ -33,24 +36,39 @@ export type Contestant = {
 /** The name of the yardstick: ratios are to it. */
 export const YARDSTICK = "plain ws";
 
+/** Where Debian's libjemalloc2 puts what the image allocates with (Dockerfile). */
+const JEMALLOC = "/usr/lib/*/libjemalloc.so.2";
+
 const ALL = ["W"];
 const EXCHANGES = ["W1", "W2", "W3", "W6"];
 
-/** All contestants; the relay first, the yardstick second. */
+/** Readers that stall: without backpressure a server would keep what they do not read until it has no memory left. */
+const STALLED = ["S"];
+
+/** All contestants; the relay first, then the yardstick. */
 export const contestants: readonly Contestant[] = [
   {
     name: "postern binary",
     sessionName: "v1-binary",
     isPeer: false,
-    workloadPrefixes: EXCHANGES,
-    command: (setting) => nodeServer("./relay-server.ts", setting),
+    workloadPrefixes: [...EXCHANGES, ...STALLED],
+    command: relayCommand,
   },
   {
     name: "postern json",
     sessionName: "seed-json",
     isPeer: false,
-    workloadPrefixes: ALL,
-    command: (setting) => nodeServer("./relay-server.ts", setting),
+    workloadPrefixes: [...ALL, ...STALLED],
+    command: relayCommand,
+  },
+  {
+    name: "postern json + jemalloc",
+    sessionName: "seed-json",
+    isPeer: false,
+    workloadPrefixes: ["W4"],
+    needs: { file: JEMALLOC },
+    install: "apt-get install libjemalloc2",
+    command: (setting) => ["env", `LD_PRELOAD=${globSync(JEMALLOC)[0]}`, ...relayCommand(setting)],
   },
   {
     name: YARDSTICK,
@@ -114,9 +132,17 @@ export function isPackageThere(name: string): boolean {
   }
 }
 
-function nodeServer(specifier: string, { port, keyPath, certificatePath }: ServerSetting): ServerCommand {
+function relayCommand(setting: ServerSetting): ServerCommand {
+  return nodeServer("./relay-server.ts", setting, RELAY_NODE_FLAGS);
+}
+
+function nodeServer(
+  specifier: string,
+  { port, keyPath, certificatePath }: ServerSetting,
+  nodeFlags: readonly string[] = [],
+): ServerCommand {
   const path = new URL(specifier, import.meta.url).pathname;
-  return [process.execPath, path, String(port), keyPath, certificatePath];
+  return [process.execPath, ...nodeFlags, path, String(port), keyPath, certificatePath];
 }
 
 /** WebSocket over TLS; its own port for bare NATS is on loopback too, and nobody uses it. */

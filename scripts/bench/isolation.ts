@@ -1,6 +1,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import type { ReceiveBuffers } from "./workloads.ts";
 
 /** What was done so that the machine disturbs the measurement less, and what was not. Printed, and kept with the results. */
 export type Isolation = {
@@ -14,10 +15,17 @@ export type Isolation = {
 /** Tells the process inside the namespace that it is. */
 const INSIDE = "POSTERN_BENCH_NAMESPACE";
 
+const RECEIVE_BUFFERS_PATH = "/proc/sys/net/ipv4/tcp_rmem";
+/** The least, what a connection begins with, and the most, in bytes. */
+const RECEIVE_BUFFERS: Readonly<Record<ReceiveBuffers, string>> = {
+  large: "4096 1048576 6291456",
+  usual: "4096 131072 6291456",
+};
+
 /** A loopback of 64 KiB packets and BBR make closed loops stall; these make it an ordinary network. */
 const SETTINGS = {
   "/proc/sys/net/ipv4/tcp_congestion_control": "reno",
-  "/proc/sys/net/ipv4/tcp_rmem": "4096 1048576 6291456",
+  [RECEIVE_BUFFERS_PATH]: RECEIVE_BUFFERS.large,
 };
 const LOOPBACK_MTU_BYTES = "1500";
 
@@ -50,6 +58,16 @@ export function isolate(): Isolation {
     serverPrefix: ["taskset", "-c", "0"],
     generatorPrefix: ["taskset", "-c", "1"],
   };
+}
+
+/** Sets what the kernel takes in for connections made from now on; on the shared loopback, whose it is not, nothing. */
+export function setReceiveBuffers(size: ReceiveBuffers): void {
+  if (process.env[INSIDE] === undefined) return;
+  try {
+    writeFileSync(RECEIVE_BUFFERS_PATH, RECEIVE_BUFFERS[size]);
+  } catch {
+    // As when the namespace was prepared: the line about the network says that it is unchanged.
+  }
 }
 
 function tuneNamespace(): string {

@@ -26,15 +26,27 @@ process.on("exit", () => {
 /** A contestant that accepts connections. */
 export type Server = { readonly port: number; readonly pid: number; stop(): Promise<void> };
 
+/** How a server is started. */
+type ServerOptions = {
+  /** Words before the command. */
+  readonly prefix: readonly string[];
+  /** For what it writes. */
+  readonly directory: string;
+  /** Variables besides those of this process. */
+  readonly environment: Environment;
+};
+
+type Environment = Readonly<Record<string, string>>;
+
 /** Starts a contestant on a free port. @throws Error with what it printed, where it does not come up. */
 export async function startServer(
   contestant: Contestant,
   { keyPath, certificatePath }: Certificate,
-  { prefix, directory: parent }: { readonly prefix: readonly string[]; readonly directory: string },
+  { prefix, directory: parent, environment }: ServerOptions,
 ): Promise<Server> {
   const port = await freePort();
   const directory = mkdtempSync(join(parent, "server-"));
-  const child = start([...prefix, ...contestant.command({ port, keyPath, certificatePath, directory })]);
+  const child = start([...prefix, ...contestant.command({ port, keyPath, certificatePath, directory })], environment);
   const output = collect(child);
   const deadlineMs = performance.now() + START_TIMEOUT_MS;
   while (!(await accepts(port))) {
@@ -60,8 +72,9 @@ export async function runGenerator(task: Task, prefix: readonly string[]): Promi
   return JSON.parse(Buffer.concat(printed).toString()) as TaskResult;
 }
 
-function start([program = "", ...programArguments]: readonly string[]): ChildProcess {
-  const child = spawn(program, programArguments, { stdio: ["ignore", "pipe", "pipe"] });
+function start([program = "", ...programArguments]: readonly string[], environment: Environment = {}): ChildProcess {
+  const env = { ...process.env, ...environment };
+  const child = spawn(program, programArguments, { stdio: ["ignore", "pipe", "pipe"], env });
   running.add(child);
   child.on("error", () => running.delete(child));
   child.on("exit", () => running.delete(child));

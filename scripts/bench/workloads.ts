@@ -1,3 +1,5 @@
+import type { RelayOptions } from "./relay-options.ts";
+
 /** What decides when a sender sends. */
 type Pace =
   /** A sender has this many messages under way; one is done when all its receivers have it. */
@@ -6,6 +8,14 @@ type Pace =
   | { readonly kind: "rate"; readonly deliveriesPerSecond: number }
   /** A member sends when it has received; one of each pair begins. */
   | { readonly kind: "ping-pong" };
+
+/** Connections beside the topics that are measured, in topics of their own, that have joined and never read on. */
+export type StalledReaders = {
+  readonly topicCount: number;
+  readonly readersPerTopic: number;
+  /** Of the messages that one more member of each topic sends, until the relay stops reading it. */
+  readonly payloadBytes: number;
+};
 
 /** Members of topics exchange messages. */
 export type ExchangeWorkload = {
@@ -17,7 +27,15 @@ export type ExchangeWorkload = {
   readonly senders: "first" | "all";
   readonly payloadBytes: number;
   readonly pace: Pace;
+  readonly stalledReaders?: StalledReaders;
+  /** What the relay is started with; other contestants do not know it. */
+  readonly relayOptions?: RelayOptions;
+  /** What the kernel takes in for one connection before it is read; large unless told otherwise. */
+  readonly receiveBuffers?: ReceiveBuffers;
 };
+
+/** `large` never limits a closed loop; `usual` is what Linux gives by default. */
+export type ReceiveBuffers = "large" | "usual";
 
 /** Connections that have joined and then do nothing. */
 export type IdleWorkload = {
@@ -40,6 +58,18 @@ export type Workload = ExchangeWorkload | IdleWorkload | HandshakeWorkload;
 
 const fanOut = { kind: "exchange", topicCount: 1, membersPerTopic: 101, senders: "first", payloadBytes: 1024 } as const;
 const allTalk = { kind: "exchange", topicCount: 1, membersPerTopic: 20, senders: "all", payloadBytes: 256 } as const;
+
+/** As W2 at its fixed rate, for a relay that gives no reader up. */
+const besideOthers = {
+  ...allTalk,
+  pace: { kind: "rate", deliveriesPerSecond: 57_000 },
+  relayOptions: { maxConnections: 1100, stalledReaderTimeoutMs: 600_000, slowReaderTimeoutMs: 600_000 },
+  // A thousand large ones would take all the memory that the kernel has for TCP.
+  receiveBuffers: "usual",
+} as const;
+
+/** What `S1 stalled` is compared with. */
+export const QUIET_ID = "S1 quiet";
 
 /** Closed loops: one message at a time, some, and enough to saturate. */
 const WINDOWS = [1, 8, 64];
@@ -92,5 +122,12 @@ export const workloads: readonly Workload[] = [
     senders: "all",
     payloadBytes: 128,
     pace: { kind: "ping-pong" },
+  },
+  { ...besideOthers, id: QUIET_ID, sentence: "as W2 57k/s, nobody else there" },
+  {
+    ...besideOthers,
+    id: "S1 stalled",
+    sentence: "the same beside 1,000 stalled readers in 10 other topics",
+    stalledReaders: { topicCount: 10, readersPerTopic: 100, payloadBytes: 16_384 },
   },
 ];

@@ -126,6 +126,22 @@ it("shows every cell in the table and in the chart", () => {
   expect(toSvg(results)).toContain(">postern binary</text>");
 });
 
+it("says what stalled readers cost the quiet topic, for each contestant", () => {
+  const cells = ["S1 quiet", "S1 stalled"].map((id, index) => {
+    const of = workloads.find((candidate) => candidate.id === id) ?? workload;
+    const cell = toCell(of, "postern binary", [{ ...runOf(1), p99Ms: 2 + index, residentMib: 1234.4 }], []);
+    if (cell === undefined) throw new Error("no runs");
+    return cell;
+  });
+  const bound = Math.round(cells[1]?.stalled?.memoryBoundMib ?? 0).toLocaleString("en");
+
+  expect(toMarkdown(resultsOf(...cells))).toContain(
+    "S1, postern binary: with 1,000 stalled readers in other topics p99 is 1.50 times that without, " +
+      `server RSS 1,234 MiB under a bound of ${bound} MiB.`,
+  );
+  expect(toMarkdown(resultsOf(...cells.slice(1)))).not.toContain("stalled readers");
+});
+
 it("replaces what is between the markers of the page, and nothing else", () => {
   const page = "before\n<!-- results: written by `npm run bench -- --write` -->\nold\n<!-- end of results -->\nafter\n";
 

@@ -159,6 +159,21 @@ it("renews when the authority says so, and tells it what the new certificate rep
   expect(advice).toMatchObject({ explanation: "https://example.test/why", start: "2026-01-01T00:00:00.000Z" });
 });
 
+it("gets its certificate also where the answer to the request to sign is lost, and it is made again", async () => {
+  const pebble = await startPebble();
+
+  const { scene, proxy } = await startWithProxy(
+    pebble,
+    { losesFirst: /^\/finalize-order\// },
+    { pace: { retryDelaysMs: [50] } },
+  );
+  await scene.issued();
+
+  expect(proxy.lost).toHaveLength(1);
+  expect(proxy.orders).toHaveLength(1);
+  expect(scene.logLines().filter(({ level }) => level === 40)).toEqual([]);
+});
+
 it("orders the profile that is wanted, where the authority has it", async () => {
   const pebble = await startPebble();
   const profiles = { classic: "https://example.test/classic", shortlived: "https://example.test/shortlived" };

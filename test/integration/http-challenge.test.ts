@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { request } from "node:http";
+import { connect } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { HttpChallengeResponder } from "../../relay/tls/acme/http-challenge.ts";
 import { freePort } from "../../scripts/bench/free-port.ts";
@@ -66,6 +68,19 @@ describe("the responder", () => {
       location: undefined,
       text: "",
     });
+  });
+
+  it.each([
+    ["says nothing", ""],
+    ["does not end its headers", "GET / HTTP/1.1\r\nhost: relay.example\r\n"],
+  ])("lets go of whoever %s within seconds: there is room for the authority", { timeout: 6000 }, async (_, text) => {
+    const { port } = await startResponder();
+    const socket = connect(port, "127.0.0.1");
+    onTestFinished(() => void socket.destroy());
+
+    socket.resume().write(text);
+
+    await once(socket, "close");
   });
 
   it("names the port and the fix where it cannot have it", async () => {

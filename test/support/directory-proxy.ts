@@ -12,6 +12,8 @@ export type DirectoryAdditions = {
   readonly profiles?: Readonly<Record<string, string>>;
   /** What it says of the renewal of each certificate, by certificate id; undefined: it offers no such advice. */
   readonly renewalInfo?: (certificateId: string) => unknown;
+  /** Of the first request for such a URL the answer is lost on the way back. */
+  readonly losesFirst?: RegExp;
 };
 
 /**
@@ -26,6 +28,8 @@ export class DirectoryProxy {
   readonly orders: Record<string, unknown>[] = [];
   /** The certificate ids that were asked about. */
   readonly asked: string[] = [];
+  /** The URLs of answers that were lost. */
+  readonly lost: string[] = [];
   readonly #server: Server;
 
   private constructor(server: Server, caFile: string, port: number) {
@@ -81,11 +85,16 @@ export class DirectoryProxy {
   /** Hands an answer back; that with the directory has more in it than it came with. */
   async #pass(
     outgoing: IncomingMessage,
-    { url, headers: { host } }: IncomingMessage,
+    { url = "/", headers: { host } }: IncomingMessage,
     response: ServerResponse,
-    { renewalInfo, profiles }: DirectoryAdditions,
+    { renewalInfo, profiles, losesFirst }: DirectoryAdditions,
   ): Promise<void> {
     const text = await textOf(outgoing);
+    if (losesFirst?.test(url) && this.lost.length === 0) {
+      this.lost.push(url);
+      response.destroy();
+      return;
+    }
     const { "content-length": _, "transfer-encoding": __, ...kept } = outgoing.headers;
     if (url !== "/dir") {
       answer(response, outgoing.statusCode ?? 500, text, kept);

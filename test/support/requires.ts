@@ -29,6 +29,12 @@ export function itWithMounts(): TestAPI | TestAPI["skip"] {
   );
 }
 
+/** Tests that run a program of Debian that serves, such as a proxy: its package has the command's name. */
+export function itWithCommands(...commands: readonly string[]): TestAPI | TestAPI["skip"] {
+  const areThere = commands.every((command) => runs("sh", ["-c", `command -v ${command}`]));
+  return needs(areThere, `Debian's ${commands.join(" and ")}`);
+}
+
 /** Whether there is an ACME server to test against. In CI there is: without it, the tests fail where they start it. */
 export const hasPebble: boolean =
   process.env["CI"] === "true" || (runs("pebble", ["-h"]) && runs("pebble-challtestsrv", ["-h"]));
@@ -41,6 +47,13 @@ export function itWithPebble(): TestAPI | TestAPI["skip"] {
 /** Tests of pages in a real browser. */
 export function itInBrowser(): TestAPI | TestAPI["skip"] {
   return needs(existsSync(CHROMIUM), "a browser (Debian's chromium)");
+}
+
+/** Tests that have the compiler of Bicep. No distribution packages it, so it may be absent in CI too. */
+export function itWithBicep(): TestAPI | TestAPI["skip"] {
+  if (runs("bicep", ["--version"])) return it;
+  process.stderr.write("skipped: needs the Bicep compiler on the PATH\n");
+  return it.skip;
 }
 
 /** In CI nothing is skipped: what is absent there fails. Elsewhere the reason is printed. */

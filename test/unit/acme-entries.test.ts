@@ -52,6 +52,7 @@ describe("an entry", () => {
     const attempts = {
       orderedAtMs: [1, 2],
       consecutiveFailures: 3,
+      failedOrders: 2,
       notBeforeMs: 4,
       lastSuccessAtMs: 5,
       lastErrorCode: "rate-limited",

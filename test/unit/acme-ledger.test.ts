@@ -33,6 +33,7 @@ describe("an order", () => {
       ...NO_ATTEMPTS,
       orderedAtMs: [clock.epochMs()],
       consecutiveFailures: 1,
+      failedOrders: 1,
       notBeforeMs: clock.epochMs() + 12 * MINUTE_MS,
     });
   });
@@ -88,8 +89,97 @@ describe("a failure before an order", () => {
     await ledger.fail(new AcmeError("ca-refused", "no such profile"));
 
     expect(kept()).toEqual({ ...NO_ATTEMPTS, consecutiveFailures: 1, lastErrorCode: "ca-refused" });
-    expect(ledger.heldBackUntilMs).toBe(clock.epochMs() + 12 * MINUTE_MS);
+    expect(ledger.heldBackUntilMs).toBe(clock.epochMs() + 10_000);
   });
+
+  it("is tried again after seconds, doubling, while no certificate is held, and anew after a restart", async () => {
+    const { ledger, store, clock } = open();
+    const away = new AcmeError("ca-unreachable", "");
+    const waits: number[] = [];
+
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      await ledger.fail(away);
+      waits.push((ledger.heldBackUntilMs - clock.epochMs()) / 1000);
+      clock.advance(60 * MINUTE_MS);
+    }
+    const next = open(store, clock).ledger;
+    await next.load();
+    await next.fail(away);
+
+    expect(waits).toEqual([10, 20, 40]);
+    expect(next.heldBackUntilMs).toBe(clock.epochMs() + 10_000);
+    expect(next.attempts.consecutiveFailures).toBe(4);
+  });
+
+  it("is tried again after 12 minutes while a certificate is held, or where the CA limits the rate", async () => {
+    const [held, limited] = [open(), open()];
+
+    await held.ledger.fail(new AcmeError("ca-unreachable", ""), held.clock.epochMs() + 30 * DAY_MS);
+    await limited.ledger.fail(new AcmeError("rate-limited", ""));
+
+    expect(held.ledger.heldBackUntilMs).toBe(held.clock.epochMs() + 12 * MINUTE_MS);
+    expect(limited.ledger.heldBackUntilMs).toBe(limited.clock.epochMs() + 12 * MINUTE_MS);
+  });
+
+  it("does not make a failed order after it wait longer", async () => {
+    const { ledger, clock, kept } = open();
+    for (let attempt = 0; attempt < 8; attempt += 1) await ledger.fail(new AcmeError("ca-unreachable", ""));
+
+    await ledger.begin();
+    await ledger.fail(new AcmeError("challenge-failed", ""));
+
+    expect(ledger.heldBackUntilMs).toBe(clock.epochMs() + 12 * MINUTE_MS);
+    expect(kept()).toMatchObject({ consecutiveFailures: 9, failedOrders: 1 });
+  });
+
+  it("at an operator's request leaves what was held back held back", async () => {
+    const { ledger, store, clock } = open();
+    const notBeforeMs = clock.epochMs() + DAY_MS;
+    store.entries.set(ENTRY, entryText({ ...NO_ATTEMPTS, notBeforeMs, requestedAtMs: 1 }));
+    await ledger.load();
+
+    await ledger.takeRequest();
+    await ledger.fail(new AcmeError("ca-unreachable", ""));
+
+    expect(ledger.heldBackUntilMs).toBe(notBeforeMs);
+  });
+});
+
+describe("a stop in the middle of an order", () => {
+  it("is no failure and holds nothing back, and the order stays counted", async () => {
+    const { ledger, clock, kept } = open();
+    await ledger.begin();
+    await ledger.fail(new AcmeError("challenge-failed", ""));
+    const before = kept();
+    clock.advance(60 * MINUTE_MS);
+
+    await ledger.begin();
+    await ledger.abandon();
+
+    expect(kept()).toEqual({ ...before, orderedAtMs: [clock.epochMs() - 60 * MINUTE_MS, clock.epochMs()] });
+    expect(before?.notBeforeMs).toBeLessThan(clock.epochMs());
+  });
+
+  it("writes nothing where no order is under way", async () => {
+    const { ledger, store } = open();
+
+    await ledger.abandon();
+
+    expect(store.entries.size).toBe(0);
+  });
+});
+
+it("does not wait for longer than a quarter of what is left of the certificate that is held", async () => {
+  const { ledger, clock } = open();
+  const endsAtMs = clock.epochMs() + 2 * DAY_MS;
+
+  for (let attempt = 0; attempt < 9; attempt += 1) {
+    await ledger.begin(endsAtMs);
+    expect(ledger.heldBackUntilMs - clock.epochMs()).toBeLessThanOrEqual(DAY_MS / 2);
+    await ledger.fail(new AcmeError("challenge-failed", ""), endsAtMs);
+  }
+
+  expect(ledger.heldBackUntilMs).toBe(clock.epochMs() + DAY_MS / 2);
 });
 
 describe("a request of an operator", () => {

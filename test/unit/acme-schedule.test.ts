@@ -59,9 +59,12 @@ describe("the moment of a renewal", () => {
   });
 });
 
-const delayMs = (count: number, more: { retryAfterMs?: number; isPlaced?: boolean; random?: number } = {}) => {
-  const { retryAfterMs, isPlaced = true, random = 0 } = more;
-  return failureDelayMs({ count, isPlaced, retryAfterMs }, random, DEFAULT_PACE);
+type More = { retryAfterMs?: number; isPlaced?: boolean; leftMs?: number; random?: number };
+
+/** While a certificate is held that is good for long. */
+const delayMs = (count: number, more: More = {}) => {
+  const { retryAfterMs, isPlaced = true, leftMs = 398 * DAY_MS, random = 0 } = more;
+  return failureDelayMs({ count, isPlaced, retryAfterMs, leftMs }, random, DEFAULT_PACE);
 };
 
 describe("the delay after a failure", () => {
@@ -75,6 +78,42 @@ describe("the delay after a failure", () => {
     const minutes = [1, 2, 3, 4, 50].map((count) => delayMs(count, { isPlaced: false }) / MINUTE_MS);
 
     expect(minutes).toEqual([12, 24, 48, 60, 60]);
+  });
+
+  it("is seconds at first where nothing was ordered and no good certificate is held", () => {
+    for (const leftMs of [0, -DAY_MS]) {
+      const seconds = [1, 2, 3, 8, 9, 10, 50].map((count) => delayMs(count, { isPlaced: false, leftMs }) / 1000);
+      expect(seconds).toEqual([10, 20, 40, 1280, 2560, 3600, 3600]);
+    }
+    expect([1, 2, 3].map((count) => delayMs(count, { leftMs: 0 }) / MINUTE_MS)).toEqual([12, 24, 48]);
+  });
+
+  it("is no more than a quarter of what is left of the certificate that is held, once an order has failed often", () => {
+    const delays = [40 * DAY_MS, 2 * DAY_MS, 4 * HOUR_MS].map((leftMs) => delayMs(20, { leftMs }) / HOUR_MS);
+
+    expect(delays).toEqual([24, 12, 1]);
+    expect(delayMs(20, { leftMs: -1 })).toBe(DAY_MS);
+  });
+
+  it("is the first delay near the end of the certificate, or half of what is left, down to 10 seconds", () => {
+    const minutes = [40, 24, 20, 1, 1 / 60].map((left) => delayMs(9, { leftMs: left * MINUTE_MS }) / MINUTE_MS);
+
+    expect(minutes).toEqual([12, 12, 10, 1 / 2, 1 / 6]);
+  });
+
+  it("never outlives the certificate that is held, where that has more than 20 seconds left", () => {
+    const left = fc.integer({ min: 20_001, max: 400 * DAY_MS });
+    fc.assert(
+      fc.property(
+        left,
+        fc.integer({ min: 1, max: 100 }),
+        fractions,
+        fc.boolean(),
+        (leftMs, count, random, isPlaced) => {
+          expect(delayMs(count, { leftMs, random, isPlaced })).toBeLessThanOrEqual(Math.ceil(leftMs / 2));
+        },
+      ),
+    );
   });
 
   it("is up to a tenth longer, never shorter", () => {
@@ -111,11 +150,34 @@ describe("the budget", () => {
     expect(budgetAllowsAtMs(ago(7 - 1e-6, 2, 1), undefined, NOW_MS)).toBeGreaterThan(NOW_MS);
   });
 
-  it("counts in a quarter of the lifetime where certificates live less than 28 days", () => {
-    const hours = (...values: readonly number[]) => values.map((hour) => NOW_MS - hour * HOUR_MS);
-    expect(budgetAllowsAtMs(hours(80, 0.5, 0.2), 160 * HOUR_MS, NOW_MS)).toBe(NOW_MS);
-    expect(budgetAllowsAtMs(hours(0.7, 0.5, 0.2), 160 * HOUR_MS, NOW_MS)).toBe(NOW_MS + 39.3 * HOUR_MS);
-    expect(budgetAllowsAtMs(ago(3, 2, 1), 28 * DAY_MS, NOW_MS)).toBe(NOW_MS + 4 * DAY_MS);
+  it.each([
+    ["90 days", 90 * DAY_MS],
+    ["28 days", 28 * DAY_MS],
+    ["160 hours", 160 * HOUR_MS],
+    ["6 days", 6 * DAY_MS],
+  ])("is one of 7 days for a certificate that lives %s", (_, lifetimeMs) => {
+    expect(budgetAllowsAtMs(ago(6.9, 6.8, 6.7), lifetimeMs, NOW_MS)).toBe(Math.round(NOW_MS + 0.1 * DAY_MS));
+    expect(budgetAllowsAtMs(ago(7, 2, 1), lifetimeMs, NOW_MS)).toBe(NOW_MS);
+  });
+
+  it("is one of a lifetime for a certificate that lives less than 6 days, as those of private authorities", () => {
+    expect(budgetAllowsAtMs(ago(0.9, 0.5, 0.1), DAY_MS, NOW_MS)).toBe(Math.round(NOW_MS + 0.1 * DAY_MS));
+    expect(budgetAllowsAtMs(ago(1, 0.5, 0.1), DAY_MS, NOW_MS)).toBe(NOW_MS);
+    expect(budgetAllowsAtMs(ago(5, 2, 1), 6 * DAY_MS - 1, NOW_MS)).toBe(NOW_MS + DAY_MS - 1);
+  });
+
+  it("lets every renewal on time through, whatever the lifetime", () => {
+    fc.assert(
+      fc.property(lifetimes, fc.array(fractions, { minLength: 10, maxLength: 10 }), (lifetimeMs, jitters) => {
+        let nowMs = NOW_MS;
+        let orders: readonly number[] = [];
+        for (const jitter of jitters) {
+          expect(budgetAllowsAtMs(orders, lifetimeMs, nowMs)).toBe(nowMs);
+          orders = [...orders, nowMs];
+          nowMs = renewalAtMs({ notBeforeMs: nowMs, expiresAtMs: nowMs + lifetimeMs }, undefined, jitter);
+        }
+      }),
+    );
   });
 
   it("counts an order that a clock from the future wrote down, but not for ever", () => {

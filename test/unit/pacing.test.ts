@@ -83,6 +83,31 @@ it("tries rarely when a trial has changed nothing", () => {
   expect(delayedMs / 80_000).toBeLessThan(0.01);
 });
 
+it("tries a busy newcomer soon, though all others are known", () => {
+  const { clock, pacing, pace } = scene();
+  send(clock, pacing, pace, { prompt: 5000, delayed: 1600 }, 2000);
+  const newcomer = new SenderPace();
+
+  send(clock, pacing, newcomer, { prompt: 500, delayed: 500 }, 1000);
+
+  expect(newcomer.isPatient).toBe(true);
+});
+
+it("tries for a newcomer once: one who says little cannot have all others tried again and again", () => {
+  const { clock, pacing, pace } = scene();
+  send(clock, pacing, pace, { prompt: 5000, delayed: 1600 }, 2000);
+  const quiet = new SenderPace();
+  let delayedMs = 0;
+
+  for (let ms = 0; ms < 80_000; ms += 1) {
+    if (ms % 1000 === 300) pacing.sent(quiet);
+    send(clock, pacing, pace, { prompt: 5000, delayed: 1600 }, 1);
+    delayedMs += isDelayed(pace) ? 1 : 0;
+  }
+
+  expect(delayedMs / 80_000).toBeLessThan(0.01);
+});
+
 it("stops its trials", () => {
   const { clock, pacing, pace } = scene();
 

@@ -17,6 +17,8 @@ import { DEFAULT_PACE, type Pace, renewalAtMs, storeDelayMs } from "./schedule.t
 import { wait, withTimeout } from "./wait.ts";
 
 const DAY_MS = 86_400_000;
+/** A stop does not wait longer for a slow store. */
+const STOP_PATIENCE_MS = 2000;
 /** Nobody checks how long a stand-in lives; it ends when the first order succeeds. */
 const STAND_IN_DAYS = 365;
 
@@ -50,6 +52,9 @@ export class AcmeSource implements CertificateSource {
   readonly #stopping = new AbortController();
   #onChange: (material: TlsMaterial) => void = () => undefined;
   #work: Promise<void> = Promise.resolve();
+  #startedAtMs: number;
+  /** When the attempt that is under way became due. */
+  #underWaySinceMs: number | undefined;
   #held: Held | undefined;
   #standIn: { readonly material: TlsMaterial; readonly facts: CertificateFacts | undefined } | undefined;
   /** What the store has was read once. Until then nothing is ordered. */
@@ -67,6 +72,7 @@ export class AcmeSource implements CertificateSource {
     this.#options = options;
     this.#pace = pace;
     this.#random = random;
+    this.#startedAtMs = clock.epochMs();
     this.#records = new AcmeRecords(store, options);
     this.#ledger = new OrderLedger({ clock, records: this.#records, pace, random });
     this.#renewalAdvice = new RenewalAdvice({ clock, log, signal: this.#stopping.signal }, options);
@@ -77,6 +83,7 @@ export class AcmeSource implements CertificateSource {
   async start(onChange: (material: TlsMaterial) => void): Promise<TlsMaterial> {
     const { clock } = this.#parts;
     await this.#responder?.start();
+    this.#startedAtMs = this.#nowMs;
     const loading = this.#tryToLoad();
     // A store may be slow at first, as one in a cloud is whose identity comes late. Then what it has is served later.
     await Promise.race([loading, wait(clock, this.#pace.loadPatienceMs, this.#stopping.signal)]);
@@ -105,24 +112,28 @@ export class AcmeSource implements CertificateSource {
       expiresAtMs: facts?.expiresAtMs ?? 0,
       isStandIn: this.#held === undefined,
       store: this.#parts.store.description,
-      nextAttemptAtMs: this.#nextAttemptAtMs,
+      nextAttemptAtMs: this.#options.agreeTerms ? (this.#underWaySinceMs ?? this.#nextAttemptAtMs) : undefined,
       lastSuccessAtMs,
       lastErrorCode: this.#storeTrouble?.code ?? lastErrorCode,
       consecutiveFailures: this.#storeTrouble?.count ?? consecutiveFailures,
     };
   }
 
-  /** Undefined where only the operator can change what holds it back. */
-  get #nextAttemptAtMs(): number | undefined {
-    if (!this.#options.agreeTerms) return undefined;
-    return Math.max(this.#dueAtMs, this.#storeTrouble?.retryAtMs ?? 0);
+  get #nextAttemptAtMs(): number {
+    return this.#storeTrouble?.retryAtMs ?? this.#dueAtMs;
   }
 
   get #dueAtMs(): number {
     const held = this.#held;
     const window = held && this.#renewalAdvice.windowFor(held);
-    const wantedAtMs = held === undefined ? 0 : renewalAtMs(held.facts, window, held.jitter);
+    const wantedAtMs = held === undefined ? this.#startedAtMs : renewalAtMs(held.facts, window, held.jitter);
     return Math.max(wantedAtMs, this.#ledger.heldBackUntilMs);
+  }
+
+  get #isDue(): boolean {
+    // Without a certificate the first order is due whatever the calendar says, which may have been set back since the start.
+    const dueAtMs = this.#held === undefined ? this.#ledger.heldBackUntilMs : this.#dueAtMs;
+    return this.#nowMs >= dueAtMs;
   }
 
   get #nowMs(): number {
@@ -141,7 +152,7 @@ export class AcmeSource implements CertificateSource {
     const { signal } = this.#stopping;
     while (!signal.aborted) {
       await this.#turn();
-      const untilNextMs = (this.#nextAttemptAtMs ?? Number.POSITIVE_INFINITY) - this.#nowMs;
+      const untilNextMs = this.#nextAttemptAtMs - this.#nowMs;
       // Never longer than to the next look: timers do not notice that the calendar jumps.
       await wait(this.#parts.clock, Math.min(Math.max(untilNextMs, 1), this.#pace.lookEveryMs), signal);
     }
@@ -152,7 +163,7 @@ export class AcmeSource implements CertificateSource {
     try {
       await this.#catchUp();
       await this.#lookForRequest();
-      if (this.#ledger.isRequested || this.#nowMs >= this.#dueAtMs) await this.#attempt();
+      if (this.#ledger.isRequested || this.#isDue) await this.#attempt();
       else if (this.#held !== undefined) await this.#renewalAdvice.askFor(this.#held);
       // Only now: a store may let itself be read, and refuse what an attempt has to write.
       this.#storeTrouble = undefined;
@@ -177,12 +188,12 @@ export class AcmeSource implements CertificateSource {
   }
 
   async #load(): Promise<void> {
-    const kept = await this.#records.loadCertificate(this.#nowMs);
+    const kept = this.#held === undefined ? await this.#records.loadCertificate(this.#nowMs) : undefined;
+    // Whatever becomes of the rest.
+    if (kept !== undefined) this.#serve(kept);
     await this.#ledger.load();
     this.#isLoaded = true;
-    if (kept !== undefined) this.#serve(kept);
-    const { lastErrorCode } = this.#ledger.attempts;
-    if (lastErrorCode !== undefined) this.#logFailure(lastErrorCode, "it failed before the relay was started again");
+    this.#logEarlierFailure();
   }
 
   async #lookForRequest(): Promise<void> {
@@ -195,8 +206,9 @@ export class AcmeSource implements CertificateSource {
   async #attempt(): Promise<void> {
     let held: Held;
     try {
-      held = (await this.#renewedElsewhere()) ?? (await this.#order());
+      held = await this.#obtain();
     } catch (error) {
+      if (this.#stopping.signal.aborted) await this.#abandon();
       if (error instanceof StoreError || this.#stopping.signal.aborted) throw error;
       await this.#failed(toAcmeError(error));
       return;
@@ -207,6 +219,21 @@ export class AcmeSource implements CertificateSource {
     await this.#keep();
   }
 
+  async #obtain(): Promise<Held> {
+    this.#underWaySinceMs = Math.min(this.#dueAtMs, this.#nowMs);
+    try {
+      return (await this.#renewedElsewhere()) ?? (await this.#order());
+    } finally {
+      this.#underWaySinceMs = undefined;
+    }
+  }
+
+  /** @throws StoreError, where the store is not slow to say so. */
+  async #abandon(): Promise<void> {
+    const { signal } = new AbortController();
+    await Promise.race([this.#ledger.abandon(), wait(this.#parts.clock, STOP_PATIENCE_MS, signal)]);
+  }
+
   /** Another relay with the same store may have been faster. */
   async #renewedElsewhere(): Promise<Held | undefined> {
     if (this.#ledger.isRequested) return undefined;
@@ -215,7 +242,7 @@ export class AcmeSource implements CertificateSource {
   }
 
   async #order(): Promise<Held> {
-    this.#checkPermission();
+    await this.#checkPermission();
     const made = await withTimeout(this.#parts.clock, this.#pace.orderTimeoutMs, this.#stopping.signal, (signal) =>
       this.#placeAndFulfil(signal),
     );
@@ -228,12 +255,14 @@ export class AcmeSource implements CertificateSource {
     throw new AcmeError(code, `What the CA signed cannot be served: ${refusalSentences[held]}.`);
   }
 
-  #checkPermission(): void {
+  async #checkPermission(): Promise<void> {
     if (!this.#options.agreeTerms) {
       throw new AcmeError("terms-not-agreed", "Without --acme-agree-terms no account is made and nothing is ordered.");
     }
-    const { expiresAtMs = 0, notBeforeMs = 0 } = this.#held?.facts ?? {};
-    if (!this.#ledger.isRequested) this.#ledger.checkBudget(this.#held && expiresAtMs - notBeforeMs);
+    if (this.#ledger.isRequested) return;
+    // One that has ended still tells how long they live.
+    const validity = this.#held?.facts ?? (await this.#records.loadValidity());
+    this.#ledger.checkBudget(validity && validity.expiresAtMs - validity.notBeforeMs);
   }
 
   async #placeAndFulfil(signal: AbortSignal): Promise<Pick<TlsMaterial, "key" | "certificate">> {
@@ -248,7 +277,7 @@ export class AcmeSource implements CertificateSource {
       replaces: isReplacing && this.#held ? certificateId(this.#held.material.certificate) : undefined,
       profile: profile === "" ? undefined : profile,
     };
-    await this.#ledger.begin();
+    await this.#ledger.begin(this.#held?.facts.expiresAtMs);
     const order = await desk.place({ names, extras }).catch((error: unknown) => {
       // A CA that failed itself may have taken it.
       if (error instanceof ProblemError && error.status < 500) this.#ledger.withdraw();
@@ -280,9 +309,9 @@ export class AcmeSource implements CertificateSource {
 
   async #failed(error: AcmeError): Promise<void> {
     try {
-      await this.#ledger.fail(error);
+      await this.#ledger.fail(error, this.#held?.facts.expiresAtMs);
     } finally {
-      this.#logFailure(error.code, error.message);
+      this.#logFailure(error.code, error.message, this.#dueAtMs);
     }
   }
 
@@ -290,16 +319,29 @@ export class AcmeSource implements CertificateSource {
     const { code, message } =
       error instanceof StoreError ? error : new StoreError("store-unreachable", `the store failed: ${String(error)}`);
     const count = (this.#storeTrouble?.count ?? 0) + 1;
-    this.#storeTrouble = { code, count, retryAtMs: this.#nowMs + storeDelayMs(count, this.#pace) };
-    this.#logFailure(code, message);
+    const retryAtMs = this.#nowMs + storeDelayMs(count, this.#pace);
+    this.#storeTrouble = { code, count, retryAtMs };
+    this.#logFailure(code, message, retryAtMs);
+  }
+
+  /** What went wrong before this start, and holds back the first order or shows in the status. */
+  #logEarlierFailure(): void {
+    const { lastErrorCode } = this.#ledger.attempts;
+    if (lastErrorCode !== undefined) {
+      this.#logFailure(lastErrorCode, "it failed before the relay was started again", this.#dueAtMs);
+    } else if (this.#held === undefined && !this.#isDue) {
+      const reason = "the relay ended in the middle of an order, without a stop";
+      const nextAttemptAt = new Date(this.#dueAtMs).toISOString();
+      this.#parts.log.warn({ reason, nextAttemptAt }, "no certificate, and the next order has to wait");
+    }
   }
 
   /** Once for each change: a failure that goes on is no news. */
-  #logFailure(code: CertificateErrorCode, reason: string): void {
+  #logFailure(code: CertificateErrorCode, reason: string, nextAttemptAtMs: number): void {
     if (code === this.#loggedCode) return;
     this.#loggedCode = code;
-    const dueAtMs = this.#nextAttemptAtMs;
-    const nextAttemptAt = dueAtMs === undefined ? undefined : new Date(dueAtMs).toISOString();
+    // Only the operator can give the agreement.
+    const nextAttemptAt = this.#options.agreeTerms ? new Date(nextAttemptAtMs).toISOString() : undefined;
     this.#parts.log.warn({ code, reason, nextAttemptAt }, "certificate attempt failed: what is served stays");
   }
 

@@ -1,4 +1,5 @@
-const WEEK_MS = 7 * 86_400_000;
+const DAY_MS = 86_400_000;
+const WEEK_MS = 7 * DAY_MS;
 
 /**
  * Let's Encrypt gives out five certificates for the same names in a week. Three leave room for what was ordered by hand
@@ -6,17 +7,14 @@ const WEEK_MS = 7 * 86_400_000;
  */
 const ORDERS_PER_WINDOW = 3;
 
-/**
- * The part of a lifetime in which the budget holds, where that is less than a week: a week of waiting would outlive a
- * certificate of six days.
- */
-const WINDOW_PART_OF_LIFETIME = 1 / 4;
+/** What lives less is of a private CA, or of a test: a week would be many renewals, and none could be kept up. */
+const SHORT_LIFETIME_MS = 6 * DAY_MS;
 
 /**
  * When the next order for the same names may be placed, if nobody forces it: at most 3 in 7 days. For certificates that
- * live less than 28 days the window is a quarter of their lifetime.
+ * live less than 6 days: 3 in one lifetime.
  * @param orderedAtMs when orders were placed. Ones far in the future count too: the clock was wrong, not the order.
- * @param lifetimeMs of the certificate that is held; undefined where there is none.
+ * @param lifetimeMs of the certificate that is to be renewed; undefined where there was none.
  * @returns the moment in milliseconds since the epoch; `nowMs` where the budget is not spent.
  */
 export function budgetAllowsAtMs(
@@ -24,7 +22,7 @@ export function budgetAllowsAtMs(
   lifetimeMs: number | undefined,
   nowMs: number,
 ): number {
-  const windowMs = lifetimeMs === undefined ? WEEK_MS : Math.min(WEEK_MS, lifetimeMs * WINDOW_PART_OF_LIFETIME);
+  const windowMs = lifetimeMs === undefined || lifetimeMs >= SHORT_LIFETIME_MS ? WEEK_MS : lifetimeMs;
   const counted = orderedAtMs.filter((atMs) => Math.abs(nowMs - atMs) < windowMs).toSorted((a, b) => b - a);
   const mustPass = counted[ORDERS_PER_WINDOW - 1];
   return mustPass === undefined ? nowMs : mustPass + windowMs;

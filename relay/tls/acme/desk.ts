@@ -1,8 +1,9 @@
+import { createPrivateKey } from "node:crypto";
 import { crypto } from "acme-client";
 import type { Logger } from "pino";
 import type { Clock } from "../../clock.ts";
 import type { TlsMaterial } from "../material.ts";
-import type { CertificateStore } from "../store/ports.ts";
+import { type CertificateStore, StoreError } from "../store/ports.ts";
 import { AcmeError, ProblemError } from "./acme-error.ts";
 import type { ChallengeAnswers } from "./challenges.ts";
 import { AcmeClient } from "./client.ts";
@@ -23,7 +24,10 @@ export type DeskParts = {
   readonly signal: AbortSignal;
 };
 
-type Offer = { readonly transport: Transport; readonly directory: Directory; readonly account: AccountEntry };
+type Offer = { readonly transport: Transport; readonly directory: Directory; readonly account: LoadedAccount };
+
+/** `isReplaced`: it takes the place of one that cannot be read. */
+type LoadedAccount = { readonly entry: AccountEntry; readonly isReplaced: boolean };
 
 /** An order that the CA has taken. */
 export type PlacedOrder = {
@@ -43,13 +47,15 @@ export class OrderDesk {
   /** What the CA offers. */
   readonly directory: Directory;
   #account: AccountEntry;
+  readonly #isReplaced: boolean;
 
   private constructor(parts: DeskParts, options: AcmeOptions, offer: Offer) {
     this.#parts = parts;
     this.#options = options;
     this.#transport = offer.transport;
     this.directory = offer.directory;
-    this.#account = offer.account;
+    this.#account = offer.account.entry;
+    this.#isReplaced = offer.account.isReplaced;
   }
 
   /**
@@ -64,7 +70,7 @@ export class OrderDesk {
     checkOffer(directory, options);
     const account = await loadAccount(parts, options);
     const desk = new OrderDesk(parts, options, { transport, directory, account });
-    if (account.accountUrl === undefined) await desk.#register();
+    if (account.entry.accountUrl === undefined) await desk.#register();
     return desk;
   }
 
@@ -97,6 +103,8 @@ export class OrderDesk {
     this.#account = { ...this.#account, accountUrl: undefined, email };
     // Before the CA is asked: an account whose key is lost is one of ten that an address may make in three hours.
     await store.save(entry, entryText(this.#account));
+    // Only now, so that it is told once: the next attempt finds what was saved.
+    if (this.#isReplaced) log.warn({ entry }, "the kept acme account cannot be read: a new one is made");
     const client = this.#client();
     await client.createAccount({
       termsOfServiceAgreed: true,
@@ -126,10 +134,31 @@ function checkOffer({ profiles, needsExternalAccount }: Directory, { profile, ea
 }
 
 /** The kept account, or a new key that no CA has seen. One of another directory is none: it was copied there by hand. */
-async function loadAccount({ store }: DeskParts, { directoryUrl, names, email }: AcmeOptions): Promise<AccountEntry> {
-  const text = await store.load(entryNames(directoryUrl, names).account);
-  const kept = text === undefined ? undefined : readAccountEntry(text);
-  if (kept !== undefined && kept.directoryUrl === directoryUrl) return kept;
+async function loadAccount({ store }: DeskParts, { directoryUrl, names, email }: AcmeOptions): Promise<LoadedAccount> {
+  const kept = await readAccount(store, entryNames(directoryUrl, names).account);
+  if (typeof kept === "object" && kept.directoryUrl === directoryUrl) return { entry: kept, isReplaced: false };
   const key = await crypto.createPrivateEcdsaKey("P-256");
-  return { directoryUrl, key: key.toString(), accountUrl: undefined, email };
+  const entry = { directoryUrl, key: key.toString(), accountUrl: undefined, email };
+  return { entry, isReplaced: kept === "unreadable" };
+}
+
+async function readAccount(store: CertificateStore, name: string): Promise<AccountEntry | "unreadable" | undefined> {
+  try {
+    const text = await store.load(name);
+    if (text === undefined) return undefined;
+    const entry = readAccountEntry(text);
+    return entry !== undefined && canSign(entry.key) ? entry : "unreadable";
+  } catch (error) {
+    if (error instanceof StoreError && error.code === "store-corrupt") return "unreadable";
+    throw error;
+  }
+}
+
+/** RFC 8555 section 6.2 leaves these, of the keys that acme-client signs with. */
+function canSign(key: string): boolean {
+  try {
+    return ["ec", "rsa"].includes(createPrivateKey(key).asymmetricKeyType ?? "");
+  } catch {
+    return false;
+  }
 }

@@ -27,6 +27,8 @@ export type AttemptsEntry = {
   /** When orders were placed, of the last 7 days. */
   readonly orderedAtMs: readonly number[];
   readonly consecutiveFailures: number;
+  /** How many of these came after something was ordered: they alone hold back the next order over a restart. */
+  readonly failedOrders: number;
   /** No attempt is made before; 0 where nothing holds it back. */
   readonly notBeforeMs: number;
   readonly lastSuccessAtMs: number | undefined;
@@ -39,6 +41,7 @@ export type AttemptsEntry = {
 export const NO_ATTEMPTS: AttemptsEntry = {
   orderedAtMs: [],
   consecutiveFailures: 0,
+  failedOrders: 0,
   notBeforeMs: 0,
   lastSuccessAtMs: undefined,
   lastErrorCode: undefined,
@@ -96,12 +99,18 @@ export function readAttemptsEntry(text: string): AttemptsEntry | undefined {
   const code = entry["lastErrorCode"];
   return {
     orderedAtMs: Array.isArray(orders) ? orders.flatMap((atMs) => numberOr(atMs) ?? []) : [],
-    consecutiveFailures: Math.max(0, Math.floor(numberOr(entry["consecutiveFailures"]) ?? 0)),
+    consecutiveFailures: countOr(entry["consecutiveFailures"]),
+    failedOrders: countOr(entry["failedOrders"]),
     notBeforeMs: numberOr(entry["notBeforeMs"]) ?? 0,
     lastSuccessAtMs: numberOr(entry["lastSuccessAtMs"]),
     lastErrorCode: certificateErrorCodes.find((known) => known === code),
     requestedAtMs: numberOr(entry["requestedAtMs"]),
   };
+}
+
+/** A whole number of 0 or more; 0 where it is none. */
+function countOr(value: unknown): number {
+  return Math.max(0, Math.floor(numberOr(value) ?? 0));
 }
 
 function isTexts(value: unknown): value is readonly string[] {

@@ -5,7 +5,10 @@ import { RelayError } from "../../relay-error.ts";
 const CHALLENGE_PATH = "/.well-known/acme-challenge/";
 /** A request here has a short path and a few headers, or is none of ours. */
 const MAX_HEADER_BYTES = 8192;
-const REQUEST_TIMEOUT_MS = 10_000;
+/** A CA that asks has its request ready. */
+const REQUEST_TIMEOUT_MS = 3000;
+/** Node's 30 s would leave slow sockets that much longer, in the places of the CA's. */
+const CHECK_INTERVAL_MS = 1000;
 const MAX_SOCKETS = 256;
 
 /** Where the responder listens, and for which names. */
@@ -27,7 +30,13 @@ export class HttpChallengeResponder {
 
   constructor(options: HttpChallengeOptions) {
     this.#options = options;
-    const limits = { maxHeaderSize: MAX_HEADER_BYTES, requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: 1 };
+    const limits = {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: REQUEST_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      connectionsCheckingInterval: CHECK_INTERVAL_MS,
+      keepAliveTimeout: 1,
+    };
     this.#server = createServer(limits, (request, response) => this.#answer(request, response));
     this.#server.maxConnections = MAX_SOCKETS;
   }

@@ -24,8 +24,10 @@ export type LedgerParts = {
 export class OrderLedger {
   readonly #parts: LedgerParts;
   #attempts: AttemptsEntry = NO_ATTEMPTS;
-  /** The order that is under way: when it was begun, and how many failures there were before it. */
-  #begun: { readonly atMs: number; readonly failureCount: number } | undefined;
+  /** The order that is under way: when it was begun, and what was known before it. */
+  #begun: { readonly atMs: number; readonly before: AttemptsEntry } | undefined;
+  /** Failures in a row that came before anything was ordered, since the start: no restart has to wait for them. */
+  #unplacedCount = 0;
   /** An operator's request was taken, and has not come to an end. */
   #isRequested = false;
   /** Orders that no CA took. */
@@ -80,21 +82,25 @@ export class OrderLedger {
 
   /**
    * Writes down that an order is about to be placed. Where the relay ends before the order does, that counts as a failure.
+   * @param endsAtMs when the certificate that is held ends; undefined where none is.
    * @throws StoreError: then nothing may be ordered.
    */
-  async begin(): Promise<void> {
+  async begin(endsAtMs?: number): Promise<void> {
     const atMs = this.#nowMs;
     const before = this.#attempts;
-    const failureCount = before.consecutiveFailures + 1;
+    const failedOrders = before.failedOrders + 1;
+    const delayMs = this.#delayMs({ count: failedOrders, isPlaced: true, retryAfterMs: undefined }, endsAtMs);
     const begun: AttemptsEntry = {
       ...before,
       orderedAtMs: [...before.orderedAtMs, atMs],
-      consecutiveFailures: failureCount,
-      notBeforeMs: atMs + this.#delayMs({ count: failureCount, isPlaced: true, retryAfterMs: undefined }),
+      consecutiveFailures: before.consecutiveFailures + 1,
+      failedOrders,
+      notBeforeMs: atMs + delayMs,
     };
     await this.#save(begun);
-    this.#begun = { atMs, failureCount: before.consecutiveFailures };
+    this.#begun = { atMs, before };
     this.#attempts = begun;
+    this.#unplacedCount = 0;
   }
 
   /** The CA did not take the order that was begun: it does not count. */
@@ -104,36 +110,60 @@ export class OrderLedger {
     this.#attempts = this.#merged(this.#attempts, this.#attempts);
   }
 
-  /** Knows from now on what the failure holds back, and writes it down. @throws StoreError */
-  async fail({ code, retryAfterMs }: AcmeError): Promise<void> {
-    const before = this.#begun?.failureCount ?? this.#attempts.consecutiveFailures;
-    const heldBackBeforeMs = this.#attempts.notBeforeMs;
-    // Waiting for the budget is no failure: nothing was tried.
-    const isTried = code !== "budget-spent";
-    const failureCount = isTried ? before + 1 : before;
-    const failure = { count: failureCount, isPlaced: this.#begun !== undefined, retryAfterMs };
-    const delayMs = isTried ? this.#delayMs(failure) : (retryAfterMs ?? 0);
-    this.#attempts = {
-      ...this.#attempts,
-      consecutiveFailures: failureCount,
-      notBeforeMs: this.#nowMs + delayMs,
-      lastErrorCode: code,
-    };
-    const wasBegun = this.#begun !== undefined;
+  /**
+   * The relay stops in the middle of an order. That is no failure, and the next start need not wait for it; the order stays
+   * counted. Does nothing where no order is under way.
+   * @throws StoreError: then the next start takes it for a crash.
+   */
+  async abandon(): Promise<void> {
+    if (this.#begun === undefined) return;
+    const { consecutiveFailures, failedOrders, notBeforeMs } = this.#begun.before;
     this.#begun = undefined;
     this.#isRequested = false;
+    this.#attempts = { ...this.#attempts, consecutiveFailures, failedOrders, notBeforeMs };
+    await this.save();
+  }
+
+  /**
+   * Knows from now on what the failure holds back, and writes it down.
+   * @param endsAtMs when the certificate that is held ends; undefined where none is.
+   * @throws StoreError
+   */
+  async fail({ code, retryAfterMs }: AcmeError, endsAtMs?: number): Promise<void> {
+    const wasBegun = this.#begun !== undefined;
+    const heldBackBeforeMs = this.heldBackUntilMs;
+    this.#begun = undefined;
+    this.#isRequested = false;
+    if (code === "budget-spent") {
+      // No failure: nothing was tried.
+      this.#attempts = { ...this.#attempts, notBeforeMs: this.#nowMs + (retryAfterMs ?? 0), lastErrorCode: code };
+      return this.save();
+    }
+    if (!wasBegun) this.#unplacedCount += 1;
+    const { consecutiveFailures, failedOrders } = this.#attempts;
+    const count = wasBegun ? failedOrders : this.#unplacedCount;
+    const isPlaced = wasBegun || code === "rate-limited";
+    const notBeforeMs = this.#nowMs + this.#delayMs({ count, isPlaced, retryAfterMs }, endsAtMs);
+    this.#attempts = {
+      ...this.#attempts,
+      // One that was begun is counted already.
+      consecutiveFailures: wasBegun ? consecutiveFailures : consecutiveFailures + 1,
+      notBeforeMs: Math.max(notBeforeMs, wasBegun ? 0 : heldBackBeforeMs),
+      lastErrorCode: code,
+    };
     // Before an order a failure has cost the CA nothing: it is to be seen, and holds back no further start.
-    const isHeldBack = wasBegun || !isTried;
-    await this.#save(isHeldBack ? this.#attempts : { ...this.#attempts, notBeforeMs: heldBackBeforeMs });
+    await this.#save(wasBegun ? this.#attempts : { ...this.#attempts, notBeforeMs: heldBackBeforeMs });
   }
 
   /** Nothing is held back any more; `save` writes it down. */
   succeed(): void {
     this.#begun = undefined;
+    this.#unplacedCount = 0;
     this.#isRequested = false;
     this.#attempts = {
       ...this.#attempts,
       consecutiveFailures: 0,
+      failedOrders: 0,
       notBeforeMs: 0,
       lastSuccessAtMs: this.#nowMs,
       lastErrorCode: undefined,
@@ -149,8 +179,9 @@ export class OrderLedger {
     return this.#parts.clock.epochMs();
   }
 
-  #delayMs(failure: Failure): number {
-    return failureDelayMs(failure, this.#parts.random(), this.#parts.pace);
+  #delayMs(failure: Omit<Failure, "leftMs">, endsAtMs: number | undefined): number {
+    const leftMs = endsAtMs === undefined ? 0 : endsAtMs - this.#nowMs;
+    return failureDelayMs({ ...failure, leftMs }, this.#parts.random(), this.#parts.pace);
   }
 
   async #save(attempts: AttemptsEntry): Promise<void> {

@@ -63,10 +63,22 @@ export async function fulfilOrder(
   const [, csr] = await crypto.createCsr({ altNames: [...names] }, key);
   const ready = await pollOrder(parts, order, "ready");
   // A CA that signs while we ask has nothing left to be finalized.
-  const signing = ready.status === "ready" ? await client.finalizeOrder(ready, csr) : ready;
+  const signing = ready.status === "ready" ? await finalize(client, ready, csr) : ready;
   const done = signing.status === "valid" ? signing : await pollOrder(parts, signing, "valid");
   const chain = await client.getCertificate(done, preferredChain === "" ? undefined : preferredChain);
   return { key: key.toString(), certificate: chain };
+}
+
+/** Has the order signed. Where the answer is lost and it is sent again, the CA says that it is no longer ready: it signs. */
+async function finalize(client: AcmeClient, ready: Order, csr: Buffer): Promise<Order> {
+  try {
+    return await client.finalizeOrder(ready, csr);
+  } catch (error) {
+    if (!(error instanceof ProblemError) || error.problem.type !== "orderNotReady") throw error;
+    const now = await client.getOrder(ready);
+    if (now.status === "pending" || now.status === "ready") throw error;
+    return now;
+  }
 }
 
 async function proveNames(parts: OrderParts, order: Order): Promise<void> {

@@ -2,12 +2,14 @@ import { type CertificateFacts, factsOf, type MaterialRefusal, readMaterial, typ
 import { type CertificateStore, StoreError } from "../store/ports.ts";
 import {
   type AttemptsEntry,
+  type CertificateEntry,
   entryNames,
   entryText,
   NO_ATTEMPTS,
   readAttemptsEntry,
   readCertificateEntry,
 } from "./entries.ts";
+import type { Validity } from "./schedule.ts";
 
 /** A CA whose clock is ahead by this much at most may sign what is valid in a moment. */
 const CLOCK_TOLERANCE_MS = 5 * 60_000;
@@ -36,11 +38,15 @@ export class AcmeRecords {
 
   /** @returns undefined where none is kept, or none that could be served now. */
   async loadCertificate(nowMs: number): Promise<Held | undefined> {
-    const text = await this.#load(this.#entries.certificate);
-    const entry = text === undefined ? undefined : readCertificateEntry(text);
-    if (entry === undefined || entry.directoryUrl !== this.#directoryUrl) return undefined;
-    const held = readHeld(entry, entry.jitter, nowMs);
+    const entry = await this.#loadCertificateEntry();
+    const held = entry && readHeld(entry, entry.jitter, nowMs);
     return typeof held === "string" ? undefined : held;
+  }
+
+  /** From when until when the kept certificate is valid, or was; undefined where none is kept. */
+  async loadValidity(): Promise<Validity | undefined> {
+    const entry = await this.#loadCertificateEntry();
+    return entry && factsOf(entry.certificate);
   }
 
   /** Keeps a certificate in the place of the one before. */
@@ -61,6 +67,13 @@ export class AcmeRecords {
     const next = change(await this.loadAttempts());
     await this.#store.save(this.#entries.attempts, entryText(next));
     return next;
+  }
+
+  /** Undefined where it is of another directory as well: it was copied there by hand. */
+  async #loadCertificateEntry(): Promise<CertificateEntry | undefined> {
+    const text = await this.#load(this.#entries.certificate);
+    const entry = text === undefined ? undefined : readCertificateEntry(text);
+    return entry?.directoryUrl === this.#directoryUrl ? entry : undefined;
   }
 
   /** What nobody can read is overwritten by the next save: waiting would not mend it. */

@@ -43,7 +43,11 @@ export type Pace = {
   /** After the first failed attempt; doubles with each further one. */
   readonly failureDelayMs: number;
   readonly maxFailureDelayMs: number;
-  /** The same for attempts that failed before anything was ordered: they cost the CA nothing. */
+  /**
+   * The same where nothing was ordered, which costs the CA nothing, and no good certificate is held, so that clients wait.
+   * Nothing is tried again sooner than after the first of these.
+   */
+  readonly unplacedDelayMs: number;
   readonly maxUnplacedDelayMs: number;
   /** After the first failure of the store; doubles as well. It costs no CA anything. */
   readonly storeDelayMs: number;
@@ -66,6 +70,7 @@ export const DEFAULT_PACE: Pace = {
   // Let's Encrypt gives back one of 5 failed validations per name and account every 12 minutes.
   failureDelayMs: 12 * MINUTE_MS,
   maxFailureDelayMs: DAY_MS,
+  unplacedDelayMs: 10_000,
   maxUnplacedDelayMs: 60 * MINUTE_MS,
   storeDelayMs: 10_000,
   maxStoreDelayMs: 5 * MINUTE_MS,
@@ -79,24 +84,38 @@ export const DEFAULT_PACE: Pace = {
 /** A CA that says a later time than this is not believed: it would be a fault, and the certificate would end first. */
 const MAX_RETRY_AFTER_MS = 7 * DAY_MS;
 
+/** No back-off takes more than this part of what is left of the certificate that is held. */
+const MAX_PART_OF_LEFT = 1 / 4;
+
 /** One failed attempt of several in a row. */
 export type Failure = {
   /** 1 or more. */
   readonly count: number;
-  /** Something was ordered. */
+  /** Something was ordered, or the CA counts it for another reason. */
   readonly isPlaced: boolean;
   readonly retryAfterMs: number | undefined;
+  /** How long the certificate that is held will still be good; 0 or less where it has ended, or none is held. */
+  readonly leftMs: number;
 };
 
 /**
- * How long to wait after a failure: doubling, with up to a tenth more so that relays part ways, and no less than the CA
- * asked for.
+ * How long to wait after a failure: doubling, with up to a tenth more so that relays part ways; so that the certificate
+ * that is held does not end meanwhile; and no less than the CA asked for.
  * @param random 0..1
  */
-export function failureDelayMs({ count, isPlaced, retryAfterMs = 0 }: Failure, random: number, pace: Pace): number {
+export function failureDelayMs(failure: Failure, random: number, pace: Pace): number {
+  const { count, isPlaced, leftMs, retryAfterMs = 0 } = failure;
+  const firstMs = isPlaced || leftMs > 0 ? pace.failureDelayMs : pace.unplacedDelayMs;
   const maxMs = isPlaced ? pace.maxFailureDelayMs : pace.maxUnplacedDelayMs;
-  const backOffMs = doubled(pace.failureDelayMs, count, maxMs) * (1 + random / 10);
+  const backOffMs = Math.min(doubled(firstMs, count, maxMs) * (1 + random / 10), longestDelayMs(leftMs, pace));
   return Math.round(Math.max(backOffMs, Math.min(retryAfterMs, MAX_RETRY_AFTER_MS)));
+}
+
+/** A quarter of what is left; at least the first delay, where that is no more than half of it. */
+function longestDelayMs(leftMs: number, pace: Pace): number {
+  if (leftMs <= 0) return Number.POSITIVE_INFINITY;
+  const quarterMs = Math.max(leftMs * MAX_PART_OF_LEFT, Math.min(pace.failureDelayMs, leftMs / 2));
+  return Math.max(quarterMs, pace.unplacedDelayMs);
 }
 
 /** How long to wait after so many failures of the store in a row. @param failureCount 1 or more. */

@@ -4,6 +4,7 @@ import { Connection, type Receiver, type Target } from "./connection.ts";
 import { type Accounts, type Measurement, openAccounts } from "./measurement.ts";
 import { createSession, type SessionName } from "./sessions/create-session.ts";
 import type { Member } from "./sessions/session.ts";
+import { StalledTopics } from "./stalled-topics.ts";
 import { makePayload } from "./stamp.ts";
 import { Traffic } from "./traffic.ts";
 import { Verifier } from "./verifier.ts";
@@ -42,6 +43,7 @@ export async function measureExchange(
 ): Promise<Measurement> {
   const receiversPerMessage = receiverCount(subject, workload);
   const traffic = new Traffic(workload, { receiversPerMessage, messagesPerSender: Number.POSITIVE_INFINITY });
+  const stalled = await stallTopics(subject, workload);
   const connections = await openAll(subject, workload, traffic, HEAD_BYTES);
   traffic.start(connections);
   await Promise.race([after(warmUpMs), traffic.failure]);
@@ -52,7 +54,9 @@ export async function measureExchange(
   const count = traffic.deliveryCount - countBefore;
   const measurement = accounts.close(count, traffic.latency);
   traffic.stop();
+  stalled?.throwIfReleased();
   for (const connection of connections) connection.close();
+  stalled?.close();
   if (count === 0) throw new Error(`no delivery in ${measureMs} ms: the loop has stalled`);
   return measurement;
 }
@@ -67,6 +71,7 @@ export async function verifyExchange(
   const traffic = new Traffic(workload, { receiversPerMessage, messagesPerSender });
   const { payloadBytes } = workload;
   const verifier = new Verifier(traffic, { payloadBytes, hasEcho: hasEcho(subject, workload) });
+  const stalled = await stallTopics(subject, workload);
   const connections = await openAll(subject, workload, verifier, WHOLE_BYTES);
   for (const connection of connections) verifier.add(connection);
   const senderCount = connections.filter(({ member }) => member.isSender).length;
@@ -78,7 +83,9 @@ export async function verifyExchange(
   }
   await Promise.race([after(SURPLUS_MS), traffic.failure]);
   traffic.stop();
+  stalled?.throwIfReleased();
   for (const connection of connections) connection.close();
+  stalled?.close();
   const { verifiedCount, faults } = verifier;
   const isCountRight = verifiedCount === expectedCount;
   const countFaults = isCountRight ? [] : [`${verifiedCount} deliveries came, ${expectedCount} were to come`];
@@ -101,6 +108,14 @@ export function membersOf({ topicCount, membersPerTopic, senders }: ExchangeWork
     }
   }
   return members;
+}
+
+/** Before anything is measured: topics that the relay can do nothing more for. */
+async function stallTopics(subject: Subject, { stalledReaders }: ExchangeWorkload): Promise<StalledTopics | undefined> {
+  if (stalledReaders === undefined) return undefined;
+  const topics = new StalledTopics(subject);
+  await topics.stall(stalledReaders);
+  return topics;
 }
 
 async function openAll(

@@ -11,7 +11,7 @@ const VALUE_WIDTH = 60;
 const MAX_RATIO = 3;
 
 /** One color for each contestant, told apart also without seeing colors by its label. */
-const COLORS = ["#1a6fb5", "#5aa9e6", "#8a8a8a", "#c9a227", "#a05195", "#4c9f70", "#d45087", "#b3541e"];
+const COLORS = ["#1a6fb5", "#5aa9e6", "#8a8a8a", "#c9a227", "#a05195", "#4c9f70", "#d45087", "#b3541e", "#3d5a80"];
 
 /** The costs relative to plain ws as a chart of bars: an SVG document, readable on light and dark pages. */
 export function toSvg({ cells }: Results): string {

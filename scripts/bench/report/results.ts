@@ -1,4 +1,5 @@
 import type { Measurement } from "../generator/measurement.ts";
+import { memoryBoundMib } from "../relay-options.ts";
 import type { Workload } from "../workloads.ts";
 import { median } from "./statistics.ts";
 
@@ -33,6 +34,8 @@ export type Cell = Run & {
   readonly unit: CostUnit;
   /** Of a workload at a fixed rate: what `perSecond` should be. */
   readonly wantedPerSecond?: number;
+  /** Of a workload beside stalled readers: how many, and what the relay must stay below. */
+  readonly stalled?: { readonly readerCount: number; readonly memoryBoundMib: number };
   readonly lowestCost: number;
   readonly highestCost: number;
   /** Cost as a multiple of the yardstick's, median over the rounds; undefined where the yardstick has no such cell. */
@@ -121,11 +124,19 @@ export function toCell(
     ...(workload.kind === "exchange" && workload.pace.kind === "rate"
       ? { wantedPerSecond: workload.pace.deliveriesPerSecond }
       : {}),
+    ...stalledOf(workload),
     lowestCost: Math.min(...costs),
     highestCost: Math.max(...costs),
     ...(ratios.length === 0 ? {} : { ratio: median(ratios) }),
     runs: succeeded,
   };
+}
+
+function stalledOf(workload: Workload): Pick<Cell, "stalled"> {
+  if (workload.kind !== "exchange" || workload.stalledReaders === undefined) return {};
+  const { stalledReaders, relayOptions = {} } = workload;
+  const readerCount = stalledReaders.topicCount * stalledReaders.readersPerTopic;
+  return { stalled: { readerCount, memoryBoundMib: memoryBoundMib(relayOptions) } };
 }
 
 function medianRun(runs: readonly Run[]): Run {

@@ -1,3 +1,4 @@
+import { QUIET_ID } from "../workloads.ts";
 import { type Cell, DISTURBED_SHARE, type Results } from "./results.ts";
 
 /** Above it the generator may be what limits the rate; the cost still holds. */
@@ -22,6 +23,7 @@ export function toMarkdown(results: Results): string {
     ...cells.map(toRow),
     "",
     ...pipeLines(cells),
+    ...stalledLines(cells),
     `Correctness pass: ${verifiedCount} deliveries verified for order, content and count, ${faulty.length} of ${checks.length} passes with faults.`,
     ...faulty.map(({ workload, contestant, faults }) => `- ${workload}, ${contestant}: ${faults.join("; ")}`),
     ...skipped.map((reason) => `- not run: ${reason}`),
@@ -33,7 +35,7 @@ export function toMarkdown(results: Results): string {
 function rateOf({ perSecond, wantedPerSecond }: Cell): string {
   if (perSecond === undefined) return "";
   const isMissed = wantedPerSecond !== undefined && perSecond < REACHED_PART * wantedPerSecond;
-  return `${Math.round(perSecond).toLocaleString("en")}${isMissed ? " (missed)" : ""}`;
+  return `${whole(perSecond)}${isMissed ? " (missed)" : ""}`;
 }
 
 /** How near the relay is to what Node's TLS costs by itself. */
@@ -47,6 +49,20 @@ function pipeLines(cells: readonly Cell[]): readonly string[] {
     `${pipe.workload}: postern binary costs ${(binary.cost / pipe.cost).toFixed(2)} times what the tls pipe costs.`,
     "",
   ];
+}
+
+/** What readers that stall cost those who have nothing to do with them. */
+function stalledLines(cells: readonly Cell[]): readonly string[] {
+  return cells.flatMap(({ contestant, stalled, p99Ms, residentMib }) => {
+    const quiet = cells.find((cell) => cell.workload === QUIET_ID && cell.contestant === contestant);
+    if (stalled === undefined || p99Ms === undefined || quiet?.p99Ms === undefined) return [];
+    const times = (p99Ms / quiet.p99Ms).toFixed(2);
+    return [
+      `S1, ${contestant}: with ${whole(stalled.readerCount)} stalled readers in other topics p99 is ${times} times that without, ` +
+        `server RSS ${whole(residentMib)} MiB under a bound of ${whole(stalled.memoryBoundMib)} MiB.`,
+      "",
+    ];
+  });
 }
 
 function toRow(cell: Cell): string {
@@ -67,6 +83,10 @@ function toRow(cell: Cell): string {
     `${percent(cell.serverShare)}, ${percent(cell.generatorShare)}${busy}`,
   ];
   return `| ${columns.join(" | ")} |`;
+}
+
+function whole(value: number): string {
+  return Math.round(value).toLocaleString("en");
 }
 
 /** Three digits that count. */

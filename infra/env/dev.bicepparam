@@ -1,0 +1,6 @@
+// Stays, for developers: staging certificates, logs, and alerts in the portal.
+using '../../relay.bicep'
+
+param environment = 'dev'
+param customDomain = readEnvironmentVariable('POSTERN_CUSTOM_DOMAIN', '')
+param maxConnections = 1000

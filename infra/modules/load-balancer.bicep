@@ -1,0 +1,123 @@
+metadata name = 'Load balancer'
+metadata description = 'One public address in front of container groups in a network. It passes TCP: TLS ends in the relay, which also answers the challenges of its authority.'
+
+@description('Required. What the names of its parts begin with.')
+param name string
+
+@description('Required. Its location.')
+param location string
+
+@description('Required. The network that the addresses below are in.')
+param virtualNetworkId string
+
+@description('Required. The private addresses of the relays. One today: relays do not share topics.')
+@minLength(1)
+param relayAddresses string[]
+
+@description('Optional. Minutes after which a silent connection is reset, 4 to 100. The relay pings every 30 s.')
+@minValue(4)
+@maxValue(100)
+param idleTimeoutInMinutes int = 30
+
+@description('Optional. Tags.')
+param tags { *: string } = {}
+
+var balancerName = '${name}-lb'
+var frontendName = 'public'
+var poolName = 'relays'
+var probeName = 'port-443'
+
+resource address 'Microsoft.Network/publicIPAddresses@2024-07-01' = {
+  name: '${name}-ip'
+  location: location
+  tags: tags
+  sku: {
+    name: 'Standard'
+  }
+  properties: {
+    publicIPAllocationMethod: 'Static'
+    publicIPAddressVersion: 'IPv4'
+    idleTimeoutInMinutes: idleTimeoutInMinutes > 30 ? 30 : idleTimeoutInMinutes
+  }
+}
+
+resource balancer 'Microsoft.Network/loadBalancers@2024-07-01' = {
+  name: balancerName
+  location: location
+  tags: tags
+  sku: {
+    name: 'Standard'
+  }
+  properties: {
+    frontendIPConfigurations: [
+      {
+        name: frontendName
+        properties: {
+          publicIPAddress: {
+            id: address.id
+          }
+        }
+      }
+    ]
+    backendAddressPools: [
+      {
+        name: poolName
+        properties: {
+          virtualNetwork: {
+            id: virtualNetworkId
+          }
+          loadBalancerBackendAddresses: [
+            for (relayAddress, index) in relayAddresses: {
+              name: 'relay-${index}'
+              properties: {
+                ipAddress: relayAddress
+              }
+            }
+          ]
+        }
+      }
+    ]
+    // TCP, and not /ready: a relay without a certificate has to be reachable, or it never gets one.
+    probes: [
+      {
+        name: probeName
+        properties: {
+          protocol: 'Tcp'
+          port: 443
+          intervalInSeconds: 5
+          probeThreshold: 2
+        }
+      }
+    ]
+    loadBalancingRules: [
+      {
+        name: 'wss'
+        properties: {
+          protocol: 'Tcp'
+          frontendPort: 443
+          backendPort: 443
+          idleTimeoutInMinutes: idleTimeoutInMinutes
+          // Silent connections end with a reset that both sides see, and not with silence.
+          enableTcpReset: true
+          // Relays go out by the NAT gateway.
+          disableOutboundSnat: true
+          frontendIPConfiguration: {
+            id: resourceId('Microsoft.Network/loadBalancers/frontendIPConfigurations', balancerName, frontendName)
+          }
+          backendAddressPool: {
+            id: resourceId('Microsoft.Network/loadBalancers/backendAddressPools', balancerName, poolName)
+          }
+          probe: {
+            id: resourceId('Microsoft.Network/loadBalancers/probes', balancerName, probeName)
+          }
+        }
+      }
+    ]
+  }
+}
+
+@description('The resource id.')
+output resourceId string = balancer.id
+
+@description('The public address: what the A record of the custom domain has.')
+output ip string = address.properties.ipAddress

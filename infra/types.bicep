@@ -1,0 +1,65 @@
+metadata name = 'Types'
+metadata description = 'The types of the parameters that several templates share.'
+
+@export()
+@description('What a deployment is for. prod orders certificates that browsers trust, and protects the vault from being purged.')
+type environmentType = 'test' | 'dev' | 'prod'
+
+@export()
+@description('The source of the certificate: an authority by ACME, or the relay itself until a custom domain leads to it.')
+type certificateSourceType = 'acme' | 'self-signed'
+
+@export()
+@description('Which connections the relay writes one line for. Such a line has the address of the client.')
+type accessLogType = 'off' | 'sample' | 'all'
+
+@export()
+@description('The availability zone that a container group is pinned to.')
+type zoneType = '1' | '2' | '3'
+
+@export()
+@description('An Azure container registry to pull the image from, by the identity of the relay.')
+type registryType = {
+  @description('Required. Its name, without a domain.')
+  name: string
+
+  @description('Optional. Its resource group, where that is not the one of the relay.')
+  resourceGroup: string?
+}
+
+@export()
+@description('A public DNS zone of Azure that has the custom domain.')
+type dnsZoneType = {
+  @description('Required. The name of the zone: what the custom domain ends with.')
+  name: string
+
+  @description('Optional. Its resource group, where that is not the one of the relay.')
+  resourceGroup: string?
+}
+
+@export()
+@description('A virtual network of its own, with a load balancer in front and a NAT gateway for what goes out.')
+type networkType = {
+  @description('Required. The addresses of the network, such as 10.20.0.0/24.')
+  addressPrefix: string
+
+  @description('Required. The part of them for container groups, such as 10.20.0.0/26.')
+  subnetPrefix: string
+
+  @description('Optional. Minutes after which the load balancer resets a silent connection, 4 to 100; 30 if left out.')
+  idleTimeoutInMinutes: int?
+}
+
+@export()
+@description('One environment variable of a container.')
+type environmentVariableType = {
+  @description('Required. Its name.')
+  name: string
+
+  @description('Optional. Its value.')
+  value: string?
+
+  @description('Optional. Its value where nobody may read it back.')
+  @secure()
+  secureValue: string?
+}

@@ -1,0 +1,91 @@
+import { spawn } from "node:child_process";
+
+/** Where lines for people go. */
+export type Say = (line: string) => void;
+
+/** How to call the Azure CLI. */
+export type AzOptions = {
+  /** Print each call and make none. */
+  readonly isDryRun: boolean;
+  readonly say: Say;
+};
+
+/** A call of the Azure CLI that failed, with what it said. */
+export class AzError extends Error {
+  constructor(args: readonly string[], said: string) {
+    super(`az ${args.slice(0, 3).join(" ")} failed: ${said.trim() || "no reason given"}`);
+    this.name = "AzError";
+  }
+}
+
+/** The Azure CLI. Every call of the scripts goes through here, so that a dry run can show all and make none. */
+export class Az {
+  readonly isDryRun: boolean;
+  readonly #say: Say;
+
+  constructor({ isDryRun, say }: AzOptions) {
+    this.isDryRun = isDryRun;
+    this.#say = say;
+  }
+
+  /**
+   * Makes a call and gives its answer as JSON; in a dry run it prints the call and gives undefined.
+   * @throws AzError where the call fails.
+   */
+  async json<T>(...args: readonly string[]): Promise<T | undefined> {
+    const answer = await this.#run([...args, "--output", "json"], { isShown: false });
+    return answer === undefined || answer.trim() === "" ? undefined : (JSON.parse(answer) as T);
+  }
+
+  /** Makes a call that shows people what it does. In a dry run it prints the call. */
+  async show(...args: readonly string[]): Promise<void> {
+    await this.#run(args, { isShown: true });
+  }
+
+  /** Whether a call succeeds. In a dry run it prints the call and says no, so that what would follow is printed too. */
+  async succeeds(...args: readonly string[]): Promise<boolean> {
+    try {
+      return (await this.#run([...args, "--output", "none"], { isShown: false })) !== undefined;
+    } catch (error) {
+      if (error instanceof AzError) return false;
+      throw error;
+    }
+  }
+
+  async #run(args: readonly string[], { isShown }: { readonly isShown: boolean }): Promise<string | undefined> {
+    if (this.isDryRun) {
+      this.#say(shellLine(args));
+      return undefined;
+    }
+    const { code, stdout, stderr } = await start(args, isShown);
+    if (code === 0) return stdout;
+    throw new AzError(args, stderr);
+  }
+}
+
+/** The call as one line that a shell takes. */
+function shellLine(args: readonly string[]): string {
+  return ["az", ...args.map((arg) => (/^[\w@%+=:,./-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", "'\\''")}'`))].join(
+    " ",
+  );
+}
+
+type Ended = { readonly code: number | null; readonly stdout: string; readonly stderr: string };
+
+function start(args: readonly string[], isShown: boolean): Promise<Ended> {
+  return new Promise((resolve, reject) => {
+    const child = spawn("az", args, { stdio: ["inherit", isShown ? "inherit" : "pipe", "pipe"] });
+    let [stdout, stderr] = ["", ""];
+    child.stdout?.on("data", (chunk: Buffer) => {
+      stdout += chunk.toString();
+    });
+    child.stderr?.on("data", (chunk: Buffer) => {
+      stderr += chunk.toString();
+      if (isShown) process.stderr.write(chunk);
+    });
+    child.on("error", () => {
+      reject(new AzError(args, "the Azure CLI is not there; https://learn.microsoft.com/cli/azure/install-azure-cli"));
+    });
+    child.on("close", (code) => resolve({ code, stdout, stderr }));
+  });
+}

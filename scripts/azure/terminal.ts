@@ -1,0 +1,36 @@
+import { createInterface } from "node:readline/promises";
+import { AzError } from "./az.ts";
+import { NotReady } from "./preflight.ts";
+
+/** Writes a line to standard output. */
+export function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+/** Runs what a script does and sets the exit code: 0 where it says that all is well. What was foreseen is one line. */
+export async function conclude(script: string, work: () => Promise<boolean>): Promise<void> {
+  try {
+    process.exitCode = (await work()) ? 0 : 1;
+  } catch (error) {
+    if (!(error instanceof NotReady || error instanceof AzError)) throw error;
+    process.stderr.write(`${script}: ${error.message}\n`);
+    process.exitCode = 1;
+  }
+}
+
+/**
+ * Asks on the terminal for a word.
+ * @returns whether exactly this word was typed. Without a terminal nobody can be asked, and the answer is no.
+ */
+export async function confirm(question: string, word: string): Promise<boolean> {
+  if (!process.stdin.isTTY) {
+    process.stderr.write(`${question} There is no terminal to ask on: use --yes.\n`);
+    return false;
+  }
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return (await terminal.question(`${question} Type ${word} to go on: `)).trim() === word;
+  } finally {
+    terminal.close();
+  }
+}

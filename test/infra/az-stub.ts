@@ -1,0 +1,62 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { makeFolder } from "../support/certificate-files.ts";
+import { Run } from "../support/process.ts";
+
+/**
+ * What the stub answers to calls that begin with these words; the longest wins. `{ fails: "..." }` fails with these words.
+ */
+export type Answers = Readonly<Record<string, unknown>>;
+
+/** What a script did. */
+type ScriptRun = {
+  readonly code: number | null;
+  readonly output: string;
+  /** Every call of az, one line each. */
+  readonly calls: readonly string[];
+};
+
+/** Runs a script with a stub in the place of the Azure CLI, which writes each call down and answers from a list. */
+export async function runWithStub(script: string, args: readonly string[], answers: Answers): Promise<ScriptRun> {
+  const folder = makeFolder();
+  const callsFile = join(folder, "calls");
+  writeFileSync(join(folder, "az"), stubFor(answers, callsFile, folder), { mode: 0o755 });
+  const run = new Run([`scripts/${script}.ts`, ...args], {
+    env: { PATH: `${folder}${delimiter}${process.env["PATH"] ?? ""}` },
+  });
+  const code = await run.exitCode();
+  const lines = existsSync(callsFile) ? readFileSync(callsFile, "utf8").trimEnd().split("\n") : [];
+  return { code, output: run.stdout + run.stderr, calls: lines };
+}
+
+/** A program for the shell, as that starts faster than anything else. */
+function stubFor(answers: Answers, callsFile: string, folder: string): string {
+  const cases = Object.keys(answers)
+    .toSorted((a, b) => b.length - a.length)
+    .map((start, index) => {
+      const answer = answers[start] as { readonly fails?: string };
+      const file = join(folder, `answer-${index}`);
+      writeFileSync(file, answer.fails ?? JSON.stringify(answer));
+      return `"${start}"*) cat '${file}'${answer.fails === undefined ? "" : " >&2; exit 1"} ;;`;
+    });
+  return `#!/bin/sh\necho "$*" >>'${callsFile}'\ncase "$*" in\n${cases.join("\n")}\nesac\n`;
+}
+
+/** As Azure writes them: Insights in lower case. */
+const PROVIDERS = [
+  "Microsoft.ContainerInstance",
+  "Microsoft.KeyVault",
+  "Microsoft.ManagedIdentity",
+  "Microsoft.OperationalInsights",
+  "microsoft.insights",
+];
+
+/** Answers as of somebody with all rights, in a group that is there. */
+export const OWNER: Answers = {
+  "account show": { id: "sub-1", name: "Pay as you go", user: { name: "ops@example.com", type: "user" } },
+  "ad signed-in-user show": "user-1",
+  "role assignment list": ["Owner"],
+  "provider list": PROVIDERS,
+  "group show": {},
+  "keyvault list-deleted": [],
+};

@@ -1,0 +1,158 @@
+import { writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { expect, it, onTestFinished } from "vitest";
+import { type WebSocket, WebSocketServer } from "ws";
+import { runSmoke } from "../../scripts/azure/smoke.ts";
+import { waitUntilReady } from "../../scripts/azure/wait-until-ready.ts";
+import { CertificateFiles, makeFolder, makePair } from "../support/certificate-files.ts";
+import { Run } from "../support/process.ts";
+import { startRelay, type TestRelay } from "../support/relay.ts";
+
+it("has two clients join, exchange messages and leave through a relay whose certificate they trust", async () => {
+  const relay = await startRelay();
+  const caFile = join(makeFolder(), "ca.pem");
+  writeFileSync(caFile, relay.certificate ?? "");
+
+  const run = new Run(["scripts/azure-smoke.ts", relay.url, "--ca-file", caFile]);
+
+  expect(await run.exitCode()).toBe(0);
+  expect(run.stdout).toMatch(/ok +certificate +trusted, \S+, \d+ days left, TLSv1\.3/);
+  expect(run.stdout).toMatch(/ok +first byte +TLS after \d+ ms, first byte after \d+ ms/);
+  for (const check of ["connect", "join", "exchange", "leave"])
+    expect(run.stdout).toMatch(new RegExp(`^ok +${check} `, "m"));
+  expect(relay.figures()).toMatchObject({ topics: 0, messages: 2 });
+});
+
+it("fails where clients do not trust the certificate, and stops there", async () => {
+  const relay = await startRelay();
+
+  const { isGood, lines } = await smoke(relay);
+
+  expect(isGood).toBe(false);
+  expect(lines).toEqual([
+    expect.stringMatching(/^FAILED +certificate +clients do not trust it: DEPTH_ZERO_SELF_SIGNED/),
+  ]);
+});
+
+it("fails where the certificate is for another name, even one that is not trusted anyway", async () => {
+  const files = new CertificateFiles(
+    makePair("other", 1, undefined, ["-addext", "subjectAltName=DNS:other.example.com"]),
+  );
+  const relay = await startRelay({ tls: "files", tlsKeyFile: files.keyFile, tlsCertFile: files.certificateFile });
+
+  const { lines } = await smoke(relay, { isUntrusted: true });
+
+  expect(lines[0]).toMatch(/^FAILED +certificate .*does not match certificate's altnames/);
+});
+
+it("fails where the relay takes no more connections", async () => {
+  const relay = await startRelay({ maxConnections: 1 });
+
+  const { isGood, lines } = await smoke(relay, { isUntrusted: true });
+
+  expect(isGood).toBe(false);
+  expect(lines.at(-1)).toMatch(/^FAILED +connect .*503/);
+});
+
+it.each([
+  ["alters what it passes on", { data: "YWx0ZXJlZA==" }, /^FAILED +exchange +what arrived is not what was sent$/],
+  ["says that somebody else left", { peerId: "third" }, /^FAILED +leave +somebody else left$/],
+  ["does not tell who is there", { members: [] }, /^FAILED +join +the second does not see the first$/],
+])("fails where the relay %s", async (_how, lie, said) => {
+  const url = await startLiar(lie);
+
+  const lines: string[] = [];
+  const isGood = await runSmoke(new URL(url), { isUntrusted: true, say: (line) => lines.push(line) });
+
+  expect(isGood).toBe(false);
+  expect(lines.at(-1)).toMatch(said);
+});
+
+it("waits until a relay is ready, and tells what it says meanwhile", async () => {
+  const port = await freePort();
+  const said: string[] = [];
+  const waiting = waitUntilReady(new URL(`wss://localhost:${port}`), {
+    isUntrusted: true,
+    timeoutMs: 8000,
+    pollMs: 10,
+    say: (line) => said.push(line),
+  });
+
+  await startRelay({ port });
+
+  expect(await waiting).toBe(true);
+  expect(said.at(-1)).toBe("/ready: ready");
+});
+
+it("gives up on a relay that is never ready", async () => {
+  const port = await freePort();
+  const said: string[] = [];
+
+  const isReady = await waitUntilReady(new URL(`wss://localhost:${port}`), {
+    isUntrusted: true,
+    timeoutMs: 1,
+    pollMs: 5,
+    say: (line) => said.push(line),
+  });
+
+  expect(isReady).toBe(false);
+  expect(said).toEqual(["/ready: ECONNREFUSED", "Not ready after 0.001 s."]);
+});
+
+async function smoke(
+  relay: TestRelay,
+  { isUntrusted } = { isUntrusted: false },
+): Promise<{ isGood: boolean; lines: string[] }> {
+  const lines: string[] = [];
+  const isGood = await runSmoke(new URL(relay.url), { isUntrusted, say: (line) => lines.push(line) });
+  return { isGood, lines };
+}
+
+type Message = Readonly<Record<string, unknown>>;
+
+/** Something like a relay for two clients. Where it says something that the lie is about, it tells the lie. */
+async function startLiar(lie: Message): Promise<string> {
+  const { key, certificate } = makePair();
+  const server = createTlsServer({ key, cert: certificate }, (_request, response) => void response.end("{}"));
+  const sockets: WebSocket[] = [];
+  const tell = (to: WebSocket | undefined, truth: Message): void => {
+    const said = Object.entries(truth).map(([name, value]) => [name, name in lie ? lie[name] : value]);
+    to?.send(JSON.stringify(Object.fromEntries(said)));
+  };
+  new WebSocketServer({ server }).on("connection", (socket) => {
+    const place = sockets.push(socket) - 1;
+    socket.on("message", (bytes: Buffer) => {
+      const { type, data } = JSON.parse(bytes.toString()) as Message;
+      const other = sockets[1 - place];
+      if (type === "data") tell(other, { type, data });
+      if (type === "leave") tell(other, { type: "peer-left", peerId: "second" });
+      if (type !== "join") return;
+      tell(socket, { type: "joined", members: place === 0 ? [] : ["first"] });
+      if (place === 1) tell(other, { type: "peer-joined" });
+    });
+  });
+  onTestFinished(() => {
+    for (const socket of sockets) socket.terminate();
+    server.close();
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, "127.0.0.1", resolve);
+  });
+  return `wss://localhost:${(server.address() as AddressInfo).port}`;
+}
+
+/** A port that nobody listens on, a moment ago. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => {
+    server.listen(0, "127.0.0.1", resolve);
+  });
+  const address = server.address();
+  await new Promise((resolve) => {
+    server.close(resolve);
+  });
+  return typeof address === "object" && address !== null ? address.port : 0;
+}
