@@ -4,6 +4,8 @@ const config: ViteUserConfig = defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     testTimeout: 15_000,
+    // Most tests wait for sockets and timers; by default a machine of two cores would run them one file at a time.
+    maxWorkers: 3,
     coverage: {
       provider: "v8",
       include: ["protocol/**/*.ts", "relay/**/*.ts"],
