@@ -9,10 +9,11 @@ function grantOf(claims: Record<string, unknown>): Grant {
   return grant;
 }
 
+const nothing = () => undefined;
+
 /** An access with a grant, and a way to have it presented with something else. */
 async function scene() {
   let next: Grant | AccessRefusal = grantOf({});
-  const nothing = () => undefined;
   const access = new TokenAccess({
     check: () => Promise.resolve(next),
     take: nothing,
