@@ -11,7 +11,7 @@ import { TopicTraffic } from "./dialects/topic/traffic.ts";
 import { createTopicRates, Entrance, type EntranceParts } from "./entrance.ts";
 import type { RelayFigures } from "./http/routes.ts";
 import { Hub } from "./hub/hub.ts";
-import { clientNetwork } from "./limits/address.ts";
+import { clientNetwork, plainAddress } from "./limits/address.ts";
 import { Statistics } from "./observability/statistics.ts";
 import { createTopicHash } from "./observability/topic-hash.ts";
 import { Observation } from "./observation.ts";
@@ -148,7 +148,8 @@ function createParts(config: Config, { log, clock, onDrainRequested }: Given): P
     entrance: () => entrance.reading(),
     auth: () => authority.counts(),
     // The port of the admin pages is not behind the entrance.
-    clientKey: (request) => clientNetwork(entrance.clientOf(request) || (request.socket.remoteAddress ?? "")),
+    clientKey: (request) =>
+      clientNetwork(entrance.clientOf(request) || (plainAddress(request.socket.remoteAddress ?? "") ?? "")),
     requestDrain: onDrainRequested,
   });
   const openSession: EntranceParts["openSession"] = (link, protocol, connection) =>

@@ -49,9 +49,13 @@ function readVerbs(value: unknown): ReadonlySet<Verb> | undefined {
   return new Set(verbs.filter((verb) => value.includes(verb)));
 }
 
-/** Whether this may be a subject or the id of a token: a text of a bounded length. It is shown to nobody. */
+/**
+ * Whether this may be a subject or the id of a token: a text of a bounded length, on one line and without space at its
+ * ends, so that a line of the revocation file can name it. It is shown to nobody.
+ */
 export function isName(value: unknown): value is string {
-  return typeof value === "string" && value !== "" && value.length <= MAX_SUBJECT_LENGTH;
+  if (typeof value !== "string" || value === "" || value.length > MAX_SUBJECT_LENGTH) return false;
+  return value.trim() === value && !/\p{Cc}/u.test(value);
 }
 
 /** Whether this may name a class of limits. */

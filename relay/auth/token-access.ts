@@ -1,5 +1,6 @@
 import type { Access, AccessRefusal, Denial, Presented } from "../hub/ports.ts";
 import type { Grant } from "./grant.ts";
+import { refusalStatus } from "./refusals.ts";
 
 /** So many tokens may fail on one connection that has a grant; the next failure ends it. */
 const MAX_FAILURES = 5;
@@ -60,9 +61,13 @@ export class TokenAccess implements Access {
   async present(token: string): Promise<Presented> {
     const checked = await this.#desk.check(token);
     const refusal = typeof checked === "string" ? checked : this.#take(checked);
-    if (refusal === undefined) return { outcome: "granted", expiresAtMs: this.#grant?.expiresAtMs };
+    if (refusal === undefined) {
+      this.#failures = 0;
+      return { outcome: "granted", expiresAtMs: this.#grant?.expiresAtMs };
+    }
     if (this.#grant === undefined || this.#isReleased) return { outcome: "refused", refusal };
-    this.#failures += 1;
+    // What passes by itself is no mistake of the client's: the grant that it has stays good.
+    if (refusalStatus(refusal) === 401) this.#failures += 1;
     return { outcome: this.#failures > MAX_FAILURES ? "refused" : "kept", refusal };
   }
 

@@ -64,6 +64,7 @@ export class TokenAuthority implements Authority, AccessDesk {
   /** No grant ends before this moment. */
   #nextExpiryMs = Number.POSITIVE_INFINITY;
   #timer: Timer | undefined;
+  #reloading: Promise<void> = Promise.resolve();
   /** Undefined before the start: then nobody is let in. */
   #checks: TokenChecks | undefined;
 
@@ -102,24 +103,40 @@ export class TokenAuthority implements Authority, AccessDesk {
     return { refusal: presented.refusal, status: refusalStatus(presented.refusal) };
   }
 
-  async reload(): Promise<void> {
+  /** One after the other: an older list must not come to stand over a newer one. */
+  reload(): Promise<void> {
+    this.#reloading = this.#reloading.then(() => this.#reload());
+    return this.#reloading;
+  }
+
+  async #reload(): Promise<void> {
     const { revocations, log } = this.#parts;
     // Each by itself: a mistake in one file must not keep a revocation in the other from counting.
-    for (const load of [() => revocations.load(), () => this.#checks?.keys.load()]) {
-      try {
-        await load();
-      } catch (error) {
-        const reason = error instanceof Error ? error.message : "unknown";
-        log.error({ reason }, "access cannot be read again: what was read before stays");
-      }
+    await this.#tryTo(() => revocations.load());
+    // Before the keys, which may be far away and slow.
+    const ended = this.#endRevoked();
+    await this.#tryTo(() => this.#checks?.keys.load());
+    log.info({ revocations: revocations.count, ended }, "access read again");
+  }
+
+  async #tryTo(load: () => Promise<void> | undefined): Promise<void> {
+    try {
+      await load();
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : "unknown";
+      this.#parts.log.error({ reason }, "access cannot be read again: what was read before stays");
     }
+  }
+
+  /** @returns how many connections were ended. */
+  #endRevoked(): number {
     const before = this.#counts.revoked;
     for (const access of this.#granted) {
-      if (access.grant === undefined || !revocations.isRevoked(access.grant)) continue;
+      if (access.grant === undefined || !this.#parts.revocations.isRevoked(access.grant)) continue;
       this.#counts.revoked += 1;
       access.end("revoked");
     }
-    log.info({ revocations: revocations.count, ended: this.#counts.revoked - before }, "access read again");
+    return this.#counts.revoked - before;
   }
 
   counts(): AuthorityCounts {

@@ -98,9 +98,10 @@ export class AdminAccess {
   }
 
   #refusalOfToken(request: IncomingMessage, token: string): AdminRefusal | undefined {
+    // Before the damper: who shares an address with one who guesses is not locked out by that.
+    if (this.#tokenHash !== undefined && timingSafeEqual(hashOf(token), this.#tokenHash)) return undefined;
     const client = this.#parts.clientKey(request);
     if (this.#damper.isDamped(client)) return this.#counted("too-many-attempts");
-    if (this.#tokenHash !== undefined && timingSafeEqual(hashOf(token), this.#tokenHash)) return undefined;
     this.#damper.failed(client);
     return this.#counted("bad-token");
   }

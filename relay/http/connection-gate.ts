@@ -17,6 +17,8 @@ type GateRefusal =
 export type Arrived = {
   /** The socket's, or the one that the PROXY protocol told. */
   readonly address: string;
+  /** It may be a proxy that speaks for others: whose, its headers say. */
+  readonly isForwarding: boolean;
   /** Its address opens connections faster than it may: an upgrade is to be refused with 429. */
   readonly isOverRate: boolean;
 };
@@ -103,7 +105,7 @@ export class ConnectionGate {
     if (address === undefined) socket.destroy();
     else if (this.#options.proxyProtocol && this.#parts.trustedProxies.has(address)) {
       this.#readHeader(socket, address, pass);
-    } else this.#admit(socket, address, pass);
+    } else this.#admit(socket, this.#from(address), pass);
   }
 
   /** The header has to come whole, in the time of a handshake; what came behind it goes to the server. */
@@ -129,7 +131,10 @@ export class ConnectionGate {
         // Not at once: until the next turn the stream remembers that somebody read it.
         setImmediate(() => {
           socket.removeListener("error", ignoreError);
-          if (!socket.destroyed) this.#admit(socket, header.source ?? proxyAddress, pass);
+          if (socket.destroyed) return;
+          // Told no client, it is not HTTP that the proxy speaks: what the headers say is its client's own word.
+          if (header.source === undefined) this.#admit(socket, { address: proxyAddress, isForwarding: false }, pass);
+          else this.#admit(socket, this.#from(header.source), pass);
         });
       }
     };
@@ -139,11 +144,15 @@ export class ConnectionGate {
     socket.on("readable", onReadable);
   }
 
-  #admit(socket: Socket, address: string, pass: () => void): void {
-    const { clock, limits, addresses, denied } = this.#parts;
+  #from(address: string): Pick<Arrived, "address" | "isForwarding"> {
+    return { address, isForwarding: this.#parts.addresses.isForwarding(address) };
+  }
+
+  #admit(socket: Socket, from: Pick<Arrived, "address" | "isForwarding">, pass: () => void): void {
+    const { clock, limits, denied } = this.#parts;
+    const { address, isForwarding } = from;
     const nowMs = clock.monotonicMs();
     // The connections of a proxy are those of its clients: whose, is in their requests.
-    const isForwarding = addresses.isForwarding(address);
     const arrival = isForwarding ? "ok" : limits.arrived(address, nowMs);
     if (denied.has(address)) return this.#refuse(socket, "address-denied");
     if (arrival === "flooding") return this.#refuse(socket, "address-rate");
@@ -152,7 +161,7 @@ export class ConnectionGate {
     if (handshake !== "ok") return this.#refuse(socket, handshake);
 
     const key = keyOf(socket);
-    const entry: Entry = { address, isOverRate: arrival === "over-rate", handshakeOf, isInHandshake: true };
+    const entry: Entry = { ...from, isOverRate: arrival === "over-rate", handshakeOf, isInHandshake: true };
     this.#entries.set(key, entry);
     this.#acceptedCount += 1;
     socket.once("close", () => {

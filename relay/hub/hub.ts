@@ -129,6 +129,8 @@ export class Hub<P extends Payload> {
     this.#congestion.joined(member);
     topic.fanOut({ type: "peer-joined", member }, member);
     for (const frame of welcome(member)) this.#offer(peer, frame);
+    // Joining again and again under other names is sending too: it waits for slow readers, and for the topic's rate.
+    if (topic.memberCount > 1) this.#sent(member, 0);
     this.#endFullPeers();
     return member;
   }

@@ -6,6 +6,11 @@ const ONE = 1;
 /** What is lost to rounding in a sum of fractions. */
 const ROUNDING = 1e-9;
 const ENOUGH = ONE - ROUNDING;
+/**
+ * What may be owed, in time, unless it was taken at once: one who takes and goes leaves the debt to others, and they are
+ * not to wait for ever.
+ */
+const MAX_DEBT_MS = 5000;
 /** To fill more often than this is work for nothing. */
 const STEP_MS = 1;
 
@@ -39,9 +44,10 @@ export class TokenBucket {
     this.#tokens = Math.min(Math.max(ONE, burst), this.#tokens + (elapsedMs * perSecond) / 1000);
   }
 
-  /** Takes this much, whether it is there or not. */
+  /** Takes this much, whether it is there or not. What is owed then is no more than this, or what 5 s bring. */
   take(count: number): void {
-    this.#tokens -= count;
+    const maxDebt = Math.max(count, (this.#rate.perSecond * MAX_DEBT_MS) / 1000);
+    this.#tokens = Math.max(this.#tokens - count, -maxDebt);
   }
 
   /** Takes one token if there is one. */

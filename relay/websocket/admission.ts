@@ -34,13 +34,13 @@ export type UpgradeRefusal = keyof typeof upgradeRefusals;
 type Verdict = { readonly access: Access } | { readonly refusal: AccessRefusal; readonly status: 401 | 429 | 503 };
 
 /** Who a connection is from, before its first request. Implemented by relay/http/connection-gate.ts. */
+type Arrived = { readonly address: string; readonly isForwarding: boolean; readonly isOverRate: boolean };
 type Arrivals = {
-  arrivedOn(socket: Socket): { readonly address: string; readonly isOverRate: boolean } | undefined;
+  arrivedOn(socket: Socket): Arrived | undefined;
 };
 
 /** What is asked who is behind a proxy. Implemented by relay/http/client-address.ts. */
 type ClientAddresses = {
-  isForwarding(address: string): boolean;
   of(address: string, headers: IncomingHttpHeaders): string;
 };
 
@@ -128,7 +128,7 @@ export class Admission {
   addressOf({ socket, headers }: IncomingMessage): string | undefined {
     const { arrivals, addresses } = this.#parts;
     const arrived = arrivals.arrivedOn(socket);
-    return arrived && addresses.of(arrived.address, headers);
+    return arrived?.isForwarding === true ? addresses.of(arrived.address, headers) : arrived?.address;
   }
 
   /** Who asks. Where a proxy speaks for a client, the client's connection is counted here: nobody knew of it before. */
@@ -136,8 +136,9 @@ export class Admission {
     const { arrivals, addresses, limits, clock } = this.#parts;
     const arrived = arrivals.arrivedOn(socket);
     if (arrived === undefined) return undefined;
-    const clientAddress = addresses.of(arrived.address, headers);
-    if (!addresses.isForwarding(arrived.address)) return { clientAddress, isOverRate: arrived.isOverRate };
+    const { address, isForwarding, isOverRate } = arrived;
+    if (!isForwarding) return { clientAddress: address, isOverRate };
+    const clientAddress = addresses.of(address, headers);
     return { clientAddress, isOverRate: limits.arrived(clientAddress, clock.monotonicMs()) !== "ok" };
   }
 

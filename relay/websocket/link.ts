@@ -2,7 +2,7 @@ import type { Socket } from "node:net";
 import type { Clock, Timer } from "../clock.ts";
 import { LARGE_FRAME_BYTES } from "../hub/frame-memory.ts";
 import type { Link, Session } from "../hub/ports.ts";
-import { SenderRate } from "../limits/sender-rate.ts";
+import { type Rates, SenderRate } from "../limits/sender-rate.ts";
 import type { Flushable, Flusher } from "./flusher.ts";
 import { closeFrame } from "./frame.ts";
 import { type FrameHandler, FrameParser, type ProtocolFault } from "./frame-parser.ts";
@@ -68,6 +68,7 @@ export class WebSocketLink implements Link, FrameHandler, Flushable, Throttled {
   #wasPaused = false;
   /** Undefined where it may send as fast as it likes. */
   #rate: SenderRate | undefined;
+  #rates: Rates | undefined;
 
   readonly #pace = new SenderPace();
   #bytesHeard = -1;
@@ -132,6 +133,9 @@ export class WebSocketLink implements Link, FrameHandler, Flushable, Throttled {
   limitTo(rateClass: string | undefined): void {
     const { clock, throttle } = this.#parts;
     const rates = throttle.rates.of(rateClass);
+    // Another name for the same is no fresh start.
+    if (rates === this.#rates) return;
+    this.#rates = rates;
     const isLimited = rates.messages !== undefined || rates.bytes !== undefined;
     this.#rate = isLimited ? new SenderRate(rates, clock.monotonicMs()) : undefined;
   }

@@ -16,6 +16,7 @@ export class Throttle {
   readonly rates: RateClasses;
   readonly #clock: Clock;
   readonly #dueAtMs = new Map<Throttled, number>();
+  #isTicking = false;
   /** How often a connection was made to wait for its own rate since the start. The links'. */
   hitCount = 0;
 
@@ -34,7 +35,7 @@ export class Throttle {
     const before = this.#dueAtMs.get(link);
     const dueAtMs = this.#clock.monotonicMs() + durationMs;
     if (before === undefined || dueAtMs > before) this.#dueAtMs.set(link, dueAtMs);
-    if (before === undefined && this.#dueAtMs.size === 1) this.#tick();
+    if (!this.#isTicking) this.#tick();
   }
 
   /** It is not waited for any more. Idempotent. */
@@ -43,16 +44,19 @@ export class Throttle {
   }
 
   #tick(): void {
+    this.#isTicking = true;
     this.#clock.after(TICK_MS, () => this.#lookAround());
   }
 
   #lookAround(): void {
+    this.#isTicking = false;
     const nowMs = this.#clock.monotonicMs();
     for (const [link, dueAtMs] of this.#dueAtMs) {
       if (dueAtMs > nowMs) continue;
       this.#dueAtMs.delete(link);
       link.readAgain();
     }
-    if (this.#dueAtMs.size > 0) this.#tick();
+    // Who was let go may wait again already, and has set it.
+    if (this.#dueAtMs.size > 0 && !this.#isTicking) this.#tick();
   }
 }

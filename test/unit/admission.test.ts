@@ -28,8 +28,8 @@ function scene(options: Partial<AdmissionOptions> = {}) {
     {
       clock,
       connections: new Connections(clock, { sweepIntervalMs: 1000, joinTimeoutMs: 1000 }),
-      arrivals: { arrivedOn: () => ({ address: ADDRESS, isOverRate: false }) },
-      addresses: { isForwarding: () => false, of: (address) => address },
+      arrivals: { arrivedOn: () => ({ address: ADDRESS, isForwarding: false, isOverRate: false }) },
+      addresses: { of: (address) => address },
       limits,
       allowed: nobody,
       denied: nobody,

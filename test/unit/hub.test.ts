@@ -205,3 +205,20 @@ it("sends to one member, carries signals where they are understood, and says why
   ]);
   expect(deaf.frames).toEqual([]);
 });
+
+it("has somebody who joins again and again wait for the slow readers that it fills, as one who sends", () => {
+  const hub = new Hub<TextPayload>(hubOptions({ maxOutboxBytes: 1_000_000, outboxHighWaterBytes: 1000 }), () => 0);
+  const encoding = new PlainEncoding();
+  const stalled = new RecordingLink({ isReading: false });
+  hub.join(hub.connect(stalled), { topicName: "t", peerId: "stalled", encoding }, () => []);
+  const link = new RecordingLink();
+  const peer = hub.connect(link);
+
+  for (let count = 0; count < 1000 && !link.isPaused; count += 1) {
+    const member = hub.join(peer, { topicName: "t", peerId: `name ${count}`, encoding }, () => []);
+    if (!link.isPaused) hub.leave(member);
+  }
+
+  expect(link.isPaused).toBe(true);
+  expect(stalled.closed).toBeUndefined();
+});

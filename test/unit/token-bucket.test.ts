@@ -86,3 +86,15 @@ it("makes nobody wait for a rate of 0, which is no limit", () => {
 
   expect(rate.waitMs).toBe(0);
 });
+
+it("owes no more than what was taken last, or 5 seconds of its rate: who takes and goes leaves no endless debt", () => {
+  const small = new TokenBucket({ perSecond: 10, burst: 1 }, 0);
+  const large = new TokenBucket({ perSecond: 10, burst: 1 }, 0);
+
+  for (let count = 0; count < 1000; count += 1) small.take(1);
+  for (let count = 0; count < 1000; count += 1) large.take(200);
+
+  expect(small.waitMs).toBeLessThanOrEqual(5100);
+  expect(large.waitMs).toBeLessThanOrEqual(20_100);
+  expect(large.waitMs).toBeGreaterThan(19_900);
+});
