@@ -1,4 +1,4 @@
-import type { JsonObject } from "./json.ts";
+import type { JsonObject } from "../json.ts";
 import { TopicPatterns } from "./topic-patterns.ts";
 
 /** What may be done: join topics, and send to their members. To publish takes a membership, and so `join` too. */

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { exportJWK, generateKeyPair, generateSecret, importJWK, type JWK, SignJWT } from "jose";
+import { parseJsonObject } from "../json.ts";
 import { RelayError } from "../relay-error.ts";
-import { parseJsonObject } from "./json.ts";
 
 /** What the relay takes tokens by. */
 export const algorithms = ["EdDSA", "ES256", "HS256"] as const;

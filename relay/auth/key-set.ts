@@ -1,6 +1,6 @@
 import { createPublicKey } from "node:crypto";
 import { type CryptoKey, importJWK, type JWK } from "jose";
-import { isJsonObject, type JsonObject, parseJsonObject } from "./json.ts";
+import { isJsonObject, type JsonObject, parseJsonObject } from "../json.ts";
 
 /** RFC 7518 section 3.2: a key for HS256 has at least the size of the hash. */
 const MIN_SECRET_BYTES = 32;

@@ -45,7 +45,7 @@ const rules: readonly { readonly folder: string; readonly may: readonly RegExp[]
       /^pino$/,
       /^relay\/tls\/store\/ports\.ts$/,
       /^relay\/tls\/(address|alpn-challenges|material|self-signed|source)\.ts$/,
-      /^relay\/(clock|relay-error|version)\.ts$/,
+      /^relay\/(clock|json|relay-error|version)\.ts$/,
     ],
   },
   {
@@ -60,7 +60,7 @@ const rules: readonly { readonly folder: string; readonly may: readonly RegExp[]
       /^pino$/,
       /^protocol\/subprotocol\.ts$/,
       /^relay\/hub\/ports\.ts$/,
-      /^relay\/(clock|relay-error)\.ts$/,
+      /^relay\/(clock|json|relay-error)\.ts$/,
     ],
   },
   {

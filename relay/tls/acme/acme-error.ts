@@ -1,5 +1,5 @@
+import { isJsonObject, type JsonObject, stringOr } from "../../json.ts";
 import type { CertificateErrorCode } from "../source.ts";
-import { isJsonObject, type JsonObject, stringOr } from "./json.ts";
 
 const PROBLEM_PREFIX = "urn:ietf:params:acme:error:";
 const MAX_DETAIL_LENGTH = 400;

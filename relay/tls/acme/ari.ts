@@ -1,6 +1,6 @@
 import { X509Certificate } from "node:crypto";
+import { isJsonObject, stringOr } from "../../json.ts";
 import { constructedContextTag, contextTag, type DerElement, readDer, tags } from "./der.ts";
-import { isJsonObject, stringOr } from "./json.ts";
 import type { RenewalWindow } from "./schedule.ts";
 
 const MINUTE_MS = 60_000;

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import type { Clock } from "../../clock.ts";
+import { isJsonObject, type JsonObject, stringOr } from "../../json.ts";
 import { AcmeError } from "./acme-error.ts";
-import { isJsonObject, type JsonObject, stringOr } from "./json.ts";
 import type { Transport } from "./transport.ts";
 
 /** The directories that have a name. */

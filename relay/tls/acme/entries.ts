@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
+import { isJsonObject, numberOr, parseJsonObject, stringOr } from "../../json.ts";
 import { type CertificateErrorCode, certificateErrorCodes } from "../source.ts";
-import { isJsonObject, numberOr, parseJsonObject, stringOr } from "./json.ts";
 
 /** The account at one CA. The key is its whole proof: who has it orders in its name. */
 export type AccountEntry = {
