@@ -149,6 +149,15 @@ it.each([
   await scene.expectUnharmed();
 });
 
+it("believes no header of a client that the load balancer tells nothing of", async () => {
+  const scene = await openScene({ ...WITH_HEADER, tls: "off", ipAllow: ["127.0.0.1", "198.51.100.1"] });
+  const claim = ["X-Forwarded-For: 198.51.100.1"];
+
+  expect(await statusFor(scene, PROXY, claim, "PROXY UNKNOWN\r\n")).toMatch(/ 403 /);
+  expect(await statusFor(scene, PROXY, claim, V1_OF(PROXY))).toMatch(/ 101 /);
+  await scene.expectUnharmed();
+});
+
 it("takes a header and an upgrade that come in pieces, and in one piece", async () => {
   const scene = await openScene({ ...WITH_HEADER, tls: "off", ipAllow: ["127.0.0.1", "198.51.100.1"] });
   const whole = V1_OF("198.51.100.1") + upgradeRequest();

@@ -313,6 +313,19 @@ it("lets a class send its multiple of the rate, and one without limits what it l
   expect(received).toEqual([2, 2, 6, 20]);
 });
 
+it("gives no fresh burst to who changes between classes of the same rates", async () => {
+  const { clock, link, received } = scene(MESSAGE_RATE);
+  // The burst, and what it takes to have one message more.
+  link.read(messages(2));
+  link.limitTo("unknown");
+  clock.advance(110);
+  await turns();
+
+  link.read(messages(2));
+
+  expect(received).toHaveLength(3);
+});
+
 it("waits for the later of two times, whichever was said first", async () => {
   const receivedAfter = [];
   for (const waitsMs of [
