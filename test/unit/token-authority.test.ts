@@ -324,31 +324,6 @@ describe("revocations", () => {
     expect(presented.outcome === "granted" && access.isGranted).toBe(false);
   });
 
-  it("end connections before keys are fetched, which may be far away", async () => {
-    const revoked = writeTemporary("revoked", "");
-    const keys = writeTemporary("keys", JSON.stringify((await testKey()).verifying));
-    const { authority } = await openAuthority({ authRevocationsFile: revoked, authKeySet: "", authKeysFile: keys });
-    const access = await admitted(authority);
-    const endedWith: boolean[] = [];
-    // Whether the new keys count already when the connection ends: the old token is good by the old ones alone.
-    writeFileSync(keys, JSON.stringify((await testKey("ES256")).verifying));
-    const other = bearer(await minute({ sub: "bob" }));
-    const looked = new Promise<void>((resolve) => {
-      access.whenEnded(() => {
-        void Promise.resolve(authority.admit(other)).then((admission) => {
-          endedWith.push("access" in admission);
-          resolve();
-        });
-      });
-    });
-
-    writeFileSync(revoked, "subject alice\n");
-    await authority.reload();
-    await looked;
-
-    expect(endedWith).toEqual([true]);
-  });
-
   it.each([
     ["a line that says nothing", "alice\n"],
     ["a word without a name", "subject\n"],
