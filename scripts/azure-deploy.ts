@@ -2,7 +2,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { Az } from "./azure/az.ts";
 import { type DeployOptions, deploy } from "./azure/deploy.ts";
-import { conclude, confirm, say } from "./azure/terminal.ts";
+import { conclude, confirm, readText, say } from "./azure/terminal.ts";
 
 /**
  * Deploys relay.bicep to Azure: checks the login and the rights, shows what would change, asks, deploys, waits until the
@@ -28,15 +28,21 @@ await new Command("azure-deploy")
   .option("--parameter <name=value>", "one more parameter of relay.bicep; may be repeated; nothing secret", collect, [])
   .option("--no-assign-roles", "assign no roles: somebody else did")
   .option("--skip-rights-check", "do not look at your roles")
+  .option("--token-file <path>", "the file that holds a token for the smoke test, for a relay that wants one")
   .option("--timeout <seconds>", "how long to wait until the relay is ready", seconds, 1500)
   .option("--yes", "do not ask")
   .option("--dry-run", "print every call of az, and make none")
   .action(run)
   .parseAsync();
 
-async function run({ dryRun, ...options }: DeployOptions & { readonly dryRun?: boolean }): Promise<void> {
-  const az = new Az({ isDryRun: dryRun === true, say });
-  await conclude("azure-deploy", () => deploy(options, { az, say, confirm }));
+type Options = Omit<DeployOptions, "token"> & { readonly dryRun?: boolean; readonly tokenFile?: string };
+
+async function run({ dryRun = false, tokenFile, ...options }: Options): Promise<void> {
+  const az = new Az({ isDryRun: dryRun, say });
+  await conclude("azure-deploy", () => {
+    const token = tokenFile === undefined ? {} : { token: readText(tokenFile).trim() };
+    return deploy({ ...options, ...token }, { az, say, confirm });
+  });
 }
 
 function collect(value: string, before: readonly string[]): readonly string[] {

@@ -1,8 +1,7 @@
 #!/usr/bin/env node
-import { readFileSync } from "node:fs";
 import { Command, InvalidArgumentError } from "commander";
 import { runSmoke } from "./azure/smoke.ts";
-import { conclude, say } from "./azure/terminal.ts";
+import { conclude, readText, say } from "./azure/terminal.ts";
 
 /**
  * Has two clients talk through a relay, wherever it runs, and looks at its certificate. Exits with 0 where all went well.
@@ -12,12 +11,18 @@ await new Command("azure-smoke")
   .argument("<url>", "wss:// address of a relay", parseUrl)
   .option("--untrusted", "take any chain, such as one of an authority's staging; the name is checked all the same")
   .option("--ca-file <path>", "certificates (PEM) to trust in place of the system's")
+  .option("--token-file <path>", "the file that holds a token, for a relay that wants one; never with --untrusted")
   .action(run)
   .parseAsync();
 
-async function run(url: URL, options: { readonly untrusted?: boolean; readonly caFile?: string }): Promise<void> {
-  const ca = options.caFile === undefined ? {} : { ca: readFileSync(options.caFile, "utf8") };
-  await conclude("azure-smoke", () => runSmoke(url, { isUntrusted: options.untrusted === true, ...ca, say }));
+type Options = { readonly untrusted?: boolean; readonly caFile?: string; readonly tokenFile?: string };
+
+async function run(url: URL, { untrusted = false, caFile, tokenFile }: Options): Promise<void> {
+  await conclude("azure-smoke", () => {
+    const ca = caFile === undefined ? {} : { ca: readText(caFile) };
+    const token = tokenFile === undefined ? {} : { token: readText(tokenFile).trim() };
+    return runSmoke(url, { isUntrusted: untrusted, ...ca, ...token, say });
+  });
 }
 
 function parseUrl(text: string): URL {

@@ -27,6 +27,8 @@ export type DeployOptions = {
   readonly assignRoles: boolean;
   readonly skipRightsCheck?: boolean;
   readonly yes?: boolean;
+  /** For the smoke test, where the relay wants one. */
+  readonly token?: string;
   /** Seconds. */
   readonly timeout: number;
 };
@@ -110,7 +112,7 @@ function deploymentArguments(options: DeployOptions, recoversVault: boolean): re
   ];
 }
 
-async function finish(outputs: Outputs, { timeout }: DeployOptions, say: Say): Promise<boolean> {
+async function finish(outputs: Outputs, { timeout, token }: DeployOptions, say: Say): Promise<boolean> {
   const textOf = (name: string): string => String(outputs[name]?.value ?? "");
   const url = new URL(textOf("relayUrl"));
   const fqdn = textOf("relayFqdn");
@@ -124,7 +126,7 @@ async function finish(outputs: Outputs, { timeout }: DeployOptions, say: Say): P
   }
   const isUntrusted = outputs["isCertificateTrusted"]?.value !== true;
   if (!(await waitUntilReady(url, { isUntrusted, timeoutMs: timeout * 1000, say }))) return false;
-  const isGood = await runSmoke(url, { isUntrusted, say });
+  const isGood = await runSmoke(url, { isUntrusted, say, ...(token === undefined ? {} : { token }) });
   say(isGood ? `The relay is there: ${textOf("relayUrl")}` : "The relay is there, and the smoke test failed.");
   return isGood;
 }

@@ -2,6 +2,12 @@ import { once } from "node:events";
 import { WebSocket } from "ws";
 import { PATIENCE_MS, type Trust } from "./smoke-probes.ts";
 
+/** How to open a connection. */
+export type Opening = Trust & {
+  /** For a relay that wants one. It goes to nobody whose chain is not checked. */
+  readonly token?: string;
+};
+
 /** What a relay sends to a client of postern.v1. */
 type Received = Readonly<Record<string, unknown>> & { readonly type?: unknown };
 
@@ -26,9 +32,13 @@ export class SmokeClient {
   }
 
   /** Opens a connection. @throws where the relay cannot be reached, trusted, or refuses. */
-  static async open(url: URL, { isUntrusted, ca }: Trust): Promise<SmokeClient> {
+  static async open(url: URL, { isUntrusted, ca, token }: Opening): Promise<SmokeClient> {
+    if (token !== undefined && isUntrusted) {
+      throw new Error("a token goes to nobody whose certificate is not checked: name its authority with --ca-file");
+    }
     const trust = { rejectUnauthorized: !isUntrusted, ...(ca === undefined ? {} : { ca }) };
-    const socket = new WebSocket(url, ["postern.v1"], { ...trust, handshakeTimeout: PATIENCE_MS });
+    const headers = token === undefined ? {} : { Authorization: `Bearer ${token}` };
+    const socket = new WebSocket(url, ["postern.v1"], { ...trust, headers, handshakeTimeout: PATIENCE_MS });
     await once(socket, "open");
     return new SmokeClient(socket);
   }

@@ -1,24 +1,25 @@
 import { randomUUID } from "node:crypto";
 import type { Say } from "./az.ts";
-import { SmokeClient } from "./smoke-client.ts";
-import { inspectCertificate, measureFirstByte, type Trust } from "./smoke-probes.ts";
+import { type Opening, SmokeClient } from "./smoke-client.ts";
+import { inspectCertificate, measureFirstByte } from "./smoke-probes.ts";
 
 /** How to try a relay. */
-export type SmokeOptions = Trust & { readonly say: Say };
+export type SmokeOptions = Opening & { readonly say: Say };
 
 /** One thing that was tried. */
 type Check = { readonly name: string; readonly run: () => Promise<string> };
 
 /**
  * Tries a relay as clients use it: certificate, first byte, then two clients that join, exchange messages and leave.
- * Says one line for each check and stops at the first that fails.
+ * Says one line for each check and stops at the first that fails. A token has to allow two connections, and topics that
+ * begin with `smoke-`.
  * @param url `wss://` address.
  * @returns whether all went well.
  */
-export async function runSmoke(url: URL, { say, ...trust }: SmokeOptions): Promise<boolean> {
+export async function runSmoke(url: URL, { say, ...opening }: SmokeOptions): Promise<boolean> {
   const clients: SmokeClient[] = [];
   try {
-    for (const { name, run } of checksOf(url, trust, clients)) {
+    for (const { name, run } of checksOf(url, opening, clients)) {
       const startMs = performance.now();
       try {
         const detail = await run();
@@ -34,11 +35,11 @@ export async function runSmoke(url: URL, { say, ...trust }: SmokeOptions): Promi
   }
 }
 
-function checksOf(url: URL, trust: Trust, clients: SmokeClient[]): readonly Check[] {
+function checksOf(url: URL, opening: Opening, clients: SmokeClient[]): readonly Check[] {
   // Nobody else knows this topic.
   const topic = `smoke-${randomUUID()}`;
   const open = async (): Promise<SmokeClient> => {
-    const client = await SmokeClient.open(url, trust);
+    const client = await SmokeClient.open(url, opening);
     clients.push(client);
     return client;
   };
@@ -48,8 +49,8 @@ function checksOf(url: URL, trust: Trust, clients: SmokeClient[]): readonly Chec
     return [first, second];
   };
   return [
-    { name: "certificate", run: () => inspectCertificate(url, trust) },
-    { name: "first byte", run: () => measureFirstByte(url, trust) },
+    { name: "certificate", run: () => inspectCertificate(url, opening) },
+    { name: "first byte", run: () => measureFirstByte(url, opening) },
     { name: "connect", run: async () => `${(await open()).tells()}, and ${(await open()).tells()}` },
     { name: "join", run: () => join(pair(), topic) },
     { name: "exchange", run: () => exchange(pair(), topic) },

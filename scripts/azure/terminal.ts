@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline/promises";
 import { AzError } from "./az.ts";
 import { NotReady } from "./preflight.ts";
@@ -5,6 +6,15 @@ import { NotReady } from "./preflight.ts";
 /** Writes a line to standard output. */
 export function say(line: string): void {
   process.stdout.write(`${line}\n`);
+}
+
+/** The text of a file that an option names. @throws NotReady where it cannot be read. */
+export function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new NotReady(`${path} cannot be read: ${(error as NodeJS.ErrnoException).code}`, { cause: error });
+  }
 }
 
 /** Runs what a script does and sets the exit code: 0 where it says that all is well. What was foreseen is one line. */

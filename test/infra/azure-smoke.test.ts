@@ -1,20 +1,18 @@
-import { writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { type WebSocket, WebSocketServer } from "ws";
 import { runSmoke } from "../../scripts/azure/smoke.ts";
 import { waitUntilReady } from "../../scripts/azure/wait-until-ready.ts";
-import { CertificateFiles, makeFolder, makePair } from "../support/certificate-files.ts";
+import { CertificateFiles, makePair } from "../support/certificate-files.ts";
 import { Run } from "../support/process.ts";
 import { startRelay, type TestRelay } from "../support/relay.ts";
+import { token, tokenOptions, writeTemporary } from "../support/tokens.ts";
 
 it("has two clients join, exchange messages and leave through a relay whose certificate they trust", async () => {
   const relay = await startRelay();
-  const caFile = join(makeFolder(), "ca.pem");
-  writeFileSync(caFile, relay.certificate ?? "");
+  const caFile = writeTemporary("ca.pem", relay.certificate ?? "");
 
   const run = new Run(["scripts/azure-smoke.ts", relay.url, "--ca-file", caFile]);
 
@@ -24,6 +22,40 @@ it("has two clients join, exchange messages and leave through a relay whose cert
   for (const check of ["connect", "join", "exchange", "leave"])
     expect(run.stdout).toMatch(new RegExp(`^ok +${check} `, "m"));
   expect(relay.figures()).toMatchObject({ topics: 0, messages: 2 });
+});
+
+it("tries a relay that wants a token with one, out of a file", async () => {
+  const relay = await startRelay(await tokenOptions());
+  const caFile = writeTemporary("ca.pem", relay.certificate ?? "");
+  const tokenFile = writeTemporary(
+    "token",
+    `${await token({ claims: { topics: ["smoke-*"], maxConnections: 2 } })}\n`,
+  );
+  const command = ["scripts/azure-smoke.ts", relay.url, "--ca-file", caFile];
+
+  const [without, withToken] = [new Run(command), new Run([...command, "--token-file", tokenFile])];
+
+  expect([await without.exitCode(), await withToken.exitCode()]).toEqual([1, 0]);
+  expect(without.stdout).toMatch(/^FAILED +join +the relay refused: /m);
+  expect(withToken.stdout).toMatch(/^ok +leave /m);
+});
+
+it("sends no token to a relay whose certificate is not checked", async () => {
+  const relay = await startRelay();
+  const lines: string[] = [];
+
+  const trust = { isUntrusted: true, token: await token() };
+  const isGood = await runSmoke(new URL(relay.url), { ...trust, say: (line) => lines.push(line) });
+
+  expect(isGood).toBe(false);
+  expect(lines.at(-1)).toMatch(/^FAILED +connect +a token goes to nobody/);
+});
+
+it("says which file it cannot read", async () => {
+  const run = new Run(["scripts/azure-smoke.ts", "wss://localhost", "--token-file", "no/such/file"]);
+
+  expect(await run.exitCode()).toBe(1);
+  expect(run.stderr).toBe("azure-smoke: no/such/file cannot be read: ENOENT\n");
 });
 
 it("fails where clients do not trust the certificate, and stops there", async () => {
