@@ -3,7 +3,7 @@ import { defineConfig, type ViteUserConfig } from "vitest/config";
 const config: ViteUserConfig = defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    testTimeout: 15_000,
+    testTimeout: 60_000,
     // Most tests wait for sockets and timers; by default a machine of two cores would run them one file at a time.
     maxWorkers: 3,
     coverage: {
