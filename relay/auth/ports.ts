@@ -34,7 +34,7 @@ export interface Authority {
   start(): Promise<void>;
   /**
    * Decides on a connection before there is one, by the headers of its upgrade alone. The caller owes the access a
-   * `release`. Never rejects; takes a bounded time.
+   * `release`. Never rejects; takes a bounded time, and no more than a bounded number take any.
    */
   admit(headers: IncomingHttpHeaders): Admission | Promise<Admission>;
   /** Reads keys and revocations again, and ends the connections that are revoked. Never rejects: a bad file is logged, and what was read before stays. */

@@ -47,12 +47,16 @@ export class TokenVerifier {
   async verify(token: string): Promise<Grant | TokenRefusal> {
     const header = readHeader(token);
     if (header === undefined) return { refusal: "malformed" };
-    let candidates = candidatesOf(this.#keys.current(), header);
-    if (candidates.length === 0) {
-      const keySet = await this.#keys.refreshed();
-      if (keySet === undefined) return { refusal: "keys-unavailable" };
-      candidates = candidatesOf(keySet, header);
-    }
+    const known = this.#keys.current();
+    const result = await this.#verifyByAny(token, header, known);
+    if (!mayNeedNewKey(result, header, known)) return result;
+    const keySet = await this.#keys.refreshed();
+    if (keySet === undefined) return { refusal: "keys-unavailable" };
+    return keySet === known ? result : this.#verifyByAny(token, header, keySet);
+  }
+
+  async #verifyByAny(token: string, header: Header, keySet: KeySet | undefined): Promise<Grant | TokenRefusal> {
+    const candidates = candidatesOf(keySet, header);
     if (candidates.length === 0 || candidates.length > MAX_CANDIDATES) return { refusal: "unknown-key" };
     let result: Grant | TokenRefusal = { refusal: "bad-signature" };
     for (const candidate of candidates) {
@@ -103,6 +107,14 @@ function candidatesOf(keySet: KeySet | undefined, { algorithm, keyId }: Header):
     (key) =>
       key.algorithms.includes(algorithm) && (keyId === undefined || key.keyId === undefined || key.keyId === keyId),
   );
+}
+
+/** Whether a key that is not known yet may have signed it: none fits, or those that fit were not named by the token. */
+function mayNeedNewKey(result: Grant | TokenRefusal, header: Header, keySet: KeySet | undefined): boolean {
+  if (!("refusal" in result)) return false;
+  if (result.refusal === "unknown-key") return true;
+  const isNamed = header.keyId !== undefined && keySet?.keys.some(({ keyId }) => keyId === header.keyId) === true;
+  return result.refusal === "bad-signature" && !isNamed;
 }
 
 function refusalOf(error: unknown): TokenRefusal {

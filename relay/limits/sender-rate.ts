@@ -19,9 +19,12 @@ export class SenderRate {
   /** Kept, and not asked of both each time: this is asked once per message. */
   #isSpent = false;
 
-  constructor({ messages, bytes }: Rates, nowMs: number) {
-    this.#messages = messages && new TokenBucket(messages, nowMs);
-    this.#bytes = bytes && new TokenBucket(bytes, nowMs);
+  /** @param before what it had until now, under other rates: as full as that, this begins. */
+  constructor({ messages, bytes }: Rates, nowMs: number, before?: SenderRate) {
+    before?.fill(nowMs);
+    const [messagesBefore, bytesBefore] = before === undefined ? [] : [before.#messages, before.#bytes];
+    this.#messages = messages && new TokenBucket(messages, nowMs, messagesBefore?.fullness);
+    this.#bytes = bytes && new TokenBucket(bytes, nowMs, bytesBefore?.fullness);
   }
 
   /** Adds what the time since the last call has brought. */

@@ -23,11 +23,19 @@ export class TokenBucket {
   #tokens: number;
   #filledAtMs: number;
 
-  /** @param nowMs a monotonic time in milliseconds, as in all methods. */
-  constructor(rate: Rate, nowMs: number) {
+  /**
+   * @param nowMs a monotonic time in milliseconds, as in all methods.
+   * @param fullness what part of its burst it has at the start; below 0 it owes.
+   */
+  constructor(rate: Rate, nowMs: number, fullness = 1) {
     this.#rate = rate;
-    this.#tokens = Math.max(ONE, rate.burst);
+    this.#tokens = Math.max(ONE, rate.burst) * fullness;
     this.#filledAtMs = nowMs;
+  }
+
+  /** What part of its burst there is as of the last `fill`: up to 1; below 0 where it owes. */
+  get fullness(): number {
+    return this.#tokens / Math.max(ONE, this.#rate.burst);
   }
 
   /** Whether there is no whole token. */

@@ -22,7 +22,6 @@ export const upgradeRefusals = {
   undecided: { status: 503, text: "Too many connections have not joined yet", retryAfterSeconds: 5 },
   "address-rate": { status: 429, text: "Too many new connections from this address", retryAfterSeconds: 60 },
   "address-connections": { status: 429, text: "Too many connections from this address", retryAfterSeconds: 30 },
-  "too-many-checks": { status: 503, text: "Too many credentials are being checked", retryAfterSeconds: 5 },
   "check-timeout": { status: 503, text: "The credential could not be checked in time", retryAfterSeconds: 5 },
   credential: { status: 401, text: "This credential is refused" },
 } as const;
@@ -87,13 +86,9 @@ const NONE: Readonly<Record<UpgradeRefusal, number>> = {
   undecided: 0,
   "address-rate": 0,
   "address-connections": 0,
-  "too-many-checks": 0,
   "check-timeout": 0,
   credential: 0,
 };
-
-/** Credentials that may be checked at one time: their sockets wait, each with what the client has sent meanwhile. */
-const MAX_CHECKS_IN_FLIGHT = 1024;
 
 /** The checks of an upgrade, in order, cheap ones first, and the counts of what they refused. */
 export class Admission {
@@ -156,13 +151,10 @@ export class Admission {
     return limits.tryConnect(clientAddress) ? undefined : "address-connections";
   }
 
-  /** Whether its credential lets it in. A promise where that takes time; it is bounded, and never rejects. */
+  /** Whether its credential lets it in. A promise where that takes time; it is bounded, as is how many there are (relay/auth/), and never rejects. */
   decide({ headers, socket }: IncomingMessage): Decision | Promise<Decision> {
     const verdict = this.#parts.authority.admit(headers);
-    if (!(verdict instanceof Promise)) return decisionOf(verdict);
-    if (this.#checksInFlight < MAX_CHECKS_IN_FLIGHT) return this.#whenChecked(verdict, socket);
-    void releaseLate(verdict);
-    return refusal("too-many-checks");
+    return verdict instanceof Promise ? this.#whenChecked(verdict, socket) : decisionOf(verdict);
   }
 
   /** The connection, or what should have become one, is gone. */

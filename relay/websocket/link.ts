@@ -129,15 +129,14 @@ export class WebSocketLink implements Link, FrameHandler, Flushable, Throttled {
     this.#allowReading(Reason.rate);
   }
 
-  /** From now on it may send as fast as this class may; undefined: as those without one. */
+  /** From now on it may send as fast as this class may; undefined: as those without one. No fresh start. */
   limitTo(rateClass: string | undefined): void {
     const { clock, throttle } = this.#parts;
     const rates = throttle.rates.of(rateClass);
-    // Another name for the same is no fresh start.
     if (rates === this.#rates) return;
     this.#rates = rates;
     const isLimited = rates.messages !== undefined || rates.bytes !== undefined;
-    this.#rate = isLimited ? new SenderRate(rates, clock.monotonicMs()) : undefined;
+    this.#rate = isLimited ? new SenderRate(rates, clock.monotonicMs(), this.#rate) : undefined;
   }
 
   hold(): void {

@@ -27,10 +27,7 @@ it("has two clients join, exchange messages and leave through a relay whose cert
 it("tries a relay that wants a token with one, out of a file", async () => {
   const relay = await startRelay(await tokenOptions());
   const caFile = writeTemporary("ca.pem", relay.certificate ?? "");
-  const tokenFile = writeTemporary(
-    "token",
-    `${await token({ claims: { topics: ["smoke-*"], maxConnections: 2 } })}\n`,
-  );
+  const tokenFile = writeTemporary("token", `${await token({ claims: { topics: ["smoke-*"], maxConnections: 2 } })}\n`);
   const command = ["scripts/azure-smoke.ts", relay.url, "--ca-file", caFile];
 
   const [without, withToken] = [new Run(command), new Run([...command, "--token-file", tokenFile])];

@@ -62,6 +62,37 @@ it("finds a new key when it is first met, and forgets a withdrawn one with the n
   expect(issuer.requestCount).toBe(2);
 });
 
+it("finds a new key although one without a name is known, and although a token names none", async () => {
+  const [unnamed, rotated] = [await createKey("EdDSA"), await createKey("EdDSA")];
+  const { kid: _name, ...nameless } = unnamed.verifying;
+  const issuer = await FakeIssuer.start([nameless]);
+  for (const presented of [
+    await timeless(Promise.resolve(rotated)),
+    await token({ key: rotated.signing, claims: { exp: undefined }, header: { kid: undefined } }),
+  ]) {
+    issuer.keys = [nameless];
+    const { clock, keys, outcome } = await openKeys(issuer);
+    await keys.start();
+    issuer.keys = [rotated.verifying];
+    clock.advance(10_000);
+
+    expect(await outcome(presented)).toBe("granted");
+  }
+});
+
+it("does not ask for keys because of a forged signature under the name of a known one", async () => {
+  const [known, forger] = [await testKey(), await createKey("EdDSA")];
+  const issuer = await FakeIssuer.start([known.verifying]);
+  const { clock, keys, outcome } = await openKeys(issuer);
+  await keys.start();
+  clock.advance(10_000);
+
+  const { kid = "" } = known.verifying;
+  const forged = await token({ key: { ...forger.signing, kid }, claims: { exp: undefined } });
+
+  expect([await outcome(forged), issuer.requestCount]).toEqual(["bad-signature", 1]);
+});
+
 it("forgets a withdrawn key without being asked for another, after the interval", async () => {
   const issuer = await FakeIssuer.start([(await testKey()).verifying]);
   const { clock, keys, outcome } = await openKeys(issuer);
@@ -113,7 +144,7 @@ it("lets 64 tokens wait for a slow issuer, refuses more at once, and takes known
   const decided: string[] = [];
 
   const waiting = Array.from({ length: 100 }, () => outcome(stranger).then((result) => decided.push(result)));
-  await eventually(() => expect(decided).toHaveLength(36));
+  await eventually(() => expect([decided.length, issuer.requestCount]).toEqual([36, 2]));
   expect(await outcome(await timeless())).toBe("granted");
   clock.advance(5000);
   await Promise.all(waiting);

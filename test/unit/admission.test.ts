@@ -10,7 +10,6 @@ import { FakeClock } from "../support/fake-clock.ts";
 import { FakeConnection } from "../support/session-connection.ts";
 
 const ADDRESS = "192.0.2.1";
-const MAX_CHECKS = 1024;
 
 /** An admission whose authority answers when it is told to. */
 function scene(options: Partial<AdmissionOptions> = {}) {
@@ -101,19 +100,6 @@ it("refuses when the drain begins during the check, and takes the access back", 
 
   expect(await decision).toMatchObject({ refused: "draining", status: 503 });
   expect(given.map(({ released }) => released)).toEqual([1]);
-});
-
-it("has no more checks in flight than it may, and one more when one is done", async () => {
-  const { admission, answers } = scene();
-  const decisions = Array.from({ length: MAX_CHECKS }, () => admission.decide(request().request));
-
-  const oneTooMany = admission.decide(request().request);
-  answers[0]?.();
-  await decisions[0];
-  const another = admission.decide(request().request);
-
-  expect(oneTooMany).toMatchObject({ refused: "too-many-checks", status: 503 });
-  expect(another).toBeInstanceOf(Promise);
 });
 
 it("counts those who are being checked among the connections, and among the undecided", () => {

@@ -313,17 +313,23 @@ it("lets a class send its multiple of the rate, and one without limits what it l
   expect(received).toEqual([2, 2, 6, 20]);
 });
 
-it("gives no fresh burst to who changes between classes of the same rates", async () => {
+it.each([
+  ["the same rates", "unknown", 3],
+  ["other rates, as often as they like", "fast", 5],
+])("gives no fresh burst to who changes between classes of %s", async (_rates, rateClass, count) => {
   const { clock, link, received } = scene(MESSAGE_RATE);
-  // The burst, and what it takes to have one message more.
+  // The burst, and what it takes to have one message more: of the last class, in 110 ms.
   link.read(messages(2));
-  link.limitTo("unknown");
+  for (let change = 0; change < 5; change += 1) {
+    link.limitTo(undefined);
+    link.limitTo(rateClass);
+  }
   clock.advance(110);
   await turns();
 
-  link.read(messages(2));
+  link.read(messages(9));
 
-  expect(received).toHaveLength(3);
+  expect(received).toHaveLength(count);
 });
 
 it("waits for the later of two times, whichever was said first", async () => {
