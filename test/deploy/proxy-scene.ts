@@ -13,7 +13,7 @@ import { eventually } from "../support/eventually.ts";
 import { Run } from "../support/process.ts";
 
 /** The shortest wait for a silent connection that tests give a proxy, in place of the minutes of its file. */
-export const PROXY_TIMEOUT_MS = 700;
+export const PROXY_TIMEOUT_MS = 2000;
 
 /** What a proxy's file is changed to for a test. Each text has to be in the file. */
 export type Replacements = Readonly<Record<string, string>>;

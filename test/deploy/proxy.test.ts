@@ -18,8 +18,8 @@ import {
 
 /** The relay's pings in these tests, well within the time after which the proxies give up. */
 const PING_INTERVAL_MS = 200;
-/** So many pings later, a silent connection is three times as old as the proxies let it be. */
-const PING_COUNT = Math.ceil((3 * PROXY_TIMEOUT_MS) / PING_INTERVAL_MS);
+/** So many pings later, a silent connection is twice as old as the proxies let it be. */
+const PING_COUNT = Math.ceil((2 * PROXY_TIMEOUT_MS) / PING_INTERVAL_MS);
 
 const nginx: ProxyKind = ({ folder, port, upstreamPort, certFile, keyFile }) => {
   const site = adapted("infra/proxy/nginx.conf", {

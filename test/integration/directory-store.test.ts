@@ -70,7 +70,7 @@ it("makes its directory with the first save, for its user alone", async () => {
   ]);
 });
 
-it("has a whole entry after every kill, and clears away later what the kills left", { timeout: 30_000 }, async () => {
+it("has a whole entry after every kill, and clears away later what the kills left", async () => {
   const path = await newFolder();
   const store = new DirectoryStore(path);
 
