@@ -32,6 +32,8 @@ LABEL org.opencontainers.image.title="Postern" \
 COPY --from=runtime /etc/passwd /etc/group /etc/
 # Without --chown and --chmod: a change of owner clears file capabilities.
 COPY --from=runtime /usr/local/bin/node /usr/local/bin/node
+# The directory is what a volume that is mounted there belongs to. No VOLUME: Railway refuses to build a file that has one,
+# and an unnamed volume is lost with its container, like the directory itself.
 # The build fails here where node lacks a library, or where the builder lost the capability on the way: 0x400 is the
 # right to bind low ports.
 RUN install --directory --owner=node --group=node --mode=0700 /var/lib/postern \
@@ -60,7 +62,6 @@ COPY --from=build /app/dist ./dist
 ENV NODE_ENV=production PORT=443
 # By number: an orchestrator can only tell from a number that the user is not root.
 USER 1000:1000
-VOLUME /var/lib/postern
 EXPOSE 443
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 \

@@ -1,9 +1,9 @@
 #!/usr/bin/env node
-import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { Host, requireRoot } from "./service/host.ts";
-import { holdsParcel, parcelOf, putParcel } from "./service/parcel.ts";
+import { holdsParcel, makeFolder, parcelOf, putParcel } from "./service/parcel.ts";
 import { paths, SERVICE } from "./service/paths.ts";
 import { type Step, takeSteps } from "./service/step.ts";
 
@@ -16,39 +16,75 @@ const HELP = `Installs Postern as a systemd service, or brings it up to date. Ru
   --from DIR     the checkout (default: the one of this script)
   --node FILE    the node to install with it (default: the one that runs this)`;
 
-const { values } = parseArgs({
-  options: {
-    "dry-run": { type: "boolean", default: false },
-    "no-start": { type: "boolean", default: false },
-    root: { type: "string", default: "/" },
-    from: { type: "string", default: resolve(import.meta.dirname, "..") },
-    node: { type: "string", default: process.execPath },
-    help: { type: "boolean", short: "h", default: false },
-  },
-});
+/** Four times a second, for as long as a start that fails takes on a small machine. */
+const LOOK_COUNT = 32;
 
 try {
-  if (values.help) print(HELP);
-  else install(new Host(resolve(values.root)));
+  const flags = readFlags();
+  if (flags.help) print(HELP);
+  else await install(new Host(resolve(flags.root)), flags);
 } catch (error) {
   process.stderr.write(`install: ${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 1;
 }
 
-function install(host: Host): void {
-  if (!values["dry-run"]) requireRoot(host);
-  const isRunning = host.isActive(SERVICE);
-  const how = { isDryRun: values["dry-run"], print };
-  const changeCount = takeSteps(stepsFor(host), how);
-  if (!host.isLive || values["no-start"]) return;
-  const start = changeCount > 0 && isRunning ? "restart" : "start";
-  const started = { title: `${start} the service`, isDone: () => start === "start" && isRunning };
-  takeSteps([{ ...started, apply: () => host.run("systemctl", start, SERVICE) }], how);
+type Flags = ReturnType<typeof readFlags>;
+
+function readFlags() {
+  const { values } = parseArgs({
+    options: {
+      "dry-run": { type: "boolean", default: false },
+      "no-start": { type: "boolean", default: false },
+      root: { type: "string", default: "/" },
+      from: { type: "string", default: resolve(import.meta.dirname, "..") },
+      node: { type: "string", default: process.execPath },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  });
+  return values;
+}
+
+async function install(host: Host, flags: Flags): Promise<void> {
+  const isDryRun = flags["dry-run"];
+  if (!isDryRun) requireRoot(host);
+  const changeCount = takeSteps(stepsFor(host, flags), { isDryRun, print });
+  if (!host.isLive || flags["no-start"]) return;
+  takeSteps([startStep(host, changeCount > 0)], { isDryRun, print });
+  if (!isDryRun) await requireUp(host);
   print(`Options: ${paths.options}. Log: journalctl -u ${SERVICE}. Away again: scripts/uninstall.ts`);
 }
 
-function stepsFor(host: Host): readonly Step[] {
-  const parcel = parcelOf(values.from, values.node);
+/** Starts the service, or starts it anew where its process is older than what is installed, whoever has installed that. */
+function startStep(host: Host, hasChanged: boolean): Step {
+  const service = host.service(SERVICE);
+  const { isUp } = service;
+  const isOutdated = isUp && (hasChanged || service.isOlderThan(changedAtMs(host)));
+  const verb = isOutdated ? "restart" : "start";
+  return {
+    title: `${verb} the service`,
+    isDone: () => isUp && !isOutdated,
+    apply: () => host.run("systemctl", verb, SERVICE),
+  };
+}
+
+/** When the program or the unit was put in place; 0 where they are not there yet. */
+function changedAtMs(host: Host): number {
+  const installed = [paths.program, paths.unit].map((path) => statSync(host.path(path), { throwIfNoEntry: false }));
+  return Math.max(0, ...installed.map((status) => status?.ctimeMs ?? 0));
+}
+
+async function requireUp(host: Host): Promise<void> {
+  try {
+    await host.service(SERVICE).watch(LOOK_COUNT);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    const where = `systemctl status ${SERVICE}; journalctl -u ${SERVICE} -n 20`;
+    throw new Error(`everything is in place, but ${reason}. Look at: ${where}`, { cause: error });
+  }
+}
+
+function stepsFor(host: Host, { from, node }: Flags): readonly Step[] {
+  const parcel = parcelOf(from, node);
   const program = host.path(paths.program);
   return [
     {
@@ -103,7 +139,7 @@ function options(host: Host): Step {
 }
 
 function write(target: string, content: string, mode: number): void {
-  mkdirSync(dirname(target), { recursive: true });
+  makeFolder(dirname(target));
   writeFileSync(target, content, { mode });
   chmodSync(target, mode);
 }

@@ -1,8 +1,9 @@
 #!/usr/bin/env node
-import { existsSync, rmSync } from "node:fs";
+import { lstatSync, rmSync } from "node:fs";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { Host, requireRoot } from "./service/host.ts";
+import { besides } from "./service/parcel.ts";
 import { paths, SERVICE } from "./service/paths.ts";
 import { type Step, takeSteps } from "./service/step.ts";
 
@@ -13,35 +14,39 @@ const HELP = `Stops Postern's systemd service and takes away what install.ts put
   --purge        also take away the options and the state: certificates and keys
   --root DIR     below this folder`;
 
-const { values } = parseArgs({
-  options: {
-    "dry-run": { type: "boolean", default: false },
-    purge: { type: "boolean", default: false },
-    root: { type: "string", default: "/" },
-    help: { type: "boolean", short: "h", default: false },
-  },
-});
-
 try {
-  if (values.help) print(HELP);
-  else uninstall(new Host(resolve(values.root)));
+  const flags = readFlags();
+  if (flags.help) print(HELP);
+  else uninstall(new Host(resolve(flags.root)), flags);
 } catch (error) {
   process.stderr.write(`uninstall: ${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 1;
 }
 
-function uninstall(host: Host): void {
-  if (!values["dry-run"]) requireRoot(host);
-  const steps = values.purge ? [...programSteps(host), ...purgeSteps(host)] : programSteps(host);
-  takeSteps(steps, { isDryRun: values["dry-run"], print });
-  if (!values.purge) print(`  kept: ${paths.configuration}, ${paths.state} and the user ${SERVICE} (--purge)`);
+function readFlags() {
+  const { values } = parseArgs({
+    options: {
+      "dry-run": { type: "boolean", default: false },
+      purge: { type: "boolean", default: false },
+      root: { type: "string", default: "/" },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  });
+  return values;
+}
+
+function uninstall(host: Host, { purge, "dry-run": isDryRun }: ReturnType<typeof readFlags>): void {
+  if (!isDryRun) requireRoot(host);
+  const steps = purge ? [...programSteps(host), ...purgeSteps(host)] : programSteps(host);
+  takeSteps(steps, { isDryRun, print });
+  if (!purge) print(`  kept: ${paths.configuration}, ${paths.state} and the user ${SERVICE} (--purge)`);
 }
 
 function programSteps(host: Host): readonly Step[] {
   return [
     {
       title: "stop the service, which lets it drain",
-      isDone: () => !host.isActive(SERVICE),
+      isDone: () => !host.isLive || host.service(SERVICE).isStopped,
       apply: () => host.run("systemctl", "stop", SERVICE),
     },
     {
@@ -53,7 +58,7 @@ function programSteps(host: Host): readonly Step[] {
       if (host.isLive) host.run("systemctl", "daemon-reload");
     }),
     removed(host, paths.sysusers),
-    removed(host, paths.program),
+    ...[paths.program, ...besides(paths.program)].map((path) => removed(host, path)),
   ];
 }
 
@@ -74,7 +79,8 @@ function removed(host: Host, path: string, afterwards?: () => void): Step {
   const target = host.path(path);
   return {
     title: `remove ${path}`,
-    isDone: () => !existsSync(target),
+    // A link that leads nowhere is there too.
+    isDone: () => lstatSync(target, { throwIfNoEntry: false }) === undefined,
     apply: () => {
       rmSync(target, { recursive: true });
       afterwards?.();

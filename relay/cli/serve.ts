@@ -167,7 +167,8 @@ function certificateHints(status: CertificateStatus, fingerprint: string): reado
   if (isStandIn) {
     return [
       `  No certificate for ${names.join(", ")} yet. It is ordered in the background; until it is there, a self-signed`,
-      "  one stands in, and /ready says no-certificate. Follow it here in the log, or with: postern cert status",
+      "  one stands in, and /ready says no-certificate. Follow it in the log, or with the same options and:",
+      "    npm run postern -- cert status",
     ];
   }
   const ends = new Date(expiresAtMs).toISOString().slice(0, 10);

@@ -1,7 +1,20 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, lstatSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { paths } from "./paths.ts";
+import { RunningService } from "./running-service.ts";
+
+const LOOK_EVERY_MS = 250;
+
+async function pause(): Promise<void> {
+  await setTimeout(LOOK_EVERY_MS);
+}
+
+/** On Linux this is the clock that systemd calls monotonic. */
+function uptimeMs(): number {
+  return Number(process.hrtime.bigint() / 1_000_000n);
+}
 
 /** The machine, or a folder that stands for the root of one, as when an image is made. */
 export class Host {
@@ -32,9 +45,14 @@ export class Host {
     return lstatSync(this.path(paths.wanted), { throwIfNoEntry: false }) !== undefined;
   }
 
-  /** Whether a service runs now; never in a folder. */
-  isActive(unit: string): boolean {
-    return this.isLive && spawnSync("systemctl", ["is-active", "--quiet", unit]).status === 0;
+  /** A service of this machine. */
+  service(unit: string): RunningService {
+    const show = (properties: readonly string[]): string => {
+      const asked = ["show", unit, `--property=${properties.join(",")}`];
+      const { stdout, error } = spawnSync("systemctl", asked, { encoding: "utf8" });
+      return error === undefined ? stdout : "";
+    };
+    return new RunningService({ show, pause, uptimeMs, epochMs: Date.now });
   }
 
   /** Runs a command that takes `--root`, for this host. Throws where it fails. */

@@ -52,12 +52,17 @@ export function holdsParcel(folder: string, parcel: readonly ParcelFile[]): bool
   );
 }
 
+/** The folders that a copy makes beside its own, and that are left where it is interrupted: the next version, the last one. */
+export function besides(folder: string): readonly [string, string] {
+  return [`${folder}.next`, `${folder}.last`];
+}
+
 /**
  * Puts the files into a folder in place of all that is there. They are copied beside it first, so the folder is never
  * half of one version and half of another. Readable by all, written by its owner alone, whatever the umask was.
  */
 export function putParcel(folder: string, parcel: readonly ParcelFile[]): void {
-  const [next, last] = [`${folder}.next`, `${folder}.last`];
+  const [next, last] = besides(folder);
   for (const leftOver of [next, last]) rmSync(leftOver, { recursive: true, force: true });
   for (const { source, path, mode } of parcel) {
     const target = join(next, path);
@@ -70,7 +75,8 @@ export function putParcel(folder: string, parcel: readonly ParcelFile[]): void {
   rmSync(last, { recursive: true, force: true });
 }
 
-function makeFolder(path: string): void {
+/** Makes a folder, and those above it, that all may read, whatever the umask is. One that is there stays as it is. */
+export function makeFolder(path: string): void {
   if (existsSync(path)) return;
   makeFolder(dirname(path));
   mkdirSync(path);

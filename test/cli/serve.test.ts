@@ -1,7 +1,10 @@
 import { once } from "node:events";
+import { chmodSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { WebSocket } from "ws";
+import { makeFolder } from "../support/certificate-files.ts";
 import { Run } from "../support/process.ts";
 import { itInNamespace } from "../support/requires.ts";
 
@@ -93,6 +96,20 @@ it("names an address that this machine does not have, and exits with 1", async (
   expect(relay.stderr).toContain("no address 192.0.2.1");
 });
 
+it("names the directory and both remedies where no certificate is kept and none could be, and exits with 1", async () => {
+  const file = join(makeFolder(), "file");
+  writeFileSync(file, "");
+
+  const acme = ["--tls", "acme", "--domain", "relay.example.com", "--state-directory", file];
+  const relay = new Run(["relay/main.ts", "--port", "0", "--host", "127.0.0.1", ...acme]);
+
+  expect(await relay.exitCode()).toBe(1);
+  expect(relay.stderr).toMatch(/^postern: No certificate is kept, and none could be: directory /);
+  expect(relay.stderr).toContain(`directory ${file}/certificates: cannot be written to: ENOTDIR`);
+  expect(relay.stderr).toContain(`sudo chown -R "$USER" ${file}`);
+  expect(relay.stderr).toContain("--state-directory");
+});
+
 const inNamespace = itInNamespace();
 
 inNamespace("takes 8443 when 443 is not permitted and no port was chosen, and says how to get 443", async () => {
@@ -112,7 +129,9 @@ inNamespace("names the port, the cause and the fix when a chosen port is not per
 });
 
 inNamespace("takes no other port than 443 for an authority, which would not find it there", async () => {
-  const acme = ["--tls", "acme", "--domain", "relay.example.com", "--state-directory", "/nonexistent"];
+  const folder = makeFolder();
+  chmodSync(folder, 0o777);
+  const acme = ["--tls", "acme", "--domain", "relay.example.com", "--state-directory", folder];
   const relay = new Run(asNobody(["relay/main.ts", ...acme]), { command: "unshare" });
 
   expect(await relay.exitCode()).toBe(1);

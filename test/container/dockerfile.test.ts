@@ -19,20 +19,16 @@ it("runs as an ordinary user, named by a number", () => {
   expect(textsOf(finalImage, "USER")).toEqual(["1000:1000"]);
 });
 
-it("gives that user alone the folder of the volume, which is where the relay keeps certificates", () => {
-  const [volume] = textsOf(finalImage, "VOLUME");
+it("gives that user alone the folder where the relay keeps certificates, and so a new volume that is mounted there", () => {
   const { config } = loadConfig({ flags: {}, env: {} });
 
-  expect(volume).toBe(config.stateDirectory);
-  expect(textsOf(finalImage, "RUN").join()).toMatch(new RegExp(`install .*--owner=node .*--mode=0700 ${volume}( |$)`));
+  const made = new RegExp(`install .*--owner=node .*--mode=0700 ${config.stateDirectory}( |$)`);
+  expect(textsOf(finalImage, "RUN").join()).toMatch(made);
 });
 
-it("makes that folder before it is a volume: what a build changes in a volume is lost", () => {
-  const made = finalImage.findIndex(({ text }) => text.includes("/var/lib/postern "));
-  const declared = finalImage.findIndex(({ name }) => name === "VOLUME");
-
-  expect(made).toBeGreaterThan(0);
-  expect(declared).toBeGreaterThan(made);
+// Railway refuses to build a file with VOLUME. Without a name a volume is lost with its container all the same.
+it("declares no volume", () => {
+  expect(textsOf(instructions, "VOLUME")).toEqual([]);
 });
 
 it("keeps node's permission to bind low ports: sets it, and copies the binary with the owner and mode that it has", () => {

@@ -53,6 +53,16 @@ describe.each(Object.entries(kinds))("%s", (_, open) => {
     expect(await store.load("elsewhere")).toBeUndefined();
   });
 
+  it("can be prepared, before the first save and after it, and keeps what it has", async () => {
+    const { store, again } = await open();
+
+    await store.prepare();
+    await store.save("entry", "{}");
+    await again.prepare();
+
+    expect(await again.load("entry")).toBe("{}");
+  });
+
   it("keeps the entry that was saved last", async () => {
     const { store } = await open();
 

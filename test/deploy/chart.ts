@@ -10,7 +10,7 @@ import { ChartTemplates } from "./chart-template.ts";
 export const CHART = "infra/helm/postern";
 
 /** Values, or a part of them, as in values.yaml. */
-export type Values = { readonly [name: string]: string | number | boolean | Values | readonly string[] };
+export type Values = { readonly [name: string]: string | number | boolean | Values | readonly (string | Values)[] };
 
 type Labels = Readonly<Record<string, string>>;
 type Probe = { readonly httpGet: { readonly path: string; readonly port: string; readonly scheme: string } };
@@ -23,7 +23,8 @@ export type Container = {
   readonly startupProbe: Probe;
   readonly livenessProbe: Probe;
   readonly readinessProbe: Probe;
-  readonly lifecycle: { readonly preStop: { readonly exec: { readonly command: readonly [string, string] } } };
+  readonly lifecycle?: { readonly preStop: { readonly exec: { readonly command: readonly [string, string] } } };
+  readonly resources: { readonly limits: { readonly memory: string } };
   readonly volumeMounts: readonly [{ readonly name: string; readonly mountPath: string }];
 };
 
@@ -36,11 +37,13 @@ type Spec = {
   readonly template: { readonly metadata: { readonly labels: Labels }; readonly spec: PodSpec };
   readonly ports: readonly [{ readonly name: string; readonly targetPort: string }];
   readonly ingress: readonly { readonly ports: readonly { readonly port: string }[] }[];
+  readonly egress: readonly { readonly ports: readonly object[] }[];
   readonly endpoints: readonly object[];
 };
 
 type PodSpec = {
   readonly automountServiceAccountToken: boolean;
+  readonly enableServiceLinks: boolean;
   readonly terminationGracePeriodSeconds: number;
   readonly securityContext: object;
   readonly containers: readonly Container[];

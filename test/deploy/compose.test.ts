@@ -3,7 +3,7 @@ import { join, normalize } from "node:path";
 import { expect, it } from "vitest";
 import { parse } from "yaml";
 import { loadConfig } from "../../relay/config/load.ts";
-import { problemsOf } from "./deployed-options.ts";
+import { bytesOf, memoryProblemsOf, problemsOf } from "./deployed-options.ts";
 
 const FOLDER = "infra/compose";
 
@@ -12,6 +12,8 @@ type Service = {
   readonly build?: string;
   readonly image: string;
   readonly ports?: readonly string[];
+  readonly env_file?: readonly { readonly path: string; readonly required: boolean }[];
+  readonly mem_limit?: string;
   readonly environment?: Readonly<Record<string, string>>;
   readonly volumes?: readonly string[];
   readonly secrets?: readonly string[];
@@ -38,14 +40,17 @@ it.each<[string, Readonly<Record<string, string>>]>([
   ["nothing", {}],
   ["a name", { TLS: "acme", DOMAIN: "relay.example.com", EMAIL: "ops@example.com" }],
   ["monitoring", { ADMIN_TOKEN: "0123456789abcdef0123456789abcdef" }],
-])("gives the relay options that it has, and that go together, where it is told of %s", (_, shell) => {
-  const variables = Object.fromEntries(
-    Object.entries(relay?.environment ?? {}).map(([name, value]) => [name, interpolated(value, shell)]),
-  );
+  ["who may come in, and how many", { AUTH: "tokens", AUTH_KEYS_FILE: "/keys.json", MAX_CONNECTIONS: "20" }],
+])("gives the relay options that it has, and that go together, where .env holds %s", (_, env) => {
+  const variables = variablesWith(env);
 
   expect(problemsOf(variables)).toEqual([]);
-  expect(variables["TLS"]).toBe(shell["TLS"] ?? "self-signed");
-  expect(variables["ADMIN_PORT"]).toBe("ADMIN_TOKEN" in shell ? "9464" : "");
+  expect(variables).toMatchObject(env);
+  expect(variables["ADMIN_PORT"]).toBe("ADMIN_TOKEN" in env ? "9464" : "");
+});
+
+it("has options that fit into its limit of memory", () => {
+  expect(memoryProblemsOf(variablesWith({}), bytesOf(interpolated(relay?.mem_limit ?? "", {})))).toEqual([]);
 });
 
 it("keeps the state on a volume, and gives the relay time to drain", () => {
@@ -62,7 +67,7 @@ it("mounts only files and volumes that are there, and uses secrets that it decla
 
   expect(volumes.toSorted()).toEqual(Object.keys(file.volumes).toSorted());
   expect(files.length).toBe(5);
-  expect(files.filter((path) => !isThere(path))).toEqual([]);
+  expect(files.filter((path) => !existsSync(path))).toEqual([]);
   const secrets = Object.values(file.services).flatMap(({ secrets: used = [] }) => used);
   expect([...new Set(secrets)]).toEqual(Object.keys(file.secrets));
 });
@@ -104,9 +109,11 @@ it("names every image of others with its version", () => {
   expect(images.filter((image) => !/:v?\d+\.\d+\.\d+$/.test(image))).toEqual([]);
 });
 
-/** The dashboard and the rules come with their folder. */
-function isThere(path: string): boolean {
-  return existsSync(path) || (path.startsWith("infra/monitoring/") && !existsSync("infra/monitoring"));
+/** What the relay gets where the file .env holds this: all of that file, and above it what the service sets itself. */
+function variablesWith(env: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const ofFile = relay?.env_file?.some(({ path }) => path === ".env") === true ? env : {};
+  const ofService = Object.entries(relay?.environment ?? {}).map(([name, value]) => [name, interpolated(value, env)]);
+  return { ...ofFile, ...Object.fromEntries(ofService) };
 }
 
 function read(name: string): string {

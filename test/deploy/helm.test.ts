@@ -5,7 +5,7 @@ import { parse } from "yaml";
 import { loadConfig } from "../../relay/config/load.ts";
 import { VERSION } from "../../relay/version.ts";
 import { CHART, type Container, type Manifest, renderChart, renderWithHelm, type Values } from "./chart.ts";
-import { problemsOf } from "./deployed-options.ts";
+import { bytesOf, memoryProblemsOf, problemsOf } from "./deployed-options.ts";
 
 /** The set-ups of docs/deploy/kubernetes.md, and one with everything. */
 const SETUPS: Readonly<Record<string, Values>> = {
@@ -13,6 +13,12 @@ const SETUPS: Readonly<Record<string, Values>> = {
   "its own certificates": { tls: { mode: "acme", domain: "relay.example.com", email: "ops@example.com" } },
   "behind an ingress": { tls: { mode: "off" }, service: { type: "ClusterIP" }, ingress: { enabled: true } },
   "TLS passed through by a gateway": { service: { type: "ClusterIP" }, tlsRoute: { enabled: true } },
+  "behind an ingress, with off that YAML took for false": { tls: { mode: false }, ingress: { enabled: true } },
+  "its own certificates, on a claim that is there": {
+    tls: { mode: "acme", domain: "relay.example.com" },
+    persistence: { existingClaim: "restored" },
+    networkPolicy: { egressPorts: [{ port: 14000, protocol: "TCP" }] },
+  },
   everything: {
     image: { digest: "sha256:0123", pullSecrets: ["registry"] },
     optionsSecretName: "relay-options",
@@ -86,7 +92,7 @@ it.each(setups)("asks for health in the way that the relay answers, and lets the
   const manifests = renderChart(values);
   const relay = relayOf(manifests);
   const { config } = loadConfig({ flags: {}, env: {} });
-  const [, sleepSeconds] = relay.lifecycle.preStop.exec.command;
+  const [, sleepSeconds = "0"] = relay.lifecycle?.preStop.exec.command ?? [];
 
   const scheme = relay.env.some(({ name, value }) => name === "TLS" && value === "off") ? "HTTP" : "HTTPS";
   const probes = [relay.startupProbe, relay.livenessProbe, relay.readinessProbe].map(({ httpGet }) => httpGet);
@@ -104,7 +110,9 @@ it("lets the authority reach a pod that has no certificate yet, and asks /ready 
   expect(Object.fromEntries(paths)).toEqual({
     "TLS by cert-manager": "/ready",
     "its own certificates": "/health",
+    "its own certificates, on a claim that is there": "/health",
     "behind an ingress": "/ready",
+    "behind an ingress, with off that YAML took for false": "/ready",
     "TLS passed through by a gateway": "/ready",
     everything: "/ready",
   });
@@ -121,6 +129,43 @@ it("keeps an authority's certificates on a volume, and has the secret's files wh
   );
   expect(only(acme, "Deployment").spec.strategy).toEqual({ type: "Recreate" });
   expect(files.env).toContainEqual({ name: "TLS_CERT_FILE", value: `${files.volumeMounts[0].mountPath}/tls.crt` });
+});
+
+it("mounts a claim that is there in place of a new one", () => {
+  const manifests = renderChart(SETUPS["its own certificates, on a claim that is there"]);
+
+  const [volume] = only(manifests, "Deployment").spec.template.spec.volumes;
+  expect(volume.persistentVolumeClaim.claimName).toBe("restored");
+  expect(manifests.filter(({ kind }) => kind === "PersistentVolumeClaim")).toEqual([]);
+});
+
+it("lets the pod reach names and port 443, and the ports that are asked for", () => {
+  const names = [
+    { port: 53, protocol: "UDP" },
+    { port: 53, protocol: "TCP" },
+    { port: 443, protocol: "TCP" },
+  ];
+  expect(egressOf({})).toEqual(names);
+  expect(egressOf({ networkPolicy: { egressPorts: [{ port: 14000, protocol: "TCP" }] } })).toEqual([
+    ...names,
+    { port: 14000, protocol: "TCP" },
+  ]);
+});
+
+it("waits for load balancers before a stop where the next pod is ready, and not where that one waits too", () => {
+  expect(relayOf(renderChart()).lifecycle?.preStop.exec.command).toEqual(["sleep", "20"]);
+  expect(relayOf(renderChart(SETUPS["its own certificates"])).lifecycle).toBeUndefined();
+});
+
+it("gets no variables from other services of its namespace", () => {
+  expect(only(renderChart(), "Deployment").spec.template.spec.enableServiceLinks).toBe(false);
+});
+
+it("has options that fit into its limit of memory", () => {
+  const { env, resources } = relayOf(renderChart());
+
+  const variables = Object.fromEntries(env.map(({ name, value }) => [name, value]));
+  expect(memoryProblemsOf(variables, bytesOf(resources.limits.memory))).toEqual([]);
 });
 
 it("hands on numbers without an exponent, whether they are in quotes or not", () => {
@@ -192,7 +237,7 @@ const KINDS = new Set([
   "policy/v1 PodDisruptionBudget",
   "networking.k8s.io/v1 NetworkPolicy",
   "networking.k8s.io/v1 Ingress",
-  "gateway.networking.k8s.io/v1alpha2 TLSRoute",
+  "gateway.networking.k8s.io/v1 TLSRoute",
   "monitoring.coreos.com/v1 ServiceMonitor",
 ]);
 
@@ -208,6 +253,10 @@ function only(manifests: readonly Manifest[], kind: string): Manifest {
   const [found, ...others] = manifests.filter((manifest) => manifest.kind === kind);
   if (found === undefined || others.length > 0) throw new Error(`${others.length + 1} objects of the kind ${kind}`);
   return found;
+}
+
+function egressOf(values: Values): readonly object[] | undefined {
+  return only(renderChart(values), "NetworkPolicy").spec.egress[0]?.ports;
 }
 
 function relayOf(manifests: readonly Manifest[]): Container {

@@ -4,7 +4,8 @@ import { expect, it } from "vitest";
 import { parse } from "yaml";
 import { loadConfig } from "../../relay/config/load.ts";
 import { optionRows } from "../../relay/config/options.ts";
-import { problemsOf } from "./deployed-options.ts";
+import { VERSION } from "../../relay/version.ts";
+import { bytesOf, memoryProblemsOf, problemsOf } from "./deployed-options.ts";
 import { parseToml } from "./toml.ts";
 
 const { config } = loadConfig({ flags: {}, env: {} });
@@ -21,10 +22,12 @@ it("has a file for Railway that starts one relay without TLS, with the image's o
   const [, entrypoint = ""] = /^ENTRYPOINT (.*)$/m.exec(readFileSync("Dockerfile", "utf8")) ?? [];
   const command = String(deploy["startCommand"]);
 
-  const [flag, value] = command.split(" ").slice(-2);
-  expect(command).toMatch(new RegExp(`^${(JSON.parse(entrypoint) as string[]).join(" ")} serve `));
-  expect(optionRows().find(([name]) => name === "tls")?.[1].flag).toBe(flag);
-  expect(problemsOf({ TLS: value ?? "", PORT: "3000" })).toEqual([]);
+  const start = `${(JSON.parse(entrypoint) as string[]).join(" ")} serve `;
+  const variables = variablesOfFlags(command.slice(start.length).split(" "));
+  expect(command.startsWith(start)).toBe(true);
+  expect(variables["TLS"]).toBe("off");
+  expect(problemsOf({ ...variables, PORT: "3000" })).toEqual([]);
+  expect(memoryProblemsOf(variables, bytesOf("1g"))).toEqual([]);
   expect(existsSync(build.dockerfilePath)).toBe(true);
   expect(deploy).toMatchObject({ numReplicas: 1, healthcheckPath: READY, restartPolicyType: "ALWAYS" });
   // Numbers: the platform refuses them as text.
@@ -41,8 +44,13 @@ it("has a file for Fly.io whose proxy asks the port that the relay listens on, a
   expect(problemsOf(env)).toEqual([]);
   expect(env).toMatchObject({ TLS: "off", PORT: String(service["internal_port"]) });
   expect(service).toMatchObject({ force_https: true, auto_stop_machines: "off", min_machines_running: 1 });
-  expect(service["concurrency"]).toMatchObject({ type: "connections", hard_limit: config.maxConnections });
+  expect(service["concurrency"]).toMatchObject({ type: "connections", hard_limit: Number(env["MAX_CONNECTIONS"]) });
   expect(check?.["path"]).toBe(READY);
+  // `rolling`, the default, replaces the one machine that there is: nobody would be let in meanwhile.
+  expect(fly["deploy"]).toEqual({ strategy: "bluegreen" });
+  expect(fly).not.toHaveProperty("mounts");
+  const [machine] = fly["vm"] as readonly { readonly memory: string }[];
+  expect(memoryProblemsOf(env, bytesOf(machine?.memory ?? ""))).toEqual([]);
   expect([
     fly["kill_signal"],
     Number.parseInt(String(fly["kill_timeout"]), 10) * 1000 > config.drainTimeoutMs + 2000,
@@ -56,7 +64,8 @@ it("has a file for DigitalOcean whose edge asks the port that the relay listens 
       readonly envs: readonly { readonly key: string; readonly value: string }[];
       readonly http_port: number;
       readonly instance_count: number;
-      readonly dockerfile_path: string;
+      readonly instance_size_slug: string;
+      readonly image: Readonly<Record<string, string>>;
       readonly health_check: Readonly<Record<string, unknown>>;
       readonly termination: { readonly drain_seconds: number; readonly grace_period_seconds: number };
     }[];
@@ -68,5 +77,19 @@ it("has a file for DigitalOcean whose edge asks the port that the relay listens 
   expect(env).toMatchObject({ TLS: "off", PORT: String(service?.http_port) });
   expect(service).toMatchObject({ instance_count: 1, health_check: { http_path: READY } });
   expect((service?.termination.grace_period_seconds ?? 0) * 1000).toBeGreaterThan(config.drainTimeoutMs + 2000);
-  expect(existsSync(service?.dockerfile_path ?? "")).toBe(true);
+  const [, memory = ""] = /^apps-s-\dvcpu-(\dgb)$/.exec(service?.instance_size_slug ?? "") ?? [];
+  expect(memoryProblemsOf(env, bytesOf(memory))).toEqual([]);
+  // A builder that copies node from stage to stage without its capability cannot build it.
+  expect(service?.image).toEqual({ registry_type: "DOCR", repository: "postern", tag: VERSION });
+  expect(service).not.toHaveProperty("dockerfile_path");
 });
+
+/** Flags and their values in turn, as the variables that mean the same. */
+function variablesOfFlags(words: readonly string[]): Readonly<Record<string, string>> {
+  const envOf = new Map(optionRows().map(([, { flag, env }]) => [flag, env]));
+  return Object.fromEntries(
+    words.flatMap((word, index) =>
+      index % 2 === 0 ? [[envOf.get(word) ?? `the flag ${word}`, words[index + 1] ?? ""]] : [],
+    ),
+  );
+}

@@ -1,5 +1,14 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
@@ -74,6 +83,8 @@ itWithSystemd("is installed with what it needs at run time, and nothing else", (
   expect(modeOf(root, "/opt/postern/bin/node")).toBe("755");
   expect(modeOf(root, "/opt/postern/dist/relay/main.js")).toBe("644");
   expect(modeOf(root, "/etc/postern/postern.env")).toBe("600");
+  // The relay's user reads keys of the operator's below it.
+  expect(modeOf(root, "/etc/postern")).toBe("755");
   expect(read(root, "/etc/passwd")).toMatch(/^postern:.*:\/var\/lib\/postern:\/usr\/sbin\/nologin$/m);
   expect(read(root, "/etc/systemd/system/postern.service")).toBe(unit);
 });
@@ -124,6 +135,25 @@ it("is not installed from a checkout that was not built", () => {
 
   expect(status).toBe(1);
   expect(stderr).toMatch(/^install: .*run "npm ci" and "npm run build" first$/m);
+});
+
+itWithSystemd("is taken away with what an interrupted copy and a link that leads nowhere have left", () => {
+  const { root } = installation();
+  for (const beside of ["postern.next", "postern.last"]) mkdirSync(join(root, "opt", beside));
+  rmSync(join(root, "etc/sysusers.d/postern.conf"));
+  symlinkSync("/nowhere", join(root, "etc/sysusers.d/postern.conf"));
+
+  script("uninstall", "--purge", "--root", root);
+
+  const left = spawnSync("find", [root, "-name", "*postern*"], { encoding: "utf8" }).stdout.split("\n").filter(Boolean);
+  expect(left.filter((path) => path !== root)).toEqual([]);
+});
+
+it.each(["install", "uninstall"] as const)("has for an unknown flag of %s one line, and no stack", (name) => {
+  const { stderr, status } = script(name, "--unknown");
+
+  expect(stderr).toMatch(new RegExp(`^${name}: .*--unknown.*\n$`));
+  expect(status).toBe(1);
 });
 
 itWithSystemd("is taken away, and keeps options and state until it is told to purge", () => {
@@ -195,7 +225,9 @@ function script(
 ): { readonly lines: readonly string[]; readonly status: number | null; readonly stderr: string } {
   // Not the node that runs the tests: it is large, and copied in every test.
   const node = name === "install" ? ["--node", "/bin/true"] : [];
-  const { stdout, stderr, status } = spawnSync("node_modules/.bin/node", [`scripts/${name}.ts`, ...args, ...node], {
+  const command = ["node_modules/.bin/node", `scripts/${name}.ts`, ...args, ...node];
+  // As careful an umask as an administrator may have.
+  const { stdout, stderr, status } = spawnSync("sh", ["-c", 'umask 077; exec "$0" "$@"', ...command], {
     encoding: "utf8",
   });
   return { lines: stdout.split("\n").flatMap((line) => (line === "" ? [] : [line.trim()])), status, stderr };

@@ -64,6 +64,14 @@ it("shows a what-if on the pull request, and deploys with OIDC to an environment
   expect(readFileSync(`${FOLDER}/infra.yml`, "utf8")).not.toContain("secrets.");
 });
 
+it("has Helm lint the chart and render it, with the default values and with those of the tests", () => {
+  const { jobs } = read("infra.yml");
+
+  const commands = commandsOf(jobs["chart"]);
+  expect(commands).toMatch(/helm lint --strict infra\/helm\/postern\nhelm template relay infra\/helm\/postern\n/);
+  expect(commands).toContain("npx vitest run test/deploy/helm.test.ts");
+});
+
 it("publishes an image with provenance and a bill of materials, and writes its digest where the templates read it", () => {
   const { jobs } = read("image.yml");
 

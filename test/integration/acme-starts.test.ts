@@ -54,6 +54,40 @@ describe("a start", () => {
     expect(authority.orderCount).toBe(0);
   });
 
+  it("fails with no certificate and no place for one, and leaves nothing running", async () => {
+    const authority = await FakeAuthority.start();
+    const store = new MemoryCertificateStore();
+    store.prepareFailure = "store-denied";
+
+    const starting = startSource(authority, { store });
+
+    await expect(starting).rejects.toMatchObject({ name: "RelayError", code: "CERTIFICATE_UNUSABLE" });
+    expect(authority.accountCount).toBe(0);
+  });
+
+  it("serves the kept certificate where the place for the next one is denied", async () => {
+    const authority = await FakeAuthority.start();
+    const store = new MemoryCertificateStore();
+    store.prepareFailure = "store-denied";
+    const kept = keep(store, authority, new Date(Date.now() - DAY_MS), 90);
+
+    const { first } = await startSource(authority, { store });
+
+    expect(first.certificate).toBe(kept.certificate);
+  });
+
+  it("goes on with a stand-in where the trouble with the place may pass, or nothing is to be ordered", async () => {
+    const authority = await FakeAuthority.start();
+    const [full, denied] = [new MemoryCertificateStore(), new MemoryCertificateStore()];
+    full.prepareFailure = "store-full";
+    denied.prepareFailure = "store-denied";
+
+    const unsure = await startSource(authority, { store: full });
+    const unwilling = await startSource(authority, { store: denied, options: { agreeTerms: false } });
+
+    expect([unsure.source.status().isStandIn, unwilling.source.status().isStandIn]).toEqual([true, true]);
+  });
+
   it("is followed by a failure of the store: the log tells when that is asked again, and not of the renewal", async () => {
     const authority = await FakeAuthority.start();
     const store = new MemoryCertificateStore();

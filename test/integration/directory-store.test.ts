@@ -49,7 +49,7 @@ async function useElsewhere(command: string, args: readonly string[]): Promise<u
 }
 
 /** The same as another user, who has no rights here. */
-function useAsNobody(path: string, action: "load" | "save"): Promise<unknown> {
+function useAsNobody(path: string, action: "load" | "save" | "prepare"): Promise<unknown> {
   const asNobody = [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups"];
   return useElsewhere("setpriv", [...asNobody, process.execPath, FIXTURE, path, action]);
 }
@@ -180,6 +180,12 @@ withMounts("tells of a read-only file system with store-denied, and still reads 
     code: "store-denied",
     message: `directory ${path}: cannot write entry: EROFS`,
   });
+  expect(await use("prepare")).toMatchObject({
+    code: "store-denied",
+    message: expect.stringContaining(
+      `directory ${path}: cannot be written to: EROFS. Give it to the user of the relay`,
+    ),
+  });
   expect(await use("load")).toEqual({ loaded: "{}" });
 });
 
@@ -203,10 +209,12 @@ withMounts("tells of a directory of another user with store-denied", async () =>
   await new DirectoryStore(path).save("entry", "{}");
 
   const outcomes = [await useAsNobody(path, "load"), await useAsNobody(path, "save")];
+  const below = await useAsNobody(join(path, "below"), "prepare");
 
-  expect(outcomes).toMatchObject([
+  expect([...outcomes, below]).toMatchObject([
     { code: "store-denied", message: `directory ${path}: cannot read entry: EACCES` },
     { code: "store-denied", message: `directory ${path}: cannot write entry: EACCES` },
+    { code: "store-denied", message: expect.stringContaining("cannot be written to: EACCES") },
   ]);
 });
 

@@ -5,9 +5,10 @@ import { type CertificateStore, StoreError, type StoreErrorCode } from "../../re
 export class MemoryCertificateStore implements CertificateStore {
   readonly description: string = "memory";
   readonly entries: Map<string, string>;
-  /** What each load, or each save, fails with from now on. */
+  /** What each load, save or preparation fails with from now on. */
   loadFailure: StoreErrorCode | undefined;
   saveFailure: StoreErrorCode | undefined;
+  prepareFailure: StoreErrorCode | undefined;
 
   /** @param entries what an earlier store kept: the same map is the same place. */
   constructor(entries: Map<string, string> = new Map()) {
@@ -18,6 +19,10 @@ export class MemoryCertificateStore implements CertificateStore {
     checkEntryName(entry);
     if (this.loadFailure !== undefined) throw new StoreError(this.loadFailure, "memory: told to fail");
     return this.entries.get(entry);
+  }
+
+  async prepare(): Promise<void> {
+    if (this.prepareFailure !== undefined) throw new StoreError(this.prepareFailure, "memory: told to fail");
   }
 
   async save(entry: string, text: string): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import type { Clock } from "../../clock.ts";
+import { RelayError } from "../../relay-error.ts";
 import type { AlpnChallenges } from "../alpn-challenges.ts";
 import { type CertificateFacts, factsOf, issuersOf, refusalSentences, type TlsMaterial } from "../material.ts";
 import { createSelfSigned } from "../self-signed.ts";
@@ -79,14 +80,18 @@ export class AcmeSource implements CertificateSource {
     this.#responder = port === 0 ? undefined : new HttpChallengeResponder({ host, port, names });
   }
 
-  /** @throws RelayError where the port for HTTP-01 cannot be opened. */
+  /** @throws RelayError where the port for HTTP-01 cannot be opened, or nothing is kept and nothing ever could be. */
   async start(onChange: (material: TlsMaterial) => void): Promise<TlsMaterial> {
     const { clock } = this.#parts;
     await this.#responder?.start();
     this.#startedAtMs = this.#nowMs;
     const loading = this.#tryToLoad();
     // A store may be slow at first, as one in a cloud is whose identity comes late. Then what it has is served later.
-    await Promise.race([loading, wait(clock, this.#pace.loadPatienceMs, this.#stopping.signal)]);
+    const refusal = await Promise.race([loading, wait(clock, this.#pace.loadPatienceMs, this.#stopping.signal)]);
+    if (refusal instanceof StoreError) {
+      await this.stop();
+      throw new RelayError("CERTIFICATE_UNUSABLE", `No certificate is kept, and none could be: ${refusal.message}.`);
+    }
     const material = this.#held?.material ?? this.#makeStandIn();
     this.#onChange = onChange;
     clock.after(this.#pace.startDelayMs, () => {
@@ -179,11 +184,19 @@ export class AcmeSource implements CertificateSource {
     if (this.#isUnkept) await this.#keep();
   }
 
-  async #tryToLoad(): Promise<void> {
+  /** @returns why the relay cannot start: it has no certificate, and no place for one. Every other trouble may pass. */
+  async #tryToLoad(): Promise<StoreError | undefined> {
     try {
       await this.#load();
     } catch (error) {
       this.#storeFailed(error);
+    }
+    if (this.#held !== undefined || !this.#options.agreeTerms) return undefined;
+    try {
+      await this.#parts.store.prepare();
+      return undefined;
+    } catch (error) {
+      return error instanceof StoreError && error.code === "store-denied" ? error : undefined;
     }
   }
 

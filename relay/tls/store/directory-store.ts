@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { type FileHandle, lchown, mkdir, open, readdir, rename, stat, unlink } from "node:fs/promises";
+import { access, type FileHandle, lchown, mkdir, open, readdir, rename, stat, unlink } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { checkEntry, checkEntryName } from "./entry.ts";
 import { type CertificateStore, StoreError, type StoreErrorCode } from "./ports.ts";
@@ -17,7 +17,7 @@ const FULL = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
 const NO_DIRECTORY_SYNC = new Set(["EINVAL", "EISDIR", "EPERM", "EACCES", "ENOTSUP", "EBADF"]);
 
 /**
- * Keeps entries as files of a directory: `<entry>.json`, mode 0600, in a directory of mode 0700 that the first save makes.
+ * Keeps entries as files of a directory: `<entry>.json`, mode 0600, in a directory of mode 0700 that is made where it is not there.
  *
  * A save writes a temporary file beside the entry and renames it, so a kill leaves the old entry or the new one, never a
  * part. Several processes may use the same directory; the last rename wins.
@@ -46,6 +46,16 @@ export class DirectoryStore implements CertificateStore {
     } catch (error) {
       if (codeOf(error) === "ENOENT") return undefined;
       throw this.#toStoreError(`read ${entry}`, error);
+    }
+  }
+
+  async prepare(): Promise<void> {
+    try {
+      await this.#prepareDirectory();
+      await access(this.#path, constants.W_OK | constants.X_OK);
+    } catch (error) {
+      const { code, message, cause } = this.#toStoreError("be written to", error);
+      throw new StoreError(code, `${message}. ${this.#remedies()}`, { cause });
     }
   }
 
@@ -146,6 +156,11 @@ export class DirectoryStore implements CertificateStore {
       const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: nowMs }));
       if (nowMs - mtimeMs > LEFTOVER_AGE_MS) await removeIfThere(path);
     }
+  }
+
+  #remedies(): string {
+    const commands = `sudo mkdir -p ${this.#path} && sudo chown -R "$USER" ${this.#path}`;
+    return `Give it to the user of the relay (${commands}), or choose another with --state-directory`;
   }
 
   #denied(why: string, cause?: unknown): StoreError {

@@ -68,6 +68,11 @@ export class KeyVaultStore implements CertificateStore {
     }
   }
 
+  /** Nothing to make, and nothing to say: a role may come minutes after the relay, and only a save finds out. */
+  async prepare(): Promise<void> {
+    await Promise.resolve();
+  }
+
   async save(entry: string, text: string, { expiresAtMs }: EntryFacts = {}): Promise<void> {
     checkEntry(entry, text, this.description);
     const expiry = expiresAtMs === undefined ? {} : { expiresOn: new Date(expiresAtMs) };

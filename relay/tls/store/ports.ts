@@ -27,6 +27,11 @@ export interface CertificateStore {
   readonly description: string;
   /** @returns the entry's text, or undefined where there is none. @throws StoreError */
   load(entry: string): Promise<string | undefined>;
+  /**
+   * Makes the place ready for the first save, as far as that can be done ahead.
+   * @throws StoreError; with `store-denied`, where nothing can be saved until an operator has changed something here.
+   */
+  prepare(): Promise<void>;
   /** Writes the entry. Once it resolves, the entry survives a kill of the process. @throws StoreError */
   save(entry: string, text: string, facts?: EntryFacts): Promise<void>;
 }

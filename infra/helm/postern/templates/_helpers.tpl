@@ -10,6 +10,11 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end }}
 
+{{- /* Without quotes YAML takes off for false. */}}
+{{- define "postern.tls" -}}
+{{- if eq (toString .Values.tls.mode) "false" }}off{{ else }}{{ .Values.tls.mode }}{{ end }}
+{{- end }}
+
 {{- define "postern.scheme" -}}
-{{- if eq .Values.tls.mode "off" }}HTTP{{ else }}HTTPS{{ end }}
+{{- if eq (include "postern.tls" .) "off" }}HTTP{{ else }}HTTPS{{ end }}
 {{- end }}
