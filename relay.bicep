@@ -41,23 +41,23 @@ param acmeEmail string = ''
 @description('Optional. The authority: letsencrypt, letsencrypt-staging or the URL of a directory.')
 param acmeDirectory string = environment == 'prod' ? 'letsencrypt' : 'letsencrypt-staging'
 
-@description('Optional. Whole processors. One relay uses one.')
+@description('Optional. Whole processors. One relay uses one. A group that exists keeps its own: docs/deploy/azure.md.')
 @minValue(1)
 @maxValue(31)
 param cpu int = 1
 
-@description('Optional. Memory in GB, in steps of a tenth.')
+@description('Optional. Memory in GB, in steps of a tenth. A group that exists keeps its own.')
 param memoryInGB string = '1.5'
 
-@description('Optional. The connections that the relay takes at most. Those of the default fit into the default of memory with ordinary traffic.')
+@description('Optional. The connections that the relay takes at most. Those of the default fit into the default of memory, whatever clients do; 1000 want 3.5 GB.')
 @minValue(1)
 @maxValue(1000000)
-param maxConnections int = 5000
+param maxConnections int = 500
 
 @description('Optional. The availability zone; left out, Azure chooses. One zone is a place, and no redundancy.')
 param zone zoneType?
 
-@description('Optional. More options of the relay, as environment variables.')
+@description('Optional. More options of the relay, as environment variables. They come before the limits that the template sets.')
 param settings { *: string } = {}
 
 @description('Optional. Options of the relay that are secret. They cannot be read back from the group.')
@@ -106,6 +106,9 @@ var dnsNameLabelScope = hasCustomDomain ? 'TenantReuse' : 'Unsecure'
 var regionName = toLower(replace(location, ' ', ''))
 var assignedFqdn = '${dnsLabel}.${regionName}.azurecontainer.io'
 var domain = hasCustomDomain ? customDomain : assignedFqdn
+var networkParts = network == null || hasCustomDomain
+  ? deploymentName
+  : fail('network needs customDomain: behind a load balancer Azure gives no name that a certificate could be for')
 
 module identity 'infra/modules/identity.bicep' = {
   params: {
@@ -117,7 +120,7 @@ module identity 'infra/modules/identity.bicep' = {
 
 module relayNetwork 'infra/modules/network.bicep' = if (network != null) {
   params: {
-    name: deploymentName
+    name: networkParts
     location: location
     network: network ?? { addressPrefix: '', subnetPrefix: '' }
     tags: allTags
@@ -126,8 +129,8 @@ module relayNetwork 'infra/modules/network.bicep' = if (network != null) {
 
 module certStore 'infra/modules/cert-store.bicep' = {
   params: {
-    // 24 characters at most.
-    name: '${name}-${uniqueString(resourceGroup().id, name, environment)}'
+    // 24 characters at most. The region is in it: a deleted vault keeps its name, and comes back where it was alone.
+    name: '${name}-${uniqueString(resourceGroup().id, name, environment, regionName)}'
     location: location
     environment: environment
     principalId: identity.outputs.principalId
@@ -143,8 +146,9 @@ module registryAccess 'infra/modules/registry-access.bicep' = if (registry != nu
   scope: resourceGroup(registry.?resourceGroup ?? resourceGroup().name)
   params: {
     name: registry.?name ?? ''
+    // A what-if cannot tell about this one assignment: the principal is not known before.
+    #disable-next-line what-if-short-circuiting
     principalId: identity.outputs.principalId
-    identityId: identityId
     assignRoles: assignRoles
   }
 }
@@ -166,7 +170,18 @@ var optionVariables = [
   { name: 'DOMAIN', value: domain }
   { name: 'EMAIL', value: acmeEmail }
   { name: 'ACME_DIRECTORY', value: acmeDirectory }
+]
+// The bound of the relay's memory fits into the group's, and it refuses newcomers before Azure ends it: docs/operations.md,
+// Sizing. Text in tenths of a GB, because Bicep has no decimals.
+var memoryDigits = split(memoryInGB, '.')
+var memoryTenths = int(memoryDigits[0]) * 10 + (length(memoryDigits) > 1 ? int(substring(memoryDigits[1], 0, 1)) : 0)
+var maxRssBytes = memoryTenths * 70000000
+var limitVariables = [
   { name: 'MAX_CONNECTIONS', value: string(maxConnections) }
+  { name: 'MAX_FRAME_BYTES', value: '262144' }
+  { name: 'OUTBOX_HIGH_WATER_BYTES', value: '262144' }
+  { name: 'MAX_OUTBOX_BYTES', value: '1048576' }
+  { name: 'MAX_RSS_BYTES', value: string(maxRssBytes) }
 ]
 // An option that is newer than some images; an older relay does not read it.
 var accessLogVariables = accessLog == 'off' ? [] : [{ name: 'ACCESS_LOG', value: accessLog }]
@@ -182,6 +197,7 @@ module relay 'infra/modules/container-group.bicep' = {
     // What waits for the outputs of the store waits for its role assignment too: the relay starts with its rights.
     environmentVariables: concat(
       optionVariables,
+      filter(limitVariables, limit => !contains(settings, limit.name)),
       [
         { name: 'KEY_VAULT_URL', value: certStore.outputs.vaultUri }
         { name: 'AZURE_CLIENT_ID', value: identity.outputs.clientId }
@@ -205,9 +221,10 @@ module relay 'infra/modules/container-group.bicep' = {
 
 module loadBalancer 'infra/modules/load-balancer.bicep' = if (network != null) {
   params: {
-    name: deploymentName
+    name: networkParts
     location: location
     virtualNetworkId: relayNetwork!.outputs.virtualNetworkId
+    subnetId: relayNetwork!.outputs.subnetId
     // One address. Several relays do not share topics yet: what connects them is to be added here.
     relayAddresses: [relay.outputs.ip]
     idleTimeoutInMinutes: network.?idleTimeoutInMinutes ?? 30

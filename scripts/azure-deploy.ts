@@ -38,7 +38,7 @@ await new Command("azure-deploy")
 type Options = Omit<DeployOptions, "token"> & { readonly dryRun?: boolean; readonly tokenFile?: string };
 
 async function run({ dryRun = false, tokenFile, ...options }: Options): Promise<void> {
-  const az = new Az({ isDryRun: dryRun, say });
+  const az = new Az({ isDryRun: dryRun, say, subscription: options.subscription });
   await conclude("azure-deploy", () => {
     const token = tokenFile === undefined ? {} : { token: readText(tokenFile).trim() };
     return deploy({ ...options, ...token }, { az, say, confirm });

@@ -3,4 +3,3 @@ using '../../relay.bicep'
 
 param environment = 'dev'
 param customDomain = readEnvironmentVariable('POSTERN_CUSTOM_DOMAIN', '')
-param maxConnections = 1000

@@ -35,7 +35,7 @@ param tags { *: string } = {}
 // Key Vault Secrets Officer: reads, writes and disables versions of secrets, and cannot change who may.
 var secretsOfficerRoleId = 'b86a8fe4-44ce-4948-aee5-eccb2c155cd7'
 
-resource vault 'Microsoft.KeyVault/vaults@2024-11-01' = {
+resource vault 'Microsoft.KeyVault/vaults@2025-05-01' = {
   name: name
   location: location
   tags: tags

@@ -18,7 +18,7 @@ param identityId string
 @description('Required. The environment variables: the options of the relay.')
 param environmentVariables environmentVariableType[]
 
-@description('Optional. Whole processors.')
+@description('Optional. Whole processors. A group that exists keeps its own, and its memory, zone and network: delete it first.')
 @minValue(1)
 @maxValue(31)
 param cpu int = 1
@@ -86,7 +86,7 @@ resource group 'Microsoft.ContainerInstance/containerGroups@2025-09-01' = {
       ? null
       : [
           {
-            id: subnetId ?? ''
+            id: subnetId!
           }
         ]
     ipAddress: {
@@ -138,6 +138,8 @@ resource group 'Microsoft.ContainerInstance/containerGroups@2025-09-01' = {
 }
 
 // Not the group's own diagnostics.logAnalytics: that wants the key of the workspace. This restarts the group once.
+// There is no newer version, stable or not.
+#disable-next-line use-recent-api-versions
 resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = if (hasWorkspace) {
   name: 'to-workspace'
   scope: group

@@ -10,6 +10,9 @@ param location string
 @description('Required. The network that the addresses below are in.')
 param virtualNetworkId string
 
+@description('Required. The subnet in it that they are in.')
+param subnetId string
+
 @description('Required. The private addresses of the relays. One today: relays do not share topics.')
 @minLength(1)
 param relayAddresses string[]
@@ -27,7 +30,7 @@ var frontendName = 'public'
 var poolName = 'relays'
 var probeName = 'port-443'
 
-resource address 'Microsoft.Network/publicIPAddresses@2024-07-01' = {
+resource address 'Microsoft.Network/publicIPAddresses@2025-05-01' = {
   name: '${name}-ip'
   location: location
   tags: tags
@@ -41,7 +44,7 @@ resource address 'Microsoft.Network/publicIPAddresses@2024-07-01' = {
   }
 }
 
-resource balancer 'Microsoft.Network/loadBalancers@2024-07-01' = {
+resource balancer 'Microsoft.Network/loadBalancers@2025-05-01' = {
   name: balancerName
   location: location
   tags: tags
@@ -71,6 +74,10 @@ resource balancer 'Microsoft.Network/loadBalancers@2024-07-01' = {
               name: 'relay-${index}'
               properties: {
                 ipAddress: relayAddress
+                // Container groups are found by this and the name, and not by the network alone.
+                subnet: {
+                  id: subnetId
+                }
               }
             }
           ]

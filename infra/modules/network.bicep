@@ -15,7 +15,7 @@ param network networkType
 @description('Optional. Tags.')
 param tags { *: string } = {}
 
-resource securityGroup 'Microsoft.Network/networkSecurityGroups@2024-07-01' = {
+resource securityGroup 'Microsoft.Network/networkSecurityGroups@2025-05-01' = {
   name: '${name}-nsg'
   location: location
   tags: tags
@@ -39,7 +39,7 @@ resource securityGroup 'Microsoft.Network/networkSecurityGroups@2024-07-01' = {
   }
 }
 
-resource natAddress 'Microsoft.Network/publicIPAddresses@2024-07-01' = {
+resource natAddress 'Microsoft.Network/publicIPAddresses@2025-05-01' = {
   name: '${name}-nat-ip'
   location: location
   tags: tags
@@ -52,7 +52,7 @@ resource natAddress 'Microsoft.Network/publicIPAddresses@2024-07-01' = {
   }
 }
 
-resource natGateway 'Microsoft.Network/natGateways@2024-07-01' = {
+resource natGateway 'Microsoft.Network/natGateways@2025-05-01' = {
   name: '${name}-nat'
   location: location
   tags: tags
@@ -69,7 +69,7 @@ resource natGateway 'Microsoft.Network/natGateways@2024-07-01' = {
   }
 }
 
-resource virtualNetwork 'Microsoft.Network/virtualNetworks@2024-07-01' = {
+resource virtualNetwork 'Microsoft.Network/virtualNetworks@2025-05-01' = {
   name: '${name}-vnet'
   location: location
   tags: tags

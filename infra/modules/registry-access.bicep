@@ -4,11 +4,8 @@ metadata description = 'Lets the relay pull its image from a container registry,
 @description('Required. The name of the registry, which exists in the resource group of this deployment.')
 param name string
 
-@description('Required. The principal that pulls.')
+@description('Required. The principal that pulls. The name of the assignment is made from it: the assignment of an identity that was deleted stays with the registry, and one made from what both have in common would be in the way.')
 param principalId string
-
-@description('Required. What the name of the assignment is made from: the id of the identity. It is known before the deployment, as the principal is not, and so a what-if can tell about it.')
-param identityId string
 
 @description('Optional. Whether to assign the role.')
 param assignRoles bool = true
@@ -21,7 +18,7 @@ resource registry 'Microsoft.ContainerRegistry/registries@2025-04-01' existing =
 }
 
 resource acrPull 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (assignRoles) {
-  name: guid(registry.id, identityId, acrPullRoleId)
+  name: guid(registry.id, principalId, acrPullRoleId)
   scope: registry
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', acrPullRoleId)

@@ -8,6 +8,8 @@ export type AzOptions = {
   /** Print each call and make none. */
   readonly isDryRun: boolean;
   readonly say: Say;
+  /** Every call names it: the subscription that somebody has chosen for the rest of their work stays chosen. */
+  readonly subscription?: string | undefined;
 };
 
 /** A call of the Azure CLI that failed, with what it said. */
@@ -22,10 +24,12 @@ export class AzError extends Error {
 export class Az {
   readonly isDryRun: boolean;
   readonly #say: Say;
+  readonly #everywhere: readonly string[];
 
-  constructor({ isDryRun, say }: AzOptions) {
+  constructor({ isDryRun, say, subscription }: AzOptions) {
     this.isDryRun = isDryRun;
     this.#say = say;
+    this.#everywhere = subscription === undefined ? [] : ["--subscription", subscription];
   }
 
   /**
@@ -42,17 +46,8 @@ export class Az {
     await this.#run(args, { isShown: true });
   }
 
-  /** Whether a call succeeds. In a dry run it prints the call and says no, so that what would follow is printed too. */
-  async succeeds(...args: readonly string[]): Promise<boolean> {
-    try {
-      return (await this.#run([...args, "--output", "none"], { isShown: false })) !== undefined;
-    } catch (error) {
-      if (error instanceof AzError) return false;
-      throw error;
-    }
-  }
-
-  async #run(args: readonly string[], { isShown }: { readonly isShown: boolean }): Promise<string | undefined> {
+  async #run(given: readonly string[], { isShown }: { readonly isShown: boolean }): Promise<string | undefined> {
+    const args = [...given, ...this.#everywhere];
     if (this.isDryRun) {
       this.#say(shellLine(args));
       return undefined;

@@ -1,8 +1,17 @@
-import { lookup } from "node:dns/promises";
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import type { Az, Say } from "./az.ts";
-import { checkLogin, checkRights, ensureGroup, findDeletedVault, NotReady, registerProviders } from "./preflight.ts";
+import { type Az, AzError, type Say } from "./az.ts";
+import { GivenParameters } from "./given-parameters.ts";
+import { leadsHere } from "./leads-here.ts";
+import {
+  checkLogin,
+  checkRights,
+  findDeletedVault,
+  findGroup,
+  makeGroup,
+  NotReady,
+  registerProviders,
+} from "./preflight.ts";
 import { runSmoke } from "./smoke.ts";
 import { waitUntilReady } from "./wait-until-ready.ts";
 
@@ -49,50 +58,52 @@ type Outputs = Readonly<Record<string, { readonly value: string | boolean }>>;
  * @throws NotReady where something has to be done first; AzError where a call fails.
  */
 export async function deploy(options: DeployOptions, { az, say, confirm }: DeployParts): Promise<boolean> {
-  if (!az.isDryRun) checkImage(options);
-  if (options.subscription !== undefined) await az.show("account", "set", "--subscription", options.subscription);
+  const { resourceGroup } = options;
+  const given = new GivenParameters(valuesOf(options), options.parametersFile);
+  checkGiven(options, given, az.isDryRun);
   const login = await checkLogin(az, say);
+  const groupLocation = await findGroup(az, resourceGroup);
   if (options.skipRightsCheck !== true) {
-    await checkRights(az, login, { resourceGroup: options.resourceGroup, assignsRoles: options.assignRoles });
+    const isThere = groupLocation !== undefined;
+    await checkRights(az, login, { resourceGroup, isThere, assignsRoles: options.assignRoles });
   }
   await registerProviders(az, say);
-  await ensureGroup(az, options.resourceGroup, options.location);
-  const deletedVault = await findDeletedVault(az, options.resourceGroup);
+  if (groupLocation === undefined) await makeGroup(az, resourceGroup, options.location);
+  const deletedVault = await findDeletedVault(az, { resourceGroup, groupLocation, given });
   if (deletedVault !== undefined) say(`The vault ${deletedVault} was deleted; it is recovered, with its certificates.`);
 
-  const what = deploymentArguments(options, deletedVault !== undefined);
+  const what = deploymentArguments(options, given, deletedVault !== undefined);
   await az.show("deployment", "group", "what-if", ...what);
-  const question = `Deploy this to ${options.resourceGroup}?`;
+  const question = `Deploy this to ${resourceGroup}?`;
   if (!az.isDryRun && options.yes !== true && !(await confirm(question, "yes"))) {
     say("Nothing was deployed.");
     return false;
   }
-  const create = ["deployment", "group", "create", "--name", "relay", ...what, "--query", "properties.outputs"];
-  const outputs = await az.json<Outputs>(...create);
+  const outputs = await create(az, what, { say, given, resourceGroup });
   if (outputs === undefined) return az.isDryRun;
-  return finish(outputs, options, say);
+  return finish(outputs, options, { say, given });
 }
 
-/** The image has to be there: a group that cannot pull waits for long and says little. */
-function checkImage({ image, parameter, parametersFile }: DeployOptions): void {
-  const { image: written } = JSON.parse(readFileSync(`${ROOT}infra/image.json`, "utf8")) as { readonly image: string };
+/** What can be seen to be wrong before Azure is asked. */
+function checkGiven({ parametersFile }: DeployOptions, given: GivenParameters, isDryRun: boolean): void {
+  if (given.has("network") && !given.has("customDomain")) {
+    throw new NotReady("A network wants a name of your own: --custom-domain. Behind a load balancer Azure gives none.");
+  }
+  if (isDryRun) return;
   if (parametersFile !== undefined && !existsSync(parametersFile)) {
     throw new NotReady(`There is no file ${parametersFile}.`);
   }
-  const fileNamesOne = parametersFile !== undefined && /\bimage\b/.test(readFileSync(parametersFile, "utf8"));
-  const isNamed = image !== undefined || fileNamesOne || parameter.some((one) => one.startsWith("image="));
-  if (isNamed || !written.endsWith(NO_DIGEST)) return;
+  // A group that cannot pull waits for long and says little.
+  const { image: written } = JSON.parse(readFileSync(`${ROOT}infra/image.json`, "utf8")) as { readonly image: string };
+  if (given.has("image") || !written.endsWith(NO_DIGEST)) return;
   throw new NotReady(
     "infra/image.json names no published image yet. Publish one with the workflow, or say --image REGISTRY/NAME@sha256:...",
   );
 }
 
-/** What `what-if` and `create` have in common. */
-function deploymentArguments(options: DeployOptions, recoversVault: boolean): readonly string[] {
-  const file = options.parametersFile;
-  // A .bicepparam file names its template.
-  const isBicepParam = file?.endsWith(".bicepparam") === true;
-  const values = [
+/** The parameters on the command line, as the Azure CLI takes them. */
+function valuesOf(options: DeployOptions): readonly string[] {
+  return [
     ...(options.environment === undefined ? [] : [`environment=${options.environment}`]),
     ...(options.location === undefined ? [] : [`location=${options.location}`]),
     ...(options.image === undefined ? [] : [`image=${options.image}`]),
@@ -100,40 +111,87 @@ function deploymentArguments(options: DeployOptions, recoversVault: boolean): re
     ...(options.customDomain === undefined ? [] : [`customDomain=${options.customDomain}`]),
     ...(options.email === undefined ? [] : [`acmeEmail=${options.email}`]),
     ...(options.assignRoles ? [] : ["assignRoles=false"]),
-    ...(recoversVault ? ["recoverVault=true"] : []),
     ...options.parameter,
   ];
+}
+
+/** What `what-if` and `create` have in common. */
+function deploymentArguments(
+  { resourceGroup, parametersFile: file }: DeployOptions,
+  given: GivenParameters,
+  recoversVault: boolean,
+): readonly string[] {
+  // A .bicepparam file names its template.
+  const isBicepParam = file?.endsWith(".bicepparam") === true;
+  const values = [...given.values, ...(recoversVault ? ["recoverVault=true"] : [])];
   return [
     "--resource-group",
-    options.resourceGroup,
+    resourceGroup,
     ...(isBicepParam ? [] : ["--template-file", `${ROOT}relay.bicep`]),
     ...(file === undefined ? [] : ["--parameters", file]),
     ...(values.length === 0 ? [] : ["--parameters", ...values]),
   ];
 }
 
-async function finish(outputs: Outputs, { timeout, token }: DeployOptions, say: Say): Promise<boolean> {
+type Creation = { readonly say: Say; readonly given: GivenParameters; readonly resourceGroup: string };
+
+/** Deploys, a second time where the registry may not know the relay yet. @throws NotReady where Azure wants a deletion. */
+async function create(
+  az: Az,
+  what: readonly string[],
+  { say, given, resourceGroup }: Creation,
+): Promise<Outputs | undefined> {
+  const call = ["deployment", "group", "create", "--name", "relay", ...what, "--query", "properties.outputs"];
+  return az
+    .json<Outputs>(...call)
+    .catch((error: unknown) => {
+      if (!(error instanceof AzError && error.message.includes("InaccessibleImage") && given.has("registry")))
+        throw error;
+      say("The registry does not let the relay in; a new role takes minutes to be known. Once more.");
+      return az.json<Outputs>(...call);
+    })
+    .catch((error: unknown) => {
+      const [, group] = /updates on container group (?:\\u0027|\W)*([\w-]+)/.exec((error as Error).message) ?? [];
+      if (group === undefined) throw error;
+      throw new NotReady(
+        `Azure changes processors, memory, zone and network of a new container group only. ${group} keeps its name, its ` +
+          `vault and its certificate if you delete it and deploy again at once: az container delete --resource-group ` +
+          `${resourceGroup} --name ${group}`,
+        { cause: error },
+      );
+    });
+}
+
+type Finish = { readonly say: Say; readonly given: GivenParameters };
+
+async function finish(outputs: Outputs, { timeout, token }: DeployOptions, { say, given }: Finish): Promise<boolean> {
   const textOf = (name: string): string => String(outputs[name]?.value ?? "");
   const url = new URL(textOf("relayUrl"));
-  const fqdn = textOf("relayFqdn");
+  const relay = { fqdn: textOf("relayFqdn"), ip: textOf("relayIp") };
   say(
-    `Deployed. Clients dial ${textOf("relayUrl")}; Azure's own name is ${fqdn || "none: it is behind the load balancer"}.`,
+    `Deployed. Clients dial ${textOf("relayUrl")}; Azure's own name is ${relay.fqdn || "none: it is behind the load balancer"}.`,
   );
-  if (!(await leadsSomewhere(url.hostname))) {
-    const record = fqdn === "" ? `an A record to ${textOf("relayIp")}` : `a CNAME record to ${fqdn}`;
-    say(`${url.hostname} leads nowhere yet. Make ${record}, and deploy again without certificateSource=self-signed.`);
-    return textOf("certificateSource") === "self-signed";
+  const timeoutMs = timeout * 1000;
+  // Azure's own name leads here as soon as it is known: /ready is asked until then.
+  if (url.hostname !== relay.fqdn) {
+    // A record that the deployment has made may take its time; nobody else makes one while this waits.
+    const wait = given.has("dnsZone") ? timeoutMs : 0;
+    const { isHere, addresses } = await leadsHere({ name: url.hostname, relay, timeoutMs: wait });
+    const isSelfSigned = textOf("certificateSource") === "self-signed";
+    if (!isHere) {
+      const leads =
+        addresses.length === 0 ? "leads nowhere yet" : `leads to ${addresses.join(", ")}, not to this relay`;
+      const record = relay.fqdn === "" ? `an A record to ${relay.ip}` : `a CNAME record to ${relay.fqdn}`;
+      const next = isSelfSigned
+        ? "deploy again without certificateSource=self-signed"
+        : "the relay orders its certificate by itself";
+      say(`${url.hostname} ${leads}. Make ${record}; then ${next}.`);
+      return isSelfSigned;
+    }
   }
   const isUntrusted = outputs["isCertificateTrusted"]?.value !== true;
-  if (!(await waitUntilReady(url, { isUntrusted, timeoutMs: timeout * 1000, say }))) return false;
+  if (!(await waitUntilReady(url, { isUntrusted, timeoutMs, say }))) return false;
   const isGood = await runSmoke(url, { isUntrusted, say, ...(token === undefined ? {} : { token }) });
   say(isGood ? `The relay is there: ${textOf("relayUrl")}` : "The relay is there, and the smoke test failed.");
   return isGood;
-}
-
-async function leadsSomewhere(name: string): Promise<boolean> {
-  return lookup(name).then(
-    () => true,
-    () => false,
-  );
 }

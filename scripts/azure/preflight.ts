@@ -1,4 +1,5 @@
-import type { Az, Say } from "./az.ts";
+import { type Az, AzError, type Say } from "./az.ts";
+import type { GivenParameters } from "./given-parameters.ts";
 
 /** The providers that the templates use. A subscription knows them after a registration. */
 const PROVIDERS = [
@@ -37,14 +38,20 @@ export async function checkLogin(az: Az, say: Say): Promise<Login> {
 }
 
 /** What the rights are checked for. */
-export type RightsWanted = { readonly resourceGroup: string; readonly assignsRoles: boolean };
+export type RightsWanted = {
+  readonly resourceGroup: string;
+  /** Whether the group is there. For one that is still to be made, rights on the subscription count. */
+  readonly isThere: boolean;
+  readonly assignsRoles: boolean;
+};
 
 /**
  * Checks that whoever is logged in may deploy, and assign roles where the deployment does.
  * @throws NotReady naming the roles that are missing.
  */
-export async function checkRights(az: Az, login: Login, { resourceGroup, assignsRoles }: RightsWanted): Promise<void> {
-  const scope = `/subscriptions/${login.subscriptionId}/resourceGroups/${resourceGroup}`;
+export async function checkRights(az: Az, login: Login, wanted: RightsWanted): Promise<void> {
+  const { resourceGroup, isThere, assignsRoles } = wanted;
+  const scope = `/subscriptions/${login.subscriptionId}${isThere ? `/resourceGroups/${resourceGroup}` : ""}`;
   const where = ["--assignee", login.assignee, "--scope", scope, "--include-inherited", "--include-groups"];
   const roles = await az.json<string[]>("role", "assignment", "list", ...where, "--query", "[].roleDefinitionName");
   if (roles === undefined || roles.includes("Owner")) return;
@@ -59,21 +66,30 @@ export async function checkRights(az: Az, login: Login, { resourceGroup, assigns
   );
 }
 
-/** Registers the providers that the subscription does not know yet. */
+/** Registers the providers that the subscription does not know yet. @throws NotReady naming the right that is missing. */
 export async function registerProviders(az: Az, say: Say): Promise<void> {
   const query = "[?registrationState=='Registered'].namespace";
-  const registered = (await az.json<string[]>("provider", "list", "--query", query)) ?? [];
+  const list = az.json<string[]>("provider", "list", "--query", query);
+  const registered = (await list.catch(advise("Have Reader on the subscription assigned."))) ?? [];
   const known = new Set(registered.map((name) => name.toLowerCase()));
   for (const provider of PROVIDERS) {
     if (known.has(provider.toLowerCase())) continue;
     if (!az.isDryRun) say(`Registering ${provider}, which takes a minute or two.`);
-    await az.show("provider", "register", "--namespace", provider, "--wait");
+    const call = ["provider", "register", "--namespace", provider, "--wait"];
+    await az.show(...call).catch(advise(`Have a Contributor of the subscription run: az ${call.join(" ")}`));
   }
 }
 
-/** Makes the resource group where there is none. */
-export async function ensureGroup(az: Az, name: string, location: string | undefined): Promise<void> {
-  if (await az.succeeds("group", "show", "--name", name)) return;
+/** The region of a resource group; undefined where there is no such group, and in a dry run. */
+export async function findGroup(az: Az, name: string): Promise<string | undefined> {
+  return az.json<string>("group", "show", "--name", name, "--query", "location").catch((error: unknown) => {
+    if (error instanceof AzError) return undefined;
+    throw error;
+  });
+}
+
+/** Makes a resource group. */
+export async function makeGroup(az: Az, name: string, location: string | undefined): Promise<void> {
   if (location === undefined && !az.isDryRun) {
     throw new NotReady(`There is no resource group ${name}. Say where to make it: --location westeurope`);
   }
@@ -81,19 +97,54 @@ export async function ensureGroup(az: Az, name: string, location: string | undef
   await az.show("group", "create", "--name", name, "--location", location ?? "<location>", ...tags, "--output", "none");
 }
 
-type DeletedVault = { readonly name: string; readonly vaultId: string };
+/** What the name of a vault is made from. */
+export type VaultSought = {
+  readonly resourceGroup: string;
+  readonly groupLocation: string | undefined;
+  readonly given: GivenParameters;
+};
 
-/** The name of a deleted vault of this resource group, whose name would be in the way; undefined where there is none. */
-export async function findDeletedVault(az: Az, resourceGroup: string): Promise<string | undefined> {
-  const query = "[].{name: name, vaultId: properties.vaultId}";
-  const deleted = await az.json<DeletedVault[]>(
-    "keyvault",
-    "list-deleted",
-    "--resource-type",
-    "vault",
-    "--query",
-    query,
+type DeletedVault = {
+  readonly name: string;
+  readonly vaultId: string;
+  readonly location: string;
+  readonly tags: Readonly<Record<string, string>> | null;
+};
+
+/**
+ * The name of the deleted vault that is in the way of this deployment: of its group, name, environment and region, as that
+ * of another one cannot be recovered in its place. Undefined where there is none.
+ * @throws NotReady naming the right that is missing.
+ */
+export async function findDeletedVault(az: Az, sought: VaultSought): Promise<string | undefined> {
+  const query = "[].{name: name, vaultId: properties.vaultId, location: properties.location, tags: properties.tags}";
+  const list = az.json<DeletedVault[]>("keyvault", "list-deleted", "--resource-type", "vault", "--query", query);
+  const deleted = (await list.catch(advise("Have Reader on the subscription assigned."))) ?? [];
+  const group = `/resourcegroups/${sought.resourceGroup.toLowerCase()}/`;
+  const ours = deleted.filter(
+    ({ vaultId, tags }) => vaultId.toLowerCase().includes(group) && tags?.["application"] === "postern",
   );
-  const ours = `/resourcegroups/${resourceGroup.toLowerCase()}/`;
-  return deleted?.find(({ vaultId }) => vaultId.toLowerCase().includes(ours))?.name;
+  if (ours.length === 0) return undefined;
+  const environment = sought.given.text("environment") ?? "test";
+  const region = sought.given.text("location") ?? sought.groupLocation;
+  const prefix = `${sought.given.text("name") ?? "postern"}-`;
+  return ours.find(
+    ({ name, location, tags }) =>
+      name.startsWith(prefix) &&
+      tags?.["environment"] === environment &&
+      regionOf(location) === regionOf(region ?? location),
+  )?.name;
+}
+
+/** `West Europe` and `westeurope` are the same. */
+function regionOf(location: string): string {
+  return location.replaceAll(" ", "").toLowerCase();
+}
+
+/** Adds to what the Azure CLI said what to do about it. */
+function advise(what: string): (error: unknown) => never {
+  return (error) => {
+    if (error instanceof AzError) throw new NotReady(`${error.message}\n${what}`, { cause: error });
+    throw error;
+  };
 }

@@ -26,8 +26,9 @@ export async function waitUntilReady(url: URL, options: WaitOptions): Promise<bo
       options.say(`Not ready after ${options.timeoutMs / 1000} s.`);
       return false;
     }
+    const leftMs = Math.max(0, deadlineMs - performance.now());
     await new Promise((resolve) => {
-      setTimeout(resolve, options.pollMs ?? POLL_MS);
+      setTimeout(resolve, Math.min(options.pollMs ?? POLL_MS, leftMs + 1));
     });
   }
 }

@@ -4,7 +4,8 @@ import { makeFolder } from "../support/certificate-files.ts";
 import { Run } from "../support/process.ts";
 
 /**
- * What the stub answers to calls that begin with these words; the longest wins. `{ fails: "..." }` fails with these words.
+ * What the stub answers to calls that begin with these words; the longest wins. `{ fails: "..." }` fails with these words,
+ * and `{ inTurn: [...] }` has an answer for each call, the last of them for all further ones.
  */
 export type Answers = Readonly<Record<string, unknown>>;
 
@@ -34,13 +35,21 @@ function stubFor(answers: Answers, callsFile: string, folder: string): string {
   const cases = Object.keys(answers)
     .toSorted((a, b) => b.length - a.length)
     .map((start, index) => {
-      const answer = answers[start] as { readonly fails?: string };
-      const file = join(folder, `answer-${index}`);
-      writeFileSync(file, answer.fails ?? JSON.stringify(answer));
-      return `"${start}"*) cat '${file}'${answer.fails === undefined ? "" : " >&2; exit 1"} ;;`;
+      const { inTurn = [answers[start]] } = answers[start] as { readonly inTurn?: readonly unknown[] };
+      const turns = inTurn.map((answer, turn) => {
+        const { fails } = answer as { readonly fails?: string };
+        const file = join(folder, `answer-${index}-${turn}`);
+        writeFileSync(file, fails ?? JSON.stringify(answer));
+        const pattern = turn === inTurn.length - 1 ? "*" : String(turn + 1);
+        return `${pattern}) cat '${file}'${fails === undefined ? "" : " >&2; exit 1"} ;;`;
+      });
+      return `"${start}"*) case $(grep -c "^${start}" '${callsFile}') in ${turns.join(" ")} esac ;;`;
     });
   return `#!/bin/sh\necho "$*" >>'${callsFile}'\ncase "$*" in\n${cases.join("\n")}\nesac\n`;
 }
+
+/** Calls of these change something. */
+export const MUTATION: RegExp = / (create|delete|register|set|purge|update)\b/;
 
 /** As Azure writes them: Insights in lower case. */
 const PROVIDERS = [
@@ -57,6 +66,6 @@ export const OWNER: Answers = {
   "ad signed-in-user show": "user-1",
   "role assignment list": ["Owner"],
   "provider list": PROVIDERS,
-  "group show": {},
+  "group show": "westeurope",
   "keyvault list-deleted": [],
 };

@@ -2,6 +2,7 @@ import { readdirSync } from "node:fs";
 import { normalize } from "node:path";
 import { beforeAll, expect, it } from "vitest";
 import { type BicepFile, parseBicep, readBicepFile } from "./bicep-file.ts";
+import { checkResourceIds } from "./resource-ids.ts";
 import { readSchemas, type Schema } from "./schema.ts";
 import { checkModules, checkSymbols } from "./symbols.ts";
 import { checkResources } from "./type-check.ts";
@@ -31,6 +32,10 @@ it("writes every resource as the schema of its API version has it", () => {
   expect(problems).toEqual([]);
 });
 
+it("writes ids so that use-resource-id-functions of the linter, an error here, takes them", () => {
+  expect([...files.values()].flatMap(checkResourceIds)).toEqual([]);
+});
+
 it("uses every schema that is committed, each of which says where it comes from", () => {
   const used = new Set([...files.values()].flatMap(({ resources }) => resources.map(({ target }) => target)));
 
@@ -55,6 +60,18 @@ it("describes every parameter and output of every template, and whether it has t
   );
 
   expect(silent).toEqual([]);
+});
+
+it.each([
+  ["subnetId!", "subnetId ?? ''", /container-group\.bicep:\d+: id is .*\?\?/],
+  ["workspaceId: workspaceId", "workspaceId: '/subscriptions/s'", /workspaceId is '\/sub/],
+  ["[port]", "[for id in ids: { id: id }]", /id is id, of a loop/],
+])("finds an id that the linter refuses, where %s is %s", async (good, bad, found) => {
+  const { text } = files.get(`${MODULES}/container-group.bicep`) ?? { text: "" };
+
+  const broken = await parseBicep(`${MODULES}/container-group.bicep`, text.replace(good, bad));
+
+  expect(checkResourceIds(broken).join("\n")).toMatch(found);
 });
 
 /** One fault each in a template that is right otherwise. */

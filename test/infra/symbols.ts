@@ -6,8 +6,8 @@ import { kindOf, kindOfParam } from "./type-check.ts";
 /** The functions and namespaces of Bicep that the templates use. A name that is not here is a slip, or to be added. */
 const BUILT_IN = new Set(
   (
-    "concat empty guid items json length loadJsonContent max replace resourceGroup " +
-    "resourceId string subscriptionResourceId substring tenant toLower union uniqueString"
+    "concat contains empty fail filter guid int items json length loadJsonContent max replace resourceGroup " +
+    "resourceId split string subscriptionResourceId substring tenant toLower union uniqueString"
   ).split(" "),
 );
 
@@ -89,10 +89,10 @@ function usesIn(file: BicepFile): readonly Use[] {
   });
 }
 
-/** The names that loops give: `for alert in`, `for (alert, index) in`. */
-function localsIn(node: Node): ReadonlySet<string> {
-  const heads = node.text.matchAll(/\bfor (?:\((\w+), (\w+)\)|(\w+)) in/g);
-  return new Set([...heads].flatMap(([, item, index, single]) => [item, index, single].flatMap((name) => name ?? [])));
+/** The names that loops and lambdas give: `for alert in`, `for (alert, index) in`, `limit =>`. */
+export function localsIn(node: Node): ReadonlySet<string> {
+  const heads = node.text.matchAll(/\bfor \(?(\w+)(?:, (\w+)\))? in|\b(\w+)(?= =>)/g);
+  return new Set([...heads].flatMap(([, item, index, lambda]) => [item, index, lambda].flatMap((name) => name ?? [])));
 }
 
 /** Whether this identifier is the key of a property and no use of a name. */

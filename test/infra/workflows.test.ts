@@ -1,8 +1,15 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
 import { expect, it } from "vitest";
 import { parse } from "yaml";
+import { makeFolder } from "../support/certificate-files.ts";
 
 type Step = {
+  readonly id?: string;
+  readonly name?: string;
+  readonly if?: string;
+  readonly env?: Readonly<Record<string, string>>;
   readonly uses?: string;
   readonly run?: string;
   readonly with?: Readonly<Record<string, string | boolean>>;
@@ -10,6 +17,9 @@ type Step = {
 type Job = {
   readonly permissions?: Readonly<Record<string, string>>;
   readonly environment?: unknown;
+  readonly if?: string;
+  readonly outputs?: Readonly<Record<string, string>>;
+  readonly concurrency?: { readonly group: string };
   readonly needs?: string;
   readonly "timeout-minutes"?: number;
   readonly steps: readonly Step[];
@@ -79,6 +89,105 @@ it("publishes an image with provenance and a bill of materials, and writes its d
   expect(publish?.with).toMatchObject({ provenance: "mode=max", sbom: true, platforms: "linux/amd64" });
   expect(commandsOf(jobs["digest"])).toContain(">infra/image.json");
 });
+
+it("asks Azure for what the deployment of prod will have, without the right to make it", () => {
+  const { jobs } = read("infra.yml");
+  const envOf = (job: string, command: string): readonly string[] =>
+    Object.keys(jobs[job]?.steps.find(({ run }) => run?.includes(command))?.env ?? {});
+
+  const given = envOf("deploy", "azure-deploy.ts").filter((name) => name.startsWith("POSTERN_"));
+  expect(given.length).toBeGreaterThan(2);
+  expect(envOf("what-if", "what-if")).toEqual(expect.arrayContaining([...given]));
+  expect(commandsOf(jobs["what-if"])).toContain("--validation-level ProviderNoRbac");
+});
+
+it("touches Azure only where that is switched on, and each environment once at a time", () => {
+  const { on, jobs } = read("infra.yml");
+
+  for (const job of ["what-if", "deploy"]) expect(jobs[job]?.if).toContain("vars.AZURE_DEPLOY == 'true'");
+  expect(jobs["deploy"]?.concurrency?.group).toBe("infra-${{ inputs.environment || 'test' }}");
+  expect(JSON.stringify(on)).not.toContain('"infra/**"');
+});
+
+it("has the first step to a custom domain end without the smoke test", () => {
+  const steps = read("infra.yml").jobs["deploy"]?.steps ?? [];
+
+  const deploy = steps.find(({ id }) => id === "deploy");
+  expect(deploy?.env?.["FIRST_STEP"]).toContain("'--parameter=certificateSource=self-signed'");
+  expect(deploy?.run).toContain(" $FIRST_STEP ");
+  expect(steps.find(({ name }) => name === "Smoke test")?.if).toBe("${{ !inputs.first_step }}");
+});
+
+it("looks at the age of versions with the rule that is off elsewhere, and lets nothing wait for that", () => {
+  const { jobs } = read("infra.yml");
+  const { folder, calls } = stubs({ az: "", ".azure/bin/bicep": "" });
+  copyFileSync("bicepconfig.json", join(folder, "bicepconfig.json"));
+
+  runStep(
+    folder,
+    jobs["api-versions"]?.steps.find(({ run }) => run !== undefined),
+  );
+
+  expect(readFileSync(join(folder, "bicepconfig.json"), "utf8")).toMatch(
+    /"use-recent-api-versions": \{ "level": "error"/,
+  );
+  expect(calls()).toEqual(["az bicep install", "bicep lint relay.bicep", "bicep lint infra/main.bicep"]);
+  expect(Object.values(jobs).filter(({ needs }) => needs === "api-versions")).toEqual([]);
+});
+
+it("writes the digest of the image, and not that of the index around it", () => {
+  const platforms = [
+    { digest: "sha256:aaa", platform: { os: "unknown", architecture: "unknown" } },
+    { digest: "sha256:bbb", platform: { os: "linux", architecture: "amd64" } },
+  ];
+  const { folder, calls } = stubs({ docker: `cat <<'END'\n${JSON.stringify({ manifests: platforms })}\nEND` });
+
+  const step = stepsOf("image.yml").find(({ id }) => id === "image");
+  const written = runStep(folder, step, { INDEX: "ghcr.io/o/postern@sha256:ccc" });
+
+  expect(calls()).toEqual(["docker buildx imagetools inspect --raw ghcr.io/o/postern@sha256:ccc"]);
+  expect(written).toBe("digest=sha256:bbb\n");
+  expect(read("image.yml").jobs["publish"]?.outputs?.["image"]).toContain("@${{ steps.image.outputs.digest }}");
+});
+
+it.each([
+  ["asks for a review of the digest", "0", true],
+  ["asks for no second review where a run before has asked", "1", false],
+])("%s", (_title, open, isAsked) => {
+  const { folder, calls } = stubs({ git: '[ "$1" != diff ]', gh: `[ "$2" != list ] || echo ${open}` });
+  mkdirSync(join(folder, "infra"));
+
+  const step = read("image.yml").jobs["digest"]?.steps.find(({ run }) => run !== undefined);
+  runStep(folder, step, { IMAGE: `ghcr.io/o/postern@sha256:${"b".repeat(64)}` });
+
+  expect(calls()).toContain("git push --force --set-upstream origin image-bbbbbbbbbbbb");
+  expect(calls().includes("gh pr create --fill")).toBe(isAsked);
+  expect(readFileSync(join(folder, "infra/image.json"), "utf8")).toContain(`@sha256:${"b".repeat(64)}`);
+});
+
+/** A folder with programs that write down how they are called, and then do as the shell is told here. */
+function stubs(programs: Readonly<Record<string, string>>): {
+  readonly folder: string;
+  readonly calls: () => readonly string[];
+} {
+  const folder = makeFolder();
+  mkdirSync(join(folder, ".azure/bin"), { recursive: true });
+  for (const [path, does] of Object.entries(programs)) {
+    const line = `echo "$(basename "$0") $*" >>'${folder}/calls'`;
+    writeFileSync(join(folder, path), `#!/bin/sh\n${line}\n${does}\n`, { mode: 0o755 });
+  }
+  return { folder, calls: () => readFileSync(join(folder, "calls"), "utf8").trimEnd().split("\n") };
+}
+
+/** Runs the commands of a step as GitHub does. @returns what it has put out for other steps. */
+function runStep(folder: string, step: Step | undefined, env: Readonly<Record<string, string>> = {}): string {
+  const output = join(folder, "output");
+  writeFileSync(output, "");
+  const path = `${folder}${delimiter}${process.env["PATH"] ?? ""}`;
+  const options = { cwd: folder, env: { HOME: folder, PATH: path, GITHUB_OUTPUT: output, ...env } };
+  execFileSync("bash", ["-e", "-c", step?.run ?? "exit 1"], { ...options, stdio: "pipe" });
+  return readFileSync(output, "utf8");
+}
 
 function read(name: string): Workflow {
   return parse(readFileSync(`${FOLDER}/${name}`, "utf8")) as Workflow;
