@@ -75,7 +75,7 @@ it("shows a what-if on the pull request, and deploys with OIDC to an environment
 });
 
 it("has Helm lint the chart and render it, with the default values and with those of the tests", () => {
-  const { jobs } = read("infra.yml");
+  const { jobs } = read("chart.yml");
 
   const commands = commandsOf(jobs["chart"]);
   expect(commands).toMatch(/helm lint --strict infra\/helm\/postern\nhelm template relay infra\/helm\/postern\n/);
