@@ -58,6 +58,6 @@ it("closes in the time to join a connection that sends one frame a byte at a tim
   });
 
   expect(await raw.closeCode()).toBe(1008);
-  expect(performance.now() - startedAtMs).toBeLessThan(3000);
+  expect(performance.now() - startedAtMs).toBeLessThan(8000);
   await scene.expectUnharmed();
 });
