@@ -3,7 +3,9 @@ import { defineConfig, type ViteUserConfig } from "vitest/config";
 const config: ViteUserConfig = defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    testTimeout: 60_000,
+    // On a busy machine everything takes longer, and nothing is lost by waiting for it.
+    testTimeout: 120_000,
+    hookTimeout: 60_000,
     // Most tests wait for sockets and timers; by default a machine of two cores would run them one file at a time.
     maxWorkers: 3,
     coverage: {

@@ -132,7 +132,7 @@ describe("an authority", () => {
     const authority = await FakeAuthority.start();
     authority.answers.set("/order", "nothing");
 
-    const { failed, store } = await startSource(authority, { pace: { orderTimeoutMs: 200 } });
+    const { failed, store } = await startSource(authority, { pace: { orderTimeoutMs: 3000 } });
 
     expect((await failed()).lastErrorCode).toBe("ca-unreachable");
     // It may have taken the order: that counts.

