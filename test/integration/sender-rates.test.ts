@@ -104,11 +104,11 @@ it("takes from a flooding client what its rate allows, and drops nothing of it",
       expect(count).toBeLessThanOrEqual(FLOOD_PER_SECOND * (seconds + 0.1) + 1);
       return 1 - count / (FLOOD_PER_SECOND * seconds);
     },
-    (figure) => figure < 0.3,
+    (figure) => figure < 0.5,
   );
   stop();
 
-  expect(missing).toBeLessThan(0.3);
+  expect(missing).toBeLessThan(0.5);
   await eventually(() => expect(reader.texts.length - 1).toBeGreaterThanOrEqual(relay.figures().messages));
 });
 
@@ -169,7 +169,7 @@ it("shares the rate of a topic: who sends little does not wait for those who sen
       expect(count).toBeLessThanOrEqual(FLOOD_PER_SECOND * (seconds + 0.1) + 2);
       return 1 - count / (FLOOD_PER_SECOND * seconds);
     },
-    (figure) => figure < 0.4,
+    (figure) => figure < 0.5,
   );
   const medianMs = await bestOf(
     () => percentile(0.5, member, witness, "t", 20),
@@ -177,7 +177,7 @@ it("shares the rate of a topic: who sends little does not wait for those who sen
   );
   stop();
 
-  expect(missing).toBeLessThan(0.4);
+  expect(missing).toBeLessThan(0.5);
   expect(medianMs).toBeLessThan(50);
 });
 
