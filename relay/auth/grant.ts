@@ -18,7 +18,7 @@ export type Grant = {
 };
 
 const MAX_SUBJECT_LENGTH = 256;
-/** ECMA-262 section 21.4.1.1: no date is later. */
+/** ECMA-262 section 21.4.1.1: no date is later, or earlier with the sign before it. */
 const MAX_EXPIRY_SECONDS = 8_640_000_000_000;
 const MAX_CONNECTIONS_CLAIM = 1_000_000;
 const RATE_CLASS = /^[a-z0-9][a-z0-9-]{0,31}$/;
@@ -31,7 +31,8 @@ export function readGrant(claims: JsonObject): Grant | { readonly badClaim: stri
   const { sub, jti, exp, topics, rateClass, maxConnections } = claims;
   if (!isName(sub)) return { badClaim: "sub" };
   if (jti !== undefined && !isName(jti)) return { badClaim: "jti" };
-  if (exp !== undefined && !(typeof exp === "number" && exp <= MAX_EXPIRY_SECONDS)) return { badClaim: "exp" };
+  if (exp !== undefined && !(typeof exp === "number" && Math.abs(exp) <= MAX_EXPIRY_SECONDS))
+    return { badClaim: "exp" };
   const patterns = TopicPatterns.read(topics);
   if (patterns === undefined) return { badClaim: "topics" };
   const granted = readVerbs(claims["verbs"]);

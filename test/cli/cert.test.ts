@@ -118,11 +118,11 @@ it("leaves a request, follows the relay that takes it, and shows the new certifi
   const { clock, env, keep, records } = scene();
   await keep({ issuedDaysAgo: 10, days: 90 });
 
-  const renewal = cert(["renew", "--force"], env, clock);
+  const renewal = cert(["renew", "--force", "--wait", "3600"], env, clock);
   await until(clock, async () => expect((await records.loadAttempts()).requestedAtMs).toBe(clock.epochMs()), 0);
   await records.changeAttempts((known) => ({ ...known, requestedAtMs: undefined }));
   await until(clock, () => expect(renewal.stderr()).toContain("A relay has taken the request"));
-  await keep({ issuedDaysAgo: 0, days: 90 });
+  await keep({ issuedDaysAgo: 0.5, days: 90 });
   await until(clock, () => expect(renewal.stdout()).not.toBe(""));
 
   expect(renewal.stdout()).toMatch(
@@ -135,7 +135,7 @@ it("shows why a forced renewal failed, though an earlier one had failed in the s
   const { clock, env, records } = scene();
   await records.changeAttempts((known) => ({ ...known, lastErrorCode: "ca-unreachable" }));
 
-  const renewal = cert(["renew", "--force", "--json"], env, clock);
+  const renewal = cert(["renew", "--force", "--json", "--wait", "3600"], env, clock);
   await until(clock, async () => expect((await records.loadAttempts()).requestedAtMs).toBeDefined(), 0);
   await records.changeAttempts((known) => ({ ...known, requestedAtMs: undefined }));
   await until(clock, () => expect(renewal.stderr()).toContain("A relay has taken the request"));

@@ -29,7 +29,9 @@ function clockContract(
         runs += 1;
         if (runs === 3) timer.cancel();
       });
-      await pass(100);
+      // On a busy machine ticks come late, and late ones are not made up for.
+      while (runs < 3) await pass(10);
+      await pass(50);
       timer.cancel();
 
       expect(runs).toBe(3);

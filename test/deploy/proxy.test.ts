@@ -17,7 +17,7 @@ import {
 } from "./proxy-scene.ts";
 
 /** The relay's pings in these tests, well within the time after which the proxies give up. */
-const PING_INTERVAL_MS = 200;
+const PING_INTERVAL_MS = 600;
 /** So many pings later, a silent connection is twice as old as the proxies let it be. */
 const PING_COUNT = Math.ceil((2 * PROXY_TIMEOUT_MS) / PING_INTERVAL_MS);
 

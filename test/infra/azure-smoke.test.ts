@@ -1,4 +1,3 @@
-import { createServer } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { expect, it, onTestFinished } from "vitest";
@@ -6,6 +5,7 @@ import { type WebSocket, WebSocketServer } from "ws";
 import { runSmoke } from "../../scripts/azure/smoke.ts";
 import { waitUntilReady } from "../../scripts/azure/wait-until-ready.ts";
 import { CertificateFiles, makePair } from "../support/certificate-files.ts";
+import { freePort } from "../support/free-port.ts";
 import { Run } from "../support/process.ts";
 import { startRelay, type TestRelay } from "../support/relay.ts";
 import { token, tokenOptions, writeTemporary } from "../support/tokens.ts";
@@ -171,17 +171,4 @@ async function startLiar(lie: Message): Promise<string> {
     server.listen(0, "127.0.0.1", resolve);
   });
   return `wss://localhost:${(server.address() as AddressInfo).port}`;
-}
-
-/** A port that nobody listens on, a moment ago. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => {
-    server.listen(0, "127.0.0.1", resolve);
-  });
-  const address = server.address();
-  await new Promise((resolve) => {
-    server.close(resolve);
-  });
-  return typeof address === "object" && address !== null ? address.port : 0;
 }

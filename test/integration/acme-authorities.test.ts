@@ -27,7 +27,7 @@ it("orders from an authority that refuses good nonces now and then", async () =>
 
   let orderCount = 0;
   for (; orderCount === 0 || (refusedCount() === 0 && orderCount < 10); orderCount += 1) {
-    const scene = await startScene(pebble);
+    const scene = await startScene(pebble, { pace: { failureDelayMs: 1500 } });
     await scene.issued();
     await scene.stop();
   }
@@ -99,7 +99,8 @@ class InterruptedChallenges extends AlpnChallenges {
 it("stays calm when the authority goes away in the middle of an order, and succeeds once it is back, knowing nothing", async () => {
   const pebble = await startPebble();
   const challenges = new InterruptedChallenges(() => void pebble.kill());
-  const scene = await startScene(pebble, { challenges, pace: { failureDelayMs: 1500, retryDelaysMs: [50] } });
+  const soon = { failureDelayMs: 1500, maxFailureDelayMs: 1500, unplacedDelayMs: 1000, maxUnplacedDelayMs: 1000 };
+  const scene = await startScene(pebble, { challenges, pace: { ...soon, retryDelaysMs: [50] } });
   await eventually(() => expect(scene.source.status().lastErrorCode).toBe("ca-unreachable"));
   const standIn = scene.served[0]?.certificate;
   expect(await shownTo(pebble.tlsPort, NAME)).toBe(String(new X509Certificate(standIn ?? "")));

@@ -1,8 +1,9 @@
 import { expect, it } from "vitest";
-import { ADMIN_TOKEN, askAsAdmin, BEARER, formTokenOf, freePort, signIn } from "../support/admin.ts";
+import { ADMIN_TOKEN, askAsAdmin, BEARER, formTokenOf, signIn } from "../support/admin.ts";
 import { type Asked, ask } from "../support/ask.ts";
 import { openSeed } from "../support/client.ts";
 import { FakeClock } from "../support/fake-clock.ts";
+import { freePort } from "../support/free-port.ts";
 import { answerTo } from "../support/raw-socket.ts";
 import { startRelay, type TestRelay } from "../support/relay.ts";
 
@@ -119,7 +120,7 @@ it("drains only for a form that came from its own page, with the box ticked", as
 });
 
 it("drains no twice: a page that was open before cannot cut the drain short", async () => {
-  const { relay, cookie, form, drainCount } = await drainScene({ drainTimeoutMs: 3000 });
+  const { relay, cookie, form, drainCount } = await drainScene({ drainTimeoutMs: 30_000 });
   const stuck = await openSeed(relay, "t", "stuck");
   stuck.socket.pause();
   const stopped = relay.stop();

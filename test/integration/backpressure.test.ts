@@ -44,7 +44,7 @@ it("makes a sender wait for a reader that has stopped, and loses nothing when it
 });
 
 it("closes a reader that drains nothing with 4001, tells the others, and gives them every message", async () => {
-  const relay = await startRelay({ stalledReaderTimeoutMs: 300, drainTimeoutMs: 300 });
+  const relay = await startRelay({ stalledReaderTimeoutMs: 2000, drainTimeoutMs: 300 });
 
   const { stopped, reader } = await scene(relay);
 
@@ -89,7 +89,7 @@ it("goes on in other topics while one waits", async () => {
 });
 
 it("does not take a sender for silent that it does not read from itself", async () => {
-  const relay = await startRelay({ stalledReaderTimeoutMs: 60_000, slowReaderTimeoutMs: 60_000, sweepIntervalMs: 200 });
+  const relay = await startRelay({ stalledReaderTimeoutMs: 60_000, slowReaderTimeoutMs: 60_000, sweepIntervalMs: 500 });
   const { sender, stopped } = await scene(relay);
   await eventually(() => expect(relay.figures().pauses).toBeGreaterThan(0));
 

@@ -94,7 +94,7 @@ it("shows a page to a browser, and JSON to everything else, at /", async () => {
 });
 
 it("refuses new connections and says so at /ready while it drains, until the last one is gone", async () => {
-  const relay = await startRelay({ drainTimeoutMs: 2000 });
+  const relay = await startRelay({ drainTimeoutMs: 30_000 });
   const slow = await openSeed(relay, "t", "slow");
   // Reading nothing, it does not answer the close: the drain has to wait for it.
   slow.socket.pause();

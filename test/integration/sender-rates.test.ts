@@ -10,7 +10,7 @@ const FLOOD_PER_SECOND = 200;
 /** Of a flood of large messages, which as fast as it can would leave no time for anybody. */
 const FLOOD_BYTES_PER_SECOND = 2_000_000;
 const LARGE_BYTES = 50_000;
-const PROBES = 60;
+const PROBES = 100;
 let nextProbe = 0;
 /** How often what others on the machine can spoil is measured before it is believed. */
 const ATTEMPTS = 20;
@@ -62,7 +62,7 @@ async function percentile(
     latencies.push((await arrival) - sentAtMs);
     await pause(2);
   }
-  return latencies.toSorted((a, b) => a - b)[Math.floor(probes * part)] ?? 0;
+  return latencies.toSorted((a, b) => a - b)[Math.ceil(probes * part) - 1] ?? 0;
 }
 
 function p99(sender: Client, receiver: Client, topic: string): Promise<number> {
@@ -124,7 +124,9 @@ it("does not cut a client off that waits for its rate longer than the time betwe
   expect(relay.figures()).toMatchObject({ swept: 0, connections: 2 });
 });
 
-it("keeps the 99th percentile of others within twice what it was, in the flooded topic and beside it", async () => {
+it("keeps the 99th percentile of others within twice what it was, in the flooded topic and beside it", {
+  timeout: 300_000,
+}, async () => {
   const rates = { bytesPerSecondPerConnection: FLOOD_BYTES_PER_SECOND, rateBurstMs: 100 };
   const relay = await startRelay({ ...PLAIN, ...rates });
   const beside = [

@@ -1,15 +1,16 @@
 import { expect } from "vitest";
-import { ADMIN_TOKEN, freePort } from "../support/admin.ts";
+import { ADMIN_TOKEN } from "../support/admin.ts";
 import { BrowserPage, type View } from "../support/browser.ts";
 import { type Client, openSeed } from "../support/client.ts";
 import { eventually } from "../support/eventually.ts";
 import { FakeClock } from "../support/fake-clock.ts";
+import { freePort } from "../support/free-port.ts";
 import { startRelay, type TestRelay } from "../support/relay.ts";
 import { itInBrowser } from "../support/requires.ts";
 
 const it = itInBrowser();
 /** A browser on a busy machine takes its time. */
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 240_000;
 
 /** What a name must not do to the page that shows its hash. */
 const HOSTILE_TOPIC = "</td><script>document.title='owned'</script>\n\u001b[31m";

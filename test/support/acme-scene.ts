@@ -17,6 +17,7 @@ import type { Pebble } from "./pebble.ts";
 export const TEST_PACE: Pace = {
   ...DEFAULT_PACE,
   startDelayMs: 0,
+  loadPatienceMs: 60_000,
   storeDelayMs: 50,
   maxStoreDelayMs: 200,
   lookEveryMs: 50,

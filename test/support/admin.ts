@@ -1,4 +1,3 @@
-import { createServer } from "node:net";
 import { type Asked, ask, type HttpAnswer } from "./ask.ts";
 import type { TestRelay } from "./relay.ts";
 
@@ -24,15 +23,4 @@ export async function signIn(relay: TestRelay): Promise<string> {
 export function formTokenOf({ body }: HttpAnswer): string {
   const [, token = ""] = /name="form" value="([\w-]+)"/.exec(body) ?? [];
   return token;
-}
-
-/** A port of loopback that nobody had a moment ago: 0 is no admin port. */
-export function freePort(): Promise<number> {
-  const server = createServer();
-  return new Promise((resolve) => {
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
-    });
-  });
 }

@@ -154,10 +154,13 @@ export class BrowserPage {
 /** @returns where it is spoken to. */
 async function startBrowser(): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), "postern-browser-"));
-  const browser = spawn(CHROMIUM, [...FLAGS, `--user-data-dir=${folder}`], { stdio: ["ignore", "ignore", "pipe"] });
+  const browser = spawn(CHROMIUM, [...FLAGS, `--user-data-dir=${folder}`], {
+    stdio: ["ignore", "ignore", "pipe"],
+    detached: true,
+  });
   onTestFinished(async () => {
     await ended(browser);
-    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+    rmSync(folder, { recursive: true, force: true, maxRetries: 20 });
   });
   let printed = "";
   return new Promise((resolve, reject) => {
@@ -173,6 +176,7 @@ async function startBrowser(): Promise<string> {
 function ended(browser: ChildProcess): Promise<void> {
   return new Promise((resolve) => {
     browser.once("exit", () => resolve());
-    browser.kill("SIGKILL");
+    // With its children, which would go on writing to its folder.
+    if (browser.pid !== undefined) process.kill(-browser.pid, "SIGKILL");
   });
 }

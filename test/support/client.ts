@@ -4,7 +4,7 @@ import { WebSocket } from "ws";
 import type { TestRelay } from "./relay.ts";
 
 /** How long a client waits for what must come: long, because nothing waits for it in a passing run. */
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 110_000;
 
 /** What the relay sends, as parsed JSON. */
 export type Received = Readonly<Record<string, unknown>>;

@@ -5,8 +5,8 @@ import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createSelfSigned } from "../../relay/tls/self-signed.ts";
-import { freePort } from "../../scripts/bench/free-port.ts";
 import { eventually } from "./eventually.ts";
+import { freePort } from "./free-port.ts";
 
 /** What a test wants of its authority. */
 export type PebbleOptions = {
@@ -89,8 +89,13 @@ export class Pebble {
       if (!ports.includes(port)) ports.push(port);
     }
     const pebble = new Pebble(ports, options);
-    await pebble.#startDns();
-    await pebble.resume();
+    try {
+      await pebble.#startDns();
+      await pebble.resume();
+    } catch (error) {
+      await pebble.stop();
+      throw error;
+    }
     return pebble;
   }
 
@@ -108,9 +113,13 @@ export class Pebble {
       "-dnsserver",
       `127.0.0.1:${this.#dnsPort}`,
     ]);
+    const child = this.#process;
     await eventually(async () => {
+      // One that cannot start says so at once, in its log.
+      if (child.exitCode !== null) return;
       await this.#get(this.directoryUrl);
     });
+    if (child.exitCode !== null) throw new Error(`pebble ended:\n${this.log}`);
   }
 
   async stop(): Promise<void> {
@@ -167,6 +176,7 @@ export class Pebble {
         });
         response.on("end", () => resolve(text));
       });
+      asked.on("timeout", () => asked.destroy(new Error("no answer")));
       asked.on("error", reject).end();
     });
   }

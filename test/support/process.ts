@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { onTestFinished } from "vitest";
 
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 110_000;
 
 /** How to run a process. */
 export type RunOptions = {
