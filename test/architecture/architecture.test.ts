@@ -77,7 +77,7 @@ const rules: readonly { readonly folder: string; readonly may: readonly RegExp[]
       /^relay\/http\/listener\.ts$/,
     ],
   },
-  { folder: "relay/main.ts", may: [/^relay\/cli\//] },
+  { folder: "relay/main.ts", may: [/^relay\/cli\//, /^relay\/heap\.ts$/] },
   { folder: "relay/", may: [/^node:/, /^pino$/, /^protocol\//, /^relay\//] },
 ];
 
