@@ -13,7 +13,7 @@ export const CloseCode = {
   internalError: 1011,
   /** A planned stop. Reconnect after a random delay. */
   serviceRestart: 1012,
-  /** The outbox of this connection is full, or a seed client's topic is. Reconnect with back-off. */
+  /** The outbox of this connection is full, or a classic client's topic is. Reconnect with back-off. */
   tryAgainLater: 1013,
   /** This connection was congested and drained nothing: it is taken for dead. Reconnect. */
   stalledReader: 4001,

@@ -1,16 +1,16 @@
 import type { IncomingMessage } from "node:http";
 import type { Server } from "node:net";
 import type { Logger } from "pino";
+import { AdminAccess } from "./admin/admin-access.ts";
+import { type AdminListener, openAdminListener } from "./admin/admin-listener.ts";
+import { AdminPages } from "./admin/admin-pages.ts";
+import type { StatusFigures } from "./admin/status-view.ts";
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config/options.ts";
-import { seedEncoding, v1BinaryEncoding, v1JsonEncoding } from "./dialects/topic/codec.ts";
+import { classicEncoding, v1BinaryEncoding, v1JsonEncoding } from "./dialects/topic/codec.ts";
 import type { TopicPayload } from "./dialects/topic/payload.ts";
 import type { TopicTraffic } from "./dialects/topic/traffic.ts";
-import { AdminAccess } from "./http/admin-access.ts";
-import { type AdminListener, openAdminListener } from "./http/admin-listener.ts";
-import { AdminPages } from "./http/admin-pages.ts";
 import { Routes } from "./http/routes.ts";
-import type { StatusFigures } from "./http/status-view.ts";
 import type { Hub } from "./hub/hub.ts";
 import { ConnectionEvents } from "./observability/connection-events.ts";
 import { EventLoopLag } from "./observability/event-loop-lag.ts";
@@ -22,7 +22,7 @@ import { Metrics } from "./observability/metrics.ts";
 import { readProcess } from "./observability/process-reading.ts";
 import type { CountsByLabel, Readings } from "./observability/readings.ts";
 import type { RelayState } from "./relay-state.ts";
-import type { Connections } from "./websocket/connections.ts";
+import type { Connections } from "./session/connections.ts";
 
 /** How many topics the status page shows. */
 const SHOWN_TOPICS = 20;
@@ -187,9 +187,9 @@ export class Observation {
   }
 }
 
-function trafficReadings(hub: Hub<TopicPayload>, { seed, v1Json, v1Binary }: TopicTraffic): Readings["traffic"] {
+function trafficReadings(hub: Hub<TopicPayload>, { classic, v1Json, v1Binary }: TopicTraffic): Readings["traffic"] {
   return [
-    { dialect: "seed", encoding: "json", received: seed, sent: hub.delivered(seedEncoding) },
+    { dialect: "classic", encoding: "json", received: classic, sent: hub.delivered(classicEncoding) },
     { dialect: "postern.v1", encoding: "json", received: v1Json, sent: hub.delivered(v1JsonEncoding) },
     { dialect: "postern.v1", encoding: "binary", received: v1Binary, sent: hub.delivered(v1BinaryEncoding) },
   ];

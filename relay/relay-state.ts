@@ -1,9 +1,9 @@
 import type { Clock } from "./clock.ts";
 import type { Readiness, RelayFigures } from "./http/routes.ts";
 import type { HubCounts } from "./hub/hub.ts";
+import type { Connections } from "./session/connections.ts";
 import type { CertificateStatus } from "./tls/source.ts";
 import { VERSION } from "./version.ts";
-import type { Connections } from "./websocket/connections.ts";
 
 /** What is asked of the hub. */
 type CountingHub = { counts(): HubCounts };

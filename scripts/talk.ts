@@ -7,7 +7,7 @@ import { WebSocket } from "ws";
 
 /**
  * Joins a topic from the terminal: what you type goes to the others as base64, what they send is printed.
- * The seed's five messages only, so it talks to any client of the topic protocol.
+ * The five classic messages only, so it talks to any client of the topic protocol.
  */
 new Command("talk")
   .argument("<url>", "wss:// or ws:// address of a relay", parseUrl)
@@ -20,7 +20,7 @@ new Command("talk")
 
 type Options = { readonly peerId?: string; readonly fingerprint?: string; readonly tokenFile?: string };
 
-/** What a relay sends to a client that knows the seed's messages. */
+/** What a relay sends to a client that knows the classic messages. */
 type RelayMessage = {
   readonly type: string;
   readonly peerId?: string;

@@ -1,11 +1,11 @@
 import { BlockList, isIP } from "node:net";
 import type { LoadedConfig } from "../config/load.ts";
-import { memoryBoundBytes } from "../config/memory-bound.ts";
 import type { Config } from "../config/options.ts";
 import { PRIVILEGED_PORT_WAYS } from "../http/listener.ts";
+import { memoryBoundBytes } from "../limits/memory-bound.ts";
 import { createLogger } from "../observability/logger.ts";
 import type { RelayAddress } from "../open-port.ts";
-import { createRelay } from "../server.ts";
+import { createRelay } from "../relay.ts";
 import type { CertificateStatus } from "../tls/source.ts";
 import { VERSION } from "../version.ts";
 import { ExitCode, type Terminal } from "./terminal.ts";

@@ -63,7 +63,7 @@ export const limitOptions = {
     kind: "integer",
     flag: "--connections-per-ip-per-minute",
     env: "CONNECTIONS_PER_IP_PER_MINUTE",
-    seedEnv: "RATE_LIMIT_PER_MIN",
+    originalEnv: "RATE_LIMIT_PER_MIN",
     default: 0,
     min: 0,
     max: 1_000_000,

@@ -34,7 +34,7 @@ export function loadConfig({ flags, env }: ConfigInput): LoadedConfig {
   return { config: config as Config, sources: sources as Record<OptionName, Source> };
 }
 
-/** The variable of the seed systems: false is TLS=off; true is any other, and says no more than the default. */
+/** The variable of the original systems: false is TLS=off; true is any other, and says no more than the default. */
 function applyEnableTls(
   config: Partial<Record<OptionName, Value>>,
   sources: Partial<Record<OptionName, Source>>,
@@ -53,9 +53,9 @@ function applyEnableTls(
   return [];
 }
 
-/** The variable that counts: the seed's where the option's own is not set. An empty one counts as unset here too. */
-function variableOf({ env: name, seedEnv }: Option, env: ConfigInput["env"]): string {
-  return env[name]?.trim() || seedEnv === undefined ? name : seedEnv;
+/** The variable that counts: the original's where the option's own is not set. An empty one counts as unset here too. */
+function variableOf({ env: name, originalEnv }: Option, env: ConfigInput["env"]): string {
+  return env[name]?.trim() || originalEnv === undefined ? name : originalEnv;
 }
 
 function placeOf(option: Option, source: Source, env: ConfigInput["env"]): string {

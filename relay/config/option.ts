@@ -6,8 +6,8 @@ type Described = {
   /** Undefined where there is no flag: the command line of a process can be read by others. */
   readonly flag: string | undefined;
   readonly env: string;
-  /** The variable under which the seed systems have it; read where `env` is not set. */
-  readonly seedEnv?: string;
+  /** The variable under which the original systems have it; read where `env` is not set. */
+  readonly originalEnv?: string;
   /** One sentence: what it does for the operator. */
   readonly sentence: string;
 };

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import type { AdminPages } from "../admin/admin-pages.ts";
 import type { CertificateStatus } from "../tls/source.ts";
 import { statusJson } from "../tls/status-json.ts";
-import type { AdminPages } from "./admin-pages.ts";
 import { type Answer, html, json, text } from "./answer.ts";
 import { landingPage } from "./landing-page.ts";
 
@@ -125,7 +125,7 @@ function root(request: IncomingMessage, version: string): Answer {
   });
 }
 
-/** The keys that the health checks of all five seed systems look for; what this relay does not carry yet counts 0. */
+/** The keys that the health checks of all five original systems look for; what this relay does not carry yet counts 0. */
 function health(figures: RelayFigures): object {
   return {
     status: "healthy",

@@ -51,7 +51,7 @@ export class Topic<P extends Payload> {
     return this.#members.get(peerHandle);
   }
 
-  /** Whether a member claims this id. Seed clients may share one; v1 clients may not take one that is in use. */
+  /** Whether a member claims this id. Classic clients may share one; v1 clients may not take one that is in use. */
   hasPeerId(peerId: string): boolean {
     for (const member of this.#members.values()) {
       if (member.peerId === peerId) return true;

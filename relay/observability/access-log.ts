@@ -15,7 +15,7 @@ export type ConnectionFacts = {
 };
 
 /** The protocols that a connection may speak: a closed set, they are labels of metrics. */
-export type Dialect = "seed" | "postern.v1";
+export type Dialect = "classic" | "postern.v1";
 
 /** What is known of a request that became no connection. */
 export type RefusedRequest = Pick<ConnectionFacts, "requestId" | "clientAddress">;

@@ -61,7 +61,7 @@ export type ConnectionEventCounts = {
 export class ConnectionEvents implements AccessLog {
   readonly #parts: ConnectionEventsParts;
   readonly #options: AccessLogOptions;
-  readonly #opened: Record<Dialect, number> = { seed: 0, "postern.v1": 0 };
+  readonly #opened: Record<Dialect, number> = { classic: 0, "postern.v1": 0 };
   readonly #closed = new Map<string, number>();
   readonly #recent: RecentRefusal[] = [];
   #second = Number.NEGATIVE_INFINITY;

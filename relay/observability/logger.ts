@@ -1,6 +1,6 @@
 import { type DestinationStream, type Logger, pino } from "pino";
 
-/** The seed systems write `warning` where pino writes `warn`. */
+/** The original systems write `warning` where pino writes `warn`. */
 export function createLogger(level: string, destination?: DestinationStream): Logger {
   const options = {
     level: level === "warning" ? "warn" : level,

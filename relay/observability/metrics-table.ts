@@ -6,7 +6,7 @@ type Sample = { readonly labels: Readonly<Record<string, string>>; readonly valu
 
 /** One metric: what docs/metrics.md says of it, and how it is read. */
 export type MetricRow = {
-  /** With its unit, and `_total` where it only grows. The names of the seed systems where they have one. */
+  /** With its unit, and `_total` where it only grows. The names of the original systems where they have one. */
   readonly name: string;
   readonly type: "counter" | "gauge";
   /** One sentence: what is counted. */

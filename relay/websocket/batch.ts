@@ -1,4 +1,4 @@
-import { LARGE_FRAME_BYTES } from "../hub/frame-memory.ts";
+import { LARGE_FRAME_BYTES } from "../wire/frame-memory.ts";
 
 /**
  * Frames in the order they were appended, as a chain. Links that were given the same frames hold the same chain, so the

@@ -1,11 +1,11 @@
 import type { Socket } from "node:net";
 import type { Clock, Timer } from "../clock.ts";
-import { LARGE_FRAME_BYTES } from "../hub/frame-memory.ts";
 import type { Link, Session } from "../hub/ports.ts";
 import { type Rates, SenderRate } from "../limits/sender-rate.ts";
+import { closeFrame } from "../wire/control-frame.ts";
+import { LARGE_FRAME_BYTES } from "../wire/frame-memory.ts";
+import { type FrameHandler, FrameParser, type ProtocolFault } from "../wire/frame-parser.ts";
 import type { Flushable, Flusher } from "./flusher.ts";
-import { closeFrame } from "./frame.ts";
-import { type FrameHandler, FrameParser, type ProtocolFault } from "./frame-parser.ts";
 import { type Pacing, SenderPace } from "./pacing.ts";
 import { SendQueue } from "./send-queue.ts";
 import type { Throttle, Throttled } from "./throttle.ts";

@@ -1,6 +1,6 @@
-import { frameMemory, LARGE_FRAME_BYTES } from "../hub/frame-memory.ts";
+import { controlFrame, FrameStart, PING } from "../wire/control-frame.ts";
+import { frameMemory, LARGE_FRAME_BYTES } from "../wire/frame-memory.ts";
 import type { Batch } from "./batch.ts";
-import { controlFrame, FrameStart, PING } from "./frame.ts";
 
 /**
  * How much is handed to TLS at once: it is encrypted then, and no longer shared with other links. Also the step in which

@@ -1,7 +1,7 @@
 import { loadConfig } from "../../relay/config/load.ts";
 import { tuneHeap } from "../../relay/heap.ts";
 import { createLogger } from "../../relay/observability/logger.ts";
-import { createRelay, type Relay } from "../../relay/server.ts";
+import { createRelay, type Relay } from "../../relay/relay.ts";
 
 /** The real relay with the settings of the environment, on the port and with the certificate that the arguments name. */
 export async function startMeasuredRelay(): Promise<Relay> {

@@ -1,6 +1,6 @@
 import { loadConfig } from "../../relay/config/load.ts";
-import { memoryBoundBytes } from "../../relay/config/memory-bound.ts";
 import { type Config, optionRows } from "../../relay/config/options.ts";
+import { memoryBoundBytes } from "../../relay/limits/memory-bound.ts";
 
 /** The relay is measured as it is started everywhere: by `npm start`, by its own first line and in the image. */
 export const RELAY_NODE_FLAGS: readonly string[] = ["--max-semi-space-size=1"];

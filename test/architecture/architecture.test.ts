@@ -8,30 +8,63 @@ const files = readSourceFiles("protocol", "relay");
 const rules: readonly { readonly folder: string; readonly may: readonly RegExp[] }[] = [
   { folder: "protocol/", may: [] },
   { folder: "relay/hub/", may: [] },
-  { folder: "relay/dialects/topic/", may: [/^protocol\//, /^relay\/hub\//] },
-  { folder: "relay/config/", may: [/^node:net$/, /^relay\/relay-error\.ts$/] },
+  { folder: "relay/wire/", may: [/^node:buffer$/, /^protocol\//] },
+  {
+    folder: "relay/session/",
+    may: [
+      /^protocol\/close-codes\.ts$/,
+      /^relay\/hub\/ports\.ts$/,
+      /^relay\/clock\.ts$/,
+      /^relay\/observability\/access-log\.ts$/,
+      /^relay\/(websocket|entrance)\//,
+    ],
+  },
+  {
+    folder: "relay/dialects/topic/",
+    may: [/^protocol\//, /^relay\/hub\//, /^relay\/session\/ports\.ts$/, /^relay\/wire\/message-frame\.ts$/],
+  },
+  { folder: "relay/config/", may: [/^node:net$/, /^relay\/relay-error\.ts$/, /^relay\/limits\/memory-bound\.ts$/] },
   {
     folder: "relay/websocket/",
+    may: [
+      /^node:/,
+      /^protocol\//,
+      /^relay\/hub\/ports\.ts$/,
+      /^relay\/wire\//,
+      /^relay\/limits\//,
+      /^relay\/clock\.ts$/,
+    ],
+  },
+  {
+    folder: "relay/entrance/",
     may: [
       /^node:/,
       /^ws$/,
       /^pino$/,
       /^protocol\//,
-      /^relay\/hub\/(ports|frame-memory)\.ts$/,
-      /^relay\/limits\//,
-      /^relay\/observability\/access-log\.ts$/,
+      /^relay\/hub\/ports\.ts$/,
+      /^relay\/(auth\/ports|config\/options)\.ts$/,
+      /^relay\/(session|websocket|limits)\//,
+      /^relay\/observability\/(access-log|readings)\.ts$/,
       /^relay\/clock\.ts$/,
     ],
   },
-  { folder: "relay/limits/", may: [/^node:/, /^relay\/hub\/ports\.ts$/, /^relay\/clock\.ts$/] },
   {
-    folder: "relay/http/",
+    folder: "relay/limits/",
+    may: [/^node:/, /^relay\/hub\/ports\.ts$/, /^relay\/clock\.ts$/, /^relay\/config\/options\.ts$/],
+  },
+  {
+    folder: "relay/admin/",
     may: [
       /^node:/,
-      /^relay\/(limits|tls)\//,
+      /^relay\/(http|limits|tls)\//,
       /^relay\/observability\/(connection-events|history|readings)\.ts$/,
       /^relay\/(clock|relay-error)\.ts$/,
     ],
+  },
+  {
+    folder: "relay/http/",
+    may: [/^node:/, /^relay\/(limits|tls|admin)\//, /^relay\/(clock|relay-error)\.ts$/],
   },
   {
     folder: "relay/tls/store/",
@@ -73,8 +106,9 @@ const rules: readonly { readonly folder: string; readonly may: readonly RegExp[]
       /^node:/,
       /^commander$/,
       /^relay\/(auth|config|observability|tls)\//,
-      /^relay\/(server|open-port|clock|version|relay-error)\.ts$/,
+      /^relay\/(relay|open-port|clock|version|relay-error)\.ts$/,
       /^relay\/http\/listener\.ts$/,
+      /^relay\/limits\/memory-bound\.ts$/,
     ],
   },
   { folder: "relay/main.ts", may: [/^relay\/cli\//, /^relay\/heap\.ts$/] },
@@ -96,11 +130,11 @@ it("keeps the direction of imports: every file imports only what its folder may"
 
 it("sees the files and their imports: a rule over nothing would hold of itself", () => {
   expect(files.length).toBeGreaterThan(30);
-  expect(files.find(({ path }) => path === "relay/server.ts")?.imports).toContain("relay/hub/hub.ts");
-  expect(files.find(({ path }) => path === "relay/websocket/frame-parser.ts")?.imports).toEqual([
+  expect(files.find(({ path }) => path === "relay/relay.ts")?.imports).toContain("relay/hub/hub.ts");
+  expect(files.find(({ path }) => path === "relay/wire/frame-parser.ts")?.imports).toEqual([
     "node:buffer",
-    "relay/hub/frame-memory.ts",
-    "relay/websocket/unmask.ts",
+    "relay/wire/frame-memory.ts",
+    "relay/wire/unmask.ts",
   ]);
   for (const { folder } of rules) expect(files.some(({ path }) => path.startsWith(folder))).toBe(true);
 });

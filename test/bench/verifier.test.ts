@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { Connection, createTarget, type Receiver } from "../../scripts/bench/generator/connection.ts";
 import { membersOf } from "../../scripts/bench/generator/exchange.ts";
-import { SeedJsonSession } from "../../scripts/bench/generator/sessions/seed-json.ts";
+import { SeedJsonSession } from "../../scripts/bench/generator/sessions/classic-json.ts";
 import type { Member } from "../../scripts/bench/generator/sessions/session.ts";
 import { makePayload, STAMP_BYTES, writeSequence } from "../../scripts/bench/generator/stamp.ts";
 import { Verifier } from "../../scripts/bench/generator/verifier.ts";

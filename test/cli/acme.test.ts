@@ -4,7 +4,7 @@ import { run } from "../../relay/cli/program.ts";
 import { type Clock, systemClock } from "../../relay/clock.ts";
 import { loadConfig } from "../../relay/config/load.ts";
 import { createLogger } from "../../relay/observability/logger.ts";
-import { createRelay } from "../../relay/server.ts";
+import { createRelay } from "../../relay/relay.ts";
 import { makeFolder } from "../support/certificate-files.ts";
 import { eventually } from "../support/eventually.ts";
 import { Pebble } from "../support/pebble.ts";

@@ -16,7 +16,7 @@ type Scenario = {
   readonly steps: readonly Step[];
 };
 
-for (const file of ["seed.json", "v1.json", "access.json"]) {
+for (const file of ["classic.json", "v1.json", "access.json"]) {
   const scenarios = JSON.parse(
     readFileSync(new URL(`vectors/${file}`, import.meta.url), "utf8"),
   ) as readonly Scenario[];

@@ -1,6 +1,6 @@
 import { loadConfig } from "../../relay/config/load.ts";
-import { memoryBoundBytes } from "../../relay/config/memory-bound.ts";
 import { optionRows } from "../../relay/config/options.ts";
+import { memoryBoundBytes } from "../../relay/limits/memory-bound.ts";
 
 /** Variables that are read beside the table. */
 const BESIDE_THE_TABLE: ReadonlySet<string> = new Set(["ENABLE_TLS", "NODE_OPTIONS"]);

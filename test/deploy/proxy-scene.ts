@@ -76,7 +76,7 @@ export async function dial({ port, ca }: Proxy): Promise<WebSocket> {
   return socket;
 }
 
-/** Joins a topic as a seed client does. */
+/** Joins a topic as a classic client does. */
 export function joinTopic(socket: WebSocket, topic: string): void {
   socket.send(JSON.stringify({ type: "join", topic }));
 }

@@ -26,7 +26,7 @@ it("names in the code only pages and headings that exist", () => {
 
   const broken = named.filter(({ page }) => !resolves(page, "README.md"));
 
-  expect(named.map(({ page }) => page)).toContain("docs/protocol.md#seed-messages");
+  expect(named.map(({ page }) => page)).toContain("docs/protocol.md#classic-messages");
   expect(broken).toEqual([]);
 });
 

@@ -22,14 +22,14 @@ it.each(["npm ci && npm start", "npm ci && npm test"])(
 
 it("shows clients in README.md that talk to each other, each kind with its own", async () => {
   const relay = await startRelay();
-  const [seed = "", v1 = ""] = codeBlocks("js").map((code) => code.replace("wss://localhost", relay.url));
-  const folder = writeFiles({ "seed.mjs": seed, "v1.mjs": v1, "certificate.pem": relay.certificate ?? "" });
+  const [classic = "", v1 = ""] = codeBlocks("js").map((code) => code.replace("wss://localhost", relay.url));
+  const folder = writeFiles({ "classic.mjs": classic, "v1.mjs": v1, "certificate.pem": relay.certificate ?? "" });
   const env = { NODE_EXTRA_CA_CERTS: join(folder, "certificate.pem") };
 
-  // Each says hello to those who come: the seed's also to those who were there before.
+  // Each says hello to those who come: the original's also to those who were there before.
   const first = new Run([join(folder, "v1.mjs")], { env });
   await first.printed(/^0 others are here$/m);
-  const second = new Run([join(folder, "seed.mjs")], { env });
+  const second = new Run([join(folder, "classic.mjs")], { env });
 
   await first.printed(/^peer-\d+-\w+ says hello$/m);
   await second.printed(/^peer-\d+-\w+ says hello$/m);

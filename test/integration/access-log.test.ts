@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { WebSocket } from "ws";
-import { openSeed, openV1 } from "../support/client.ts";
+import { openClassic, openV1 } from "../support/client.ts";
 import { eventually } from "../support/eventually.ts";
 import { startRelay, type TestRelay } from "../support/relay.ts";
 
@@ -41,13 +41,13 @@ it("gives who is refused the id under which the refusal is in the log", async ()
 
 it("lets no name of a client begin a line, reach a terminal, or be read at all", async () => {
   const relay = await startRelay({ accessLog: "all" });
-  const seed = await openSeed(relay, HOSTILE, HOSTILE.slice(0, 40));
+  const classic = await openClassic(relay, HOSTILE, HOSTILE.slice(0, 40));
   const [v1] = await openV1(relay, HOSTILE, `${HOSTILE.slice(0, 40)}2`);
   v1.send({ type: "leave", topic: HOSTILE });
   await v1.next();
   await refusedUpgrade(relay, `/${encodeURIComponent(HOSTILE)}`, { "x-forwarded-for": "evil", "user-agent": "evil" });
-  seed.socket.close(4999, "evil");
-  await seed.closed();
+  classic.socket.close(4999, "evil");
+  await classic.closed();
 
   await eventually(() => expect(linesOf(relay).map(({ msg }) => msg)).toContain("close"));
 
@@ -60,7 +60,7 @@ it("lets no name of a client begin a line, reach a terminal, or be read at all",
 
 it("logs nothing of connections unless it is asked to", async () => {
   const relay = await startRelay();
-  const client = await openSeed(relay, "t");
+  const client = await openClassic(relay, "t");
   client.socket.close();
   await client.closed();
   await refusedUpgrade(relay, "/nowhere");

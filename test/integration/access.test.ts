@@ -35,7 +35,7 @@ describe("a token", () => {
     });
     const bySubprotocol = await Client.open(relay, { subprotocols: [V1, `postern.token.${presented}`] });
     const byMessage = await Client.openV1(relay);
-    const seed = await Client.open(relay, { headers: { Authorization: `Bearer ${presented}` } });
+    const classic = await Client.open(relay, { headers: { Authorization: `Bearer ${presented}` } });
 
     byMessage.send({ type: "auth", token: presented });
     byMessage.send({ type: "join", topic: "room-1", peerId: "m" });
@@ -45,9 +45,9 @@ describe("a token", () => {
     expect(await byHeader.next()).toMatchObject({ type: "joined", members: [{ peerId: "m" }] });
     bySubprotocol.send({ type: "join", topic: "room-1", peerId: "s" });
     expect(await bySubprotocol.next()).toMatchObject({ members: [{ peerId: "m" }, { peerId: "h" }] });
-    seed.send({ type: "join", topic: "room-1" });
-    expect((await seed.take(3)).map(({ peerId }) => peerId)).toEqual(["m", "h", "s"]);
-    seed.send({ type: "data", data: "x" });
+    classic.send({ type: "join", topic: "room-1" });
+    expect((await classic.take(3)).map(({ peerId }) => peerId)).toEqual(["m", "h", "s"]);
+    classic.send({ type: "data", data: "x" });
     expect((await bySubprotocol.take(2))[1]).toMatchObject({ type: "data", data: "x" });
   });
 
@@ -103,14 +103,14 @@ describe("without a token that does", () => {
     first.socket.terminate();
   });
 
-  it("a v1 client is told so and closed with 4004, a seed client after its join", async () => {
+  it("a v1 client is told so and closed with 4004, a classic client after its join", async () => {
     const relay = await openTokens();
     const v1 = await Client.openV1(relay);
-    const seed = await Client.open(relay);
+    const classic = await Client.open(relay);
 
     v1.send({ type: "join", topic: "t", ref: 1 });
-    seed.send({ type: "data", data: "ignored, as ever" });
-    seed.send({ type: "join", topic: "t" });
+    classic.send({ type: "data", data: "ignored, as ever" });
+    classic.send({ type: "join", topic: "t" });
 
     expect(await v1.next()).toMatchObject({
       type: "error",
@@ -120,8 +120,8 @@ describe("without a token that does", () => {
       requestId: expect.any(String),
     });
     expect(await v1.closed()).toEqual({ code: 4004, reason: "missing" });
-    expect(await seed.next()).toMatchObject({ type: "error" });
-    expect(await seed.closed()).toEqual({ code: 4004, reason: "missing" });
+    expect(await classic.next()).toMatchObject({ type: "error" });
+    expect(await classic.closed()).toEqual({ code: 4004, reason: "missing" });
   });
 
   it("a client that says nothing at all is closed like one that does not join", async () => {

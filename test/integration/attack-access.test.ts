@@ -139,7 +139,12 @@ it("answers joins of topics that exist and topics that do not with the same byte
   const elsewhere = await token({ claims: { sub: "bob", topics: ["elsewhere"] } });
 
   const answers: Record<string, string[]> = { exists: [], absent: [] };
-  for (const subprotocols of [[V1], [V1, `postern.token.${elsewhere}`], [], [`postern.token.${elsewhere}`, "seed"]]) {
+  for (const subprotocols of [
+    [V1],
+    [V1, `postern.token.${elsewhere}`],
+    [],
+    [`postern.token.${elsewhere}`, "classic"],
+  ]) {
     for (const topic of ["exists", "absent"]) {
       const client = await Client.open(relay, { subprotocols });
       client.send({ type: "join", topic, peerId: "p" });

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { ADMIN_TOKEN, askAsAdmin, BEARER, formTokenOf, signIn } from "../support/admin.ts";
 import { type Asked, ask } from "../support/ask.ts";
-import { openSeed } from "../support/client.ts";
+import { openClassic } from "../support/client.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { freePort } from "../support/free-port.ts";
 import { answerTo } from "../support/raw-socket.ts";
@@ -121,7 +121,7 @@ it("drains only for a form that came from its own page, with the box ticked", as
 
 it("drains no twice: a page that was open before cannot cut the drain short", async () => {
   const { relay, cookie, form, drainCount } = await drainScene({ drainTimeoutMs: 30_000 });
-  const stuck = await openSeed(relay, "t", "stuck");
+  const stuck = await openClassic(relay, "t", "stuck");
   stuck.socket.pause();
   const stopped = relay.stop();
 

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { openSeed } from "../support/client.ts";
+import { openClassic } from "../support/client.ts";
 import { eventually } from "../support/eventually.ts";
 import { encodeFrame, Opcode, RawSocket, upgradeRequest } from "../support/raw-socket.ts";
 import { openScene, type Scene } from "./attack-scene.ts";
@@ -87,7 +87,7 @@ it("closes with 1002 on every break of the framing", async () => {
 
 it("takes a member out of its topic at once when it breaks the protocol, though its socket stays for the close", async () => {
   const scene = await openScene({ drainTimeoutMs: 5000 });
-  const witness = await openSeed(scene, "t", "witness");
+  const witness = await openClassic(scene, "t", "witness");
   const raw = await RawSocket.openWebSocket(scene);
   raw.send({ type: "join", topic: "t", peerId: "raw" });
   expect(await witness.next()).toMatchObject({ type: "peer-joined", peerId: "raw" });
@@ -103,7 +103,7 @@ it("takes a member out of its topic at once when it breaks the protocol, though 
 
 it("does not take a word from a client after it broke the protocol", async () => {
   const scene = await openScene();
-  const witness = await openSeed(scene, "t", "witness");
+  const witness = await openClassic(scene, "t", "witness");
   const raw = await RawSocket.openWebSocket(scene);
 
   raw.write(Buffer.concat([encodeFrame({ payload: "x", reservedBits: 7 }), encodeFrame({ payload: JOIN })]));
@@ -116,7 +116,7 @@ it("does not take a word from a client after it broke the protocol", async () =>
 
 it("relays a fragmented message with pings between its fragments, and answers the pings", async () => {
   const scene = await openScene();
-  const witness = await openSeed(scene, "t", "witness");
+  const witness = await openClassic(scene, "t", "witness");
   const raw = await RawSocket.openWebSocket(scene);
   raw.send({ type: "join", topic: "t", peerId: "raw" });
   const ping = encodeFrame({ opcode: Opcode.ping, payload: "still there?" });
@@ -148,7 +148,7 @@ it("closes with 1007 on every text that is not UTF-8", async () => {
 
 it("takes a character that is cut in two by a fragment", async () => {
   const scene = await openScene();
-  const witness = await openSeed(scene, "t", "witness");
+  const witness = await openClassic(scene, "t", "witness");
   const raw = await RawSocket.openWebSocket(scene);
   raw.send({ type: "join", topic: "t", peerId: "raw" });
   const message = Buffer.from('{"type":"data","data":"é"}');
@@ -164,7 +164,7 @@ it("takes a character that is cut in two by a fragment", async () => {
   await scene.expectUnharmed();
 });
 
-it("ignores a seed client's binary frames that are not UTF-8, and keeps its socket open", async () => {
+it("ignores a classic client's binary frames that are not UTF-8, and keeps its socket open", async () => {
   const scene = await openScene();
   const raw = await RawSocket.openWebSocket(scene);
 
@@ -190,7 +190,7 @@ it("answers a close with the same code and then ends the connection", async () =
 
 it("takes frames that come in the same packet as the upgrade request, but not those behind a close", async () => {
   const scene = await openScene();
-  const witness = await openSeed(scene, "t", "witness");
+  const witness = await openClassic(scene, "t", "witness");
   const raw = await RawSocket.open(scene);
 
   raw.write(
@@ -230,7 +230,7 @@ it.each([
   ["in the middle of a frame", encodeFrame({ payload: JOIN }).subarray(0, 20)],
 ])("forgets a member whose socket is closed without a close frame %s", async (_name, lastBytes) => {
   const scene = await openScene();
-  const witness = await openSeed(scene, "t", "witness");
+  const witness = await openClassic(scene, "t", "witness");
   const raw = await RawSocket.openWebSocket(scene);
   raw.send({ type: "join", topic: "t", peerId: "raw" });
   await witness.next();

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { Client, openSeed, openV1 } from "../support/client.ts";
+import { Client, openClassic, openV1 } from "../support/client.ts";
 import { encodeFrame, Opcode, RawSocket } from "../support/raw-socket.ts";
 import { openScene } from "./attack-scene.ts";
 
@@ -44,7 +44,7 @@ it("lets a v1 client that is in all its topics leave one and join another", asyn
   await scene.expectUnharmed();
 });
 
-it("has a seed client in one topic only, however often it joins", async () => {
+it("has a classic client in one topic only, however often it joins", async () => {
   const scene = await openScene();
   const client = await Client.open(scene);
   const before = scene.figures();
@@ -53,7 +53,7 @@ it("has a seed client in one topic only, however often it joins", async () => {
   await client.expectNothing();
 
   expect(scene.figures()).toMatchObject({ topics: before.topics + 1, peers: before.peers + 1 });
-  const last = await openSeed(scene, `t${JOINS - 1}`, "last");
+  const last = await openClassic(scene, `t${JOINS - 1}`, "last");
   expect(await client.next()).toMatchObject({ type: "peer-joined", peerId: "last" });
   last.socket.terminate();
   client.socket.terminate();
@@ -103,16 +103,16 @@ it("closes a v1 client that sends broken messages without end and reads none of 
 it("closes every client that does not join in time with 1008", async () => {
   const scene = await openScene(JOIN_IN_TIME);
 
-  const [seed, v1] = await Promise.all([Client.open(scene), Client.openV1(scene)]);
+  const [classic, v1] = await Promise.all([Client.open(scene), Client.openV1(scene)]);
 
-  expect(await seed.closed()).toMatchObject({ code: 1008 });
+  expect(await classic.closed()).toMatchObject({ code: 1008 });
   expect(await v1.closed()).toMatchObject({ code: 1008 });
   await scene.expectUnharmed();
 });
 
 it("closes every client that sends all sorts of things but no join, and then takes no join from it any more", async () => {
   const scene = await openScene(JOIN_IN_TIME);
-  const witness = await openSeed(scene, "t", "witness");
+  const witness = await openClassic(scene, "t", "witness");
   const frames = [
     encodeFrame({ payload: '{"type":"join"}' }),
     encodeFrame({ payload: '{"type":"data","data":"x"}' }),
@@ -134,7 +134,7 @@ it("closes every client that sends all sorts of things but no join, and then tak
 
 it("keeps clients that joined in time, also one that has left again, past the time to join", async () => {
   const scene = await openScene(JOIN_IN_TIME);
-  const seed = await openSeed(scene, "t", "seed");
+  const classic = await openClassic(scene, "t", "classic");
   const [v1] = await openV1(scene, "t", "v1");
   const [left] = await openV1(scene, "t2");
   left.send({ type: "leave", topic: "t2" });
@@ -142,9 +142,9 @@ it("keeps clients that joined in time, also one that has left again, past the ti
 
   await undecided.closed();
 
-  seed.send({ type: "data", data: "still here" });
+  classic.send({ type: "data", data: "still here" });
   expect((await v1.next())["data"]).toBe("still here");
   await left.settled();
-  for (const client of [seed, v1, left]) client.socket.terminate();
+  for (const client of [classic, v1, left]) client.socket.terminate();
   await scene.expectUnharmed();
 });

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { openSeed } from "../support/client.ts";
+import { openClassic } from "../support/client.ts";
 import { eventually } from "../support/eventually.ts";
 import { encodeFrame, Opcode, RawSocket } from "../support/raw-socket.ts";
 import { openScene } from "./attack-scene.ts";
@@ -26,7 +26,7 @@ it.each([
   ["the sum of two fragments", inTwoFragments],
 ])("relays a message when %s is exactly at the frame limit", async (_name, encode) => {
   const scene = await openScene({ maxFrameBytes: MAX_FRAME_BYTES });
-  const witness = await openSeed(scene, "t", "witness");
+  const witness = await openClassic(scene, "t", "witness");
   const raw = await RawSocket.openWebSocket(scene);
   raw.send({ type: "join", topic: "t", peerId: "raw" });
   await witness.next();
@@ -45,7 +45,7 @@ it.each([
   ["the sum of two fragments", inTwoFragments],
 ])("closes with 1009 and relays nothing when %s is one byte over the limit", async (_name, encode) => {
   const scene = await openScene({ maxFrameBytes: MAX_FRAME_BYTES });
-  const witness = await openSeed(scene, "t", "witness");
+  const witness = await openClassic(scene, "t", "witness");
   const raw = await RawSocket.openWebSocket(scene);
   raw.send({ type: "join", topic: "t", peerId: "raw" });
   await witness.next();

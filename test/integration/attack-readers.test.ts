@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { Client } from "../support/client.ts";
-import { openSeed, openV1 } from "../support/client.ts";
+import { openClassic, openV1 } from "../support/client.ts";
 import { encodeFrame, RawSocket } from "../support/raw-socket.ts";
 import { openScene, type Scene } from "./attack-scene.ts";
 
@@ -32,11 +32,11 @@ async function publishUntilOutboxFull(scene: Scene, publisher: Client, witness: 
 }
 
 it.each([
-  ["seed", undefined],
+  ["classic", undefined],
   ["v1", "postern.v1"],
 ])("closes a %s client that never reads; the others are told and lose nothing", async (_name, subprotocol) => {
   const scene = await openScene({ maxOutboxBytes: MAX_OUTBOX_BYTES });
-  const witness = await openSeed(scene, "t", "witness");
+  const witness = await openClassic(scene, "t", "witness");
   const [publisher] = await openV1(scene, "t", "publisher");
   await openStalledReader(scene, subprotocol);
   expect(await publisher.next()).toMatchObject({ type: "peer-joined", peerId: "stalled" });
@@ -57,7 +57,7 @@ it.each([
 
 it("queues nothing more for a reader whose outbox was full, and tells it so with 1013 when it reads on after all", async () => {
   const scene = await openScene({ maxOutboxBytes: MAX_OUTBOX_BYTES, drainTimeoutMs: 5000 });
-  const witness = await openSeed(scene, "t", "witness");
+  const witness = await openClassic(scene, "t", "witness");
   const [publisher] = await openV1(scene, "t", "publisher");
   const reader = await openStalledReader(scene);
   await publisher.next();
@@ -111,7 +111,7 @@ it("forgets a stalled reader that half-closes its socket, with frames still wait
 
 it("takes no more messages from a client whose outbox is full", async () => {
   const scene = await openScene({ maxOutboxBytes: MAX_OUTBOX_BYTES, drainTimeoutMs: 5000 });
-  const witness = await openSeed(scene, "t", "witness");
+  const witness = await openClassic(scene, "t", "witness");
   const [publisher] = await openV1(scene, "t", "publisher");
   const reader = await openStalledReader(scene);
   await publisher.next();

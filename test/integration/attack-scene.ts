@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 import type { Config } from "../../relay/config/options.ts";
-import { openSeed, openV1 } from "../support/client.ts";
+import { openClassic, openV1 } from "../support/client.ts";
 import { eventually } from "../support/eventually.ts";
 import { startRelay, type TestRelay } from "../support/relay.ts";
 
@@ -16,17 +16,17 @@ export type Scene = TestRelay & {
 /** Starts a relay over TLS (unless `tls` is off) whose closed connections are gone soon, and its bystanders. */
 export async function openScene(overrides: Partial<Config> = {}): Promise<Scene> {
   const relay = await startRelay({ drainTimeoutMs: 200, ...overrides });
-  const seed = await openSeed(relay, "bystanders", "seed");
+  const classic = await openClassic(relay, "bystanders", "classic");
   const [v1] = await openV1(relay, "bystanders", "v1");
-  await seed.next();
+  await classic.next();
   const { topics, peers, connections } = relay.figures();
 
   async function expectUnharmed(): Promise<void> {
     await eventually(() => expect(relay.figures()).toMatchObject({ topics, peers, connections }));
-    seed.send({ type: "data", data: "from seed" });
+    classic.send({ type: "data", data: "from classic" });
     v1.send({ type: "data", topic: "bystanders", data: "from v1" });
-    expect(await v1.next()).toMatchObject({ type: "data", peerId: "seed", data: "from seed" });
-    expect(await seed.next()).toEqual({ type: "data", peerId: "v1", data: "from v1" });
+    expect(await v1.next()).toMatchObject({ type: "data", peerId: "classic", data: "from classic" });
+    expect(await classic.next()).toEqual({ type: "data", peerId: "v1", data: "from v1" });
     expect(relay.logLines().filter(({ level }) => level === "error" || level === "fatal")).toEqual([]);
   }
 

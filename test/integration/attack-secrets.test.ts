@@ -1,15 +1,24 @@
 import { expect, it } from "vitest";
-import { openSeed, openV1 } from "../support/client.ts";
+import { openClassic, openV1 } from "../support/client.ts";
 import { eventually } from "../support/eventually.ts";
 import { answerTo, encodeFrame, RawSocket, upgradeRequest } from "../support/raw-socket.ts";
 import { openScene, type Scene } from "./attack-scene.ts";
 
 const TOPIC = "secret-topic-7f3a";
-const SEED_ID = "secret-seed-peer-91bc";
+const CLASSIC_ID = "secret-classic-peer-91bc";
 const V1_ID = "secret-v1-peer-44d0";
 const PAYLOAD = "secret-payload-c2e8";
 const SIGNAL = "secret-signal-5b19";
-const SECRETS = [TOPIC, SEED_ID, V1_ID, PAYLOAD, SIGNAL, "secret-path-08aa", "secret-header-e6f1", "secret-query-d3d3"];
+const SECRETS = [
+  TOPIC,
+  CLASSIC_ID,
+  V1_ID,
+  PAYLOAD,
+  SIGNAL,
+  "secret-path-08aa",
+  "secret-header-e6f1",
+  "secret-query-d3d3",
+];
 
 /** All that the relay has logged, as it was written. */
 function logOf(scene: Scene): string {
@@ -23,33 +32,33 @@ async function page(scene: Scene, path: string): Promise<string> {
   return answerTo(scene, `GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
 }
 
-/** A seed client and two v1 clients in one topic, who use every message there is, and make mistakes. */
+/** a classic client and two v1 clients in one topic, who use every message there is, and make mistakes. */
 async function converse(scene: Scene): Promise<string[]> {
-  const seed = await openSeed(scene, TOPIC, SEED_ID);
+  const classic = await openClassic(scene, TOPIC, CLASSIC_ID);
   const [v1] = await openV1(scene, TOPIC, V1_ID);
   const [other, { peerHandle }] = await openV1(scene, TOPIC, `${V1_ID}-2`);
-  seed.send({ type: "data", data: PAYLOAD });
+  classic.send({ type: "data", data: PAYLOAD });
   v1.send({ type: "data", topic: TOPIC, data: PAYLOAD });
   v1.send({ type: "data", topic: TOPIC, to: peerHandle, data: PAYLOAD });
   v1.send({ type: "offer", topic: TOPIC, to: peerHandle, payload: SIGNAL });
-  v1.send({ type: "join", topic: TOPIC, peerId: SEED_ID });
+  v1.send({ type: "join", topic: TOPIC, peerId: CLASSIC_ID });
   v1.send({ type: "data", topic: `${TOPIC}-elsewhere`, data: PAYLOAD });
   v1.send({ type: PAYLOAD, topic: TOPIC });
   v1.send({ type: "join", topic: TOPIC.repeat(20) });
   v1.send(`{"broken": "${PAYLOAD}`);
-  seed.send({ type: "join", topic: TOPIC.repeat(20), peerId: SEED_ID });
-  await seed.closed();
+  classic.send({ type: "join", topic: TOPIC.repeat(20), peerId: CLASSIC_ID });
+  await classic.closed();
   v1.send(Buffer.from(PAYLOAD));
   await v1.settled();
   v1.socket.terminate();
   await other.settled();
   other.socket.terminate();
-  return [...seed.texts, ...v1.texts].filter((text) => text.includes('"type":"error"'));
+  return [...classic.texts, ...v1.texts].filter((text) => text.includes('"type":"error"'));
 }
 
 it("tells no topic, peerId, payload, path or header in its log at trace level, nor in errors, nor on its pages", async () => {
   const scene = await openScene({ logLevel: "trace", statsIntervalMs: 100 });
-  const keeper = await openSeed(scene, TOPIC, SEED_ID);
+  const keeper = await openClassic(scene, TOPIC, CLASSIC_ID);
 
   const errors = await converse(scene);
   const request = upgradeRequest(["X-Secret: secret-header-e6f1"], "/secret-path-08aa?secret-query-d3d3");
@@ -78,12 +87,12 @@ it("names a topic in its statistics by a hash that no one can look up", async ()
 it("lets nobody write lines or escape codes into its log", async () => {
   const scene = await openScene({ logLevel: "trace", statsIntervalMs: 100 });
   const forged = '\r\n{"level":"fatal","msg":"forged"}\u001b[31m';
-  const seed = await openSeed(scene, `t${forged}`, `p${forged}`);
+  const classic = await openClassic(scene, `t${forged}`, `p${forged}`);
   const [v1] = await openV1(scene, `t${forged}`, `q${forged}`);
   const raw = await RawSocket.openWebSocket(scene);
 
   v1.send({ type: forged, topic: forged });
-  seed.send(forged);
+  classic.send(forged);
   raw.write(encodeFrame({ opcode: 0x8, payload: Buffer.concat([Buffer.of(0x0f, 0xa0), Buffer.from(forged)]) }));
   await raw.closed();
   await answerTo(scene, upgradeRequest([`X-Forged: ${encodeURIComponent(forged)}`], `/${encodeURIComponent(forged)}`));
@@ -95,7 +104,7 @@ it("lets nobody write lines or escape codes into its log", async () => {
 
   expect(logOf(scene)).not.toContain("forged");
   expect(logOf(scene)).not.toContain("u001b");
-  seed.socket.terminate();
+  classic.socket.terminate();
   v1.socket.terminate();
   await scene.expectUnharmed();
 });

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { WebSocket } from "ws";
-import { type Client, openSeed } from "../support/client.ts";
+import { type Client, openClassic } from "../support/client.ts";
 import { eventually } from "../support/eventually.ts";
 import { startRelay, type TestRelay } from "../support/relay.ts";
 
@@ -19,9 +19,9 @@ const all = Array.from({ length: MESSAGE_COUNT }, (_, index) => index);
 
 /** A sender and readers in one topic, one of which stops reading. */
 async function scene(relay: TestRelay) {
-  const sender = await openSeed(relay, "t", "sender");
-  const stopped = await openSeed(relay, "t", "stopped");
-  const reader = await openSeed(relay, "t", "reader");
+  const sender = await openClassic(relay, "t", "sender");
+  const stopped = await openClassic(relay, "t", "stopped");
+  const reader = await openClassic(relay, "t", "reader");
   stopped.socket.pause();
   for (const number of all) sender.send(message(number));
   return { sender, stopped, reader };
@@ -60,9 +60,9 @@ it("closes a reader that drains nothing with 4001, tells the others, and gives t
 it("closes a reader with 1013 and slows nobody where the policy is to close", async () => {
   const relay = await startRelay({ slowReaderPolicy: "close", drainTimeoutMs: 300 });
 
-  const sender = await openSeed(relay, "t", "sender");
-  const stopped = await openSeed(relay, "t", "stopped");
-  const reader = await openSeed(relay, "t", "reader");
+  const sender = await openClassic(relay, "t", "sender");
+  const stopped = await openClassic(relay, "t", "stopped");
+  const reader = await openClassic(relay, "t", "reader");
   stopped.socket.pause();
 
   for (const number of all) {
@@ -79,8 +79,8 @@ it("goes on in other topics while one waits", async () => {
   const relay = await startRelay({ stalledReaderTimeoutMs: 60_000, slowReaderTimeoutMs: 60_000 });
   await scene(relay);
   await eventually(() => expect(relay.figures().pauses).toBeGreaterThan(0));
-  const a = await openSeed(relay, "other", "a");
-  const b = await openSeed(relay, "other", "b");
+  const a = await openClassic(relay, "other", "a");
+  const b = await openClassic(relay, "other", "b");
   await b.next();
 
   a.send({ type: "data", data: "QQ==" });

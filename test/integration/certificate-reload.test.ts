@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { expect, it } from "vitest";
 import { CertificateFiles, makePair, type Pair } from "../support/certificate-files.ts";
-import { Client, openSeed } from "../support/client.ts";
+import { Client, openClassic } from "../support/client.ts";
 import { eventually } from "../support/eventually.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { askReady } from "../support/ready.ts";
@@ -13,15 +13,15 @@ const LOOK_MS = 2500;
 
 it("gives new connections a renewed certificate, and leaves the port and open WebSockets alone", async () => {
   const scene = await startWithFiles(makePair("first"));
-  const reader = await openSeed(scene.relay, "t", "reader");
-  const writer = await openSeed(scene.relay, "t", "writer");
+  const reader = await openClassic(scene.relay, "t", "reader");
+  const writer = await openClassic(scene.relay, "t", "writer");
   await reader.take(1);
   const second = makePair("second");
 
   writer.send({ type: "data", data: "YmVmb3Jl" });
   await scene.renew(second);
   writer.send({ type: "data", data: "YWZ0ZXI=" });
-  const newcomer = await openSeed({ ...scene.relay, certificate: second.certificate }, "t", "newcomer");
+  const newcomer = await openClassic({ ...scene.relay, certificate: second.certificate }, "t", "newcomer");
 
   const received = await reader.take(3);
   expect(received.map(({ data, type }) => data ?? type)).toEqual(["YmVmb3Jl", "YWZ0ZXI=", "peer-joined"]);

@@ -5,7 +5,7 @@ import { systemClock } from "../../relay/clock.ts";
 import { loadConfig } from "../../relay/config/load.ts";
 import type { Config } from "../../relay/config/options.ts";
 import { createLogger } from "../../relay/observability/logger.ts";
-import { createRelay } from "../../relay/server.ts";
+import { createRelay } from "../../relay/relay.ts";
 import { eventually } from "../support/eventually.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { FakeSource } from "../support/fake-source.ts";

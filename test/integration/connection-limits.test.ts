@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { openSeed, openV1 } from "../support/client.ts";
+import { openClassic, openV1 } from "../support/client.ts";
 import { eventually } from "../support/eventually.ts";
 import { RawSocket, upgradeRequest } from "../support/raw-socket.ts";
 import { startRelay, type TestRelay } from "../support/relay.ts";
@@ -80,7 +80,7 @@ it("lets no more connections wait for their upgrade than it may, and half of tho
 
 it("takes as many undecided connections as it may, refuses one more with 503, and takes it when one has joined", async () => {
   const relay = await startRelay({ ...PLAIN, maxUndecidedConnections: 2 });
-  const joined = await openSeed(relay, "t");
+  const joined = await openClassic(relay, "t");
 
   const asked = await askTimes(relay, 3);
 
@@ -122,15 +122,15 @@ it("takes as many members of a topic as it may, and tells one more of v1 that it
   expect((await first.take(2))[1]).toMatchObject({ type: "joined", peerId: "renamed" });
 });
 
-it("tells a seed client once that its topic is full, and closes it with 1013", async () => {
+it("tells a classic client once that its topic is full, and closes it with 1013", async () => {
   const relay = await startRelay({ ...PLAIN, maxMembersPerTopic: 1 });
   await openV1(relay, "t", "a");
-  const seed = await openSeed(relay, "other");
+  const classic = await openClassic(relay, "other");
 
-  seed.send({ type: "join", topic: "t" });
+  classic.send({ type: "join", topic: "t" });
 
-  expect(await seed.next()).toEqual({ type: "error", payload: "The topic has as many members as it may" });
-  expect(await seed.closed()).toEqual({ code: 1013, reason: "topic-full" });
+  expect(await classic.next()).toEqual({ type: "error", payload: "The topic has as many members as it may" });
+  expect(await classic.closed()).toEqual({ code: 1013, reason: "topic-full" });
 });
 
 it("counts every refusal by its reason, and every limit that was hit", async () => {

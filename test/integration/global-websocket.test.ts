@@ -5,7 +5,7 @@ import { expect, it, onTestFinished } from "vitest";
 import { Run } from "../support/process.ts";
 import { startRelay } from "../support/relay.ts";
 
-it("serves the platform's own WebSocket, which knows nothing but the seed's messages", async () => {
+it("serves the platform's own WebSocket, which knows nothing but the classic messages", async () => {
   const relay = await startRelay();
   const folder = mkdtempSync(join(tmpdir(), "postern-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));

@@ -1,13 +1,13 @@
 import { get } from "node:https";
 import { expect, it } from "vitest";
 import { WebSocket } from "ws";
-import { openSeed } from "../support/client.ts";
+import { openClassic } from "../support/client.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { startRelay, type TestRelay } from "../support/relay.ts";
 
-it("answers /health with the keys that every seed system's check looks for", async () => {
+it("answers /health with the keys that every original system's check looks for", async () => {
   const relay = await startRelay();
-  await openSeed(relay, "t", "a");
+  await openClassic(relay, "t", "a");
 
   const { status, headers, body } = await ask(relay, "/health");
 
@@ -57,7 +57,7 @@ it("says at /ready and /stats how its certificate is doing, in whole seconds", a
 
 it("shows counts, and nothing but counts, at /stats", async () => {
   const relay = await startRelay();
-  const a = await openSeed(relay, "secret-topic", "secret-peer");
+  const a = await openClassic(relay, "secret-topic", "secret-peer");
   a.send({ type: "data", data: "c2VjcmV0" });
   await a.settled();
 
@@ -95,7 +95,7 @@ it("shows a page to a browser, and JSON to everything else, at /", async () => {
 
 it("refuses new connections and says so at /ready while it drains, until the last one is gone", async () => {
   const relay = await startRelay({ drainTimeoutMs: 30_000 });
-  const slow = await openSeed(relay, "t", "slow");
+  const slow = await openClassic(relay, "t", "slow");
   // Reading nothing, it does not answer the close: the drain has to wait for it.
   slow.socket.pause();
 
@@ -113,7 +113,7 @@ it("refuses new connections and says so at /ready while it drains, until the las
 
 it("ends a connection that does not take its close within the drain's time", async () => {
   const relay = await startRelay({ drainTimeoutMs: 50 });
-  const stuck = await openSeed(relay, "t", "stuck");
+  const stuck = await openClassic(relay, "t", "stuck");
   stuck.socket.pause();
 
   await relay.stop();
@@ -123,20 +123,20 @@ it("ends a connection that does not take its close within the drain's time", asy
 
 it("refuses one connection more than it may hold with 503, and takes one when another has gone", async () => {
   const relay = await startRelay({ maxConnections: 1 });
-  const only = await openSeed(relay, "t", "only");
+  const only = await openClassic(relay, "t", "only");
 
   const refused = await refusedUpgrade(relay, "/");
   only.socket.close();
   await only.closed();
 
   expect(refused).toEqual({ status: 503, retryAfter: "30" });
-  await openSeed(relay, "t", "next");
+  await openClassic(relay, "t", "next");
 });
 
 it("serves plain HTTP and WebSocket without TLS when told so", async () => {
   const relay = await startRelay({ tls: "off" });
 
-  const a = await openSeed(relay, "t", "a");
+  const a = await openClassic(relay, "t", "a");
   const response = await fetch(`http://127.0.0.1:${relay.port}/health`);
 
   await a.expectNothing();

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { expect, it } from "vitest";
-import { Client, openSeed, openV1 } from "../support/client.ts";
+import { Client, openClassic, openV1 } from "../support/client.ts";
 import { eventually } from "../support/eventually.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { startRelay } from "../support/relay.ts";
@@ -8,7 +8,7 @@ import { startRelay } from "../support/relay.ts";
 it("pings every connection every 30 s and keeps those that answer", async () => {
   const clock = new FakeClock();
   const relay = await startRelay({}, clock);
-  const a = await openSeed(relay, "t", "a");
+  const a = await openClassic(relay, "t", "a");
 
   for (let sweep = 0; sweep < 4; sweep += 1) {
     const pinged = once(a.socket, "ping");
@@ -23,7 +23,7 @@ it("pings every connection every 30 s and keeps those that answer", async () => 
 it("ends a connection of which nothing was heard between two sweeps, and tells the others", async () => {
   const clock = new FakeClock();
   const relay = await startRelay({}, clock);
-  const a = await openSeed(relay, "t", "a");
+  const a = await openClassic(relay, "t", "a");
   const silent = await Client.open(relay);
   silent.send({ type: "join", topic: "t", peerId: "silent" });
   await a.next();
@@ -42,7 +42,7 @@ it("ends a connection of which nothing was heard between two sweeps, and tells t
 it("takes a message as a sign of life where pongs do not come", async () => {
   const clock = new FakeClock();
   const relay = await startRelay({}, clock);
-  const a = await openSeed(relay, "t", "a");
+  const a = await openClassic(relay, "t", "a");
   const deaf = await Client.open(relay);
   deaf.send({ type: "join", topic: "t", peerId: "deaf" });
   await a.next();
@@ -93,9 +93,9 @@ it("does not let a connection join that is being closed for not having joined", 
 it("logs topic statistics every 5 minutes, with topics by hash, largest first", async () => {
   const clock = new FakeClock();
   const relay = await startRelay({ sweepIntervalMs: 600_000 }, clock);
-  const a = await openSeed(relay, "secret-topic", "a");
-  await openSeed(relay, "secret-topic", "b");
-  await openSeed(relay, "other-secret", "c");
+  const a = await openClassic(relay, "secret-topic", "a");
+  await openClassic(relay, "secret-topic", "b");
+  await openClassic(relay, "other-secret", "c");
   a.send({ type: "data", data: "AAAA" });
   await a.settled();
 

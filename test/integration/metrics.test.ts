@@ -3,7 +3,7 @@ import { WebSocket } from "ws";
 import { latencyMetric, metricsTable } from "../../relay/observability/metrics-table.ts";
 import { ADMIN_TOKEN, askAsAdmin } from "../support/admin.ts";
 import { ask } from "../support/ask.ts";
-import { Client, openSeed, openV1 } from "../support/client.ts";
+import { Client, openClassic, openV1 } from "../support/client.ts";
 import { eventually } from "../support/eventually.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { freePort } from "../support/free-port.ts";
@@ -27,23 +27,23 @@ it("gives every metric of the table and no other, each with its type and its hel
 
 it("counts messages, bytes and deliveries by dialect and encoding", async () => {
   const relay = await startRelay({ adminToken: ADMIN_TOKEN });
-  const seed = await openSeed(relay, "t", "s");
+  const classic = await openClassic(relay, "t", "s");
   const [text] = await openV1(relay, "t", "x");
   const binary = await Client.openV1(relay);
   binary.send({ type: "join", topic: "t", encoding: "binary" });
   await binary.next();
   const before = await scrape(relay);
 
-  seed.send('{"type":"data","data":"aGVsbG8="}');
+  classic.send('{"type":"data","data":"aGVsbG8="}');
   await eventually(async () => {
     const change = await changeSince(before, relay);
 
-    const seedWay = '{dialect="seed",encoding="json"}';
+    const classicWay = '{dialect="classic",encoding="json"}';
     const textWay = '{dialect="postern.v1",encoding="json"}';
     const binaryWay = '{dialect="postern.v1",encoding="binary"}';
-    expect(change(`relay_messages_received_total${seedWay}`)).toBe(1);
-    expect(change(`relay_bytes_received_total${seedWay}`)).toBe(33);
-    expect(change(`relay_messages_sent_total${seedWay}`)).toBe(0);
+    expect(change(`relay_messages_received_total${classicWay}`)).toBe(1);
+    expect(change(`relay_bytes_received_total${classicWay}`)).toBe(33);
+    expect(change(`relay_messages_sent_total${classicWay}`)).toBe(0);
     expect(change(`relay_messages_sent_total${textWay}`)).toBe(1);
     expect(change(`relay_messages_sent_total${binaryWay}`)).toBe(1);
     // Two bytes of frame header, twelve of the layout, five of "hello".
@@ -59,12 +59,12 @@ it("counts messages, bytes and deliveries by dialect and encoding", async () => 
 
 it("follows a member that asks for another encoding", async () => {
   const relay = await startRelay({ adminToken: ADMIN_TOKEN });
-  const seed = await openSeed(relay, "t", "s");
+  const classic = await openClassic(relay, "t", "s");
   const [client] = await openV1(relay, "t", "x");
   client.send({ type: "join", topic: "t", peerId: "x", encoding: "binary" });
   await client.next();
 
-  seed.send('{"type":"data","data":"aGVsbG8="}');
+  classic.send('{"type":"data","data":"aGVsbG8="}');
 
   await eventually(async () => {
     const metrics = await scrape(relay);
@@ -75,7 +75,7 @@ it("follows a member that asks for another encoding", async () => {
 
 it("counts who comes, who is refused, who joins and who goes", async () => {
   const relay = await startRelay({ adminToken: ADMIN_TOKEN });
-  const [stays, goes] = [await openSeed(relay, "t", "a"), await openSeed(relay, "u", "b")];
+  const [stays, goes] = [await openClassic(relay, "t", "a"), await openClassic(relay, "u", "b")];
   await Client.open(relay);
   goes.socket.close(1000);
   await goes.closed();
@@ -85,7 +85,7 @@ it("counts who comes, who is refused, who joins and who goes", async () => {
     const metrics = await scrape(relay);
     expect(metrics.get("relay_connections_active")).toBe(2);
     expect(metrics.get("relay_connections_undecided")).toBe(1);
-    expect(metrics.get('relay_connections_total{dialect="seed"}')).toBe(3);
+    expect(metrics.get('relay_connections_total{dialect="classic"}')).toBe(3);
     expect(metrics.get('relay_connections_closed_total{reason="normal"}')).toBe(1);
     expect(metrics.get('relay_connection_errors_total{reason="no-such-path"}')).toBe(1);
     expect(metrics.get("relay_topics")).toBe(1);
@@ -129,7 +129,7 @@ it("counts down to the end of the certificate, and tells of none without TLS", a
 
 it("holds no topic, no peer, no payload, no address and no token, whatever clients and scrapers send", async () => {
   const relay = await startRelay({ adminToken: ADMIN_TOKEN });
-  const a = await openSeed(relay, "secret-topic\n# TYPE evil counter\nevil 1", "secret-peer");
+  const a = await openClassic(relay, "secret-topic\n# TYPE evil counter\nevil 1", "secret-peer");
   a.send({ type: "data", data: "c2VjcmV0LXBheWxvYWQ=" });
   await a.settled();
   await refusedUpgrade(relay, "/secret-path");
@@ -143,7 +143,7 @@ it("holds no topic, no peer, no payload, no address and no token, whatever clien
 it("shows the details of /stats to the admin alone, and the same counts as ever to all", async () => {
   // Time stands still between the two answers.
   const relay = await startRelay({ adminToken: ADMIN_TOKEN }, new FakeClock());
-  await openSeed(relay, "secret-topic", "a");
+  await openClassic(relay, "secret-topic", "a");
 
   const open = await ask(relay, "/stats");
   const detailed = await askAsAdmin(relay, "/stats");

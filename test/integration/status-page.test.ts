@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import { ADMIN_TOKEN } from "../support/admin.ts";
 import { BrowserPage, type View } from "../support/browser.ts";
-import { type Client, openSeed } from "../support/client.ts";
+import { type Client, openClassic } from "../support/client.ts";
 import { eventually } from "../support/eventually.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { freePort } from "../support/free-port.ts";
@@ -144,8 +144,8 @@ async function busyRelay(
 ): Promise<{ readonly relay: TestRelay; readonly clock: FakeClock; readonly client: Client }> {
   const clock = new FakeClock();
   const relay = await startRelay({ adminToken: ADMIN_TOKEN, sweepIntervalMs: 600_000 }, clock, onDrainRequested);
-  const client = await openSeed(relay, HOSTILE_TOPIC, "a");
-  await openSeed(relay, HOSTILE_TOPIC, "b");
+  const client = await openClassic(relay, HOSTILE_TOPIC, "a");
+  await openClassic(relay, HOSTILE_TOPIC, "b");
   for (let turn = 0; turn < 30; turn += 1) clock.advance(10_000);
   return { relay, clock, client };
 }

@@ -1,12 +1,12 @@
 import { expect, it } from "vitest";
 import { encodeDataHeader } from "../../protocol/v1-binary.ts";
-import { Client, openSeed, openV1, type Received } from "../support/client.ts";
+import { Client, openClassic, openV1, type Received } from "../support/client.ts";
 import { eventually } from "../support/eventually.ts";
 import { startRelay, type TestRelay } from "../support/relay.ts";
 
 it("answers a join with the own name, the members before it in join order, and the limits", async () => {
   const relay = await startRelay();
-  await openSeed(relay, "t", "seed");
+  await openClassic(relay, "t", "classic");
   const [, first] = await openV1(relay, "t", "a");
 
   const [client] = await openV1(relay, "t");
@@ -17,14 +17,14 @@ it("answers a join with the own name, the members before it in join order, and t
     topicHandle: 1,
     peerId: "a",
     peerHandle: 2,
-    members: [{ peerId: "seed", peerHandle: 1 }],
+    members: [{ peerId: "classic", peerHandle: 1 }],
     limits: { maxFrameBytes: 4_194_304, maxTopicsPerConnection: 100 },
   });
   expect(JSON.parse(client.texts[0] ?? "")).toMatchObject({
     peerId: expect.stringMatching(/^peer-\d{13}-[0-9a-z]{9}$/),
     peerHandle: 3,
     members: [
-      { peerId: "seed", peerHandle: 1 },
+      { peerId: "classic", peerHandle: 1 },
       { peerId: "a", peerHandle: 2 },
     ],
   });
@@ -45,21 +45,21 @@ it("repeats the client's ref in the answer to a join, to a leave and in an error
   ]);
 });
 
-it("shares topics with seed clients: each gets its own form of the same message", async () => {
+it("shares topics with classic clients: each gets its own form of the same message", async () => {
   const relay = await startRelay();
-  const seed = await openSeed(relay, "t", "s");
+  const classic = await openClassic(relay, "t", "s");
   const [v1] = await openV1(relay, "t", "v");
 
-  seed.send({ type: "data", data: "c2VlZA==" });
+  classic.send({ type: "data", data: "c2VlZA==" });
   v1.send({ type: "data", topic: "t", data: "djE=" });
 
   expect(await v1.next()).toEqual({ type: "data", topic: "t", peerId: "s", peerHandle: 1, data: "c2VlZA==" });
-  expect(await seed.take(2)).toEqual([
+  expect(await classic.take(2)).toEqual([
     { type: "peer-joined", peerId: "v", topic: "t" },
     { type: "data", peerId: "v", data: "djE=" },
   ]);
   v1.send({ type: "leave", topic: "t" });
-  expect(await seed.next()).toEqual({ type: "peer-left", peerId: "v", topic: "t" });
+  expect(await classic.next()).toEqual({ type: "peer-left", peerId: "v", topic: "t" });
 });
 
 it("keeps several topics of one connection apart", async () => {
@@ -84,18 +84,18 @@ it("sends data with an addressee to that member alone", async () => {
   const relay = await startRelay();
   const [a] = await openV1(relay, "t", "a");
   const [b] = await openV1(relay, "t", "b");
-  const seed = await openSeed(relay, "t", "s");
+  const classic = await openClassic(relay, "t", "s");
   await a.take(2);
   await b.next();
-  await seed.take(2);
+  await classic.take(2);
 
   a.send({ type: "data", topic: "t", to: 2, data: "Yg==" });
   a.send({ type: "data", topic: "t", to: 3, data: "cw==" });
 
   expect(await b.next()).toEqual({ type: "data", topic: "t", peerId: "a", peerHandle: 1, to: 2, data: "Yg==" });
-  expect(await seed.next()).toEqual({ type: "data", peerId: "a", data: "cw==" });
+  expect(await classic.next()).toEqual({ type: "data", peerId: "a", data: "cw==" });
   await b.expectNothing();
-  await seed.expectNothing();
+  await classic.expectNothing();
 });
 
 it.each(["offer", "answer", "candidate"])("carries %s to one member, its payload as it is", async (type) => {
@@ -117,7 +117,7 @@ it.each(["offer", "answer", "candidate"])("carries %s to one member, its payload
 
 it("refuses what no member can take, with a code, and goes on", async () => {
   const relay = await startRelay();
-  await openSeed(relay, "t", "s");
+  await openClassic(relay, "t", "s");
   const [a] = await openV1(relay, "t", "a");
 
   a.send({ type: "offer", topic: "t", to: 1, payload: "x" });
@@ -180,14 +180,14 @@ it("refuses one topic more than a connection may join, and takes it again after 
 it("announces a restart to v1 clients alone, then closes every connection with 1012", async () => {
   const relay = await startRelay();
   const [v1] = await openV1(relay, "t");
-  const seed = await openSeed(relay, "other");
+  const classic = await openClassic(relay, "other");
 
   const stopped = relay.stop();
 
   expect(await v1.next()).toEqual({ type: "restarting", reconnectWithinMs: 5000 });
   expect(await v1.closed()).toEqual({ code: 1012, reason: "the relay restarts" });
-  expect(await seed.closed()).toMatchObject({ code: 1012 });
-  expect(seed.texts).toEqual([]);
+  expect(await classic.closed()).toMatchObject({ code: 1012 });
+  expect(classic.texts).toEqual([]);
   await stopped;
 });
 
@@ -196,28 +196,28 @@ it("carries binary data with a header of 12 bytes, to binary members as it is an
   const [a, joined] = await openBinary(relay, "t", "a");
   const [b] = await openBinary(relay, "t", "b");
   const [v1] = await openV1(relay, "t", "v");
-  const seed = await openSeed(relay, "t", "s");
+  const classic = await openClassic(relay, "t", "s");
   await a.take(3);
   await b.take(2);
   await v1.next();
-  await seed.take(3);
+  await classic.take(3);
 
   a.send(Buffer.concat([encodeDataHeader(Number(joined["topicHandle"]), 0, { isAddressed: false }), PAYLOAD]));
 
   await eventually(() => expect(b.texts.at(-1)).toBe(`binary 010000000000000100000001${PAYLOAD.toString("hex")}`));
   const data = PAYLOAD.toString("base64");
   expect(await v1.next()).toEqual({ type: "data", topic: "t", peerId: "a", peerHandle: 1, data });
-  expect(await seed.next()).toEqual({ type: "data", peerId: "a", data });
+  expect(await classic.next()).toEqual({ type: "data", peerId: "a", data });
 });
 
 it("gives binary members the bytes of base64, and text that is none of any bytes as text", async () => {
   const relay = await startRelay();
   const [b] = await openBinary(relay, "t", "b");
-  const seed = await openSeed(relay, "t", "s");
+  const classic = await openClassic(relay, "t", "s");
   await b.next();
 
   for (const data of [PAYLOAD.toString("base64"), "not base64 !!", "QQ", "QR==", "-_-_"])
-    seed.send({ type: "data", data });
+    classic.send({ type: "data", data });
 
   await eventually(() => expect(b.texts).toHaveLength(7));
   expect(b.texts.slice(2)).toEqual([
@@ -251,7 +251,7 @@ it("refuses an encoding that there is not, and takes another one in a repeated j
   client.send({ type: "join", topic: "t", encoding: "xml" });
   client.send({ type: "join", topic: "t", encoding: "json" });
   client.send({ type: "join", topic: "t", encoding: "binary" });
-  const seed = await openSeed(relay, "t", "s");
+  const classic = await openClassic(relay, "t", "s");
   expect((await client.take(4)).map(({ type, code }) => code ?? type)).toEqual([
     "encoding-invalid",
     "joined",
@@ -259,7 +259,7 @@ it("refuses an encoding that there is not, and takes another one in a repeated j
     "peer-joined",
   ]);
 
-  seed.send({ type: "data", data: "AA==" });
+  classic.send({ type: "data", data: "AA==" });
 
   await eventually(() => expect(client.texts.at(-1)).toMatch(/^binary 01.*00$/));
 });

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { messageFrame, messageFrameAround } from "../../relay/hub/frame.ts";
-import { frameMemory, LARGE_FRAME_BYTES } from "../../relay/hub/frame-memory.ts";
 import { Batch } from "../../relay/websocket/batch.ts";
 import { SendQueue } from "../../relay/websocket/send-queue.ts";
+import { frameMemory, LARGE_FRAME_BYTES } from "../../relay/wire/frame-memory.ts";
+import { messageFrame, messageFrameAround } from "../../relay/wire/message-frame.ts";
 
 const LINKS = 2;
 const START = Buffer.from("start of 12.");

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
+import { classicDataStart, decodeClassicMessage } from "../../protocol/classic-json.ts";
 import { errorSentences } from "../../protocol/error-codes.ts";
-import { decodeSeedMessage, seedDataStart } from "../../protocol/seed-json.ts";
 import { decodeV1Message, v1DataStart } from "../../protocol/v1-json.ts";
 
 const field = fc.oneof(
@@ -29,10 +29,10 @@ const text = fc.oneof(
   fc.string({ unit: "binary" }),
 );
 
-it("decodes any text of a seed client into a message whose every field is inside its bounds, or into nothing", () => {
+it("decodes any text of a classic client into a message whose every field is inside its bounds, or into nothing", () => {
   fc.assert(
     fc.property(text, (input) => {
-      const decoded = decodeSeedMessage(input);
+      const decoded = decodeClassicMessage(input);
 
       if (decoded?.type === "join") expectNames(decoded);
       if (decoded?.type === "data") expect(decoded.data.length).toBeGreaterThan(0);
@@ -65,7 +65,7 @@ it("carries any data and any name through an encoder and back unchanged", () => 
   fc.assert(
     fc.property(fc.string({ unit: "binary" }), fc.string({ unit: "binary" }), (peerId, data) => {
       const end = `${JSON.stringify(data).slice(1, -1)}"}`;
-      expect(JSON.parse(seedDataStart({ peerId }) + end)).toEqual({ type: "data", peerId, data });
+      expect(JSON.parse(classicDataStart({ peerId }) + end)).toEqual({ type: "data", peerId, data });
       expect(JSON.parse(v1DataStart({ topicName: "t", peerId, peerHandle: 1 }) + end)).toEqual({
         type: "data",
         topic: "t",

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { SEED_CLIENT_DATA_START } from "../../protocol/seed-json.ts";
+import { CLASSIC_CLIENT_DATA_START } from "../../protocol/classic-json.ts";
 import { openTopicSession } from "../../relay/dialects/topic/open-session.ts";
 import type { TopicPayload } from "../../relay/dialects/topic/payload.ts";
 import { spliceData } from "../../relay/dialects/topic/splice.ts";
@@ -75,7 +75,7 @@ it.each(["", "postern.v1"])(
 );
 
 it("finds the payload of the known shape: a test of equality alone would hold if it never did", () => {
-  const start = Buffer.from(SEED_CLIENT_DATA_START);
+  const start = Buffer.from(CLASSIC_CLIENT_DATA_START);
 
   expect(spliceData(Buffer.from('{"type":"data","data":"QUJD"}'), start)).toEqual(Buffer.from("QUJD"));
   expect(spliceData(Buffer.from('{"type":"data","data":"QU\\u004aD"}'), start)).toBeUndefined();

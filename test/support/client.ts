@@ -110,8 +110,8 @@ export class Client {
   }
 }
 
-/** Joins a topic as a seed client and waits until the relay has taken the join. */
-export async function openSeed(relay: TestRelay, topic: string, peerId?: string): Promise<Client> {
+/** Joins a topic as a classic client and waits until the relay has taken the join. */
+export async function openClassic(relay: TestRelay, topic: string, peerId?: string): Promise<Client> {
   const client = await Client.open(relay);
   client.send({ type: "join", topic, peerId });
   await client.settled();

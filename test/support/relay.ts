@@ -5,7 +5,7 @@ import { loadConfig } from "../../relay/config/load.ts";
 import type { Config } from "../../relay/config/options.ts";
 import type { RelayFigures } from "../../relay/http/routes.ts";
 import { createLogger } from "../../relay/observability/logger.ts";
-import { createRelay } from "../../relay/server.ts";
+import { createRelay } from "../../relay/relay.ts";
 
 /** A relay that runs in this process, on a free port of loopback. */
 export type TestRelay = {

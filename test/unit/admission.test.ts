@@ -1,11 +1,11 @@
 import { EventEmitter } from "node:events";
 import type { IncomingMessage } from "node:http";
 import { expect, it } from "vitest";
+import { Admission, type AdmissionOptions, upgradeRefusals } from "../../relay/entrance/admission.ts";
 import type { Access } from "../../relay/hub/ports.ts";
 import { Networks } from "../../relay/limits/address.ts";
 import { AddressLimits } from "../../relay/limits/address-limits.ts";
-import { Admission, type AdmissionOptions, upgradeRefusals } from "../../relay/websocket/admission.ts";
-import { Connections } from "../../relay/websocket/connections.ts";
+import { Connections } from "../../relay/session/connections.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { FakeConnection } from "../support/session-connection.ts";
 

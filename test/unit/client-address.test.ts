@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { ClientAddresses } from "../../relay/http/client-address.ts";
+import { ClientAddresses } from "../../relay/entrance/client-address.ts";
 import { Networks } from "../../relay/limits/address.ts";
 
 const PROXY = "10.0.0.1";

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { loadConfig } from "../../relay/config/load.ts";
-import { memoryBoundBytes } from "../../relay/config/memory-bound.ts";
 import { optionRows } from "../../relay/config/options.ts";
+import { memoryBoundBytes } from "../../relay/limits/memory-bound.ts";
 
 const load = (env: Record<string, string>, flags = {}) => loadConfig({ env, flags });
 
@@ -93,7 +93,7 @@ it.each([
 it.each([
   ["true", "self-signed"],
   ["no", "off"],
-])("takes the seed's ENABLE_TLS=%s as TLS=%s", (text, tls) => {
+])("takes the original's ENABLE_TLS=%s as TLS=%s", (text, tls) => {
   expect(load({ ENABLE_TLS: text })).toMatchObject({ config: { tls }, sources: { tls: "variable" } });
 });
 

@@ -31,13 +31,13 @@ it("logs a connection from its connect to its close, with what an operator asks 
   const hash = expect.stringMatching(/^[0-9a-f]{12}$/);
   const of = { level: "info", time: expect.any(String), requestId: "abc" };
   expect(lines()).toEqual([
-    { ...of, clientAddress: "192.0.2.1", dialect: "seed", msg: "connect" },
+    { ...of, clientAddress: "192.0.2.1", dialect: "classic", msg: "connect" },
     { ...of, topic: hash, subject: hash, msg: "join" },
     { ...of, topic: hash, subject: hash, msg: "leave" },
     {
       ...of,
       clientAddress: "192.0.2.1",
-      dialect: "seed",
+      dialect: "classic",
       subject: hash,
       reason: "slow-reader",
       closeCode: 4002,
@@ -89,7 +89,7 @@ it("logs nothing when it is off, and counts all the same", () => {
 
   const { opened, closed } = events.counts();
   expect(written).toEqual([]);
-  expect(opened).toEqual({ seed: 1, "postern.v1": 0 });
+  expect(opened).toEqual({ classic: 1, "postern.v1": 0 });
   expect(closed).toMatchObject({ "connection-lost": 1, normal: 0 });
   expect(events.recentRefusals()).toMatchObject([{ reason: "draining", status: 503, requestId: "def" }]);
 });
@@ -166,5 +166,5 @@ function scene(options: Partial<AccessLogOptions>) {
 }
 
 function factsOf(requestId: string, { subject }: { readonly subject?: string } = {}): ConnectionFacts {
-  return { requestId, clientAddress: "192.0.2.1", dialect: "seed", openedAtMs: 0, subject };
+  return { requestId, clientAddress: "192.0.2.1", dialect: "classic", openedAtMs: 0, subject };
 }

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { type FrameHandler, FrameParser, type ProtocolFault } from "../../relay/websocket/frame-parser.ts";
-import { unmask } from "../../relay/websocket/unmask.ts";
+import { type FrameHandler, FrameParser, type ProtocolFault } from "../../relay/wire/frame-parser.ts";
+import { unmask } from "../../relay/wire/unmask.ts";
 import { encodeFrame, Opcode } from "../support/raw-socket.ts";
 
 /** Keeps what the parser finds, copied: the bytes are the parser's own. */
@@ -235,7 +235,7 @@ describe("a large frame", () => {
       vi.unstubAllGlobals();
       vi.resetModules();
     });
-    const { unmask: plainUnmask } = await import("../../relay/websocket/unmask.ts");
+    const { unmask: plainUnmask } = await import("../../relay/wire/unmask.ts");
     const buffer = new Uint8Array(4 + 5000).fill(0x61);
     buffer.set(mask);
 

@@ -1,10 +1,10 @@
 import { expect, it } from "vitest";
 import { loadConfig } from "../../relay/config/load.ts";
-import { memoryBoundBytes } from "../../relay/config/memory-bound.ts";
+import { memoryBoundBytes } from "../../relay/limits/memory-bound.ts";
 
 const load = (env: Record<string, string>) => loadConfig({ env, flags: {} });
 
-it("takes the seed's variable for new connections per minute, and its own before that", () => {
+it("takes the original's variable for new connections per minute, and its own before that", () => {
   const seeds = load({ RATE_LIMIT_PER_MIN: "60" });
   const both = load({ RATE_LIMIT_PER_MIN: "60", CONNECTIONS_PER_IP_PER_MINUTE: "30" });
 

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { FailureDamper } from "../../relay/http/failure-damper.ts";
-import { atMost, bytes, count, duration, milliseconds, time } from "../../relay/http/figure-format.ts";
+import { FailureDamper } from "../../relay/admin/failure-damper.ts";
+import { atMost, bytes, count, duration, milliseconds, time } from "../../relay/admin/figure-format.ts";
 import { EventLoopLag } from "../../relay/observability/event-loop-lag.ts";
 import { largestTopics } from "../../relay/observability/largest-topics.ts";
 import { eventually } from "../support/eventually.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { readProxyHeader } from "../../relay/http/proxy-protocol.ts";
+import { readProxyHeader } from "../../relay/entrance/proxy-protocol.ts";
 import { proxyV2 } from "../support/proxy-header.ts";
 
 const V1 = "PROXY TCP4 198.51.100.1 192.0.2.1 4711 443\r\n";

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { RequestIds } from "../../relay/websocket/request-id.ts";
+import { RequestIds } from "../../relay/entrance/request-id.ts";
 
 it("gives ids that are short, in base32, and each once", () => {
   const ids = new RequestIds();

@@ -73,7 +73,7 @@ it.each([
 });
 
 it.each([{ topic: "there" }, { topic: "nowhere" }, { topic: "" }, { topic: "x".repeat(300) }, {}])(
-  "answers a seed client without a grant the same for every join, and asks no topic: %j",
+  "answers a classic client without a grant the same for every join, and asks no topic: %j",
   (named) => {
     const { hub, open } = openHub();
     const topic = vi.spyOn(hub, "topic");
@@ -131,7 +131,7 @@ it("refuses everything that a v1 member sends without the verb, and leaves it a 
   expect(link.closed).toBeUndefined();
 });
 
-it("closes a seed member that sends without the verb, and delivers nothing of it", () => {
+it("closes a classic member that sends without the verb, and delivers nothing of it", () => {
   const { open, keeper } = openHub();
   const { session, link, texts } = open("", { mayPublish: false });
   say(session, { type: "join", topic: "there", peerId: "reader" });

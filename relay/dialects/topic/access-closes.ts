@@ -4,7 +4,7 @@ import type { AccessRefusal } from "../../hub/ports.ts";
 /** How a connection is closed. */
 type Close = { readonly code: CloseCode; readonly reason: string };
 
-/** How a seed client is closed that may not send to its topic: it has no message for it. */
+/** How a classic client is closed that may not send to its topic: it has no message for it. */
 export const NOT_PERMITTED_CLOSE: Close = { code: CloseCode.unauthorized, reason: "not-permitted" };
 
 /**

@@ -1,9 +1,9 @@
+import { classicDataStart, encodeClassicError, encodeClassicPresence } from "../../../protocol/classic-json.ts";
 import { errorSentences } from "../../../protocol/error-codes.ts";
-import { encodeSeedError, encodeSeedPresence, seedDataStart } from "../../../protocol/seed-json.ts";
 import { encodeDataHeader } from "../../../protocol/v1-binary.ts";
 import { encodeV1Presence, encodeV1Signal, v1DataStart } from "../../../protocol/v1-json.ts";
-import { messageFrame, messageFrameAround } from "../../hub/frame.ts";
 import type { Encoding, HubEvent, MemberIdentity } from "../../hub/ports.ts";
+import { messageFrame, messageFrameAround } from "../../wire/message-frame.ts";
 import type { TopicPayload } from "./payload.ts";
 
 const encoder = new TextEncoder();
@@ -31,25 +31,25 @@ export function toText(message: Uint8Array): string | undefined {
   }
 }
 
-/** The seed's frames: no handles, no topic with `data`, no signals. */
-export const seedEncoding: TopicEncoding = {
+/** The original's frames: no handles, no topic with `data`, no signals. */
+export const classicEncoding: TopicEncoding = {
   hasSignals: false,
   encode(event: TopicEvent): Uint8Array {
     switch (event.type) {
       case "peer-joined":
       case "peer-left":
-        return textFrame(encodeSeedPresence(event.type, event.member.peerId, event.member.topicName));
+        return textFrame(encodeClassicPresence(event.type, event.member.peerId, event.member.topicName));
       case "data":
         return messageFrame(
           "text",
-          startOf(seedEncoding, event.from, seedDataStart),
+          startOf(classicEncoding, event.from, classicDataStart),
           event.payload.jsonText(),
           DATA_END,
         );
       case "offer":
       case "answer":
       case "candidate":
-        throw new TypeError("the seed has no signals: ask hasSignals first");
+        throw new TypeError("the original has no signals: ask hasSignals first");
     }
   },
 };
@@ -117,8 +117,8 @@ export function nameOf({ peerId, peerHandle }: { readonly peerId: string; readon
   return { peerId, peerHandle };
 }
 
-/** Why a seed client's join cannot be taken. */
-type SeedErrorCode =
+/** Why a classic client's join cannot be taken. */
+type ClassicErrorCode =
   | "topic-required"
   | "topic-invalid"
   | "peer-id-invalid"
@@ -126,7 +126,7 @@ type SeedErrorCode =
   | "not-permitted"
   | "topic-full";
 
-/** The seed's answer to a join that cannot be taken. */
-export function seedErrorFrame(code: SeedErrorCode): Uint8Array {
-  return textFrame(encodeSeedError(errorSentences[code]));
+/** The original's answer to a join that cannot be taken. */
+export function classicErrorFrame(code: ClassicErrorCode): Uint8Array {
+  return textFrame(encodeClassicError(errorSentences[code]));
 }

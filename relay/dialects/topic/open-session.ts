@@ -1,10 +1,10 @@
 import { SUBPROTOCOL_V1 } from "../../../protocol/subprotocol.ts";
 import type { Link, Session, SessionConnection } from "../../hub/ports.ts";
-import { SeedSession } from "./seed-session.ts";
+import { ClassicSession } from "./classic-session.ts";
 import type { SessionParts } from "./session-parts.ts";
 import { V1Session } from "./v1-session.ts";
 
-/** Opens the conversation on a new link: v1 for a client that negotiated it, the seed's for every other. */
+/** Opens the conversation on a new link: v1 for a client that negotiated it, the original's for every other. */
 export function openTopicSession(
   parts: SessionParts,
   link: Link,
@@ -13,5 +13,5 @@ export function openTopicSession(
 ): Session {
   return subprotocol === SUBPROTOCOL_V1
     ? new V1Session(parts, link, connection)
-    : new SeedSession(parts, link, connection);
+    : new ClassicSession(parts, link, connection);
 }

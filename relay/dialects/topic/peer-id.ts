@@ -1,7 +1,7 @@
 const ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz";
 const RANDOM_CHARACTERS = 9;
 
-/** Makes an id for a peer that named none, in the seed's form: `peer-<ms>-<9 base36 characters>`. */
+/** Makes an id for a peer that named none, in the original's form: `peer-<ms>-<9 base36 characters>`. */
 export function makePeerId(nowMs: number): string {
   let id = `peer-${Math.trunc(nowMs)}-`;
   // % 36 favours four of the characters by 1/7: an id is a name, not a secret.

@@ -3,7 +3,7 @@ import { Traffic } from "../../hub/traffic.ts";
 
 /** What the sessions of this dialect took from their clients, one count for all of them: messages of every type, whole. */
 export class TopicTraffic {
-  readonly seed: Traffic = new Traffic();
+  readonly classic: Traffic = new Traffic();
   readonly v1Json: Traffic = new Traffic();
   readonly v1Binary: Traffic = new Traffic();
   readonly #rejected = new Map<string, number>(Object.keys(errorSentences).map((code) => [code, 0]));

@@ -1,8 +1,8 @@
+import { SeedJsonSession } from "./classic-json.ts";
 import { MqttSession } from "./mqtt.ts";
 import { NatsSession } from "./nats.ts";
 import { NchanSession } from "./nchan.ts";
 import { PipeSession } from "./pipe.ts";
-import { SeedJsonSession } from "./seed-json.ts";
 import type { Member, Session } from "./session.ts";
 import { SocketIoSession } from "./socket-io.ts";
 import { V1BinarySession } from "./v1-binary.ts";

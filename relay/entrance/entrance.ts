@@ -1,22 +1,22 @@
 import type { IncomingMessage, Server } from "node:http";
 import type { Socket } from "node:net";
 import type { Logger } from "pino";
-import type { Authority } from "./auth/ports.ts";
-import type { Clock } from "./clock.ts";
-import type { Config } from "./config/options.ts";
-import { ClientAddresses } from "./http/client-address.ts";
-import { ConnectionGate } from "./http/connection-gate.ts";
-import { Networks } from "./limits/address.ts";
-import { AddressLimits } from "./limits/address-limits.ts";
-import { MemoryPressure } from "./limits/memory-pressure.ts";
-import { RateClasses } from "./limits/rate-classes.ts";
-import { ratesOf } from "./limits/sender-rate.ts";
-import { TopicRates } from "./limits/topic-rates.ts";
-import type { EntranceReading } from "./observability/readings.ts";
-import { Admission } from "./websocket/admission.ts";
-import type { Connections } from "./websocket/connections.ts";
-import { Throttle } from "./websocket/throttle.ts";
-import { Upgrade, type UpgradeParts } from "./websocket/upgrade.ts";
+import type { Authority } from "../auth/ports.ts";
+import type { Clock } from "../clock.ts";
+import type { Config } from "../config/options.ts";
+import { Networks } from "../limits/address.ts";
+import { AddressLimits } from "../limits/address-limits.ts";
+import { MemoryPressure } from "../limits/memory-pressure.ts";
+import { RateClasses } from "../limits/rate-classes.ts";
+import { ratesOf } from "../limits/sender-rate.ts";
+import { TopicRates } from "../limits/topic-rates.ts";
+import type { EntranceReading } from "../observability/readings.ts";
+import type { Connections } from "../session/connections.ts";
+import { Throttle } from "../websocket/throttle.ts";
+import { Admission } from "./admission.ts";
+import { ClientAddresses } from "./client-address.ts";
+import { ConnectionGate } from "./connection-gate.ts";
+import { Upgrade, type UpgradeParts } from "./upgrade.ts";
 
 /** What it uses. */
 export type EntranceParts = Pick<UpgradeParts, "accessLog" | "latency" | "openSession"> & {

@@ -4,7 +4,7 @@ import type { Clock } from "../clock.ts";
 import type { Access, AccessRefusal } from "../hub/ports.ts";
 import type { Networks } from "../limits/address.ts";
 import type { AddressLimits } from "../limits/address-limits.ts";
-import type { Connections } from "./connections.ts";
+import type { Connections } from "../session/connections.ts";
 
 /**
  * Why an upgrade is refused, as an HTTP answer, because no WebSocket exists yet: a closed set, it labels counts.
@@ -32,13 +32,13 @@ export type UpgradeRefusal = keyof typeof upgradeRefusals;
 /** What a credential is worth; see relay/auth/ports.ts. */
 type Verdict = { readonly access: Access } | { readonly refusal: AccessRefusal; readonly status: 401 | 429 | 503 };
 
-/** Who a connection is from, before its first request. Implemented by relay/http/connection-gate.ts. */
+/** Who a connection is from, before its first request. Implemented by relay/entrance/connection-gate.ts. */
 type Arrived = { readonly address: string; readonly isForwarding: boolean; readonly isOverRate: boolean };
 type Arrivals = {
   arrivedOn(socket: Socket): Arrived | undefined;
 };
 
-/** What is asked who is behind a proxy. Implemented by relay/http/client-address.ts. */
+/** What is asked who is behind a proxy. Implemented by relay/entrance/client-address.ts. */
 type ClientAddresses = {
   of(address: string, headers: IncomingHttpHeaders): string;
 };

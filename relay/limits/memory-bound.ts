@@ -1,4 +1,4 @@
-import type { Config } from "./options.ts";
+import type { Config } from "../config/options.ts";
 
 /** Code, heap and buffers of a relay without connections; about 90 MiB of it are resident (docs/operations.md#sizing). */
 const PROCESS_BYTES = 134_217_728;
@@ -8,7 +8,7 @@ const CONNECTION_BYTES = 65_536;
 const WRITE_BYTES = 131_072;
 /** One member in `joined`: an id of 128 control characters, six bytes each in JSON, and its handle. */
 const NAME_BYTES = 832;
-/** A frame may lie in a piece of memory that is longer by an eighth (relay/hub/frame-memory.ts). */
+/** A frame may lie in a piece of memory that is longer by an eighth (relay/wire/frame-memory.ts). */
 const PIECE_RATIO = 1.125;
 /** What an encoding may add around a payload: names, JSON, the frame's header. */
 const ENVELOPE_BYTES = 1024;

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
+import { type Answer, html, json, text } from "../http/answer.ts";
 import type { AdminAccess, AdminRefusal } from "./admin-access.ts";
-import { type Answer, html, json, text } from "./answer.ts";
 import { formRefusalOf, readForm } from "./form.ts";
 import { statsDetails } from "./stats-details.ts";
 import { signInPage, statusPage } from "./status-page.ts";
@@ -35,7 +35,7 @@ const REFUSAL_SENTENCES: Readonly<Record<AdminRefusal, string>> = {
   forged: "This form was not sent by this page",
   "wrong-host": "Name this listener by its address or as localhost",
 };
-/** How long who guessed too often has to wait (relay/http/failure-damper.ts). */
+/** How long who guessed too often has to wait (relay/admin/failure-damper.ts). */
 const RETRY_AFTER_SECONDS = 60;
 
 type Page = (request: IncomingMessage) => Answer | Promise<Answer>;

@@ -8,7 +8,7 @@ import type { Config } from "./config/options.ts";
 import { openTopicSession } from "./dialects/topic/open-session.ts";
 import type { TopicPayload } from "./dialects/topic/payload.ts";
 import { TopicTraffic } from "./dialects/topic/traffic.ts";
-import { createTopicRates, Entrance, type EntranceParts } from "./entrance.ts";
+import { createTopicRates, Entrance, type EntranceParts } from "./entrance/entrance.ts";
 import type { RelayFigures } from "./http/routes.ts";
 import { Hub } from "./hub/hub.ts";
 import { clientNetwork, plainAddress } from "./limits/address.ts";
@@ -17,8 +17,8 @@ import { createTopicHash } from "./observability/topic-hash.ts";
 import { Observation } from "./observation.ts";
 import { type OpenPort, openPort, type RelayAddress } from "./open-port.ts";
 import { RelayState } from "./relay-state.ts";
+import { Connections } from "./session/connections.ts";
 import type { CertificateSource, CertificateStatus } from "./tls/source.ts";
-import { Connections } from "./websocket/connections.ts";
 
 /** Clients come back at a random moment within this time, so that they do not come all at once. */
 const RECONNECT_WITHIN_MS = 5000;

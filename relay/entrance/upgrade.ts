@@ -8,14 +8,14 @@ import { SUBPROTOCOL_V1, TOKEN_SUBPROTOCOL_PREFIX } from "../../protocol/subprot
 import type { Clock } from "../clock.ts";
 import type { Access, Link, Session, SessionConnection } from "../hub/ports.ts";
 import type { AccessLog } from "../observability/access-log.ts";
+import { OpenConnection } from "../session/connection.ts";
+import type { Connections } from "../session/connections.ts";
+import { Flusher, type LatencySink } from "../websocket/flusher.ts";
+import { type LinkParts, WebSocketLink } from "../websocket/link.ts";
+import { Pacing } from "../websocket/pacing.ts";
+import type { Throttle } from "../websocket/throttle.ts";
 import { type Admission, type Applicant, type Decision, type UpgradeRefusal, upgradeRefusals } from "./admission.ts";
-import type { Connections } from "./connections.ts";
-import { Flusher, type LatencySink } from "./flusher.ts";
-import { type LinkParts, WebSocketLink } from "./link.ts";
-import { OpenConnection } from "./open-connection.ts";
-import { Pacing } from "./pacing.ts";
 import { RequestIds } from "./request-id.ts";
-import type { Throttle } from "./throttle.ts";
 
 /** What tunes the upgrade. */
 export type UpgradeOptions = {
@@ -147,7 +147,7 @@ export class Upgrade {
     const { clock, log, connections, accessLog, openSession, onUpgraded } = this.#parts;
     this.#connectionNumber += 1;
     const link = new WebSocketLink(this.#linkParts, socket, this.#connectionNumber, this.#options);
-    const dialect = subprotocol === SUBPROTOCOL_V1 ? SUBPROTOCOL_V1 : "seed";
+    const dialect = subprotocol === SUBPROTOCOL_V1 ? SUBPROTOCOL_V1 : "classic";
     const { clientAddress } = applicant;
     const facts = { requestId, clientAddress, dialect, openedAtMs: clock.monotonicMs() } as const;
     const connection = new OpenConnection(
@@ -206,7 +206,7 @@ class Handshake extends WebSocket {
 }
 
 /**
- * Ours where offered; else the first, as the seed's server does: browsers give up when none of theirs is chosen. Never a
+ * Ours where offered; else the first, as the original's server does: browsers give up when none of theirs is chosen. Never a
  * token: the answer would repeat it.
  */
 function chooseSubprotocol(offered: Set<string>): string | false {

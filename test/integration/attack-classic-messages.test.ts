@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { Client, openSeed } from "../support/client.ts";
+import { Client, openClassic } from "../support/client.ts";
 import { openScene } from "./attack-scene.ts";
 
 const MEBIBYTE = 1_048_576;
@@ -50,7 +50,7 @@ const HOPELESS_JOINS: readonly (readonly [name: string, fields: object])[] = [
   ["an object as peerId", { topic: "t", peerId: { length: 1 } }],
 ];
 
-it("ignores every broken message of a seed client that has not joined, and its socket stays open", async () => {
+it("ignores every broken message of a classic client that has not joined, and its socket stays open", async () => {
   const scene = await openScene();
   const client = await Client.open(scene);
 
@@ -62,10 +62,10 @@ it("ignores every broken message of a seed client that has not joined, and its s
   await scene.expectUnharmed();
 });
 
-it("ignores every broken message of a seed client that has joined, and then relays what is sound", async () => {
+it("ignores every broken message of a classic client that has joined, and then relays what is sound", async () => {
   const scene = await openScene();
-  const witness = await openSeed(scene, "t", "witness");
-  const client = await openSeed(scene, "t", "noisy");
+  const witness = await openClassic(scene, "t", "witness");
+  const client = await openClassic(scene, "t", "noisy");
   await client.next();
 
   for (const text of NOISE) client.send(text);
@@ -81,7 +81,7 @@ it("ignores every broken message of a seed client that has joined, and then rela
   await scene.expectUnharmed();
 });
 
-it("answers every join of a seed client without a topic with an error, and its socket stays open", async () => {
+it("answers every join of a classic client without a topic with an error, and its socket stays open", async () => {
   const scene = await openScene();
   const client = await Client.open(scene);
   const topics: readonly unknown[] = [undefined, null, "", 0, 42, true, [], ["t"], {}, { toString: "t" }];
@@ -96,7 +96,7 @@ it("answers every join of a seed client without a topic with an error, and its s
   await scene.expectUnharmed();
 });
 
-it("refuses every join of a seed client that can never succeed, says so once, and closes with 1008", async () => {
+it("refuses every join of a classic client that can never succeed, says so once, and closes with 1008", async () => {
   const scene = await openScene();
   const clients = await Promise.all(HOPELESS_JOINS.map(async () => Client.open(scene)));
 
@@ -112,10 +112,10 @@ it("refuses every join of a seed client that can never succeed, says so once, an
   await scene.expectUnharmed();
 });
 
-it("takes a seed client out of its topic when its next join is refused for good", async () => {
+it("takes a classic client out of its topic when its next join is refused for good", async () => {
   const scene = await openScene();
-  const witness = await openSeed(scene, "t", "witness");
-  const client = await openSeed(scene, "t", "mover");
+  const witness = await openClassic(scene, "t", "witness");
+  const client = await openClassic(scene, "t", "mover");
   await witness.next();
 
   client.send({ type: "join", topic: "t".repeat(257) });
@@ -135,9 +135,9 @@ it.each([
   ["of control characters", "\u0000\r\n\u001b[2J", "\u0000\u0007\u007f"],
 ])("takes names %s as names", async (_name, topic, peerId) => {
   const scene = await openScene();
-  const witness = await openSeed(scene, topic, "witness");
+  const witness = await openClassic(scene, topic, "witness");
 
-  const client = await openSeed(scene, topic, peerId);
+  const client = await openClassic(scene, topic, peerId);
   client.send({ type: "data", data: "here" });
 
   expect(await witness.take(2)).toEqual([
@@ -149,9 +149,9 @@ it.each([
   await scene.expectUnharmed();
 });
 
-it("ignores binary frames of a seed client unless they hold JSON", async () => {
+it("ignores binary frames of a classic client unless they hold JSON", async () => {
   const scene = await openScene();
-  const witness = await openSeed(scene, "t", "witness");
+  const witness = await openClassic(scene, "t", "witness");
   const client = await Client.open(scene);
 
   for (const text of NOISE) client.send(Buffer.from(text));

@@ -1,7 +1,7 @@
 import { createServer } from "node:http";
+import { followSockets, listen } from "../http/listener.ts";
+import type { Routes } from "../http/routes.ts";
 import { RelayError } from "../relay-error.ts";
-import { followSockets, listen } from "./listener.ts";
-import type { Routes } from "./routes.ts";
 
 /** A few browsers and scrapers, and their connections that are kept. */
 const MAX_SOCKETS = 64;

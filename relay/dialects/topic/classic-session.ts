@@ -1,26 +1,26 @@
-import { CloseCode } from "../../../protocol/close-codes.ts";
 import {
-  decodeSeedMessage,
-  encodeSeedPresence,
-  SEED_CLIENT_DATA_START,
-  type SeedMessage,
-} from "../../../protocol/seed-json.ts";
+  CLASSIC_CLIENT_DATA_START,
+  type ClassicMessage,
+  decodeClassicMessage,
+  encodeClassicPresence,
+} from "../../../protocol/classic-json.ts";
+import { CloseCode } from "../../../protocol/close-codes.ts";
 import type { Link, Session, SessionConnection } from "../../hub/ports.ts";
 import { closeFor, NOT_PERMITTED_CLOSE } from "./access-closes.ts";
-import { seedEncoding, seedErrorFrame, textFrame, toText } from "./codec.ts";
+import { classicEncoding, classicErrorFrame, textFrame, toText } from "./codec.ts";
 import { TopicPayload } from "./payload.ts";
 import { makeFreePeerId } from "./peer-id.ts";
 import type { SessionParts, TopicMember, TopicPeer } from "./session-parts.ts";
 import { spliceData } from "./splice.ts";
 
 const TOPIC_FULL_CLOSE = { code: CloseCode.tryAgainLater, reason: "topic-full" };
-const DATA_START = new TextEncoder().encode(SEED_CLIENT_DATA_START);
+const DATA_START = new TextEncoder().encode(CLASSIC_CLIENT_DATA_START);
 
 /**
- * A client that knows only the seed's five messages. It is in one topic at a time, what it sends wrong is ignored
+ * A client that knows only the five classic messages. It is in one topic at a time, what it sends wrong is ignored
  * without a word, and `error` is kept for joins, because its `connect()` closes the socket on any `error`.
  */
-export class SeedSession implements Session {
+export class ClassicSession implements Session {
   readonly #parts: SessionParts;
   readonly #connection: SessionConnection;
   readonly #peer: TopicPeer;
@@ -37,10 +37,10 @@ export class SeedSession implements Session {
     return this.#member !== undefined;
   }
 
-  /** Takes text or binary, as the seed does, if it holds JSON. */
+  /** Takes text or binary, as the original does, if it holds JSON. */
   receive(bytes: Uint8Array, _isBinary: boolean, isPrintable: boolean): void {
     if (this.#peer.outbox.isClosed) return;
-    this.#parts.traffic.seed.add(1, bytes.length);
+    this.#parts.traffic.classic.add(1, bytes.length);
     const spliced = isPrintable && this.#member !== undefined ? spliceData(bytes, DATA_START) : undefined;
     if (spliced === undefined) this.#decode(bytes);
     else this.#publish(TopicPayload.fromJsonText(spliced));
@@ -48,7 +48,7 @@ export class SeedSession implements Session {
 
   #decode(bytes: Uint8Array): void {
     const text = toText(bytes);
-    const message = text === undefined ? undefined : decodeSeedMessage(text);
+    const message = text === undefined ? undefined : decodeClassicMessage(text);
     if (message === undefined) {
       this.#parts.traffic.reject("bad-message");
       return;
@@ -66,7 +66,7 @@ export class SeedSession implements Session {
   }
 
   announceRestart(): void {
-    // The seed has no word for it: its clients see close code 1012.
+    // The original has no word for it: its clients see close code 1012.
   }
 
   end(): void {
@@ -106,7 +106,7 @@ export class SeedSession implements Session {
     // With a new name in the same topic it knows the others already: naming them again would open them twice.
     this.#member = hub.join(
       this.#peer,
-      { topicName, peerId, encoding: seedEncoding },
+      { topicName, peerId, encoding: classicEncoding },
       isSameTopic ? () => [] : nameOthers,
     );
     this.#connection.joined(topicName);
@@ -117,17 +117,17 @@ export class SeedSession implements Session {
     this.#connection.left(member.topicName);
   }
 
-  /** A missing topic may be put right on the same socket, as with the seed; anything else can never succeed. */
-  #refuseJoin(code: Extract<SeedMessage, { type: "join-refused" }>["code"]): void {
+  /** A missing topic may be put right on the same socket, as with the original; anything else can never succeed. */
+  #refuseJoin(code: Extract<ClassicMessage, { type: "join-refused" }>["code"]): void {
     this.#parts.traffic.reject(code);
-    this.#parts.hub.offer(this.#peer, seedErrorFrame(code));
+    this.#parts.hub.offer(this.#peer, classicErrorFrame(code));
     if (code !== "topic-required") this.#parts.hub.end(this.#peer, CloseCode.policyViolation, code);
   }
 
   /** Its one `error`, as for every join that cannot succeed, and the close. */
   #turnAway(code: "unauthorized" | "not-permitted" | "topic-full"): void {
     this.#parts.traffic.reject(code);
-    this.#parts.hub.offer(this.#peer, seedErrorFrame(code));
+    this.#parts.hub.offer(this.#peer, classicErrorFrame(code));
     if (code === "topic-full") this.#close(TOPIC_FULL_CLOSE);
     else this.#close(code === "unauthorized" ? closeFor("missing") : NOT_PERMITTED_CLOSE);
   }
@@ -140,6 +140,6 @@ export class SeedSession implements Session {
 /** One frame for each member who was there before, in join order: the client's `connect()` waits for the first. */
 function* nameOthers(own: TopicMember): Iterable<Uint8Array> {
   for (const member of own.topic.members()) {
-    if (member !== own) yield textFrame(encodeSeedPresence("peer-joined", member.peerId, own.topic.name));
+    if (member !== own) yield textFrame(encodeClassicPresence("peer-joined", member.peerId, own.topic.name));
   }
 }

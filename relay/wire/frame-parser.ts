@@ -1,5 +1,5 @@
 import { isUtf8 } from "node:buffer";
-import { frameMemory, LARGE_FRAME_BYTES } from "../hub/frame-memory.ts";
+import { frameMemory, LARGE_FRAME_BYTES } from "./frame-memory.ts";
 import { unmask } from "./unmask.ts";
 
 /** RFC 6455 section 5.2. */

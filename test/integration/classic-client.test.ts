@@ -1,15 +1,15 @@
 import { once } from "node:events";
 import { expect, it } from "vitest";
-import { Client, openSeed } from "../support/client.ts";
+import { Client, openClassic } from "../support/client.ts";
 import { eventually } from "../support/eventually.ts";
 import { startRelay } from "../support/relay.ts";
 
 it("tells every member of a newcomer, and the newcomer of every member, in join order", async () => {
   const relay = await startRelay();
-  const a = await openSeed(relay, "topic-1", "peer-a");
-  const b = await openSeed(relay, "topic-1", "peer-b");
+  const a = await openClassic(relay, "topic-1", "peer-a");
+  const b = await openClassic(relay, "topic-1", "peer-b");
 
-  const c = await openSeed(relay, "topic-1", "peer-c");
+  const c = await openClassic(relay, "topic-1", "peer-c");
 
   expect(await c.take(2)).toEqual([
     { type: "peer-joined", peerId: "peer-a", topic: "topic-1" },
@@ -25,10 +25,10 @@ it("tells every member of a newcomer, and the newcomer of every member, in join 
   ]);
 });
 
-it("writes compact JSON with the keys in the seed's order", async () => {
+it("writes compact JSON with the keys in the original's order", async () => {
   const relay = await startRelay();
-  const a = await openSeed(relay, "topic-1", "peer-a");
-  const b = await openSeed(relay, "topic-1", "peer-b");
+  const a = await openClassic(relay, "topic-1", "peer-a");
+  const b = await openClassic(relay, "topic-1", "peer-b");
   b.send({ type: "data", data: "SGVsbG8=", peerId: "forged", topic: "other", payload: { x: 1 } });
   b.send({ type: "join" });
   await b.take(2);
@@ -45,17 +45,17 @@ it("writes compact JSON with the keys in the seed's order", async () => {
 it("says nothing to a lone peer", async () => {
   const relay = await startRelay();
 
-  const a = await openSeed(relay, "alone");
+  const a = await openClassic(relay, "alone");
 
   await a.expectNothing();
 });
 
-it("gives a peer without an id one in the seed's form, and an empty or null id counts as none", async () => {
+it("gives a peer without an id one in the original's form, and an empty or null id counts as none", async () => {
   const relay = await startRelay();
-  const a = await openSeed(relay, "t", "a");
+  const a = await openClassic(relay, "t", "a");
 
-  await openSeed(relay, "t");
-  await openSeed(relay, "t", "");
+  await openClassic(relay, "t");
+  await openClassic(relay, "t", "");
   const c = await Client.open(relay);
   c.send({ type: "join", topic: "t", peerId: null });
 
@@ -64,9 +64,9 @@ it("gives a peer without an id one in the seed's form, and an empty or null id c
 
 it("relays data to all others, in order, never back, and does not look into it", async () => {
   const relay = await startRelay();
-  const a = await openSeed(relay, "t", "a");
-  const b = await openSeed(relay, "t", "b");
-  const c = await openSeed(relay, "t", "c");
+  const a = await openClassic(relay, "t", "a");
+  const b = await openClassic(relay, "t", "b");
+  const c = await openClassic(relay, "t", "c");
   const sent = ["SGVsbG8=", "not base64 !!", 'quote " backslash \\ \u0000 é 🚪', "\ud800"];
 
   for (const data of sent) a.send({ type: "data", data });
@@ -82,7 +82,7 @@ it("relays data to all others, in order, never back, and does not look into it",
 
 it("takes JSON in a binary frame and answers in text", async () => {
   const relay = await startRelay();
-  const a = await openSeed(relay, "t", "a");
+  const a = await openClassic(relay, "t", "a");
   const b = await Client.open(relay);
   b.send(Buffer.from('{"type":"join","topic":"t","peerId":"b"}'));
   b.send(Buffer.from('{"type":"data","data":"QmluYXJ5"}'));
@@ -94,7 +94,7 @@ it("takes JSON in a binary frame and answers in text", async () => {
 
 it("answers a join without a topic with an error and lets the client try again", async () => {
   const relay = await startRelay();
-  const a = await openSeed(relay, "t", "a");
+  const a = await openClassic(relay, "t", "a");
   const b = await Client.open(relay);
 
   for (const topic of [undefined, "", null, 42, {}]) b.send({ type: "join", topic });
@@ -111,8 +111,8 @@ it("answers a join without a topic with an error and lets the client try again",
 
 it("lets two connections use the same peerId and relays between them", async () => {
   const relay = await startRelay();
-  const first = await openSeed(relay, "dup", "same");
-  const second = await openSeed(relay, "dup", "same");
+  const first = await openClassic(relay, "dup", "same");
+  const second = await openClassic(relay, "dup", "same");
   await first.next();
   await second.next();
 
@@ -127,8 +127,8 @@ it("lets two connections use the same peerId and relays between them", async () 
 
 it("leaves the old topic on a second join: no ghost, no data from there, peer-left to the old peers", async () => {
   const relay = await startRelay();
-  const old = await openSeed(relay, "t-old", "old");
-  const mover = await openSeed(relay, "t-old", "mover");
+  const old = await openClassic(relay, "t-old", "old");
+  const mover = await openClassic(relay, "t-old", "mover");
   await old.next();
   await mover.next();
 
@@ -139,7 +139,7 @@ it("leaves the old topic on a second join: no ghost, no data from there, peer-le
   await old.settled();
 
   await mover.expectNothing();
-  const late = await openSeed(relay, "t-old", "late");
+  const late = await openClassic(relay, "t-old", "late");
   expect(await late.next()).toEqual({ type: "peer-joined", peerId: "old", topic: "t-old" });
   await late.expectNothing();
   mover.socket.close();
@@ -148,8 +148,8 @@ it("leaves the old topic on a second join: no ghost, no data from there, peer-le
 
 it("takes a second join of the same topic as said once", async () => {
   const relay = await startRelay();
-  const a = await openSeed(relay, "self", "a");
-  const b = await openSeed(relay, "self", "b");
+  const a = await openClassic(relay, "self", "a");
+  const b = await openClassic(relay, "self", "b");
   await a.next();
   await b.next();
 
@@ -163,8 +163,8 @@ it("takes a second join of the same topic as said once", async () => {
 
 it("announces a new name in the same topic as left and joined", async () => {
   const relay = await startRelay();
-  const a = await openSeed(relay, "t", "a");
-  const b = await openSeed(relay, "t", "b");
+  const a = await openClassic(relay, "t", "a");
+  const b = await openClassic(relay, "t", "b");
   await a.next();
   await b.next();
 
@@ -196,18 +196,18 @@ it.each([
 
 it("takes names at their bound", async () => {
   const relay = await startRelay();
-  const a = await openSeed(relay, "é".repeat(128), "a");
+  const a = await openClassic(relay, "é".repeat(128), "a");
 
-  await openSeed(relay, "é".repeat(128), "ü".repeat(64));
+  await openClassic(relay, "é".repeat(128), "ü".repeat(64));
 
   expect(await a.next()).toEqual({ type: "peer-joined", peerId: "ü".repeat(64), topic: "é".repeat(128) });
 });
 
 it("tells the others when a peer closes and when it is cut off, and an empty topic vanishes", async () => {
   const relay = await startRelay();
-  const a = await openSeed(relay, "t", "a");
-  const b = await openSeed(relay, "t", "b");
-  const c = await openSeed(relay, "t", "c");
+  const a = await openClassic(relay, "t", "a");
+  const b = await openClassic(relay, "t", "b");
+  const c = await openClassic(relay, "t", "c");
   await a.take(2);
 
   b.socket.close();
@@ -230,8 +230,8 @@ it("answers a ping with a pong of the same bytes", async () => {
 
 it("carries a frame of a mebibyte", async () => {
   const relay = await startRelay();
-  const a = await openSeed(relay, "t", "a");
-  const b = await openSeed(relay, "t", "b");
+  const a = await openClassic(relay, "t", "a");
+  const b = await openClassic(relay, "t", "b");
   const data = "A".repeat(1_048_576);
   await b.next();
 
@@ -242,7 +242,7 @@ it("carries a frame of a mebibyte", async () => {
 
 it("takes any query, the /plures prefix, and a subprotocol it does not know", async () => {
   const relay = await startRelay();
-  const a = await openSeed(relay, "t", "a");
+  const a = await openClassic(relay, "t", "a");
   const b = await Client.open(relay, { path: "/plures/any?q=1", subprotocols: ["something.else", "other"] });
 
   b.send({ type: "join", topic: "t", peerId: "b" });

@@ -1,7 +1,7 @@
 import { CloseCode } from "../../protocol/close-codes.ts";
 import type { Clock, Timer } from "../clock.ts";
 import type { Session } from "../hub/ports.ts";
-import type { WebSocketLink } from "./link.ts";
+import type { WebSocketLink } from "../websocket/link.ts";
 
 /** How often undecided connections are looked at: their time limit is exact to this. */
 const UNDECIDED_CHECK_MS = 1000;

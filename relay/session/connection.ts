@@ -1,6 +1,6 @@
+import type { Applicant } from "../entrance/admission.ts";
 import type { Access, SessionConnection } from "../hub/ports.ts";
 import type { AccessLog, ConnectionFacts } from "../observability/access-log.ts";
-import type { Applicant } from "./admission.ts";
 
 /** A link that may send as fast as its class may. */
 type Limited = { limitTo(rateClass: string | undefined): void };
