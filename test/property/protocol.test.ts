@@ -65,12 +65,6 @@ const strange = fc.record(
   },
   { requiredKeys: [] },
 );
-const text = fc.oneof(
-  strange.map((value) => JSON.stringify(value)),
-  fc.json(),
-  fc.string({ unit: "binary" }),
-);
-
 /** Messages as they have to be. */
 const topic = wellFormed(256);
 const peerId = wellFormed(128);
@@ -126,6 +120,14 @@ const classicRelayMessage: fc.Arbitrary<ClassicRelayMessage> = fc.oneof(
   fc.record({ type: fc.constantFrom("peer-joined", "peer-left"), peerId, topic }),
   fc.record({ type: fc.constant("data"), peerId, data }),
   fc.record({ type: fc.constant("error"), payload: wellFormed(1024) }),
+);
+
+/** What a stranger may send: messages with one field put wrong, objects of known fields, any JSON, anything. */
+const text = fc.oneof(
+  fc.tuple(fc.oneof(v1ClientMessage, v1RelayMessage, classicRelayMessage), fc.nat(), field).map(spoiled),
+  strange.map((value) => JSON.stringify(value)),
+  fc.json(),
+  fc.string({ unit: "binary" }),
 );
 
 it("decodes any text of a classic client into a message whose every field is inside its bounds, or into nothing", () => {
@@ -250,7 +252,7 @@ it("passes over the fields that a newer relay adds, and gives none of them on", 
   );
 });
 
-it("writes data with the beginnings that the relay puts before a payload, and finds it by", () => {
+it("writes data to the letter with the beginnings by which the relay finds and forwards a payload", () => {
   fc.assert(
     fc.property(topic, peerId, handle, to, data, (topicName, from, peerHandle, own, sent) => {
       const end = `${JSON.stringify(sent).slice(1, -1)}"}`;
@@ -269,6 +271,12 @@ it("writes data with the beginnings that the relay puts before a payload, and fi
     }),
   );
 });
+
+/** A message as text, with one of its fields in place of what it was. */
+function spoiled([message, at, value]: [object, number, unknown]): string {
+  const names = Object.keys(message);
+  return JSON.stringify({ ...message, [names[at % names.length] ?? ""]: value });
+}
 
 /** Well-formed text of 1 to so many bytes of UTF-8. */
 function wellFormed(maxBytes: number): fc.Arbitrary<string> {
