@@ -42,19 +42,24 @@ export function parseObject(text: string): UntrustedObject | undefined {
 
 /** Whether this is an object whose fields may be these; what else it has does not matter. */
 export function hasFields<T>(value: unknown, fields: Fields<T>): value is T {
-  return isObject(value) && checksOf(fields).every(([name, mayBe]) => mayBe(value[name]));
+  if (!isObject(value)) return false;
+  const checks = checksOf(fields);
+  for (const name in checks) if (!checks[name]?.(value[name])) return false;
+  return true;
 }
 
-/** Reads text as one of the messages in a table, with its fields and no others. Never throws. */
+/** Reads text as one of the messages in a table, with its fields and no others; an object in a field may have more. Never throws. */
 export function readMessage<M extends Message>(table: MessageTable<M>, text: string): M | Unreadable {
   const object = parseObject(text);
   const type = object?.["type"];
   if (object === undefined || typeof type !== "string") return { type: "invalid", field: "type" };
   if (!isTypeOf(table, type)) return { type: "unknown", name: type.slice(0, MAX_NAME_CHARACTERS).toWellFormed() };
   const message: Record<string, unknown> = { type };
-  for (const [name, mayBe] of checksOf(table[type])) {
+  const checks = checksOf(table[type]);
+  // A list of the entries would be made for each message: decoding takes twice the time of JSON.parse then.
+  for (const name in checks) {
     const value = object[name];
-    if (!mayBe(value)) return { type: "invalid", field: name };
+    if (!checks[name]?.(value)) return { type: "invalid", field: name };
     if (value !== undefined) message[name] = value;
   }
   return message as M;
@@ -63,9 +68,8 @@ export function readMessage<M extends Message>(table: MessageTable<M>, text: str
 /** Writes a message as JSON: its type first, then the fields of its table in their order, and no others. */
 export function writeMessage<M extends Message>(table: MessageTable<M>, message: M): string {
   const given: UntrustedObject = message;
-  const fields = table[message.type as M["type"]];
   const written: Record<string, unknown> = { type: message.type };
-  for (const [name] of checksOf(fields)) written[name] = given[name];
+  for (const name in table[message.type as M["type"]]) written[name] = given[name];
   return JSON.stringify(written);
 }
 
@@ -74,8 +78,8 @@ function isTypeOf<M extends Message>(table: MessageTable<M>, type: string): type
   return Object.hasOwn(table, type);
 }
 
-function checksOf(fields: object): readonly (readonly [string, (value: unknown) => boolean])[] {
-  return Object.entries(fields);
+function checksOf(fields: object): Readonly<Record<string, (value: unknown) => boolean>> {
+  return fields as Readonly<Record<string, (value: unknown) => boolean>>;
 }
 
 function isObject(value: unknown): value is UntrustedObject {

@@ -10,6 +10,7 @@ import {
   decodeClassicRelayMessage,
   encodeClassicRelayMessage,
 } from "../../protocol/classic-relay-messages.ts";
+import { type ErrorCode, errorSentences } from "../../protocol/error-codes.ts";
 import {
   type BinaryClientData,
   type BinaryRelayData,
@@ -23,7 +24,12 @@ import {
   encodeV1ClientMessage,
   type V1ClientMessage,
 } from "../../protocol/v1-client-messages.ts";
-import { decodeV1RelayMessage, encodeV1RelayMessage, type V1RelayMessage } from "../../protocol/v1-relay-messages.ts";
+import {
+  decodeV1RelayMessage,
+  encodeV1Error,
+  encodeV1RelayMessage,
+  type V1RelayMessage,
+} from "../../protocol/v1-relay-messages.ts";
 
 /**
  * The golden vectors of single messages: what is on the wire, to the letter, and what it is read as. The other way round
@@ -44,8 +50,9 @@ type BinaryVector = {
   readonly isOnlyRead?: true;
 };
 
-const fromClients = read<TextVector>("messages-from-clients.json");
-const fromRelay = read<TextVector>("messages-from-relay.json");
+const fromClients = read("messages-from-clients.json") as readonly TextVector[];
+const fromRelay = read("messages-from-relay.json") as readonly TextVector[];
+const binaryData = read("binary-data.json") as readonly BinaryVector[];
 
 describe("messages from clients", () => {
   it.each(fromClients)("$protocol: $text", ({ protocol, text, message, isOnlyRead }) => {
@@ -76,7 +83,7 @@ describe("messages from the relay", () => {
 });
 
 describe("binary data", () => {
-  it.each(read<BinaryVector>("binary-data.json"))("$from: $hex", ({ from, hex, message, isOnlyRead }) => {
+  it.each(binaryData)("$from: $hex", ({ from, hex, message, isOnlyRead }) => {
     const frame = bytesOf(hex);
     const expected =
       message?.payload === undefined ? (message ?? undefined) : { ...message, payload: bytesOf(message.payload) };
@@ -125,14 +132,22 @@ it("has a vector for every message of both sides", () => {
   expect(writtenTypes(fromRelay, "v1")).toEqual(new Set(Object.keys(v1Relay)));
 });
 
+it("has for every error a sentence that clients take", () => {
+  for (const [code, payload] of Object.entries(errorSentences)) {
+    const message = { type: "error", code, payload };
+    expect(decodeV1RelayMessage(encodeV1Error(code as ErrorCode, undefined))).toEqual(message);
+    expect(decodeClassicRelayMessage(encodeClassicRelayMessage({ type: "error", payload })).type).toBe("error");
+  }
+});
+
 function writtenTypes(vectors: readonly TextVector[], protocol: TextVector["protocol"]): Set<string> {
   return new Set(
     vectors.filter((vector) => vector.protocol === protocol && !vector.isOnlyRead).map(({ message }) => message.type),
   );
 }
 
-function read<Vector>(file: string): readonly Vector[] {
-  return JSON.parse(readFileSync(new URL(`vectors/${file}`, import.meta.url), "utf8")) as readonly Vector[];
+function read(file: string): unknown {
+  return JSON.parse(readFileSync(new URL(`vectors/${file}`, import.meta.url), "utf8"));
 }
 
 function bytesOf(hex: string): Uint8Array {
