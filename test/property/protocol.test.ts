@@ -29,6 +29,7 @@ import {
   encodeV1RelayMessage,
   type V1RelayMessage,
   v1DataStart,
+  v1SignalStart,
 } from "../../protocol/v1-relay-messages.ts";
 
 /** Anything in any field: what strangers send. */
@@ -252,7 +253,17 @@ it("passes over the fields that a newer relay adds, and gives none of them on", 
   );
 });
 
-it("writes data to the letter with the beginnings by which the relay finds and forwards a payload", () => {
+it("writes data and signals to the letter with the beginnings by which the relay finds and forwards a payload", () => {
+  fc.assert(
+    fc.property(topic, peerId, handle, handle, signal, payload, (topicName, from, peerHandle, own, type, sent) => {
+      const end = `${JSON.stringify(sent).slice(1, -1)}"}`;
+      const member = { peerId: from, peerHandle };
+
+      expect(v1SignalStart(type, { topicName, ...member }, own) + end).toBe(
+        encodeV1RelayMessage({ type, topic: topicName, ...member, to: own, payload: sent }),
+      );
+    }),
+  );
   fc.assert(
     fc.property(topic, peerId, handle, to, data, (topicName, from, peerHandle, own, sent) => {
       const end = `${JSON.stringify(sent).slice(1, -1)}"}`;
