@@ -15,7 +15,7 @@ import { hasFields, type MessageTable, readMessage, type Unreadable, writeMessag
 import type { SignalType } from "./v1-client-messages.ts";
 
 /** One member of a topic as v1 clients see it: the name is claimed, the handle is the relay's and unique in the topic. */
-export type MemberName = { readonly peerId: string; readonly peerHandle: number };
+type MemberName = { readonly peerId: string; readonly peerHandle: number };
 
 /** What the relay allows this connection; sent with `joined`. */
 export type ConnectionLimits = { readonly maxFrameBytes: number; readonly maxTopicsPerConnection: number };
