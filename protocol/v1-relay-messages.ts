@@ -37,6 +37,17 @@ type V1Joined = OfMember & {
   readonly ref?: Ref;
 };
 
+/** What waits at the relay of that which this connection has sent: to a topic, or to one member of it. */
+type V1Congestion = {
+  readonly type: "congested" | "relieved";
+  readonly topic: string;
+  /** The addressee; left out: the topic as a whole. */
+  readonly to?: number | undefined;
+  /** What is held of this connection in all, and from how much on it is not read. */
+  readonly heldBytes: number;
+  readonly holdLimitBytes: number;
+};
+
 /** A message was refused. The connection and its topics stay, but where `requestId` says that a close follows. */
 type V1Error = {
   readonly type: "error";
@@ -48,6 +59,11 @@ type V1Error = {
   readonly reason?: string | undefined;
   /** What the operator finds the connection by in the log. */
   readonly requestId?: string | undefined;
+  /** With `omitted`: whose messages, how many, and the bytes of their payloads as they were sent. */
+  readonly topic?: string | undefined;
+  readonly peerHandle?: number | undefined;
+  readonly sizeBytes?: number | undefined;
+  readonly count?: number | undefined;
   readonly ref?: Ref;
 };
 
@@ -66,9 +82,12 @@ export type V1RelayMessage =
   /** The answer to `auth`. @property expiresAtMs since the epoch; left out where the grant has no end. */
   | { readonly type: "authorized"; readonly expiresAtMs?: number | undefined; readonly ref?: Ref }
   | V1Error
+  /** Hold back; or, go on. `congested` is said again while the connection is not read. */
+  | V1Congestion
   /** A close with 1012 is about to follow. Come back after a random time within this one. */
   | { readonly type: "restarting"; readonly reconnectWithinMs: number };
 
+const congestion = { topic: isTopic, to: optional(isHandle), heldBytes: isCount, holdLimitBytes: isCount };
 const signal = { topic: isTopic, peerId: isPeerId, peerHandle: isHandle, to: isHandle, payload: isSignalPayload };
 
 /** A new message, or a new field, is a line here and one in the type above. */
@@ -94,8 +113,14 @@ const messages: MessageTable<V1RelayMessage> = {
     payload: isSentence,
     reason: optional(isWord),
     requestId: optional(isWord),
+    topic: optional(isTopic),
+    peerHandle: optional(isHandle),
+    sizeBytes: optional(isCount),
+    count: optional(isCount),
     ref: optional(isRef),
   },
+  congested: congestion,
+  relieved: congestion,
   restarting: { reconnectWithinMs: isCount },
 };
 
@@ -110,7 +135,7 @@ export function encodeV1RelayMessage(message: V1RelayMessage): string {
 }
 
 /** What an `error` says besides its code. */
-type ErrorDetails = Pick<V1Error, "reason" | "requestId">;
+type ErrorDetails = Omit<V1Error, "type" | "code" | "payload" | "ref">;
 
 /** Writes an `error`: the stable code and its sentence. */
 export function encodeV1Error(code: ErrorCode, ref: Ref, details: ErrorDetails = {}): string {

@@ -124,6 +124,8 @@ it("has a vector for every message of both sides", () => {
     authorized: true,
     error: true,
     restarting: true,
+    congested: true,
+    relieved: true,
   };
 
   expect(writtenTypes(fromClients, "classic")).toEqual(new Set(Object.keys(classicClient)));

@@ -43,7 +43,7 @@ class Reader {
 
   take(): void {
     if (this.#writing !== undefined || this.#isEnded) return;
-    const bytes = this.queue.take();
+    const bytes = this.queue.take(undefined, 0);
     if (bytes === undefined) return;
     this.#writing = { bytes, copy: Buffer.from(bytes) };
     expect(this.#expected.subarray(0, bytes.length).equals(bytes)).toBe(true);
@@ -106,7 +106,7 @@ it("uses the memory of a large frame again once the last link has written it, an
   const queues = [new SendQueue(root), new SendQueue(root)];
   const frame = messageFrame("binary", START, Buffer.alloc(90_000));
   for (const queue of queues) queue.append(frame);
-  for (const queue of queues) queue.take();
+  for (const queue of queues) queue.take(undefined, 0);
 
   queues[0]?.written();
   const whileOneWrites = messageFrame("binary", START, Buffer.alloc(90_000));

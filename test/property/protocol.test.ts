@@ -116,6 +116,16 @@ const v1RelayMessage: fc.Arbitrary<V1RelayMessage> = fc.oneof(
     ref,
   }),
   fc.record({ type: fc.constant("restarting"), reconnectWithinMs: count }),
+  fc.record(
+    {
+      type: fc.constantFrom("congested", "relieved"),
+      topic,
+      to: handle,
+      heldBytes: count,
+      holdLimitBytes: count,
+    },
+    { requiredKeys: ["type", "topic", "heldBytes", "holdLimitBytes"] },
+  ),
 );
 const classicRelayMessage: fc.Arbitrary<ClassicRelayMessage> = fc.oneof(
   fc.record({ type: fc.constantFrom("peer-joined", "peer-left"), peerId, topic }),

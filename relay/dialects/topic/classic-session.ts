@@ -9,7 +9,7 @@ import type { Peer } from "../../hub/peer.ts";
 import type { Link, Payload } from "../../hub/ports.ts";
 import type { Member } from "../../hub/topic.ts";
 import { BytesPayload } from "../../session/payload.ts";
-import type { Close, Session, SessionConnection } from "../../session/ports.ts";
+import type { Close, Ending, Session, SessionConnection } from "../../session/ports.ts";
 import { closeFor, NOT_PERMITTED_CLOSE } from "./access-closes.ts";
 import { classicEncoding, classicErrorFrame, textFrame, toText } from "./codec.ts";
 import { makeFreePeerId } from "./peer-id.ts";
@@ -72,8 +72,8 @@ export class ClassicSession implements Session {
     // The original has no word for it: its clients see close code 1012.
   }
 
-  end(): void {
-    this.#parts.hub.disconnect(this.#peer);
+  end(how: Ending): void {
+    this.#parts.hub.disconnect(this.#peer, how);
   }
 
   #publish(payload: Payload): void {

@@ -9,15 +9,25 @@ import {
 } from "../../../protocol/v1-client-messages.ts";
 import { encodeV1Error, encodeV1RelayMessage } from "../../../protocol/v1-relay-messages.ts";
 import type { Peer } from "../../hub/peer.ts";
-import type { Payload } from "../../hub/ports.ts";
+import type { HoldNotice, Payload } from "../../hub/ports.ts";
 import type { Member } from "../../hub/topic.ts";
 import { BytesPayload } from "../../session/payload.ts";
-import type { AccessRefusal, ConnectionLink, Presented, Session, SessionConnection } from "../../session/ports.ts";
+import type {
+  AccessRefusal,
+  ConnectionLink,
+  Ending,
+  Presented,
+  Session,
+  SessionConnection,
+} from "../../session/ports.ts";
 import { closeFor } from "./access-closes.ts";
 import { nameOf, textFrame, toText, v1BinaryEncoding, v1JsonEncoding } from "./codec.ts";
 import { makeFreePeerId } from "./peer-id.ts";
 import type { SessionParts } from "./session-parts.ts";
 import { spliceData } from "./splice.ts";
+
+/** So much may be held of a v1 client while it is read on: it is told, and what is not held goes on meanwhile. */
+const HOLD_LIMIT_BYTES = 262_144;
 
 /** A client that offered `postern.v1`: many topics, one addressee, signals, and a typed answer to every mistake. */
 export class V1Session implements Session {
@@ -35,7 +45,10 @@ export class V1Session implements Session {
     this.#parts = parts;
     this.#link = link;
     this.#connection = connection;
-    this.#peer = parts.hub.connect(link);
+    this.#peer = parts.hub.connect(link, {
+      holdLimitBytes: HOLD_LIMIT_BYTES,
+      notify: (notice) => this.#tellOfHolds(notice),
+    });
     connection.access.whenEnded((why) => connection.end(closeFor(why)));
   }
 
@@ -131,8 +144,8 @@ export class V1Session implements Session {
     this.#answer(encodeV1RelayMessage({ type: "restarting", reconnectWithinMs }));
   }
 
-  end(): void {
-    this.#parts.hub.disconnect(this.#peer);
+  end(how: Ending): void {
+    this.#parts.hub.disconnect(this.#peer, how);
   }
 
   /** @returns why the message was not taken, if it was not. */
@@ -237,6 +250,10 @@ export class V1Session implements Session {
   #refuse(code: ErrorCode, ref: number | undefined): void {
     this.#parts.traffic.reject(code);
     this.#answer(encodeV1Error(code, ref));
+  }
+
+  #tellOfHolds({ state, topicName: topic, to, heldBytes }: HoldNotice): void {
+    this.#answer(encodeV1RelayMessage({ type: state, topic, to, heldBytes, holdLimitBytes: HOLD_LIMIT_BYTES }));
   }
 
   #answer(text: string): void {
