@@ -8,7 +8,7 @@ import { renderOptionsAsMarkdown } from "../../relay/config/render.ts";
 import { closeFor } from "../../relay/dialects/topic/access-closes.ts";
 import type { AccessRefusal } from "../../relay/hub/ports.ts";
 import { certificateErrorCodes } from "../../relay/tls/source.ts";
-import { readSourceFiles, type SourceFile } from "../architecture/source-files.ts";
+import { readSourceFiles, type SourceFile } from "../../scripts/checks/source-files.ts";
 
 /** Codes that a client sees and the relay has no constant for: the WebSocket layer's, the client's own, and none at all. */
 const CODES_OF_OTHERS = [1000, 1001, 1002, 1005, 1006, 1007];

@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished } from "vitest";
 import { WebSocket } from "ws";
+import { Pebble } from "../../scripts/loopback/pebble.ts";
 import { shownTo } from "../support/acme-scene.ts";
 import { Client } from "../support/client.ts";
-import { Pebble } from "../support/pebble.ts";
 import { startRelay, type TestRelay } from "../support/relay.ts";
 import { itWithPebble } from "../support/requires.ts";
 

@@ -4,11 +4,11 @@ import { afterAll, beforeAll, describe, expect } from "vitest";
 import { entryNames, entryText, readAttemptsEntry } from "../../relay/tls/acme/entries.ts";
 import { AlpnChallenges } from "../../relay/tls/alpn-challenges.ts";
 import { createSelfSigned } from "../../relay/tls/self-signed.ts";
+import { freePort } from "../../scripts/loopback/free-port.ts";
+import { Pebble } from "../../scripts/loopback/pebble.ts";
 import { optionsFor, shownTo, startScene } from "../support/acme-scene.ts";
 import { eventually } from "../support/eventually.ts";
-import { freePort } from "../support/free-port.ts";
 import { MemoryCertificateStore } from "../support/memory-certificate-store.ts";
-import { Pebble } from "../support/pebble.ts";
 import { hasPebble, itWithPebble } from "../support/requires.ts";
 
 const NAME = "relay.example.test";

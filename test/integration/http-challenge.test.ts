@@ -3,7 +3,7 @@ import { request } from "node:http";
 import { connect } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { HttpChallengeResponder } from "../../relay/tls/acme/http-challenge.ts";
-import { freePort } from "../support/free-port.ts";
+import { freePort } from "../../scripts/loopback/free-port.ts";
 
 const TOKEN_PATH = "/.well-known/acme-challenge/token-1";
 

@@ -1,10 +1,8 @@
 import { once } from "node:events";
 import { expect, onTestFinished } from "vitest";
 import { WebSocket } from "ws";
+import { PATIENCE_MS } from "./patience.ts";
 import type { TestRelay } from "./relay.ts";
-
-/** How long a client waits for what must come: long, because nothing waits for it in a passing run. */
-const PATIENCE_MS = 110_000;
 
 /** What the relay sends, as parsed JSON. */
 export type Received = Readonly<Record<string, unknown>>;

@@ -1,8 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { onTestFinished } from "vitest";
-
-const PATIENCE_MS = 110_000;
+import { PATIENCE_MS } from "./patience.ts";
 
 /** How to run a process. */
 export type RunOptions = {
