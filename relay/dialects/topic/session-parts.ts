@@ -4,9 +4,10 @@ import type { Member, Peer } from "../../hub/peer.ts";
 import type { TopicPayload } from "./payload.ts";
 import type { TopicTraffic } from "./traffic.ts";
 
-/** The hub, a peer and a member of this dialect. */
 type TopicHub = Hub<TopicPayload>;
+/** A connection of this dialect, as the hub knows it. */
 export type TopicPeer = Peer<TopicPayload>;
+/** Such a peer in one topic. */
 export type TopicMember = Member<TopicPayload>;
 
 /** What the sessions of this dialect use. One object for all of them. */

@@ -28,9 +28,7 @@ async function openClient(relay: TestRelay, peerId: string): Promise<Client> {
   return client;
 }
 
-it("renews a short-lived certificate three times under a live WebSocket, which loses nothing", {
-  timeout: 120_000,
-}, async () => {
+it("renews a short-lived certificate three times under a live WebSocket, which loses nothing", async () => {
   const pebble = await Pebble.start({ validitySeconds: LIFETIME_SECONDS });
   onTestFinished(() => pebble.stop());
   const stateDirectory = mkdtempSync(join(tmpdir(), "postern-state-"));
