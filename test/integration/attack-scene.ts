@@ -1,4 +1,5 @@
 import { expect } from "vitest";
+import type { Clock } from "../../relay/clock.ts";
 import type { Config } from "../../relay/config/options.ts";
 import { openClassic, openV1 } from "../support/client.ts";
 import { eventually } from "../support/eventually.ts";
@@ -14,8 +15,8 @@ export type Scene = TestRelay & {
 };
 
 /** Starts a relay over TLS (unless `tls` is off) whose closed connections are gone soon, and its bystanders. */
-export async function openScene(overrides: Partial<Config> = {}): Promise<Scene> {
-  const relay = await startRelay({ drainTimeoutMs: 200, ...overrides });
+export async function openScene(overrides: Partial<Config> = {}, clock?: Clock): Promise<Scene> {
+  const relay = await startRelay({ drainTimeoutMs: 200, ...overrides }, clock);
   const classic = await openClassic(relay, "bystanders", "classic");
   const [v1] = await openV1(relay, "bystanders", "v1");
   await classic.next();
