@@ -197,7 +197,7 @@ it("orders nothing where the authority does not have the profile that is wanted"
 
   expect(proxy.orders).toEqual([]);
   const reason = scene.logLines().find(({ level }) => level === 40)?.["reason"];
-  expect(reason).toBe("The CA does not offer the profile shortlived; it offers classic.");
+  expect(reason).toMatch(/shortlived.*classic/);
 });
 
 it("keeps its certificate and is not in a hurry where the advice makes no sense", async () => {
