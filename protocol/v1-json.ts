@@ -150,14 +150,13 @@ export function v1ClientDataStart(topic: string): string {
   return `{"type":"data","topic":${JSON.stringify(topic)},"data":"`;
 }
 
-/** A signal from a member to this one. */
-export function encodeV1Signal(
-  type: SignalType,
-  { topicName: topic, peerId, peerHandle }: Sender,
-  to: number,
-  payload: string,
-): string {
-  return JSON.stringify({ type, topic, peerId, peerHandle, to, payload });
+/**
+ * What a signal from a member begins with, up to and with the quote that opens the payload; after the payload comes `"}`.
+ * @param to the own handle of the member that gets it.
+ */
+export function v1SignalStart(type: string, { topicName, peerId, peerHandle }: Sender, to: number): string {
+  const topic = JSON.stringify(topicName);
+  return `{"type":"${type}","topic":${topic},"peerId":${JSON.stringify(peerId)},"peerHandle":${peerHandle},"to":${to},"payload":"`;
 }
 
 /** What an `error` says besides its code: why a token does not do; and, where a close follows, what the log knows it by. */

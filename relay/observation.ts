@@ -5,24 +5,26 @@ import { AdminAccess } from "./admin/admin-access.ts";
 import { type AdminListener, openAdminListener } from "./admin/admin-listener.ts";
 import { AdminPages } from "./admin/admin-pages.ts";
 import type { StatusFigures } from "./admin/status-view.ts";
+import type { Authority } from "./auth/ports.ts";
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config/options.ts";
-import { classicEncoding, v1BinaryEncoding, v1JsonEncoding } from "./dialects/topic/codec.ts";
-import type { TopicPayload } from "./dialects/topic/payload.ts";
-import type { TopicTraffic } from "./dialects/topic/traffic.ts";
+import type { Entrance } from "./entrance/entrance.ts";
+import { DialectRoutes } from "./http/dialect-routes.ts";
 import { Routes } from "./http/routes.ts";
 import type { Hub } from "./hub/hub.ts";
-import { ConnectionEvents } from "./observability/connection-events.ts";
+import { clientNetwork, plainAddress } from "./limits/address.ts";
+import type { ConnectionEvents } from "./observability/connection-events.ts";
 import { EventLoopLag } from "./observability/event-loop-lag.ts";
 import { HandshakeCounts } from "./observability/handshake-counts.ts";
 import { History, type HistoryReading } from "./observability/history.ts";
 import { largestTopics } from "./observability/largest-topics.ts";
-import { LatencyHistogram } from "./observability/latency-histogram.ts";
+import type { LatencyHistogram } from "./observability/latency-histogram.ts";
 import { Metrics } from "./observability/metrics.ts";
 import { readProcess } from "./observability/process-reading.ts";
 import type { CountsByLabel, Readings } from "./observability/readings.ts";
 import type { RelayState } from "./relay-state.ts";
 import type { Connections } from "./session/connections.ts";
+import type { Dialects } from "./session/dialects.ts";
 
 /** How many topics the status page shows. */
 const SHOWN_TOPICS = 20;
@@ -33,26 +35,20 @@ export type ObservationParts = {
   readonly clock: Clock;
   readonly log: Logger;
   readonly hashTopic: (topicName: string) => string;
-  readonly hub: Hub<TopicPayload>;
-  readonly traffic: TopicTraffic;
+  readonly hub: Hub;
+  readonly dialects: Dialects;
   readonly connections: Connections;
   readonly state: RelayState;
-  /** Counts of the parts that decide who comes in, by closed sets of words. */
-  readonly refused: () => CountsByLabel;
-  readonly limits: () => CountsByLabel;
-  readonly entrance: () => Readings["entrance"];
-  readonly auth: () => Readings["auth"];
-  /** Under what a client's failed attempts to sign in are counted. */
-  readonly clientKey: (request: IncomingMessage) => string;
+  readonly entrance: Entrance;
+  readonly authority: Authority;
+  readonly events: ConnectionEvents;
+  readonly latency: LatencyHistogram;
   /** Asks the owner of the relay to drain it. */
   readonly requestDrain: () => void;
 };
 
 /** Puts together what is seen of a relay: counts, the access log, metrics, the status page. Wiring only. */
 export class Observation {
-  /** What the parts of the relay tell of themselves. */
-  readonly events: ConnectionEvents;
-  readonly latency: LatencyHistogram = new LatencyHistogram();
   /** What the relay's own port answers to plain HTTP. */
   readonly routes: Routes;
   /** Undefined where nobody may see them. */
@@ -67,16 +63,19 @@ export class Observation {
 
   constructor(parts: ObservationParts) {
     this.#parts = parts;
-    const { config, clock, log, hashTopic } = parts;
+    const { config, clock, entrance } = parts;
     this.#startedAtSeconds = clock.epochMs() / 1000;
-    this.events = new ConnectionEvents({ clock, log, hash: hashTopic }, config);
     this.#history = new History({ clock, lag: this.#lag, read: () => this.#readForHistory() });
     const isOverTls = config.adminPort === 0 && config.tls !== "off";
-    this.#access = new AdminAccess(parts, { adminToken: config.adminToken, isOverTls });
+    this.#access = new AdminAccess(
+      { clock, clientKey: (request) => clientKey(entrance, request) },
+      { adminToken: config.adminToken, isOverTls },
+    );
     const isShown = config.adminToken !== "" || config.adminPort !== 0;
     this.#pages = isShown ? this.#createPages() : undefined;
     // Where the admin pages have a port of their own, the other one has none of them.
-    this.routes = this.#createRoutes(config.adminPort === 0 ? this.#pages : undefined);
+    const dialectRoutes = new DialectRoutes(parts.dialects.routes);
+    this.routes = this.#createRoutes(config.adminPort === 0 ? this.#pages : undefined, dialectRoutes);
   }
 
   /** Opens the port of the admin pages, where they have one. @throws RelayError where it cannot be had. */
@@ -103,9 +102,9 @@ export class Observation {
     await this.#adminListener?.close();
   }
 
-  #createRoutes(admin: AdminPages | undefined): Routes {
+  #createRoutes(admin: AdminPages | undefined, dialects?: DialectRoutes): Routes {
     const { state } = this.#parts;
-    return new Routes({ readiness: () => state.readiness(), figures: () => state.figures(), admin });
+    return new Routes({ readiness: () => state.readiness(), figures: () => state.figures(), admin, dialects });
   }
 
   #createPages(): AdminPages {
@@ -138,24 +137,26 @@ export class Observation {
         messageCount,
         byteCount,
       })),
-      refusals: this.events.recentRefusals(),
+      refusals: this.#parts.events.recentRefusals(),
       certificate,
     };
   }
 
   #readForHistory(): HistoryReading {
-    const { hub, traffic, connections } = this.#parts;
+    const { dialects, connections, latency } = this.#parts;
     return {
       connections: connections.count,
-      traffic: trafficReadings(hub, traffic),
-      latency: this.latency.read(),
+      traffic: dialects.traffic(),
+      latency: latency.read(),
     };
   }
 
   #read(): Readings {
-    const { hub, traffic, connections, state, refused, limits, entrance, auth } = this.#parts;
+    const { hub, dialects, connections, state, entrance, authority, events, latency } = this.#parts;
     const { version, uptimeSeconds, epochMs, certificate } = state.figures();
-    const { opened, closed, suppressedLines } = this.events.counts();
+    const { opened, closed, suppressedLines } = events.counts();
+    const rejected = dialects.rejected();
+    const auth = authority.counts();
     return {
       version,
       uptimeSeconds,
@@ -165,34 +166,34 @@ export class Observation {
       outboxBytes: connections.bufferedBytes,
       swept: connections.sweptCount,
       hub: hub.counts(),
-      traffic: trafficReadings(hub, traffic),
-      rejected: traffic.rejected(),
+      traffic: dialects.traffic(),
+      rejected,
       opened,
       closed,
-      refused: refused(),
-      limits: { ...limits(), ...otherLimits(traffic.rejected(), closed, auth().refused) },
-      auth: auth(),
+      refused: entrance.refused(),
+      limits: { ...entrance.limitHits(), ...otherLimits(rejected, closed, auth.refused) },
+      auth,
       suppressedLogLines: suppressedLines,
       adminRefusals: this.#access.counts(),
       handshakes: this.#handshakes.read(),
-      entrance: entrance(),
+      entrance: entrance.reading(),
       certificate: certificate && {
         secondsToExpiry: (certificate.expiresAtMs - epochMs) / 1000,
         consecutiveFailures: certificate.consecutiveFailures,
       },
-      latency: this.latency.read(),
+      latency: latency.read(),
       lag: this.#lag.read(),
       process: readProcess(this.#startedAtSeconds),
     };
   }
 }
 
-function trafficReadings(hub: Hub<TopicPayload>, { classic, v1Json, v1Binary }: TopicTraffic): Readings["traffic"] {
-  return [
-    { dialect: "classic", encoding: "json", received: classic, sent: hub.delivered(classicEncoding) },
-    { dialect: "postern.v1", encoding: "json", received: v1Json, sent: hub.delivered(v1JsonEncoding) },
-    { dialect: "postern.v1", encoding: "binary", received: v1Binary, sent: hub.delivered(v1BinaryEncoding) },
-  ];
+/**
+ * Under what a client's failed attempts to sign in are counted. The port of the admin pages is not behind the entrance:
+ * there it is the socket's address.
+ */
+function clientKey(entrance: Entrance, request: IncomingMessage): string {
+  return clientNetwork(entrance.clientOf(request) || (plainAddress(request.socket.remoteAddress ?? "") ?? ""));
 }
 
 /** The limits that end in an error or a close code, beside those at which somebody waits or is not let in. */

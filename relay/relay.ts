@@ -5,20 +5,21 @@ import { createAuthority } from "./auth/create-authority.ts";
 import type { Authority } from "./auth/ports.ts";
 import { type Clock, systemClock, type Timer } from "./clock.ts";
 import type { Config } from "./config/options.ts";
-import { openTopicSession } from "./dialects/topic/open-session.ts";
-import type { TopicPayload } from "./dialects/topic/payload.ts";
-import { TopicTraffic } from "./dialects/topic/traffic.ts";
-import { createTopicRates, Entrance, type EntranceParts } from "./entrance/entrance.ts";
+import { createDialects } from "./dialects/all.ts";
+import { createTopicRates, Entrance } from "./entrance/entrance.ts";
 import type { RelayFigures } from "./http/routes.ts";
 import { Hub } from "./hub/hub.ts";
-import { clientNetwork, plainAddress } from "./limits/address.ts";
+import { ConnectionEvents } from "./observability/connection-events.ts";
+import { LatencyHistogram } from "./observability/latency-histogram.ts";
 import { Statistics } from "./observability/statistics.ts";
 import { createTopicHash } from "./observability/topic-hash.ts";
 import { Observation } from "./observation.ts";
 import { type OpenPort, openPort, type RelayAddress } from "./open-port.ts";
 import { RelayState } from "./relay-state.ts";
 import { Connections } from "./session/connections.ts";
+import { Dialects } from "./session/dialects.ts";
 import type { CertificateSource, CertificateStatus } from "./tls/source.ts";
+import { TurnClock } from "./turn-clock.ts";
 
 /** Clients come back at a random moment within this time, so that they do not come all at once. */
 const RECONNECT_WITHIN_MS = 5000;
@@ -63,7 +64,7 @@ export function createRelay(
   { log, clock = systemClock, isPortChosen, source, onDrainRequested = () => undefined }: RelayParts,
 ): Relay {
   const parts = createParts(config, { log, clock, onDrainRequested });
-  const { authority, connections, entrance, hub, observation, state, statistics } = parts;
+  const { authority, connections, entrance, hub, observation, state, statistics, turnClock } = parts;
   let slowReaderCheck: Timer | undefined;
   let port: OpenPort | undefined;
 
@@ -83,7 +84,7 @@ export function createRelay(
       }
       entrance.start();
       connections.start();
-      slowReaderCheck = clock.every(SLOW_READER_CHECK_MS, () => hub.endOverdueReaders());
+      slowReaderCheck = turnClock.every(SLOW_READER_CHECK_MS, () => hub.endOverdueReaders());
       statistics.start(config.statsIntervalMs);
       state.started(port.status);
       return port.address;
@@ -109,55 +110,50 @@ type Parts = {
   readonly authority: Authority;
   readonly connections: Connections;
   readonly entrance: Entrance;
-  readonly hub: Hub<TopicPayload>;
+  readonly hub: Hub;
   readonly observation: Observation;
   readonly state: RelayState;
   readonly statistics: Statistics;
+  readonly turnClock: TurnClock;
 };
 
 type Given = Required<Pick<RelayParts, "log" | "clock" | "onDrainRequested">>;
 
 function createParts(config: Config, { log, clock, onDrainRequested }: Given): Parts {
-  const topicRates = createTopicRates(config, () => entrance.nowMs);
-  const hub = new Hub<TopicPayload>(
+  const turnClock = new TurnClock(clock);
+  const topicRates = createTopicRates(config, turnClock);
+  const hub = new Hub(
     { ...config, closeFor: SLOW_READER_CLOSES },
-    () => clock.monotonicMs(),
-    () => topicRates.create(),
+    { time: turnClock, createTopicRate: () => topicRates.create() },
   );
   const authority = createAuthority({ clock, log }, config);
-  const connections = new Connections(clock, config);
+  const connections = new Connections(turnClock, config);
   const { maxFrameBytes, maxTopicsPerConnection } = config;
-  const traffic = new TopicTraffic();
   const limits = { maxFrameBytes, maxTopicsPerConnection };
-  const sessionParts = { hub, limits, traffic, nowMs: () => clock.epochMs() };
-  const connectionCount = () => connections.count;
+  const dialects = new Dialects(createDialects({ hub, limits, nowMs: () => clock.epochMs() }));
   const hashTopic = createTopicHash();
-  const statistics = new Statistics({ clock, hub, log, hashTopic, connectionCount });
+  const statistics = new Statistics({ clock, hub, log, hashTopic, connectionCount: () => connections.count });
   const state = new RelayState(clock, hub, connections);
+  const events = new ConnectionEvents({ clock, log, clients: dialects.clients, hash: hashTopic }, config);
+  const latency = new LatencyHistogram();
+  const carried = { log, connections, dialects, authority, topicRates, latency };
+  const entrance = new Entrance(config, { ...carried, clock: turnClock, accessLog: events });
   const observation = new Observation({
     config,
     clock,
     log,
     hashTopic,
     hub,
-    traffic,
+    dialects,
     connections,
     state,
-    refused: () => entrance.refused(),
-    limits: () => entrance.limitHits(),
-    entrance: () => entrance.reading(),
-    auth: () => authority.counts(),
-    // The port of the admin pages is not behind the entrance.
-    clientKey: (request) =>
-      clientNetwork(entrance.clientOf(request) || (plainAddress(request.socket.remoteAddress ?? "") ?? "")),
+    entrance,
+    authority,
+    events,
+    latency,
     requestDrain: onDrainRequested,
   });
-  const openSession: EntranceParts["openSession"] = (link, protocol, connection) =>
-    openTopicSession(sessionParts, link, protocol, connection);
-  const { events: accessLog, latency } = observation;
-  const carried = { clock, log, connections, authority, topicRates };
-  const entrance: Entrance = new Entrance(config, { ...carried, accessLog, latency, openSession });
-  return { authority, connections, entrance, hub, observation, state, statistics };
+  return { authority, connections, entrance, hub, observation, state, statistics, turnClock };
 }
 
 /** What the server's events lead to. */

@@ -2,13 +2,17 @@ import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypt
 import type { IncomingMessage } from "node:http";
 import { isIP } from "node:net";
 import type { Clock } from "../clock.ts";
+import { Counter } from "../counter.ts";
 import { FailureDamper } from "./failure-damper.ts";
 
 /** A sign-in at the status page is good for this long. */
 const SESSION_SECONDS = 43_200;
 
 /** Why a request to the admin pages was refused: a closed set, it is a label. */
-export type AdminRefusal = "no-token" | "bad-token" | "too-many-attempts" | "forged" | "wrong-host";
+const adminRefusals = ["no-token", "bad-token", "too-many-attempts", "forged", "wrong-host"] as const;
+
+/** One of the reasons above. */
+export type AdminRefusal = (typeof adminRefusals)[number];
 
 /** What tunes the access to the admin pages. */
 export type AdminAccessOptions = {
@@ -30,13 +34,7 @@ export class AdminAccess {
   readonly #cookieName: string;
   readonly #cookieFlags: string;
   readonly #damper: FailureDamper;
-  readonly #refused: Record<AdminRefusal, number> = {
-    "no-token": 0,
-    "bad-token": 0,
-    "too-many-attempts": 0,
-    forged: 0,
-    "wrong-host": 0,
-  };
+  readonly #refused = new Counter(adminRefusals);
 
   constructor(parts: AdminAccessParts, { adminToken, isOverTls }: AdminAccessOptions) {
     this.#parts = parts;
@@ -54,7 +52,7 @@ export class AdminAccess {
   }
 
   counts(): Readonly<Record<AdminRefusal, number>> {
-    return { ...this.#refused };
+    return this.#refused.read();
   }
 
   /** Whether the request comes with a token or a sign-in at all, good or not. */
@@ -119,7 +117,7 @@ export class AdminAccess {
   }
 
   #counted(refusal: AdminRefusal | undefined): AdminRefusal | undefined {
-    if (refusal !== undefined) this.#refused[refusal] += 1;
+    if (refusal !== undefined) this.#refused.add(refusal);
     return refusal;
   }
 }

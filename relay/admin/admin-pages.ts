@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { type Answer, html, json, text } from "../http/answer.ts";
+import type { AdminRoutes, Page } from "../http/routes.ts";
 import type { AdminAccess, AdminRefusal } from "./admin-access.ts";
 import { formRefusalOf, readForm } from "./form.ts";
 import { statsDetails } from "./stats-details.ts";
@@ -38,10 +39,8 @@ const REFUSAL_SENTENCES: Readonly<Record<AdminRefusal, string>> = {
 /** How long who guessed too often has to wait (relay/admin/failure-damper.ts). */
 const RETRY_AFTER_SECONDS = 60;
 
-type Page = (request: IncomingMessage) => Answer | Promise<Answer>;
-
 /** The pages for who runs the relay: /metrics, /status with its files and forms, and the details of /stats. */
-export class AdminPages {
+export class AdminPages implements AdminRoutes {
   readonly #parts: AdminPagesParts;
   readonly #pages: ReadonlyMap<string, Page>;
   readonly #forms: ReadonlyMap<string, Page>;

@@ -40,8 +40,9 @@ export function statsDetails({ readings, topics, refusals }: StatusFigures): obj
 }
 
 function traffic({ traffic: ways }: Readings): readonly object[] {
-  return ways.map(({ dialect, encoding, received, sent }) => ({
+  return ways.map(({ dialect, client, encoding, received, sent }) => ({
     dialect,
+    client,
     encoding,
     messages_received: received.messageCount,
     bytes_received: received.byteCount,

@@ -1,6 +1,6 @@
 import { decodeJwt, decodeProtectedHeader } from "jose";
-import type { AccessRefusal } from "../hub/ports.ts";
 import { isJsonObject, type JsonObject } from "../json.ts";
+import type { AccessRefusal } from "../session/ports.ts";
 import type { Revocations } from "./revocations.ts";
 import type { TokenVerifier } from "./token-verifier.ts";
 

@@ -1,6 +1,6 @@
-import type { Access, Presented } from "../hub/ports.ts";
+import type { Access, Presented } from "../session/ports.ts";
 import type { Admission, Authority, AuthorityCounts } from "./ports.ts";
-import { noRefusals } from "./refusals.ts";
+import { refusalCounter } from "./refusals.ts";
 
 const GRANTED: Presented = { outcome: "granted", expiresAtMs: undefined };
 
@@ -41,6 +41,6 @@ export class OpenAuthority implements Authority {
   counts(): AuthorityCounts {
     const none = { granted: 0, renewed: 0, expired: 0, revoked: 0, checksInFlight: 0, subjects: 0 };
     const ofKeys = { keyFetches: 0, keyFetchFailures: 0 };
-    return { refused: noRefusals(), deniedJoins: 0, deniedPublishes: 0, ...none, ...ofKeys };
+    return { refused: refusalCounter().read(), ...none, ...ofKeys };
   }
 }

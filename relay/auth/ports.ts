@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
-import type { Access, AccessRefusal } from "../hub/ports.ts";
+import type { Access, AccessRefusal } from "../session/ports.ts";
 
 /** What an upgrade request gets for its credential: what the connection may do; or the HTTP status and why. */
 export type Admission =
@@ -10,9 +10,6 @@ export type Admission =
 export type AuthorityCounts = {
   /** Tokens and connections that were refused, by reason. `missing`: a connection that sent something without a grant. */
   readonly refused: Readonly<Record<AccessRefusal, number>>;
-  /** Joins and messages that a grant did not allow. */
-  readonly deniedJoins: number;
-  readonly deniedPublishes: number;
   /** Grants that were given to connections, and those given again in place of an earlier one. */
   readonly granted: number;
   readonly renewed: number;

@@ -1,4 +1,5 @@
-import type { AccessRefusal } from "../hub/ports.ts";
+import { Counter, wordsOf } from "../counter.ts";
+import type { AccessRefusal } from "../session/ports.ts";
 
 /** Every reason, and the HTTP status of an upgrade that is refused for it. */
 const statusOf = {
@@ -23,22 +24,7 @@ export function refusalStatus(refusal: AccessRefusal): 401 | 429 | 503 {
   return statusOf[refusal];
 }
 
-/** A count of nothing for every reason, to be counted up. */
-export function noRefusals(): Record<AccessRefusal, number> {
-  return {
-    missing: 0,
-    malformed: 0,
-    "unknown-key": 0,
-    "bad-signature": 0,
-    "bad-claims": 0,
-    "wrong-issuer": 0,
-    "wrong-audience": 0,
-    "not-yet-valid": 0,
-    expired: 0,
-    revoked: 0,
-    "other-subject": 0,
-    "too-many-connections": 0,
-    "too-many-checks": 0,
-    "keys-unavailable": 0,
-  };
+/** Counts refusals by reason. */
+export function refusalCounter(): Counter<AccessRefusal> {
+  return new Counter(wordsOf(statusOf));
 }

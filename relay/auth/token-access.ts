@@ -1,4 +1,4 @@
-import type { Access, AccessRefusal, Denial, Presented } from "../hub/ports.ts";
+import type { Access, AccessRefusal, Presented } from "../session/ports.ts";
 import type { Grant } from "./grant.ts";
 import { refusalStatus } from "./refusals.ts";
 
@@ -13,7 +13,7 @@ export interface AccessDesk {
   take(access: TokenAccess, grant: Grant, before: Grant | undefined): AccessRefusal | undefined;
   /** Counts what the desk has no other way to know of. */
   refused(refusal: AccessRefusal): void;
-  denied(what: Denial): void;
+  denied(): void;
   /** Forgets the access and the grant that it had. */
   forget(access: TokenAccess, grant: Grant | undefined): void;
 }
@@ -71,8 +71,8 @@ export class TokenAccess implements Access {
     return { outcome: this.#failures > MAX_FAILURES ? "refused" : "kept", refusal };
   }
 
-  denied(what: Denial): void {
-    this.#desk.denied(what);
+  denied(): void {
+    this.#desk.denied();
   }
 
   whenEnded(callback: (why: AccessRefusal) => void): void {

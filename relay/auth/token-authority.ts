@@ -1,11 +1,11 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Logger } from "pino";
 import type { Clock, Timer } from "../clock.ts";
-import type { AccessRefusal, Denial } from "../hub/ports.ts";
+import type { AccessRefusal } from "../session/ports.ts";
 import type { Grant } from "./grant.ts";
 import type { Admission, Authority, AuthorityCounts } from "./ports.ts";
 import { presentedToken } from "./presented-token.ts";
-import { noRefusals, refusalStatus } from "./refusals.ts";
+import { refusalCounter, refusalStatus } from "./refusals.ts";
 import type { Revocations } from "./revocations.ts";
 import { type AccessDesk, TokenAccess } from "./token-access.ts";
 import type { TokenVerifier } from "./token-verifier.ts";
@@ -57,10 +57,8 @@ export class TokenAuthority implements Authority, AccessDesk {
     expired: 0,
     revoked: 0,
     checksInFlight: 0,
-    deniedJoins: 0,
-    deniedPublishes: 0,
   };
-  readonly #refused = noRefusals();
+  readonly #refused = refusalCounter();
   /** No grant ends before this moment. */
   #nextExpiryMs = Number.POSITIVE_INFINITY;
   #timer: Timer | undefined;
@@ -141,7 +139,7 @@ export class TokenAuthority implements Authority, AccessDesk {
 
   counts(): AuthorityCounts {
     return {
-      refused: { ...this.#refused },
+      refused: this.#refused.read(),
       ...this.#counts,
       ...(this.#checks?.keys.counts() ?? { keyFetches: 0, keyFetchFailures: 0 }),
       subjects: this.#connectionsBySubject.size,
@@ -172,14 +170,12 @@ export class TokenAuthority implements Authority, AccessDesk {
   }
 
   refused(refusal: AccessRefusal): AccessRefusal {
-    this.#refused[refusal] += 1;
+    this.#refused.add(refusal);
     return refusal;
   }
 
-  denied(what: Denial): void {
-    if (what === "missing") this.#refused.missing += 1;
-    else if (what === "join") this.#counts.deniedJoins += 1;
-    else this.#counts.deniedPublishes += 1;
+  denied(): void {
+    this.#refused.add("missing");
   }
 
   forget(access: TokenAccess, grant: Grant | undefined): void {

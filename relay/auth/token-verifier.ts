@@ -1,6 +1,6 @@
 import { decodeProtectedHeader, errors, jwtVerify } from "jose";
 import type { Clock } from "../clock.ts";
-import type { AccessRefusal } from "../hub/ports.ts";
+import type { AccessRefusal } from "../session/ports.ts";
 import { type Grant, readGrant } from "./grant.ts";
 import type { KeySet, VerificationKey } from "./key-set.ts";
 

@@ -1,10 +1,12 @@
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { Clock } from "../clock.ts";
-import type { Access, AccessRefusal } from "../hub/ports.ts";
+import { Counter, wordsOf } from "../counter.ts";
 import type { Networks } from "../limits/address.ts";
 import type { AddressLimits } from "../limits/address-limits.ts";
 import type { Connections } from "../session/connections.ts";
+import type { Dialects } from "../session/dialects.ts";
+import type { Access, AccessRefusal, Applicant, Dialect, Opening } from "../session/ports.ts";
 
 /**
  * Why an upgrade is refused, as an HTTP answer, because no WebSocket exists yet: a closed set, it labels counts.
@@ -47,6 +49,7 @@ type ClientAddresses = {
 export type AdmissionParts = {
   readonly clock: Clock;
   readonly connections: Connections;
+  readonly dialects: Pick<Dialects, "claiming">;
   readonly arrivals: Arrivals;
   readonly addresses: ClientAddresses;
   readonly limits: AddressLimits;
@@ -66,36 +69,17 @@ export type AdmissionOptions = {
   readonly handshakeTimeoutMs: number;
 };
 
-/** A request that may become a connection. */
-export type Applicant = { readonly clientAddress: string; readonly isOverRate: boolean };
-
 /** What came of it: `refused` says which check it was. */
 export type Decision =
   | { readonly access: Access }
   | { readonly refused: UpgradeRefusal; readonly status: number; readonly detail?: AccessRefusal };
-
-const NONE: Readonly<Record<UpgradeRefusal, number>> = {
-  "bad-request": 0,
-  "no-such-path": 0,
-  "bad-handshake": 0,
-  draining: 0,
-  address: 0,
-  origin: 0,
-  memory: 0,
-  "max-connections": 0,
-  undecided: 0,
-  "address-rate": 0,
-  "address-connections": 0,
-  "check-timeout": 0,
-  credential: 0,
-};
 
 /** The checks of an upgrade, in order, cheap ones first, and the counts of what they refused. */
 export class Admission {
   readonly #parts: AdmissionParts;
   readonly #options: AdmissionOptions;
   readonly #allowedOrigins: ReadonlySet<string>;
-  readonly #refused: Record<UpgradeRefusal, number> = { ...NONE };
+  readonly #refused = new Counter<UpgradeRefusal>(wordsOf(upgradeRefusals));
   #checksInFlight = 0;
   #isDraining = false;
 
@@ -112,11 +96,11 @@ export class Admission {
 
   /** Upgrades refused since the start, by reason. */
   counts(): Readonly<Record<UpgradeRefusal, number>> {
-    return { ...this.#refused };
+    return this.#refused.read();
   }
 
   refused(reason: UpgradeRefusal): void {
-    this.#refused[reason] += 1;
+    this.#refused.add(reason);
   }
 
   /** The address of who asks; undefined where the connection is gone. */
@@ -137,11 +121,16 @@ export class Admission {
     return { clientAddress, isOverRate: limits.arrived(clientAddress, clock.monotonicMs()) !== "ok" };
   }
 
+  /** Whose the request may be: of several dialects, the first message decides. Empty: there is nothing at its path. */
+  claiming(request: IncomingMessage): readonly Dialect[] {
+    return this.#parts.dialects.claiming(askedOf(request));
+  }
+
   /** Everything that is known at once. After undefined the caller owes a `left`. */
   check(request: IncomingMessage, { clientAddress, isOverRate }: Applicant): UpgradeRefusal | undefined {
     const { allowed, denied, limits } = this.#parts;
     if (!isWellFormed(request)) return "bad-request";
-    if (!isRelayPath(request.url ?? "")) return "no-such-path";
+    if (this.claiming(request).length === 0) return "no-such-path";
     if (this.#isDraining) return "draining";
     if (denied.has(clientAddress) || !(allowed.isEmpty || allowed.has(clientAddress))) return "address";
     if (!this.#isAllowedOrigin(request.headers.origin)) return "origin";
@@ -223,11 +212,8 @@ function isWellFormed({ rawHeaders, headers }: IncomingMessage): boolean {
   return hosts === 1 && !hasBody;
 }
 
-/**
- * The paths on which the topic protocol is spoken: `/` and, for configured prefixes, `/plures` and below.
- * @param url a request target (RFC 9112 section 3.2.1); its query does not matter.
- */
-function isRelayPath(url: string): boolean {
-  const path = url.split("?", 1)[0];
-  return path === "/" || path === "/plures" || path?.startsWith("/plures/") === true;
+/** What a request asks for (RFC 9112 section 3.2.1); its query does not matter. */
+export function askedOf({ url = "", headers }: IncomingMessage): Pick<Opening, "path" | "host"> {
+  const host = headers.host?.toLowerCase() ?? "";
+  return { path: url.split("?", 1)[0] ?? "", host: host.replace(/:\d*$/, "") };
 }

@@ -1,17 +1,20 @@
 import type { Server, Socket } from "node:net";
 import type { Clock, Timer } from "../clock.ts";
+import { Counter } from "../counter.ts";
 import { type Networks, plainAddress } from "../limits/address.ts";
 import type { AddressLimits } from "../limits/address-limits.ts";
 import type { ClientAddresses } from "./client-address.ts";
 import { readProxyHeader } from "./proxy-protocol.ts";
 
 /** Why a connection is closed before a byte of TLS: a closed set, it is a label. */
-type GateRefusal =
-  | "address-denied"
-  | "address-rate"
-  | "too-many-handshakes"
-  | "too-many-handshakes-from-address"
-  | "proxy-header";
+const gateRefusals = [
+  "address-denied",
+  "address-rate",
+  "too-many-handshakes",
+  "too-many-handshakes-from-address",
+  "proxy-header",
+] as const;
+type GateRefusal = (typeof gateRefusals)[number];
 
 /** What is known of a connection before its first request. */
 export type Arrived = {
@@ -23,9 +26,8 @@ export type Arrived = {
   readonly isOverRate: boolean;
 };
 
-/** Connections that were let in and those that were not, since the start; `handshakesInFlight` and `addresses` are now. */
+/** Connections that were not let in, since the start; `handshakesInFlight` and `addresses` are now. */
 export type GateCounts = {
-  readonly accepted: number;
   readonly refused: Readonly<Record<GateRefusal, number>>;
   readonly handshakesInFlight: number;
   readonly addresses: number;
@@ -54,14 +56,7 @@ export class ConnectionGate {
   readonly #options: GateOptions;
   /** By both ends of the connection: a server tells of TLS sockets, and they do not tell theirs. */
   readonly #entries = new Map<string, Entry>();
-  readonly #refused: Record<GateRefusal, number> = {
-    "address-denied": 0,
-    "address-rate": 0,
-    "too-many-handshakes": 0,
-    "too-many-handshakes-from-address": 0,
-    "proxy-header": 0,
-  };
-  #acceptedCount = 0;
+  readonly #refused = new Counter(gateRefusals);
 
   constructor(parts: GateParts, options: GateOptions) {
     this.#parts = parts;
@@ -92,8 +87,7 @@ export class ConnectionGate {
 
   counts(): GateCounts {
     return {
-      accepted: this.#acceptedCount,
-      refused: { ...this.#refused },
+      refused: this.#refused.read(),
       handshakesInFlight: this.#parts.limits.handshakeCount,
       addresses: this.#parts.limits.addressCount,
     };
@@ -163,7 +157,6 @@ export class ConnectionGate {
     const key = keyOf(socket);
     const entry: Entry = { ...from, isOverRate: arrival === "over-rate", handshakeOf, isInHandshake: true };
     this.#entries.set(key, entry);
-    this.#acceptedCount += 1;
     socket.once("close", () => {
       // The same two ends may have a new connection by now.
       if (this.#entries.get(key) === entry) this.#entries.delete(key);
@@ -179,7 +172,7 @@ export class ConnectionGate {
   }
 
   #refuse(socket: Socket, reason: GateRefusal): void {
-    this.#refused[reason] += 1;
+    this.#refused.add(reason);
     socket.on("error", ignoreError);
     socket.destroy();
   }

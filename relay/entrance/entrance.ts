@@ -2,7 +2,6 @@ import type { IncomingMessage, Server } from "node:http";
 import type { Socket } from "node:net";
 import type { Logger } from "pino";
 import type { Authority } from "../auth/ports.ts";
-import type { Clock } from "../clock.ts";
 import type { Config } from "../config/options.ts";
 import { Networks } from "../limits/address.ts";
 import { AddressLimits } from "../limits/address-limits.ts";
@@ -12,6 +11,8 @@ import { ratesOf } from "../limits/sender-rate.ts";
 import { TopicRates } from "../limits/topic-rates.ts";
 import type { EntranceReading } from "../observability/readings.ts";
 import type { Connections } from "../session/connections.ts";
+import type { Dialects } from "../session/dialects.ts";
+import type { TurnClock } from "../turn-clock.ts";
 import { Throttle } from "../websocket/throttle.ts";
 import { Admission } from "./admission.ts";
 import { ClientAddresses } from "./client-address.ts";
@@ -19,21 +20,19 @@ import { ConnectionGate } from "./connection-gate.ts";
 import { Upgrade, type UpgradeParts } from "./upgrade.ts";
 
 /** What it uses. */
-export type EntranceParts = Pick<UpgradeParts, "accessLog" | "latency" | "openSession"> & {
-  readonly clock: Clock;
+export type EntranceParts = Pick<UpgradeParts, "accessLog" | "latency"> & {
+  readonly clock: TurnClock;
+  readonly dialects: Dialects;
   readonly log: Logger;
   readonly connections: Connections;
   readonly authority: Authority;
   readonly topicRates: TopicRates;
 };
 
-/**
- * The rates of topics: the hub needs them before anybody can come in.
- * @param nowMs asked for each message: `Entrance.nowMs`.
- */
-export function createTopicRates(config: Config, nowMs: () => number): TopicRates {
+/** The rates of topics: the hub needs them before anybody can come in. */
+export function createTopicRates(config: Config, clock: TurnClock): TopicRates {
   const { messagesPerSecondPerTopic, bytesPerSecondPerTopic, rateBurstMs } = config;
-  return new TopicRates(ratesOf(messagesPerSecondPerTopic, bytesPerSecondPerTopic, rateBurstMs), nowMs);
+  return new TopicRates(ratesOf(messagesPerSecondPerTopic, bytesPerSecondPerTopic, rateBurstMs), clock);
 }
 
 /** Everything between an accepted connection and its session: who comes in, and how fast they may send. Wiring only. */
@@ -45,7 +44,7 @@ export class Entrance {
   readonly #memory: MemoryPressure;
   readonly #upgrade: Upgrade;
 
-  constructor(config: Config, { clock, log, connections, authority, topicRates, ...parts }: EntranceParts) {
+  constructor(config: Config, { clock, log, connections, dialects, authority, topicRates, ...parts }: EntranceParts) {
     const trustedProxies = new Networks(config.trustedProxies);
     const allowed = new Networks(config.ipAllow);
     const denied = new Networks(config.ipDeny);
@@ -53,7 +52,18 @@ export class Entrance {
     const limits = new AddressLimits(config);
     const memory = new MemoryPressure(clock, () => process.memoryUsage.rss(), config);
     const gate = new ConnectionGate({ clock, limits, addresses, denied, trustedProxies }, config);
-    const asked = { clock, connections, arrivals: gate, addresses, limits, allowed, denied, memory, authority };
+    const asked = {
+      clock,
+      connections,
+      dialects,
+      arrivals: gate,
+      addresses,
+      limits,
+      allowed,
+      denied,
+      memory,
+      authority,
+    };
     const admission = new Admission(asked, config);
     const { messagesPerSecondPerConnection, bytesPerSecondPerConnection, rateBurstMs } = config;
     const rates = ratesOf(messagesPerSecondPerConnection, bytesPerSecondPerConnection, rateBurstMs);
@@ -68,11 +78,6 @@ export class Entrance {
       { ...parts, clock, log, connections, admission, throttle, onUpgraded },
       { ...config, closeTimeoutMs: config.drainTimeoutMs },
     );
-  }
-
-  /** The time when the chunk at hand came. To look at the clock for each message would cost more than its rate (80 ns). */
-  get nowMs(): number {
-    return this.#upgrade.nowMs;
   }
 
   /** To be called before the server listens, and before others look at its connections. */

@@ -3,18 +3,16 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Logger } from "pino";
 import { WebSocket, WebSocketServer } from "ws";
-import { CloseCode } from "../../protocol/close-codes.ts";
-import { SUBPROTOCOL_V1, TOKEN_SUBPROTOCOL_PREFIX } from "../../protocol/subprotocol.ts";
-import type { Clock } from "../clock.ts";
-import type { Access, Link, Session, SessionConnection } from "../hub/ports.ts";
 import type { AccessLog } from "../observability/access-log.ts";
-import { OpenConnection } from "../session/connection.ts";
+import { Connection, type ConnectionParts } from "../session/connection.ts";
 import type { Connections } from "../session/connections.ts";
+import type { Access, Applicant, Dialect } from "../session/ports.ts";
+import type { TurnClock } from "../turn-clock.ts";
 import { Flusher, type LatencySink } from "../websocket/flusher.ts";
 import { type LinkParts, WebSocketLink } from "../websocket/link.ts";
 import { Pacing } from "../websocket/pacing.ts";
 import type { Throttle } from "../websocket/throttle.ts";
-import { type Admission, type Applicant, type Decision, type UpgradeRefusal, upgradeRefusals } from "./admission.ts";
+import { type Admission, askedOf, type Decision, type UpgradeRefusal, upgradeRefusals } from "./admission.ts";
 import { RequestIds } from "./request-id.ts";
 
 /** What tunes the upgrade. */
@@ -27,7 +25,7 @@ export type UpgradeOptions = {
 
 /** What the upgrade uses. */
 export type UpgradeParts = {
-  readonly clock: Clock;
+  readonly clock: TurnClock;
   readonly log: Logger;
   readonly connections: Connections;
   readonly admission: Admission;
@@ -36,7 +34,6 @@ export type UpgradeParts = {
   readonly latency: LatencySink;
   /** Told that a connection is a WebSocket now. */
   readonly onUpgraded: (socket: Socket) => void;
-  readonly openSession: (link: Link, subprotocol: string, connection: SessionConnection) => Session;
 };
 
 /** A request on its way to a connection: what all its steps need. */
@@ -55,9 +52,8 @@ export class Upgrade {
   readonly #server: WebSocketServer;
   readonly #linkParts: LinkParts;
   readonly #pacing: Pacing;
-  readonly #open = new Map<WebSocketLink, OpenConnection>();
+  readonly #connectionParts: ConnectionParts;
   readonly #requestIds = new RequestIds();
-  #connectionNumber = 0;
 
   constructor(parts: UpgradeParts, options: UpgradeOptions) {
     this.#parts = parts;
@@ -67,7 +63,7 @@ export class Upgrade {
       clientTracking: false,
       // Ciphertext does not shrink, and compression costs memory per connection and invites bombs.
       perMessageDeflate: false,
-      handleProtocols: chooseSubprotocol,
+      handleProtocols: (offered, request) => chooseSubprotocol(parts.admission.claiming(request), offered),
       WebSocket: Handshake,
     });
     // What ws would answer by itself has no request id and is not counted: see #handshake.
@@ -78,18 +74,13 @@ export class Upgrade {
       flusher: new Flusher(parts.clock, options, parts.latency),
       pacing: this.#pacing,
       throttle: parts.throttle,
-      onDefect: (link, error) => this.#failed(link, error),
-      onEnd: (link, closeCode) => this.#ended(link, closeCode),
     };
+    const { log, accessLog } = parts;
+    this.#connectionParts = { log, accessLog, onEnd: (connection) => this.#ended(connection) };
   }
 
   start(): void {
     if (this.#options.flushIntervalMs > 0) this.#pacing.start();
-  }
-
-  /** The time as of the last chunk of a client. */
-  get nowMs(): number {
-    return this.#linkParts.flusher.nowMs;
   }
 
   /** From now on every upgrade is refused with 503. */
@@ -143,26 +134,22 @@ export class Upgrade {
     this.#refuse(attempt, "bad-handshake", { status: request.method === "GET" ? 400 : 405 });
   }
 
-  #opened({ socket, head, requestId, applicant }: Attempt, access: Access, subprotocol: string): void {
-    const { clock, log, connections, accessLog, openSession, onUpgraded } = this.#parts;
-    this.#connectionNumber += 1;
-    const link = new WebSocketLink(this.#linkParts, socket, this.#connectionNumber, this.#options);
-    const dialect = subprotocol === SUBPROTOCOL_V1 ? SUBPROTOCOL_V1 : "classic";
-    const { clientAddress } = applicant;
-    const facts = { requestId, clientAddress, dialect, openedAtMs: clock.monotonicMs() } as const;
-    const connection = new OpenConnection(
-      { accessLog, link, onDefect: (error) => this.#failed(link, error) },
+  #opened({ request, socket, head, requestId, applicant }: Attempt, access: Access, subprotocol: string): void {
+    const [first, ...others] = this.#parts.admission.claiming(request);
+    // It was claimed when it was checked, and dialects do not change.
+    if (first === undefined) return;
+    const { connections, onUpgraded } = this.#parts;
+    const connection = new Connection(this.#connectionParts, {
+      link: new WebSocketLink(this.#linkParts, socket, this.#options),
       access,
       applicant,
-      facts,
-    );
-    this.#open.set(link, connection);
+      requestId,
+      opening: { ...askedOf(request), subprotocol },
+      candidates: [first, ...others],
+    });
+    connections.add(connection);
     onUpgraded(socket);
-    const session = openSession(link, subprotocol, connection);
-    connections.add(link, session);
-    log.debug({ connection: link.connectionNumber, subprotocol: dialect }, "connected");
-    accessLog.connected(facts);
-    link.attach(session, head);
+    connection.open(head);
   }
 
   #refuse(
@@ -177,21 +164,9 @@ export class Upgrade {
     refuse(socket, status, headers, detail ?? upgradeRefusals[refused].text);
   }
 
-  #failed(link: WebSocketLink, error: unknown): void {
-    this.#parts.log.error({ connection: link.connectionNumber, err: error }, "session failed");
-    this.#parts.connections.sessionOf(link)?.end();
-    link.close(CloseCode.internalError, "internal error");
-  }
-
-  #ended(link: WebSocketLink, closeCode: number): void {
-    const connection = this.#open.get(link);
-    this.#open.delete(link);
-    if (connection !== undefined) {
-      this.#parts.admission.left(connection.applicant);
-      connection.closed({ closeCode, bytesIn: link.bytesIn, bytesOut: link.drainedBytes });
-    }
-    this.#parts.connections.remove(link);
-    this.#parts.log.debug({ connection: link.connectionNumber, closeCode }, "disconnected");
+  #ended(connection: Connection): void {
+    this.#parts.admission.left(connection.applicant);
+    this.#parts.connections.remove(connection);
   }
 }
 
@@ -205,13 +180,12 @@ class Handshake extends WebSocket {
   }
 }
 
-/**
- * Ours where offered; else the first, as the original's server does: browsers give up when none of theirs is chosen. Never a
- * token: the answer would repeat it.
- */
-function chooseSubprotocol(offered: Set<string>): string | false {
-  if (offered.has(SUBPROTOCOL_V1)) return SUBPROTOCOL_V1;
-  for (const subprotocol of offered) if (!subprotocol.startsWith(TOKEN_SUBPROTOCOL_PREFIX)) return subprotocol;
+/** What the first dialect that knows one of them chooses. */
+function chooseSubprotocol(claiming: readonly Dialect[], offered: ReadonlySet<string>): string | false {
+  for (const dialect of claiming) {
+    const chosen = dialect.chooseSubprotocol(offered);
+    if (chosen !== undefined) return chosen;
+  }
   return false;
 }
 

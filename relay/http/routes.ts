@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import type { AdminPages } from "../admin/admin-pages.ts";
 import type { CertificateStatus } from "../tls/source.ts";
 import { statusJson } from "../tls/status-json.ts";
 import { type Answer, html, json, text } from "./answer.ts";
+import type { DialectRoutes } from "./dialect-routes.ts";
 import { landingPage } from "./landing-page.ts";
 
 /** The figures that the routes show: counts, and how the certificate is doing. Nothing that names a topic or a peer. */
@@ -28,28 +28,45 @@ export type RelayFigures = {
 /** Whether the relay takes clients, or the reason why not. */
 export type Readiness = "ready" | "starting" | "draining" | "no-certificate";
 
+/** The pages for who runs the relay. Implemented by relay/admin/admin-pages.ts. */
+export interface AdminRoutes {
+  /** What `GET` of this path gives; undefined where it is none of these pages. */
+  page(path: string): Page | undefined;
+  /** The same for `POST`; its form has not been looked at. */
+  form(path: string): Page | undefined;
+  /** Whether to show the details of /stats: undefined for the rest of the world, a refusal for a token that is wrong. */
+  details(request: IncomingMessage): Details;
+}
+
 /** What the routes ask of the relay. `admin`: the pages for who runs it, where they are on this listener. */
 export type RoutesParts = {
   readonly figures: () => RelayFigures;
   readonly readiness: () => Readiness;
-  readonly admin: AdminPages | undefined;
+  readonly admin: AdminRoutes | undefined;
+  /** Pages of dialects; undefined where this listener has none. */
+  readonly dialects: DialectRoutes | undefined;
 };
 
 const LANDING_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
 
-type Route = (request: IncomingMessage) => Answer | Promise<Answer>;
+/** A page that answers a request. */
+export type Page = (request: IncomingMessage) => Answer | Promise<Answer>;
+
+type Details = { readonly details: object } | { readonly refusal: Answer } | undefined;
 
 /** Answers every plain HTTP request: a few small pages, and a typed refusal for everything else. */
 export class Routes {
-  readonly #routes: ReadonlyMap<string, Route>;
-  readonly #admin: AdminPages | undefined;
+  readonly #routes: ReadonlyMap<string, Page>;
+  readonly #admin: AdminRoutes | undefined;
+  readonly #dialects: DialectRoutes | undefined;
 
   /** Answers that are not yet on their way, by socket. */
   readonly #answering = new WeakMap<Socket, number>();
 
   constructor(parts: RoutesParts) {
     this.#admin = parts.admin;
-    this.#routes = new Map<string, Route>([
+    this.#dialects = parts.dialects;
+    this.#routes = new Map<string, Page>([
       ["/", (request) => root(request, parts.figures().version)],
       ["/health", () => json(200, health(parts.figures()))],
       ["/ready", () => ready(parts.readiness(), parts.figures())],
@@ -72,7 +89,7 @@ export class Routes {
       write(request, response, answer);
       return;
     }
-    // What fails here is the reading of a form whose sender is gone.
+    // What fails here is the reading of a body whose sender is gone.
     answer.then((late) => write(request, response, late)).catch(() => response.destroy());
   }
 
@@ -80,18 +97,24 @@ export class Routes {
     const path = (request.url ?? "").split("?", 1)[0] ?? "";
     const form = this.#admin?.form(path);
     if (form !== undefined && request.method === "POST") return form(request);
+    const methods = this.#dialects?.methodsAt(path) ?? [];
+    if (this.#dialects !== undefined && methods.includes(request.method ?? ""))
+      return this.#dialects.answer(request, path);
     if (hasBody(request)) {
       // No other route reads a body; closing is what stops a stranger from sending one without end.
       response.shouldKeepAlive = false;
       return text(413, "Payload Too Large");
     }
     const route = this.#routes.get(path) ?? this.#admin?.page(path);
-    if (route === undefined && form === undefined) return text(404, "Not Found");
-    if (route === undefined || (request.method !== "GET" && request.method !== "HEAD")) {
-      response.setHeader("allow", form === undefined ? "GET, HEAD" : "POST");
-      return text(405, "Method Not Allowed");
-    }
-    return route(request);
+    if (route !== undefined && (request.method === "GET" || request.method === "HEAD")) return route(request);
+    const allowed = [
+      ...(route === undefined ? [] : ["GET", "HEAD"]),
+      ...(form === undefined ? [] : ["POST"]),
+      ...methods,
+    ];
+    if (allowed.length === 0) return text(404, "Not Found");
+    response.setHeader("allow", allowed.join(", "));
+    return text(405, "Method Not Allowed");
   }
 }
 
@@ -151,8 +174,6 @@ function ready(readiness: Readiness, figures: RelayFigures): Answer {
 function certificate({ certificate: status, epochMs }: RelayFigures): object {
   return status === undefined ? {} : { certificate: statusJson(status, epochMs) };
 }
-
-type Details = ReturnType<AdminPages["details"]>;
 
 function stats(figures: RelayFigures, details: Details): Answer {
   if (details !== undefined && "refusal" in details) return details.refusal;

@@ -1,6 +1,6 @@
-import type { Member, Peer } from "./peer.ts";
-import type { Payload } from "./ports.ts";
-import type { Topic } from "./topic.ts";
+import type { Peer } from "./peer.ts";
+import type { TurnTime } from "./ports.ts";
+import type { Member, Topic } from "./topic.ts";
 
 /** When a reader counts as slow, and what becomes of it. */
 export type CongestionOptions = {
@@ -18,28 +18,33 @@ export type CongestionOptions = {
 };
 
 /** Why a reader is ended: a closed set; each is a label of the counter. */
-export type SlowReason = "stalled" | "slow";
+export const slowReasons = ["stalled", "slow"] as const;
+
+/** One of the reasons above. */
+export type SlowReason = (typeof slowReasons)[number];
 
 /** The senders may go on when an outbox is down to this part of the high-water mark. */
 const LOW_WATER_DIVISOR = 4;
 
-type Watched = { readonly sinceMs: number; drainedBytes: number; progressAtMs: number };
+type Watched = { readonly sinceMs: number; readByPeerBytes: number; progressAtMs: number };
 
 /**
  * Lossless backpressure. Each topic has the peers that are congested in it; who sends to such a topic is not read from
  * until they have drained, so TCP tells the sender to wait. One message of each sender may still come: the one at hand.
  */
-export class Congestion<P extends Payload> {
+export class Congestion {
   readonly #options: CongestionOptions;
-  readonly #nowMs: () => number;
-  readonly #watched = new Map<Peer<P>, Watched>();
-  readonly #congestedIn = new Map<Topic<P>, Set<Peer<P>>>();
-  readonly #pausedBy = new Map<Topic<P>, Set<Peer<P>>>();
+  readonly #time: TurnTime;
+  readonly #watched = new Map<Peer<Member>, Watched>();
+  readonly #congestedIn = new Map<Topic, Set<Peer<Member>>>();
+  readonly #pausedBy = new Map<Topic, Set<Peer<Member>>>();
+  /** How many congested topics keep a sender waiting. */
+  readonly #pausedByCounts = new Map<Peer<Member>, number>();
   #pauseCount = 0;
 
-  constructor(options: CongestionOptions, nowMs: () => number) {
+  constructor(options: CongestionOptions, time: TurnTime) {
     this.#options = options;
-    this.#nowMs = nowMs;
+    this.#time = time;
   }
 
   /** How often a sender was paused since the start. */
@@ -53,51 +58,52 @@ export class Congestion<P extends Payload> {
   }
 
   /** A peer's outbox went above the high-water mark. Idempotent. */
-  congested(peer: Peer<P>): void {
+  congested(peer: Peer<Member>): void {
     if (this.#watched.has(peer)) return;
-    const nowMs = this.#nowMs();
-    this.#watched.set(peer, { sinceMs: nowMs, drainedBytes: peer.link.drainedBytes, progressAtMs: nowMs });
-    for (const { topic } of peer.memberships.values()) addTo(this.#congestedIn, topic, peer);
+    const { nowMs } = this.#time;
+    this.#watched.set(peer, { sinceMs: nowMs, readByPeerBytes: peer.link.readByPeerBytes, progressAtMs: nowMs });
+    for (const { topic } of peer.memberships()) addTo(this.#congestedIn, topic, peer);
     const lowWaterBytes = Math.floor(this.#options.outboxHighWaterBytes / LOW_WATER_DIVISOR);
     peer.link.whenBelow(lowWaterBytes, () => this.#relieved(peer));
   }
 
   /** A member sent something: it waits where its topic is congested. */
-  sent(from: Member<P>): void {
+  sent(from: Member): void {
     if (this.#options.slowReaderPolicy === "close" || !this.#congestedIn.has(from.topic)) return;
     if (!addTo(this.#pausedBy, from.topic, from.peer)) return;
     this.#pauseCount += 1;
-    from.peer.pausedByCount += 1;
-    if (from.peer.pausedByCount === 1) from.peer.link.pause();
+    const pausedByCount = this.#pausedByCounts.get(from.peer) ?? 0;
+    this.#pausedByCounts.set(from.peer, pausedByCount + 1);
+    if (pausedByCount === 0) from.peer.link.pause();
   }
 
   /** A peer joined a topic. */
-  joined({ peer, topic }: Member<P>): void {
+  joined({ peer, topic }: Member): void {
     if (this.#watched.has(peer)) addTo(this.#congestedIn, topic, peer);
   }
 
   /** A peer left a topic: it neither slows its members any more nor is slowed by them. */
-  left({ peer, topic }: Member<P>): void {
+  left({ peer, topic }: Member): void {
     this.#resume(topic, peer);
     this.#clear(topic, peer);
   }
 
   /** A peer is gone from all topics. */
-  gone(peer: Peer<P>): void {
+  gone(peer: Peer<Member>): void {
     this.#watched.delete(peer);
   }
 
   /** Finds those who have been congested for too long. Called a few times a second. */
-  overdue(): readonly (readonly [Peer<P>, SlowReason | "outbox-full"])[] {
+  overdue(): readonly (readonly [Peer<Member>, SlowReason | "outbox-full"])[] {
     if (this.#options.slowReaderPolicy === "close")
       return [...this.#watched.keys()].map((peer) => [peer, "outbox-full"]);
-    const nowMs = this.#nowMs();
+    const { nowMs } = this.#time;
     const { stalledReaderTimeoutMs, slowReaderTimeoutMs } = this.#options;
-    const overdue: (readonly [Peer<P>, SlowReason])[] = [];
+    const overdue: (readonly [Peer<Member>, SlowReason])[] = [];
     for (const [peer, watched] of this.#watched) {
-      const { drainedBytes } = peer.link;
-      if (drainedBytes !== watched.drainedBytes) {
-        watched.drainedBytes = drainedBytes;
+      const { readByPeerBytes } = peer.link;
+      if (readByPeerBytes !== watched.readByPeerBytes) {
+        watched.readByPeerBytes = readByPeerBytes;
         watched.progressAtMs = nowMs;
       }
       if (nowMs - watched.progressAtMs >= stalledReaderTimeoutMs) overdue.push([peer, "stalled"]);
@@ -106,20 +112,24 @@ export class Congestion<P extends Payload> {
     return overdue;
   }
 
-  #relieved(peer: Peer<P>): void {
+  #relieved(peer: Peer<Member>): void {
     if (!this.#watched.delete(peer)) return;
-    for (const { topic } of peer.memberships.values()) this.#clear(topic, peer);
+    for (const { topic } of peer.memberships()) this.#clear(topic, peer);
   }
 
-  #clear(topic: Topic<P>, peer: Peer<P>): void {
+  #clear(topic: Topic, peer: Peer<Member>): void {
     if (!removeFrom(this.#congestedIn, topic, peer) || this.#congestedIn.has(topic)) return;
     for (const sender of this.#pausedBy.get(topic) ?? []) this.#resume(topic, sender);
   }
 
-  #resume(topic: Topic<P>, sender: Peer<P>): void {
+  #resume(topic: Topic, sender: Peer<Member>): void {
     if (!removeFrom(this.#pausedBy, topic, sender)) return;
-    sender.pausedByCount -= 1;
-    if (sender.pausedByCount === 0) sender.link.resume();
+    const pausedByCount = (this.#pausedByCounts.get(sender) ?? 0) - 1;
+    if (pausedByCount > 0) this.#pausedByCounts.set(sender, pausedByCount);
+    else {
+      this.#pausedByCounts.delete(sender);
+      sender.link.resume();
+    }
   }
 }
 

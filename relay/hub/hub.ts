@@ -1,8 +1,10 @@
-import { Congestion, type CongestionOptions, type SlowReason } from "./congestion.ts";
-import { type DropReason, Outbox, type OutboxOptions } from "./outbox.ts";
-import { type Member, Peer } from "./peer.ts";
-import type { Encoding, HubEvent, Link, Payload, TopicRate } from "./ports.ts";
-import { MAX_HANDLE, type OnTrouble, Topic } from "./topic.ts";
+import { Counter } from "../counter.ts";
+import { Congestion, type CongestionOptions, type SlowReason, slowReasons } from "./congestion.ts";
+import { type HandleShare, Handles } from "./handles.ts";
+import { type DropReason, dropReasons, type OutboxOptions } from "./outbox.ts";
+import { Peer } from "./peer.ts";
+import type { Encoding, HubEvent, HubHooks, Link, Origin, Payload, TopicRate, TurnTime } from "./ports.ts";
+import { type Delivery, type Member, type OnTrouble, Topic } from "./topic.ts";
 import { Traffic } from "./traffic.ts";
 
 /** Who is there now, and what has been carried since the start. */
@@ -28,72 +30,78 @@ export type HubCounts = {
   readonly drops: Readonly<Record<DropReason, number>>;
 };
 
+/** Why the hub ends a connection: a closed set; each is a label of the counter. */
+export type EndReason = "outbox-full" | SlowReason;
+
 /** How a connection is closed. */
 type Close = { readonly code: number; readonly reason: string };
 
 /** What tunes the hub: bounds, and how connections end that read too slowly. */
 export type HubOptions = OutboxOptions &
   CongestionOptions & {
-    readonly closeFor: Readonly<Record<"outbox-full" | SlowReason, Close>>;
+    readonly closeFor: Readonly<Record<EndReason, Close>>;
     /** Left out, or 0: as many as come. */
     readonly maxMembersPerTopic?: number;
+    /** Left out: all. */
+    readonly handleShare?: HandleShare;
   };
 
+/** What the hub uses. */
+export type HubParts = {
+  readonly time: TurnTime;
+  /** Asked once for each new topic; undefined: it may be published to as fast as messages come. */
+  readonly createTopicRate?: () => TopicRate | undefined;
+  readonly hooks?: HubHooks;
+};
+
 /** Who joins what, and how frames are written for it. */
-export type Join<P extends Payload> = {
+export type Join = {
   readonly topicName: string;
   readonly peerId: string;
-  readonly encoding: Encoding<P>;
+  readonly encoding: Encoding;
 };
 
 /** Writes the frames that a new member gets first. */
-export type Welcome<P extends Payload> = (member: Member<P>) => Iterable<Uint8Array>;
+export type Welcome = (member: Member) => Iterable<Uint8Array>;
 
 /**
  * The core: who is in which topic, and who gets which message. No I/O and no timers: sockets are links,
  * and all its methods are synchronous, so a sender's messages reach every outbox in the order they came.
  */
-export class Hub<P extends Payload> {
+export class Hub {
   readonly #options: HubOptions;
   readonly #createTopicRate: () => TopicRate | undefined;
-  readonly #topics = new Map<string, Topic<P>>();
-  readonly #congestion: Congestion<P>;
+  readonly #hooks: HubHooks | undefined;
+  readonly #topics = new Map<string, Topic>();
+  readonly #congestion: Congestion;
   /** Found to read too slowly by the operation at hand. */
-  readonly #fullPeers: Peer<P>[] = [];
-  /** In use by topics. */
-  readonly #handles = new Set<number>();
-  #lastHandle = 0;
-  #peers = 0;
-  #messages = 0;
-  #bytes = 0;
-  #joins = 0;
-  #leaves = 0;
-  readonly #drops = { "outbox-full": 0, closed: 0 };
-  readonly #delivered = new Map<Encoding<P>, Traffic>();
-  readonly #ended = { "outbox-full": 0, stalled: 0, slow: 0 };
-  readonly #onTrouble: OnTrouble<P> = (peer, outcome) => this.#trouble(peer, outcome);
+  readonly #fullPeers: Peer<Member>[] = [];
+  readonly #handles: Handles;
+  readonly #handlesInUse = new Set<number>();
+  readonly #published = new Traffic();
+  #peerCount = 0;
+  #joinCount = 0;
+  #leaveCount = 0;
+  readonly #drops = new Counter(dropReasons);
+  readonly #delivered = new Map<Encoding, Traffic>();
+  readonly #ended = new Counter<EndReason>(["outbox-full", ...slowReasons]);
+  readonly #onTrouble: OnTrouble = (peer, outcome) => this.#trouble(peer, outcome);
 
-  /**
-   * @param nowMs a monotonic time in milliseconds.
-   * @param createTopicRate asked once for each new topic.
-   */
-  constructor(
-    options: HubOptions,
-    nowMs: () => number,
-    createTopicRate: () => TopicRate | undefined = () => undefined,
-  ) {
+  constructor(options: HubOptions, { time, createTopicRate = () => undefined, hooks }: HubParts) {
     this.#options = options;
     this.#createTopicRate = createTopicRate;
-    this.#congestion = new Congestion(options, nowMs);
+    this.#hooks = hooks;
+    this.#handles = new Handles(options.handleShare);
+    this.#congestion = new Congestion(options, time);
   }
 
   /** Takes up a connection. It is in no topic yet and counts as no peer. The caller owes a `disconnect`. */
-  connect(link: Link): Peer<P> {
-    return new Peer(link, new Outbox(link, this.#options));
+  connect(link: Link): Peer<Member> {
+    return new Peer<Member>(link, this.#options);
   }
 
   /** The topic of this name while it has members. */
-  topic(topicName: string): Topic<P> | undefined {
+  topic(topicName: string): Topic | undefined {
     return this.#topics.get(topicName);
   }
 
@@ -105,7 +113,7 @@ export class Hub<P extends Payload> {
   }
 
   /** All topics that have members. A view: it changes as they come and go. */
-  topics(): Iterable<Topic<P>> {
+  topics(): Iterable<Topic> {
     return this.#topics.values();
   }
 
@@ -114,20 +122,14 @@ export class Hub<P extends Payload> {
    * @param welcome the frames that the new member gets, before anything else of this topic. Who is there:
    *   `member.topic.members()`, in join order, the new one last.
    */
-  join(peer: Peer<P>, { topicName, peerId, encoding }: Join<P>, welcome: Welcome<P>): Member<P> {
-    let topic = this.#topics.get(topicName);
-    if (topic === undefined) {
-      topic = new Topic(topicName, this.#freeHandle(), this.#onTrouble);
-      topic.rate = this.#createTopicRate();
-      this.#handles.add(topic.handle);
-      this.#topics.set(topicName, topic);
-    }
-    const member = topic.add(peer, peerId, { encoding, delivered: this.delivered(encoding) });
-    this.#joins += 1;
-    if (peer.memberships.size === 0) this.#peers += 1;
-    peer.memberships.set(topicName, member);
+  join(peer: Peer<Member>, { topicName, peerId, encoding }: Join, welcome: Welcome): Member {
+    const topic = this.#topics.get(topicName) ?? this.#open(topicName);
+    const member = topic.add(peer, peerId, this.#deliveryIn(encoding));
+    this.#joinCount += 1;
+    if (peer.topicCount === 0) this.#peerCount += 1;
+    peer.add(member);
     this.#congestion.joined(member);
-    topic.fanOut({ type: "peer-joined", member }, member);
+    this.#tellOthers(topic, { type: "peer-joined", member }, member);
     for (const frame of welcome(member)) this.#offer(peer, frame);
     // Joining again and again under other names is sending too: it waits for slow readers, and for the topic's rate.
     if (topic.memberCount > 1) this.#sent(member, 0);
@@ -136,13 +138,12 @@ export class Hub<P extends Payload> {
   }
 
   /** From now on this member gets its frames in another encoding. */
-  changeEncoding(member: Member<P>, encoding: Encoding<P>): void {
-    member.encoding = encoding;
-    member.delivered = this.delivered(encoding);
+  changeEncoding(member: Member, encoding: Encoding): void {
+    member.deliverBy(this.#deliveryIn(encoding));
   }
 
   /** Data and signals that members were given in one encoding: frames, one for each receiver, and their bytes. It goes on counting. */
-  delivered(encoding: Encoding<P>): Traffic {
+  delivered(encoding: Encoding): Traffic {
     let traffic = this.#delivered.get(encoding);
     if (traffic === undefined) {
       traffic = new Traffic();
@@ -152,48 +153,56 @@ export class Hub<P extends Payload> {
   }
 
   /** Takes a member out of its topic, and tells the rest. An empty topic vanishes. Idempotent. */
-  leave(member: Member<P>): void {
+  leave(member: Member): void {
     this.#remove(member);
     this.#endFullPeers();
   }
 
   /** Publishes a payload to every other member of the sender's topic. */
-  publish(from: Member<P>, payload: P): void {
+  publish(from: Member, payload: Payload): void {
     this.#count(from.topic, payload);
-    from.topic.fanOut({ type: "data", from, to: undefined, payload }, from);
+    this.#tellOthers(from.topic, { type: "data", from, to: undefined, payload }, from);
     this.#sent(from, payload.byteLength);
     this.#endFullPeers();
   }
 
   /** Sends a payload to one other member of the sender's topic. */
-  send(from: Member<P>, to: number, payload: P): "sent" | "no-such-peer" {
+  send(from: Member, to: number, payload: Payload): "sent" | "no-such-peer" {
     const member = from.topic.memberByHandle(to);
     if (member === undefined || member === from) return "no-such-peer";
     this.#count(from.topic, payload);
-    this.#deliver(member, { type: "data", from, to, payload });
-    this.#sent(from, payload.byteLength);
-    this.#endFullPeers();
+    this.#deliver(member, { type: "data", from, to, payload }, from);
     return "sent";
   }
 
-  /** Carries a signal to one other member of the sender's topic, if that member's encoding has signals. */
-  signal(
-    from: Member<P>,
-    type: "offer" | "answer" | "candidate",
-    to: number,
-    payload: string,
-  ): "sent" | "no-such-peer" | "peer-cannot-signal" {
+  /** Sends a message of a dialect's own kind to one other member of the sender's topic, if that member takes the kind. */
+  sendKind(from: Member, kind: string, to: number, payload: Payload): "sent" | "no-such-peer" | "not-taken" {
     const member = from.topic.memberByHandle(to);
     if (member === undefined || member === from) return "no-such-peer";
-    if (!member.encoding.hasSignals) return "peer-cannot-signal";
-    this.#deliver(member, { type, from, to, payload });
-    this.#sent(from, payload.length);
-    this.#endFullPeers();
+    if (!member.encoding.takes(kind)) return "not-taken";
+    this.#deliver(member, { type: "addressed", kind, from, to, payload }, from);
     return "sent";
+  }
+
+  /**
+   * Gives the members of a topic an event from elsewhere: another node, or a store. One with an addressee goes to that
+   * member alone. Nothing happens where the topic has no members here.
+   * @param except a member that does not get it.
+   */
+  deliver(topicName: string, event: HubEvent, except?: Member): void {
+    const topic = this.#topics.get(topicName);
+    if (topic === undefined) return;
+    const to = "to" in event ? event.to : undefined;
+    if (to === undefined) topic.fanOut(event, except, undefined);
+    else {
+      const member = topic.memberByHandle(to);
+      if (member !== undefined && member !== except) this.#give(member, event, undefined);
+    }
+    this.#endFullPeers();
   }
 
   /** Offers a dialect's own frame (an answer, an error) to a peer, under the same bound as everything else. */
-  offer(peer: Peer<P>, frame: Uint8Array): void {
+  offer(peer: Peer<Member>, frame: Uint8Array): void {
     this.#offer(peer, frame);
     this.#endFullPeers();
   }
@@ -204,65 +213,81 @@ export class Hub<P extends Payload> {
     this.#endFullPeers();
   }
 
-  /** Takes a connection out of every topic, and tells the rest. Idempotent. */
-  disconnect(peer: Peer<P>): void {
+  /** Takes a connection out of every topic for good, and tells the rest. Idempotent. */
+  disconnect(peer: Peer<Member>): void {
     this.#removeFromAll(peer);
-    this.#endFullPeers();
-  }
-
-  /** Takes a connection out of every topic and closes its link, after what is queued for it. */
-  end(peer: Peer<P>, code: number, reason: string): void {
-    this.#removeFromAll(peer);
-    peer.link.close(code, reason);
     this.#endFullPeers();
   }
 
   counts(): HubCounts {
     return {
       topics: this.#topics.size,
-      peers: this.#peers,
-      messages: this.#messages,
-      bytes: this.#bytes,
-      outboxesFull: this.#ended["outbox-full"],
-      stalledReaders: this.#ended.stalled,
-      slowReaders: this.#ended.slow,
+      peers: this.#peerCount,
+      messages: this.#published.messageCount,
+      bytes: this.#published.byteCount,
+      outboxesFull: this.#ended.of("outbox-full"),
+      stalledReaders: this.#ended.of("stalled"),
+      slowReaders: this.#ended.of("slow"),
       pauses: this.#congestion.pauseCount,
-      joins: this.#joins,
-      leaves: this.#leaves,
+      joins: this.#joinCount,
+      leaves: this.#leaveCount,
       congested: this.#congestion.congestedCount,
-      drops: { ...this.#drops },
+      drops: this.#drops.read(),
     };
   }
 
-  #deliver(to: Member<P>, event: HubEvent<P>): void {
-    const frame = to.encoding.encode(event);
-    to.delivered.add(1, frame.length);
-    this.#offer(to.peer, frame);
+  #open(topicName: string): Topic {
+    const handle = this.#handles.next((taken) => this.#handlesInUse.has(taken));
+    const handles = new Handles(this.#options.handleShare);
+    const topic = new Topic(topicName, handle, { onTrouble: this.#onTrouble, rate: this.#createTopicRate(), handles });
+    this.#handlesInUse.add(handle);
+    this.#topics.set(topicName, topic);
+    this.#hooks?.topicOpened(topicName);
+    return topic;
   }
 
-  #offer(peer: Peer<P>, frame: Uint8Array): void {
-    const outcome = peer.outbox.offer(frame);
+  #deliveryIn(encoding: Encoding): Delivery {
+    return { encoding, delivered: this.delivered(encoding) };
+  }
+
+  #tellOthers(topic: Topic, event: HubEvent, member: Member): void {
+    topic.fanOut(event, member, member.peer.link);
+    this.#hooks?.published(topic.name, event);
+  }
+
+  #deliver(to: Member, event: HubEvent & { readonly payload: Payload }, from: Member): void {
+    this.#give(to, event, from.peer.link);
+    this.#sent(from, event.payload.byteLength);
+    this.#endFullPeers();
+  }
+
+  #give(to: Member, event: HubEvent, origin: Origin | undefined): void {
+    const frame = to.encoding.encode(event);
+    to.delivered.add(1, frame.length);
+    this.#offer(to.peer, frame, origin);
+  }
+
+  #offer(peer: Peer<Member>, frame: Uint8Array, origin?: Origin): void {
+    const outcome = peer.outbox.offer(frame, origin);
     if (outcome !== "queued") this.#trouble(peer, outcome);
   }
 
-  #trouble(peer: Peer<P>, outcome: "congested" | DropReason): void {
+  #trouble(peer: Peer<Member>, outcome: "congested" | DropReason): void {
     if (outcome === "congested") {
       this.#congestion.congested(peer);
       return;
     }
-    this.#drops[outcome] += 1;
+    this.#drops.add(outcome);
     if (outcome === "outbox-full") this.#fullPeers.push(peer);
   }
 
-  #count(topic: Topic<P>, { byteLength }: P): void {
-    this.#messages += 1;
-    this.#bytes += byteLength;
-    topic.messageCount += 1;
-    topic.byteCount += byteLength;
+  #count(topic: Topic, { byteLength }: Payload): void {
+    this.#published.add(1, byteLength);
+    topic.count(byteLength);
   }
 
   /** The message is on its way; its sender may have to wait before the next one. */
-  #sent(from: Member<P>, byteLength: number): void {
+  #sent(from: Member, byteLength: number): void {
     this.#congestion.sent(from);
     const { rate } = from.topic;
     if (rate === undefined) return;
@@ -270,31 +295,26 @@ export class Hub<P extends Payload> {
     if (waitMs > 0) from.peer.link.pauseFor(waitMs);
   }
 
-  #freeHandle(): number {
-    do {
-      this.#lastHandle = this.#lastHandle >= MAX_HANDLE ? 1 : this.#lastHandle + 1;
-    } while (this.#handles.has(this.#lastHandle));
-    return this.#lastHandle;
-  }
-
-  #removeFromAll(peer: Peer<P>): void {
-    peer.isEnded = true;
-    peer.outbox.close();
-    for (const member of peer.memberships.values()) this.#remove(member);
+  /** @returns whether it was in the relay until now. */
+  #removeFromAll(peer: Peer<Member>): boolean {
+    if (!peer.end()) return false;
+    for (const member of peer.memberships()) this.#remove(member);
     this.#congestion.gone(peer);
+    return true;
   }
 
-  #remove(member: Member<P>): void {
+  #remove(member: Member): void {
     const { peer, topic } = member;
-    if (!peer.memberships.delete(topic.name)) return;
-    this.#leaves += 1;
-    if (peer.memberships.size === 0) this.#peers -= 1;
+    if (!peer.remove(member)) return;
+    this.#leaveCount += 1;
+    if (peer.topicCount === 0) this.#peerCount -= 1;
     topic.remove(member);
     this.#congestion.left(member);
-    if (topic.memberCount === 0) {
-      this.#topics.delete(topic.name);
-      this.#handles.delete(topic.handle);
-    } else topic.fanOut({ type: "peer-left", member }, member);
+    this.#tellOthers(topic, { type: "peer-left", member }, member);
+    if (topic.memberCount > 0) return;
+    this.#topics.delete(topic.name);
+    this.#handlesInUse.delete(topic.handle);
+    this.#hooks?.topicClosed(topic.name);
   }
 
   /**
@@ -307,12 +327,11 @@ export class Hub<P extends Payload> {
     }
   }
 
-  #endSlow(peer: Peer<P>, why: "outbox-full" | SlowReason): void {
+  #endSlow(peer: Peer<Member>, why: EndReason): void {
     // Found slow twice: by the check, and by a frame that the check's own peer-left could not add to its outbox.
-    if (peer.isEnded) return;
+    if (!this.#removeFromAll(peer)) return;
     const { code, reason } = this.#options.closeFor[why];
-    this.#ended[why] += 1;
-    this.#removeFromAll(peer);
+    this.#ended.add(why);
     peer.link.close(code, reason);
   }
 }

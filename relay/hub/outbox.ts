@@ -1,7 +1,10 @@
-import type { Link } from "./ports.ts";
+import type { Link, Origin } from "./ports.ts";
 
 /** Why a frame was not queued. A closed set: each is a label of the counter of dropped frames. */
-export type DropReason = "outbox-full" | "closed";
+export const dropReasons = ["outbox-full", "closed"] as const;
+
+/** One of the reasons above. */
+export type DropReason = (typeof dropReasons)[number];
 
 /** The bounds of an outbox. */
 export type OutboxOptions = {
@@ -34,14 +37,15 @@ export class Outbox {
    * "congested": queued, and the outbox is above its high-water mark.
    * "outbox-full" is said once: a frame is lost, the outbox is closed, and the caller owes the connection its end.
    * @param frame the outbox keeps the reference, so do not write to it afterwards.
+   * @param origin whose message it is; undefined: nobody's, it goes at once.
    */
-  offer(frame: Uint8Array): "queued" | "congested" | DropReason {
+  offer(frame: Uint8Array, origin?: Origin): "queued" | "congested" | DropReason {
     if (this.#isClosed) return "closed";
     if (this.#link.bufferedBytes >= this.#maxOutboxBytes) {
       this.#isClosed = true;
       return "outbox-full";
     }
-    this.#link.send(frame);
+    this.#link.send(frame, origin);
     return this.#link.bufferedBytes > this.#highWaterBytes ? "congested" : "queued";
   }
 

@@ -1,58 +1,54 @@
-import type { Outbox } from "./outbox.ts";
-import type { Encoding, Link, MemberIdentity, Payload } from "./ports.ts";
-import type { Topic } from "./topic.ts";
-import type { Traffic } from "./traffic.ts";
+import { Outbox, type OutboxOptions } from "./outbox.ts";
+import type { Link } from "./ports.ts";
 
-/** The hub's side of one connection: where its frames go, and which topics it is in. */
-export class Peer<P extends Payload> {
+/** What a peer has for each topic that it is in. */
+type Membership = { readonly topicName: string };
+
+/** The hub's side of one connection: where its frames go, and which topics it is in. Only the hub changes it. */
+export class Peer<M extends Membership = Membership> {
   readonly link: Link;
   readonly outbox: Outbox;
-  /** By topic name, in join order. Only the hub changes it. */
-  readonly memberships: Map<string, Member<P>> = new Map();
-  /** How many congested topics keep it waiting. Congestion's. */
-  pausedByCount = 0;
-  /** It is out of every topic for good. Only the hub changes it. */
-  isEnded = false;
+  readonly #memberships = new Map<string, M>();
+  #isOut = false;
 
-  constructor(link: Link, outbox: Outbox) {
+  constructor(link: Link, options: OutboxOptions) {
     this.link = link;
-    this.outbox = outbox;
-  }
-}
-
-/** How a member gets its frames, and the count of those that came in the same way. */
-export type Delivery<P extends Payload> = { readonly encoding: Encoding<P>; readonly delivered: Traffic };
-
-/** One peer in one topic. */
-export class Member<P extends Payload> implements MemberIdentity {
-  readonly peer: Peer<P>;
-  readonly topic: Topic<P>;
-  readonly peerId: string;
-  readonly peerHandle: number;
-  /** How frames are written for it, and where its deliveries are counted. Only the hub changes them. */
-  encoding: Encoding<P>;
-  delivered: Traffic;
-  readonly dataStarts: Map<unknown, Uint8Array> = new Map();
-
-  constructor(
-    peer: Peer<P>,
-    topic: Topic<P>,
-    { peerId, peerHandle }: { readonly peerId: string; readonly peerHandle: number },
-    { encoding, delivered }: Delivery<P>,
-  ) {
-    this.peer = peer;
-    this.topic = topic;
-    this.peerId = peerId;
-    this.peerHandle = peerHandle;
-    this.encoding = encoding;
-    this.delivered = delivered;
+    this.outbox = new Outbox(link, options);
   }
 
-  get topicName(): string {
-    return this.topic.name;
+  /** Whether it is over: nothing more is taken from it or given to it. */
+  get isOver(): boolean {
+    return this.outbox.isClosed;
   }
 
-  get topicHandle(): number {
-    return this.topic.handle;
+  get topicCount(): number {
+    return this.#memberships.size;
+  }
+
+  /** In join order. A view: it changes as the peer joins and leaves. */
+  memberships(): Iterable<M> {
+    return this.#memberships.values();
+  }
+
+  memberOf(topicName: string): M | undefined {
+    return this.#memberships.get(topicName);
+  }
+
+  /** The hub's: it has joined. */
+  add(member: M): void {
+    this.#memberships.set(member.topicName, member);
+  }
+
+  /** The hub's: it has left. @returns whether it was in there. */
+  remove(member: M): boolean {
+    return this.#memberships.get(member.topicName) === member && this.#memberships.delete(member.topicName);
+  }
+
+  /** The hub's: it is over, and about to leave every topic for good. @returns whether that is news. */
+  end(): boolean {
+    this.outbox.close();
+    if (this.#isOut) return false;
+    this.#isOut = true;
+    return true;
   }
 }

@@ -1,41 +1,118 @@
 import { EncodedEvent } from "./encoded-event.ts";
+import { Handles } from "./handles.ts";
 import type { DropReason } from "./outbox.ts";
-import { type Delivery, Member, type Peer } from "./peer.ts";
-import type { Encoding, HubEvent, Payload, TopicRate } from "./ports.ts";
-import type { Traffic } from "./traffic.ts";
-
-/** Handles are unsigned 32-bit integers on the wire. */
-export const MAX_HANDLE = 0xffff_ffff;
+import type { Peer } from "./peer.ts";
+import type { Encoding, HubEvent, MemberIdentity, Origin, TopicRate } from "./ports.ts";
+import { Traffic } from "./traffic.ts";
 
 const NOTHING: Uint8Array = new Uint8Array(0);
 
 /** What becomes of a peer whose outbox did not just take a frame. */
-export type OnTrouble<P extends Payload> = (peer: Peer<P>, outcome: "congested" | DropReason) => void;
+export type OnTrouble = (peer: Peer<Member>, outcome: "congested" | DropReason) => void;
+
+/** What a topic is made with. */
+export type TopicParts = {
+  /** Told, within `fanOut`, of each peer whose outbox did not just take a frame. */
+  readonly onTrouble: OnTrouble;
+  /** How fast it may be published to; undefined: as fast as messages come. */
+  readonly rate?: TopicRate | undefined;
+  /** Where the handles of its members come from. */
+  readonly handles?: Handles;
+};
+
+/** How a member gets its frames, and the count of those that came in the same way. */
+export type Delivery = { readonly encoding: Encoding; readonly delivered: Traffic };
+
+/** One peer in one topic. */
+export class Member implements MemberIdentity {
+  readonly peer: Peer<Member>;
+  readonly topic: Topic;
+  readonly peerId: string;
+  readonly peerHandle: number;
+  #encoding: Encoding;
+  #delivered: Traffic;
+  readonly #starts = new Map<Encoding, Uint8Array>();
+
+  constructor(
+    peer: Peer<Member>,
+    topic: Topic,
+    { peerId, peerHandle }: { readonly peerId: string; readonly peerHandle: number },
+    { encoding, delivered }: Delivery,
+  ) {
+    this.peer = peer;
+    this.topic = topic;
+    this.peerId = peerId;
+    this.peerHandle = peerHandle;
+    this.#encoding = encoding;
+    this.#delivered = delivered;
+  }
+
+  get topicName(): string {
+    return this.topic.name;
+  }
+
+  get topicHandle(): number {
+    return this.topic.handle;
+  }
+
+  /** How frames are written for it. */
+  get encoding(): Encoding {
+    return this.#encoding;
+  }
+
+  /** Where its deliveries are counted. */
+  get delivered(): Traffic {
+    return this.#delivered;
+  }
+
+  /** The hub's: from now on it gets its frames in another way. */
+  deliverBy({ encoding, delivered }: Delivery): void {
+    this.#encoding = encoding;
+    this.#delivered = delivered;
+  }
+
+  startFor(encoding: Encoding, write: (from: MemberIdentity) => Uint8Array): Uint8Array {
+    let start = this.#starts.get(encoding);
+    if (start === undefined) {
+      start = write(this);
+      this.#starts.set(encoding, start);
+    }
+    return start;
+  }
+}
 
 /** The members of one name, in join order. Exists while it has members; the hub owns it. */
-export class Topic<P extends Payload> {
+export class Topic {
   readonly name: string;
   /** What stands for the name in binary frames: unique among the topics of this relay. */
   readonly handle: number;
-  /** Messages published here, and the bytes of their payloads, since the topic came to be. */
-  messageCount = 0;
-  byteCount = 0;
-  /** How fast it may be published to; undefined: as fast as messages come. The hub's. */
-  rate: TopicRate | undefined;
-  readonly #members = new Map<number, Member<P>>();
-  readonly #onTrouble: OnTrouble<P>;
-  readonly #maxHandle: number;
-  #lastHandle = 0;
+  readonly rate: TopicRate | undefined;
+  readonly #published = new Traffic();
+  readonly #members = new Map<number, Member>();
+  readonly #onTrouble: OnTrouble;
+  readonly #handles: Handles;
 
-  /**
-   * @param onTrouble told, within `fanOut`, of each peer whose outbox did not just take a frame.
-   * @param maxHandle above the number of members; after it, handles begin again at 1.
-   */
-  constructor(name: string, handle: number, onTrouble: OnTrouble<P>, maxHandle: number = MAX_HANDLE) {
+  constructor(name: string, handle: number, { onTrouble, rate, handles = new Handles() }: TopicParts) {
     this.name = name;
     this.handle = handle;
+    this.rate = rate;
     this.#onTrouble = onTrouble;
-    this.#maxHandle = maxHandle;
+    this.#handles = handles;
+  }
+
+  /** Messages published here since the topic came to be. */
+  get messageCount(): number {
+    return this.#published.messageCount;
+  }
+
+  /** Bytes of their payloads, as the senders wrote them. */
+  get byteCount(): number {
+    return this.#published.byteCount;
+  }
+
+  /** The hub's: counts a message. */
+  count(byteLength: number): void {
+    this.#published.add(1, byteLength);
   }
 
   get memberCount(): number {
@@ -43,11 +120,11 @@ export class Topic<P extends Payload> {
   }
 
   /** The members in join order. A view: it changes as they come and go. */
-  members(): Iterable<Member<P>> {
+  members(): Iterable<Member> {
     return this.#members.values();
   }
 
-  memberByHandle(peerHandle: number): Member<P> | undefined {
+  memberByHandle(peerHandle: number): Member | undefined {
     return this.#members.get(peerHandle);
   }
 
@@ -60,26 +137,27 @@ export class Topic<P extends Payload> {
   }
 
   /** Adds a member at the end of the join order, under a handle that no other member has. */
-  add(peer: Peer<P>, peerId: string, delivery: Delivery<P>): Member<P> {
-    do {
-      this.#lastHandle = this.#lastHandle >= this.#maxHandle ? 1 : this.#lastHandle + 1;
-    } while (this.#members.has(this.#lastHandle));
-    const member = new Member(peer, this, { peerId, peerHandle: this.#lastHandle }, delivery);
-    this.#members.set(member.peerHandle, member);
+  add(peer: Peer<Member>, peerId: string, delivery: Delivery): Member {
+    const peerHandle = this.#handles.next((handle) => this.#members.has(handle));
+    const member = new Member(peer, this, { peerId, peerHandle }, delivery);
+    this.#members.set(peerHandle, member);
     return member;
   }
 
-  remove(member: Member<P>): void {
+  remove(member: Member): void {
     this.#members.delete(member.peerHandle);
   }
 
-  /** Offers one event to every member but one, in join order, encoded once per encoding. Synchronous: order is kept. */
-  fanOut(event: HubEvent<P>, except: Member<P>): void {
+  /**
+   * Offers one event to every member but one, in join order, encoded once per encoding. Synchronous: order is kept.
+   * @param origin whose message it is; undefined: nobody's.
+   */
+  fanOut(event: HubEvent, except: Member | undefined, origin: Origin | undefined): void {
     const encoded = new EncodedEvent(event);
     const isData = event.type === "data";
     // Members of one encoding stand side by side more often than not: they are counted together.
     let delivered: Traffic | undefined;
-    let encoding: Encoding<P> | undefined;
+    let encoding: Encoding | undefined;
     let frame = NOTHING;
     let count = 0;
     for (const member of this.#members.values()) {
@@ -91,7 +169,7 @@ export class Topic<P extends Payload> {
         count = 0;
       }
       count += 1;
-      const outcome = member.peer.outbox.offer(frame);
+      const outcome = member.peer.outbox.offer(frame, origin);
       if (outcome !== "queued") this.#onTrouble(member.peer, outcome);
     }
     if (isData) delivered?.add(count, frame.length);

@@ -1,16 +1,15 @@
-import type { TopicRate } from "../hub/ports.ts";
+import type { TopicRate, TurnTime } from "../hub/ports.ts";
 import { type Rates, SenderRate } from "./sender-rate.ts";
 
 /** Makes the rates of topics, and counts how often they made a sender wait. */
 export class TopicRates {
   readonly #rates: Rates;
-  readonly #nowMs: () => number;
+  readonly #time: TurnTime;
   #waitCount = 0;
 
-  /** @param nowMs a monotonic time in milliseconds; asked for each message. */
-  constructor(rates: Rates, nowMs: () => number) {
+  constructor(rates: Rates, time: TurnTime) {
     this.#rates = rates;
-    this.#nowMs = nowMs;
+    this.#time = time;
   }
 
   /** How often a sender was made to wait since the start. */
@@ -22,12 +21,12 @@ export class TopicRates {
   create(): TopicRate | undefined {
     const { messages, bytes } = this.#rates;
     if (messages === undefined && bytes === undefined) return undefined;
-    const rate = new SenderRate(this.#rates, this.#nowMs());
+    const rate = new SenderRate(this.#rates, this.#time.nowMs);
     return { published: (byteLength) => this.#published(rate, byteLength) };
   }
 
   #published(rate: SenderRate, byteLength: number): number {
-    rate.fill(this.#nowMs());
+    rate.fill(this.#time.nowMs);
     rate.tookMessage();
     if (!rate.tookBytes(byteLength)) return 0;
     this.#waitCount += 1;

@@ -7,15 +7,14 @@ export type ConnectionFacts = {
   readonly requestId: string;
   /** The client's own address, also behind a trusted proxy. In the access log only: never in a metric or an error. */
   readonly clientAddress: string;
-  readonly dialect: Dialect;
+  /** The wire protocol, and which of its kinds of client this is: closed sets, they are labels. */
+  readonly dialect: string;
+  readonly client: string;
   /** Monotonic milliseconds of the relay's clock. */
   readonly openedAtMs: number;
   /** Who the grant names, once there is one. Logged as a hash. */
-  subject?: string | undefined;
+  readonly subject: string | undefined;
 };
-
-/** The protocols that a connection may speak: a closed set, they are labels of metrics. */
-export type Dialect = "classic" | "postern.v1";
 
 /** What is known of a request that became no connection. */
 export type RefusedRequest = Pick<ConnectionFacts, "requestId" | "clientAddress">;

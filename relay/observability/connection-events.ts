@@ -2,8 +2,9 @@ import { createHash } from "node:crypto";
 import type { Logger } from "pino";
 import { CloseCode } from "../../protocol/close-codes.ts";
 import type { Clock } from "../clock.ts";
-import type { AccessLog, ConnectionEnd, ConnectionFacts, Dialect, RefusedRequest } from "./access-log.ts";
-import type { CountsByLabel } from "./readings.ts";
+import { Counter } from "../counter.ts";
+import type { AccessLog, ConnectionEnd, ConnectionFacts, RefusedRequest } from "./access-log.ts";
+import type { ClientCount, CountsByLabel } from "./readings.ts";
 
 /** How many refusals the status page shows. */
 const RECENT_REFUSALS = 20;
@@ -46,13 +47,18 @@ export type AccessLogOptions = {
 export type ConnectionEventsParts = {
   readonly clock: Clock;
   readonly log: Logger;
+  /** Every kind of client that may come. */
+  readonly clients: readonly Client[];
   /** Under which a topic, or a subject, may be logged. */
   readonly hash: (name: string) => string;
 };
 
+/** A kind of client of a dialect. */
+type Client = Omit<ClientCount, "count">;
+
 /** What happened to connections since the start. */
 export type ConnectionEventCounts = {
-  readonly opened: CountsByLabel;
+  readonly opened: readonly ClientCount[];
   readonly closed: CountsByLabel;
   readonly suppressedLines: number;
 };
@@ -61,8 +67,8 @@ export type ConnectionEventCounts = {
 export class ConnectionEvents implements AccessLog {
   readonly #parts: ConnectionEventsParts;
   readonly #options: AccessLogOptions;
-  readonly #opened: Record<Dialect, number> = { classic: 0, "postern.v1": 0 };
-  readonly #closed = new Map<string, number>();
+  readonly #opened: Counter<string>;
+  readonly #closed = new Counter<string>(closeReasons);
   readonly #recent: RecentRefusal[] = [];
   #second = Number.NEGATIVE_INFINITY;
   #linesInSecond = 0;
@@ -71,13 +77,15 @@ export class ConnectionEvents implements AccessLog {
   constructor(parts: ConnectionEventsParts, options: AccessLogOptions) {
     this.#parts = parts;
     this.#options = options;
+    this.#opened = new Counter(parts.clients.map(keyOf));
   }
 
   connected(facts: ConnectionFacts): void {
-    this.#opened[facts.dialect] += 1;
+    this.#opened.add(keyOf(facts));
     const { log } = this.#parts;
-    const { requestId, clientAddress, dialect } = facts;
-    if (this.#takes(requestId)) log.info({ requestId, clientAddress, dialect }, "connect");
+    const { requestId, clientAddress, dialect, client } = facts;
+    log.debug({ requestId, dialect, client }, "connected");
+    if (this.#takes(requestId)) log.info({ requestId, clientAddress, dialect, client }, "connect");
   }
 
   refused({ requestId, clientAddress }: RefusedRequest, reason: string, status: number): void {
@@ -103,13 +111,17 @@ export class ConnectionEvents implements AccessLog {
 
   closed(facts: ConnectionFacts, { closeCode, bytesIn, bytesOut }: ConnectionEnd): void {
     const reason = REASONS.get(closeCode) ?? "other";
-    this.#closed.set(reason, (this.#closed.get(reason) ?? 0) + 1);
+    this.#closed.add(reason);
     const { log, clock } = this.#parts;
-    const { requestId, clientAddress, dialect } = facts;
+    const { requestId, clientAddress, dialect, client } = facts;
+    log.debug({ requestId, closeCode }, "disconnected");
     if (!this.#takes(requestId)) return;
     const subject = this.#subject(facts);
     const durationMs = Math.round(clock.monotonicMs() - facts.openedAtMs);
-    log.info({ requestId, clientAddress, dialect, subject, reason, closeCode, durationMs, bytesIn, bytesOut }, "close");
+    log.info(
+      { requestId, clientAddress, dialect, client, subject, reason, closeCode, durationMs, bytesIn, bytesOut },
+      "close",
+    );
   }
 
   /** The last refusals, newest first. */
@@ -119,8 +131,8 @@ export class ConnectionEvents implements AccessLog {
 
   counts(): ConnectionEventCounts {
     return {
-      opened: { ...this.#opened },
-      closed: Object.fromEntries(closeReasons.map((reason) => [reason, this.#closed.get(reason) ?? 0])),
+      opened: this.#parts.clients.map((client) => ({ ...client, count: this.#opened.of(keyOf(client)) })),
+      closed: this.#closed.read(),
       suppressedLines: this.#suppressedLines,
     };
   }
@@ -144,6 +156,10 @@ export class ConnectionEvents implements AccessLog {
     this.#suppressedLines += 1;
     return false;
   }
+}
+
+function keyOf({ dialect, client }: Client): string {
+  return `${dialect} ${client}`;
 }
 
 function inKebabCase(name: string): string {

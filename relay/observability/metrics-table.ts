@@ -1,4 +1,4 @@
-import type { Traffic } from "../hub/traffic.ts";
+import type { TrafficReading } from "../session/ports.ts";
 import type { CountsByLabel, Readings } from "./readings.ts";
 
 /** One value of a metric, with its labels. */
@@ -30,7 +30,13 @@ export const latencyMetric = {
 export const metricsTable: readonly MetricRow[] = [
   gauge("relay_connections_active", "WebSocket connections that are open", (r) => r.connections),
   gauge("relay_connections_undecided", "Open connections that have not joined yet", (r) => r.undecided),
-  counts("relay_connections_total", "Connections opened", "dialect", (r) => r.opened),
+  {
+    name: "relay_connections_total",
+    type: "counter",
+    help: "Connections opened",
+    labels: ["dialect", "client"],
+    read: ({ opened }) => opened.map(({ count, ...labels }) => ({ labels, value: count })),
+  },
   counts("relay_connections_closed_total", "Connections that ended", "reason", (r) => r.closed),
   counts("relay_connection_errors_total", "Upgrades that were refused", "reason", (r) => r.refused),
   counter("relay_connections_swept_total", "Connections cut off because nothing was heard of them", (r) => r.swept),
@@ -175,15 +181,14 @@ function counts(
   return { name, type, help, labels: [label], read: samples };
 }
 
-/** One value for each encoding of each dialect. */
-function traffic(
-  name: string,
-  help: string,
-  read: (way: { readonly received: Readonly<Traffic>; readonly sent: Readonly<Traffic> }) => number,
-): MetricRow {
+/** One value for each encoding of each kind of client. */
+function traffic(name: string, help: string, read: (way: TrafficReading) => number): MetricRow {
   const samples = (readings: Readings): readonly Sample[] =>
-    readings.traffic.map((way) => ({ labels: { dialect: way.dialect, encoding: way.encoding }, value: read(way) }));
-  return { name, type: "counter", help, labels: ["dialect", "encoding"], read: samples };
+    readings.traffic.map((way) => {
+      const { dialect, client, encoding } = way;
+      return { labels: { dialect, client, encoding }, value: read(way) };
+    });
+  return { name, type: "counter", help, labels: ["dialect", "client", "encoding"], read: samples };
 }
 
 function slowReaders({ hub }: Readings): CountsByLabel {

@@ -1,6 +1,5 @@
 import type { HubCounts } from "../hub/hub.ts";
-import type { Traffic } from "../hub/traffic.ts";
-import type { Dialect } from "./access-log.ts";
+import type { TrafficReading } from "../session/ports.ts";
 import type { LagReading } from "./event-loop-lag.ts";
 import type { HandshakeReading } from "./handshake-counts.ts";
 import type { LatencyReading } from "./latency-histogram.ts";
@@ -8,13 +7,8 @@ import type { LatencyReading } from "./latency-histogram.ts";
 /** Counts since the start, by a closed set of words. */
 export type CountsByLabel = Readonly<Record<string, number>>;
 
-/** What went one way in one encoding. */
-type TrafficReading = {
-  readonly dialect: Dialect;
-  readonly encoding: "json" | "binary";
-  readonly received: Readonly<Traffic>;
-  readonly sent: Readonly<Traffic>;
-};
+/** Something counted since the start, of one kind of client of one dialect. */
+export type ClientCount = { readonly dialect: string; readonly client: string; readonly count: number };
 
 /** What the process uses. */
 export type ProcessReading = {
@@ -47,7 +41,7 @@ export type Readings = {
   readonly hub: HubCounts;
   readonly traffic: readonly TrafficReading[];
   readonly rejected: CountsByLabel;
-  readonly opened: CountsByLabel;
+  readonly opened: readonly ClientCount[];
   readonly closed: CountsByLabel;
   /** Upgrades that became no connection, by reason. */
   readonly refused: CountsByLabel;

@@ -1,74 +1,173 @@
-import type { Applicant } from "../entrance/admission.ts";
-import type { Access, SessionConnection } from "../hub/ports.ts";
+import type { Logger } from "pino";
+import { CloseCode } from "../../protocol/close-codes.ts";
 import type { AccessLog, ConnectionFacts } from "../observability/access-log.ts";
+import type {
+  Access,
+  Applicant,
+  Close,
+  ConnectionLink,
+  Dialect,
+  LinkOwner,
+  Opening,
+  Session,
+  SessionConnection,
+} from "./ports.ts";
 
-/** A link that may send as fast as its class may. */
-type Limited = { limitTo(rateClass: string | undefined): void };
-
-/** What it tells. */
-type OpenConnectionParts = {
+/** What all connections share. */
+export type ConnectionParts = {
+  readonly log: Logger;
   readonly accessLog: AccessLog;
-  readonly link: Limited;
-  readonly onDefect: (error: unknown) => void;
+  /** Told of the end of each, once. */
+  readonly onEnd: (connection: Connection) => void;
 };
 
-/** One connection from its upgrade to its end, as its session sees it and as the access log is told of it. */
-export class OpenConnection implements SessionConnection {
+/** What is its own. */
+export type ConnectionOwn = {
+  readonly link: ConnectionLink;
   readonly access: Access;
   readonly applicant: Applicant;
-  readonly facts: ConnectionFacts;
-  readonly #accessLog: AccessLog;
-  readonly #link: Limited;
-  readonly #onDefect: (error: unknown) => void;
-  #rateClass: string | undefined;
+  readonly requestId: string;
+  readonly opening: Opening;
+  /** Whose it may be, at least one; of several, the first message decides (Dialects.claiming). */
+  readonly candidates: readonly [Dialect, ...Dialect[]];
+};
 
-  constructor(
-    { accessLog, link, onDefect }: OpenConnectionParts,
-    access: Access,
-    applicant: Applicant,
-    facts: ConnectionFacts,
-  ) {
-    this.#accessLog = accessLog;
-    this.#link = link;
-    this.#onDefect = onDefect;
+/**
+ * One connection from its upgrade to its end: the link, the session on it, and what is known of the client. Whoever has
+ * something to say about a connection says it here, and what becomes of link and session is decided here.
+ */
+export class Connection implements SessionConnection, LinkOwner, ConnectionFacts {
+  readonly link: ConnectionLink;
+  readonly access: Access;
+  readonly applicant: Applicant;
+  readonly requestId: string;
+  readonly #parts: ConnectionParts;
+  readonly #opening: Opening;
+  readonly #candidates: readonly [Dialect, ...Dialect[]];
+  #dialect: Dialect;
+  #session: Session | undefined;
+  #rateClass: string | undefined;
+  #isOver = false;
+  #silentSweepCount = 0;
+
+  constructor(parts: ConnectionParts, { link, access, applicant, requestId, opening, candidates }: ConnectionOwn) {
+    this.#parts = parts;
+    this.link = link;
     this.access = access;
     this.applicant = applicant;
-    this.facts = facts;
-    this.#lookAtGrant();
+    this.requestId = requestId;
+    this.#opening = opening;
+    this.#candidates = candidates;
+    this.#dialect = candidates.at(-1) ?? candidates[0];
   }
 
-  get requestId(): string {
-    return this.facts.requestId;
+  /** Begins the conversation. @param head what came with the upgrade request. */
+  open(head: Buffer): void {
+    this.authorized();
+    if (this.#candidates.length === 1) this.#session = this.#begin(this.#dialect);
+    this.link.attach(this, head);
   }
 
-  authorized(): void {
-    this.#lookAtGrant();
+  get clientAddress(): string {
+    return this.applicant.clientAddress;
+  }
+
+  get dialect(): string {
+    return this.#dialect.name;
+  }
+
+  get client(): string {
+    return this.#dialect.clientOf(this.#opening);
+  }
+
+  get openedAtMs(): number {
+    return this.link.openedAtMs;
+  }
+
+  get subject(): string | undefined {
+    return this.access.subject;
+  }
+
+  /** Whether it has ever joined. */
+  get hasJoined(): boolean {
+    return this.#session?.hasJoined === true;
+  }
+
+  receive(message: Uint8Array, isBinary: boolean, isPrintable: boolean): void {
+    try {
+      this.#session ??= this.#begin(this.#claiming(message, isBinary));
+      this.#session.receive(message, isBinary, isPrintable);
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
+  hungUp(): void {
+    this.#isOver = true;
+    this.#session?.end();
+  }
+
+  end({ code, reason }: Close): void {
+    if (this.#isOver) return;
+    this.hungUp();
+    this.link.close(code, reason);
   }
 
   failed(error: unknown): void {
-    this.#onDefect(error);
+    this.#parts.log.error({ requestId: this.requestId, err: error }, "session failed");
+    this.end({ code: CloseCode.internalError, reason: "internal error" });
+  }
+
+  ended(closeCode: number): void {
+    this.hungUp();
+    this.access.release();
+    // It never said which dialect it speaks: what is counted as closed was opened.
+    if (this.#session === undefined) this.#parts.accessLog.connected(this);
+    const { bytesIn, bytesOut } = this.link;
+    this.#parts.accessLog.closed(this, { closeCode, bytesIn, bytesOut });
+    this.#parts.onEnd(this);
+  }
+
+  /** The relay stops: those who understand are told, and the conversation ends. */
+  restart(reconnectWithinMs: number): void {
+    if (!this.#isOver) this.#session?.announceRestart(reconnectWithinMs);
+    this.end(this.#dialect.restartClose);
+  }
+
+  /** Looks whether the client is still there, and asks it for a sign of life. @returns false: it was cut off. */
+  sweep(): boolean {
+    this.#silentSweepCount = this.link.wasHeard() ? 0 : this.#silentSweepCount + 1;
+    if (this.#silentSweepCount > this.#dialect.maxSilentSweeps) {
+      this.link.terminate();
+      return false;
+    }
+    this.link.ping();
+    return true;
+  }
+
+  authorized(): void {
+    const { rateClass } = this.access;
+    if (rateClass === this.#rateClass) return;
+    this.#rateClass = rateClass;
+    this.link.limitTo(rateClass);
   }
 
   joined(topicName: string): void {
-    this.#accessLog.joined(this.facts, topicName);
+    this.#parts.accessLog.joined(this, topicName);
   }
 
   left(topicName: string): void {
-    this.#accessLog.left(this.facts, topicName);
+    this.#parts.accessLog.left(this, topicName);
   }
 
-  /** @param end how it ended, and what it carried. */
-  closed(end: Parameters<AccessLog["closed"]>[1]): void {
-    this.#lookAtGrant();
-    this.#accessLog.closed(this.facts, end);
+  #claiming(message: Uint8Array, isBinary: boolean): Dialect {
+    return this.#candidates.find((dialect) => dialect.claimsFirst?.(message, isBinary) === true) ?? this.#dialect;
   }
 
-  /** A token may have come in a message, after the upgrade. */
-  #lookAtGrant(): void {
-    const { subject, rateClass } = this.access;
-    this.facts.subject = subject;
-    if (rateClass === this.#rateClass) return;
-    this.#rateClass = rateClass;
-    this.#link.limitTo(rateClass);
+  #begin(dialect: Dialect): Session {
+    this.#dialect = dialect;
+    const session = dialect.open(this.link, this, this.#opening);
+    this.#parts.accessLog.connected(this);
+    return session;
   }
 }

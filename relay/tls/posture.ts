@@ -1,6 +1,5 @@
 import { constants, randomBytes } from "node:crypto";
 import { createSecureContext, type SecureContextOptions } from "node:tls";
-import type { TlsMaterial } from "./material.ts";
 
 /**
  * TLS 1.3 (RFC 8446 appendix B.4), then of TLS 1.2 (RFC 5246) only what has both forward secrecy and authenticated
@@ -20,6 +19,9 @@ export const CIPHERS: string = [
   "@SECLEVEL=2",
 ].join(":");
 
+/** A private key and the chain of its certificate, both in PEM. */
+type PemPair = { readonly key: string; readonly certificate: string };
+
 const CURVES = "X25519:P-256:P-384";
 /** Safe against a quantum computer that comes later; OpenSSL knows it since 3.5. */
 const HYBRID_CURVES = `X25519MLKEM768:${CURVES}`;
@@ -32,7 +34,7 @@ const TICKET_KEY_BYTES = 48;
  * left out falls back to the defaults.
  * @param ticketKeys of `createTicketKeys`; the same for the next certificate, as a ticket outlives the one before.
  */
-export function postureFor({ key, certificate }: TlsMaterial, ticketKeys: Buffer): SecureContextOptions {
+export function postureFor({ key, certificate }: PemPair, ticketKeys: Buffer): SecureContextOptions {
   return {
     key,
     cert: certificate,

@@ -1,10 +1,11 @@
-import type { Clock } from "../clock.ts";
+import type { Origin } from "../hub/ports.ts";
+import type { TurnClock } from "../turn-clock.ts";
 import { Batch } from "./batch.ts";
 
 /** What the flusher writes: a link with frames waiting. */
 export interface Flushable {
-  /** When it was last written; the flusher's own clock, in milliseconds. */
-  lastFlushMs: number;
+  /** When it was last written, on the turn clock. */
+  readonly lastFlushMs: number;
   flush(): void;
 }
 
@@ -37,65 +38,52 @@ const NOBODY: LatencySink = { record: () => undefined };
 export class Flusher {
   /** Where every link's chain begins. */
   readonly root: Batch = Batch.empty();
-  /** Whether the sender whose message is being handled is patient. */
-  isPatient = false;
-  /** Whether a chunk is being taken apart: then `nowMs` is when it came. */
-  isReading = false;
-  readonly #clock: Clock;
+  readonly #clock: TurnClock;
   readonly #latency: LatencySink;
   readonly #flushIntervalMs: number;
   readonly #pauseMs: number;
   #soon: Flushable[] = [];
   #later: Flushable[] = [];
   #isTimerSet = false;
-  #nowMs = 0;
-  /** When the first chunk came of which something waits; none where it was no chunk that began it. */
+  /** When the first message came of which something waits; none where it was no message that began it. */
   #soonSinceMs = NO_TIME;
   #laterSinceMs = NO_TIME;
   readonly #flushSoon = () => this.#flush();
   readonly #flushLater = () => this.#flushDue();
 
   /** @param latency is told once per flush how long its first chunk waited: docs/metrics.md#delivery-latency. */
-  constructor(clock: Clock, { flushIntervalMs }: FlusherOptions, latency: LatencySink = NOBODY) {
+  constructor(clock: TurnClock, { flushIntervalMs }: FlusherOptions, latency: LatencySink = NOBODY) {
     this.#clock = clock;
     this.#latency = latency;
     this.#flushIntervalMs = flushIntervalMs;
     this.#pauseMs = flushIntervalMs * PAUSE_RATIO;
   }
 
-  /** The time as of the last `tick`: asking the system per delivery would cost more than the delivery's bookkeeping. */
-  get nowMs(): number {
-    return this.#nowMs;
-  }
-
-  /** Looks at the clock. Called once per chunk that comes in. */
-  tick(): void {
-    this.#nowMs = this.#clock.monotonicMs();
-  }
-
-  /** Has the link written: at the end of this turn, or at the end of its interval. @returns whether it is the former. */
-  schedule(link: Flushable): "soon" | "later" {
-    if (this.isPatient && this.#nowMs - link.lastFlushMs < this.#pauseMs) {
+  /**
+   * Has the link written: at the end of this turn, or at the end of its interval. @returns whether it is the former.
+   * @param origin whose message it is; undefined: nobody's.
+   */
+  schedule(link: Flushable, origin: Origin | undefined): "soon" | "later" {
+    if (origin?.mayWait === true && this.#clock.nowMs - link.lastFlushMs < this.#pauseMs) {
       this.#later.push(link);
-      if (!this.#isTimerSet) this.#setTimer();
+      if (!this.#isTimerSet) this.#setTimer(origin);
       return "later";
     }
-    this.scheduleSoon(link);
+    this.scheduleSoon(link, origin);
     return "soon";
   }
 
-  scheduleSoon(link: Flushable): void {
+  scheduleSoon(link: Flushable, origin: Origin | undefined): void {
     if (this.#soon.length === 0) {
       setImmediate(this.#flushSoon);
-      this.#soonSinceMs = this.isReading ? this.#nowMs : NO_TIME;
+      this.#soonSinceMs = origin?.receivedAtMs ?? NO_TIME;
     }
     this.#soon.push(link);
   }
 
   /** A frame that had to wait for the write before it is written. @param sinceMs when its chunk came. */
   writtenLate(sinceMs: number): void {
-    this.tick();
-    this.#latency.record(this.#nowMs - sinceMs);
+    this.#latency.record(this.#clock.tick() - sinceMs);
   }
 
   #flush(): void {
@@ -106,15 +94,15 @@ export class Flusher {
 
   /** The time after the last write, since the first chunk: what the slowest of these deliveries took, for one look at the clock. */
   #flushAll(links: readonly Flushable[], sinceMs: number): void {
-    this.tick();
+    this.#clock.tick();
     for (const link of links) link.flush();
     this.root.forgetNext();
-    if (sinceMs !== NO_TIME) this.#latency.record(this.#clock.monotonicMs() - sinceMs);
+    if (sinceMs !== NO_TIME) this.#latency.record(this.#clock.tick() - sinceMs);
   }
 
-  #setTimer(): void {
+  #setTimer({ receivedAtMs }: Origin): void {
     this.#isTimerSet = true;
-    this.#laterSinceMs = this.#nowMs;
+    this.#laterSinceMs = receivedAtMs;
     this.#clock.after(this.#flushIntervalMs, this.#flushLater);
   }
 

@@ -1,49 +1,45 @@
 import type { Socket } from "node:net";
-import type { Clock, Timer } from "../clock.ts";
-import type { Link, Session } from "../hub/ports.ts";
+import type { Timer } from "../clock.ts";
+import type { Origin } from "../hub/ports.ts";
 import { type Rates, SenderRate } from "../limits/sender-rate.ts";
+import type { ConnectionLink, LinkOwner } from "../session/ports.ts";
+import type { TurnClock } from "../turn-clock.ts";
 import { closeFrame } from "../wire/control-frame.ts";
 import { LARGE_FRAME_BYTES } from "../wire/frame-memory.ts";
 import { type FrameHandler, FrameParser, type ProtocolFault } from "../wire/frame-parser.ts";
 import type { Flushable, Flusher } from "./flusher.ts";
 import { type Pacing, SenderPace } from "./pacing.ts";
+import { ANY_REASON, type GatedReading, ReadingGate, Reason } from "./reading-gate.ts";
 import { SendQueue } from "./send-queue.ts";
 import type { Throttle, Throttled } from "./throttle.ts";
 
 /** What all links share. */
 export type LinkParts = {
-  readonly clock: Clock;
+  readonly clock: TurnClock;
   readonly flusher: Flusher;
   readonly pacing: Pacing;
   readonly throttle: Throttle;
-  /** Told of a defect in a session, and of the end of each link, once. */
-  readonly onDefect: (link: WebSocketLink, error: unknown) => void;
-  readonly onEnd: (link: WebSocketLink, closeCode: number) => void;
 };
 
 /** What tunes a link. */
 export type LinkOptions = { readonly maxFrameBytes: number; readonly closeTimeoutMs: number };
 
-/** What keeps a link from being read; it is read while none of them does. Bits of one number. */
-const Reason = { congestion: 1, rate: 2, held: 4 } as const;
-
 const LINK = Symbol("link");
 type LinkedSocket = Socket & { [LINK]: WebSocketLink };
 
 /**
- * One WebSocket after its handshake: reads messages for its session and writes frames for the hub.
- * It owns the socket, the frames that wait for it, and the closing handshake.
+ * One WebSocket after its handshake: reads messages for its owner and writes frames for the hub. It owns the socket, the
+ * frames that wait for it, and the closing handshake.
  */
-export class WebSocketLink implements Link, FrameHandler, Flushable, Throttled {
-  /** Distinguishes connections in the log. */
-  readonly connectionNumber: number;
+export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, GatedReading, Throttled {
   readonly openedAtMs: number;
-  lastFlushMs: number = Number.NEGATIVE_INFINITY;
   readonly #parts: LinkParts;
   readonly #closeTimeoutMs: number;
   readonly #socket: Socket;
   readonly #parser: FrameParser;
-  #session: Session | undefined;
+  readonly #gate: ReadingGate;
+  readonly #queue: SendQueue;
+  #owner: LinkOwner | undefined;
   #state: "open" | "closing" | "ended" = "open";
   /** 1006: the socket ended without a close frame (RFC 6455 section 7.1.5). */
   #closeCode = 1006;
@@ -53,40 +49,37 @@ export class WebSocketLink implements Link, FrameHandler, Flushable, Throttled {
   #isCloseReceived = false;
   #closeTimer: Timer | undefined;
 
-  readonly #queue: SendQueue;
-  #writingBytes = 0;
-  /** One frame that has to wait for the write under way is followed: what this is when it is written, and when it came. */
-  #followedUntilBytes = 0;
-  #followedSinceMs = 0;
-  #scheduled: "no" | "soon" | "later" = "no";
-  readonly #onWritten = (error?: Error | null) => this.#written(error);
-  #drainedBytes = 0;
-  #below: { readonly bytes: number; readonly callback: () => void } | undefined;
-  /** Why it is not read; 0: it is. */
-  #pausedFor = 0;
-  /** Whether reading was paused since this was last asked: then silence is not the peer's. */
-  #wasPaused = false;
+  #receivedAtMs = 0;
+  #mayWait = false;
+  readonly #pace = new SenderPace();
   /** Undefined where it may send as fast as it likes. */
   #rate: SenderRate | undefined;
   #rates: Rates | undefined;
-
-  readonly #pace = new SenderPace();
   #bytesHeard = -1;
 
-  constructor(parts: LinkParts, socket: Socket, connectionNumber: number, options: LinkOptions) {
+  #scheduled: "no" | "soon" | "later" = "no";
+  #lastFlushMs = Number.NEGATIVE_INFINITY;
+  #writingBytes = 0;
+  #writtenBytes = 0;
+  /** One frame that has to wait for the write under way is followed: what this is when it is written, and when it came. */
+  #followedUntilBytes = 0;
+  #followedSinceMs = 0;
+  #below: { readonly bytes: number; readonly callback: () => void } | undefined;
+  readonly #onWritten = (error?: Error | null) => this.#written(error);
+
+  constructor(parts: LinkParts, socket: Socket, options: LinkOptions) {
     this.#parts = parts;
     this.#socket = socket;
     this.#closeTimeoutMs = options.closeTimeoutMs;
     this.#parser = new FrameParser(this, { maxMessageBytes: options.maxFrameBytes });
+    this.#gate = new ReadingGate(this);
     this.#queue = new SendQueue(parts.flusher.root);
-    this.connectionNumber = connectionNumber;
-    this.openedAtMs = parts.clock.monotonicMs();
+    this.openedAtMs = parts.clock.tick();
     this.limitTo(undefined);
   }
 
-  /** Starts the conversation. @param head what came with the upgrade request. */
-  attach(session: Session, head: Buffer): void {
-    this.#session = session;
+  attach(owner: LinkOwner, head: Buffer): void {
+    this.#owner = owner;
     const socket = Object.assign(this.#socket, { [LINK]: this });
     // TCP_NODELAY is on since the connection was accepted (relay/http/listener.ts): no second system call for it.
     socket.setTimeout(0);
@@ -97,73 +90,89 @@ export class WebSocketLink implements Link, FrameHandler, Flushable, Throttled {
     if (head.length > 0) this.read(head);
   }
 
+  /** Whether the messages of this client may wait a little for company, as of its last one. */
+  get mayWait(): boolean {
+    return this.#mayWait;
+  }
+
+  get receivedAtMs(): number {
+    return this.#receivedAtMs;
+  }
+
+  get lastFlushMs(): number {
+    return this.#lastFlushMs;
+  }
+
   get bufferedBytes(): number {
     return this.#queue.byteCount + this.#writingBytes;
   }
 
-  get drainedBytes(): number {
-    return this.#drainedBytes;
+  /** What the operating system has taken of it: as near to the peer as a socket can see. */
+  get readByPeerBytes(): number {
+    return this.#writtenBytes;
   }
 
-  /** Bytes of the client since the connection was opened, its upgrade request among them. */
   get bytesIn(): number {
     return this.#socket.bytesRead;
   }
 
+  get bytesOut(): number {
+    return this.#writtenBytes;
+  }
+
   pause(): void {
-    this.#stopReading(Reason.congestion);
+    this.#shut(Reason.congestion);
   }
 
   resume(): void {
-    this.#allowReading(Reason.congestion);
+    this.#gate.open(Reason.congestion);
   }
 
   pauseFor(durationMs: number): void {
     if (this.#state !== "open") return;
-    this.#stopReading(Reason.rate);
+    this.#shut(Reason.rate);
     this.#parts.throttle.wait(this, durationMs);
   }
 
   /** The throttle's: takes `pauseFor` back. */
   readAgain(): void {
-    this.#allowReading(Reason.rate);
+    this.#gate.open(Reason.rate);
   }
 
-  /** From now on it may send as fast as this class may; undefined: as those without one. No fresh start. */
+  /** A change is no fresh start. */
   limitTo(rateClass: string | undefined): void {
     const { clock, throttle } = this.#parts;
     const rates = throttle.rates.of(rateClass);
     if (rates === this.#rates) return;
     this.#rates = rates;
     const isLimited = rates.messages !== undefined || rates.bytes !== undefined;
-    this.#rate = isLimited ? new SenderRate(rates, clock.monotonicMs(), this.#rate) : undefined;
+    this.#rate = isLimited ? new SenderRate(rates, clock.tick(), this.#rate) : undefined;
   }
 
   hold(): void {
-    this.#stopReading(Reason.held);
+    this.#shut(Reason.held);
   }
 
   release(): void {
-    this.#allowReading(Reason.held);
+    this.#gate.open(Reason.held);
   }
 
   whenBelow(bytes: number, callback: () => void): void {
     this.#below = { bytes, callback };
   }
 
-  /** Takes a whole frame, header and all. */
-  send(frame: Uint8Array): void {
+  send(frame: Uint8Array, origin?: Origin): void {
     if (this.#state !== "open") return;
     this.#queue.append(frame);
     if (this.#scheduled === "soon") return;
     if (this.#writingBytes > 0) {
-      if (this.#followedUntilBytes === 0) this.#follow();
+      if (this.#followedUntilBytes === 0 && origin !== undefined) this.#follow(origin);
       return;
     }
     // A large frame goes alone: to wait for company would gain nothing.
-    if (frame.length >= LARGE_FRAME_BYTES) this.#scheduleSoon();
-    else if (this.#scheduled === "no") this.#scheduled = this.#parts.flusher.schedule(this);
-    else if (!this.#parts.flusher.isPatient) this.#scheduleSoon();
+    if (frame.length >= LARGE_FRAME_BYTES) this.#scheduleSoon(origin);
+    else if (this.#scheduled === "no") this.#scheduled = this.#parts.flusher.schedule(this, origin);
+    else if (origin?.mayWait !== true) this.#scheduleSoon(origin);
   }
 
   close(code: number, reason: string): void {
@@ -173,7 +182,7 @@ export class WebSocketLink implements Link, FrameHandler, Flushable, Throttled {
     this.#closeCode = code;
     // The peer's answer must be heard.
     this.#parts.throttle.forget(this);
-    this.#allowReading(Reason.congestion | Reason.rate | Reason.held);
+    this.#gate.open(ANY_REASON);
     this.#scheduleSoon();
     this.#closeTimer = this.#parts.clock.after(this.#closeTimeoutMs, () => this.terminate());
   }
@@ -190,71 +199,57 @@ export class WebSocketLink implements Link, FrameHandler, Flushable, Throttled {
   }
 
   /**
-   * Whether any byte came in since this was last asked (the first time: ever). Asking the socket's own count keeps the
-   * hot path free of book-keeping, and sees pongs and the parts of a large frame on a slow line too.
+   * Asking the socket's own count keeps the hot path free of book-keeping, and sees pongs and the parts of a large frame
+   * on a slow line too.
    */
   wasHeard(): boolean {
     const bytesRead = this.#socket.bytesRead;
-    const wasHeard = bytesRead !== this.#bytesHeard || this.#wasPaused;
+    const wasShut = this.#gate.wasShut();
+    const wasHeard = bytesRead !== this.#bytesHeard || wasShut;
     this.#bytesHeard = bytesRead;
-    this.#wasPaused = this.#pausedFor !== 0;
     return wasHeard;
   }
 
   /** Takes what came from the socket. */
   read(chunk: Buffer): void {
     if (this.#state === "ended") return;
-    const { flusher } = this.#parts;
-    flusher.tick();
-    this.#rate?.fill(flusher.nowMs);
+    this.#receivedAtMs = this.#parts.clock.tick();
+    this.#rate?.fill(this.#receivedAtMs);
     const isSpent = this.#rate?.tookBytes(chunk.length);
-    flusher.isReading = true;
-    const fault = this.#parser.push(chunk);
-    flusher.isReading = false;
-    this.#failOn(fault);
+    this.#failOn(this.#parser.push(chunk));
     if (isSpent === true) this.#keepToRate();
   }
 
-  #readOn(): void {
-    if (this.#pausedFor !== 0 || this.#state === "ended") return;
-    const { flusher } = this.#parts;
-    flusher.tick();
-    this.#rate?.fill(flusher.nowMs);
-    flusher.isReading = true;
-    const fault = this.#parser.resume();
-    flusher.isReading = false;
-    this.#failOn(fault);
-    if (this.#pausedFor === 0) this.#socket.resume();
-  }
-
-  #stopReading(reason: number): void {
-    if (this.#state !== "open") return;
-    const isRead = this.#pausedFor === 0;
-    this.#pausedFor |= reason;
-    if (!isRead) return;
-    this.#wasPaused = true;
+  /** The gate's. */
+  stopReading(): void {
     this.#parser.stop();
     this.#socket.pause();
   }
 
-  #allowReading(reasons: number): void {
-    if ((this.#pausedFor & reasons) === 0) return;
-    this.#pausedFor &= ~reasons;
-    // Not at once: the hub is in the middle of something, and what waits here may call it again.
-    if (this.#pausedFor === 0) setImmediate(() => this.#readOn());
+  /** The gate's. */
+  goOnReading(): void {
+    if (this.#state === "ended") return;
+    this.#receivedAtMs = this.#parts.clock.tick();
+    this.#rate?.fill(this.#receivedAtMs);
+    this.#failOn(this.#parser.resume());
+    if (this.#gate.isOpen) this.#socket.resume();
+  }
+
+  #shut(reason: number): void {
+    if (this.#state === "open") this.#gate.shut(reason);
   }
 
   /** What came is taken; what comes next waits until the rate allows it. */
   #keepToRate(): void {
     const waitMs = this.#rate?.waitMs ?? 0;
     if (waitMs === 0) return;
-    if ((this.#pausedFor & Reason.rate) === 0) this.#parts.throttle.hitCount += 1;
+    if (!this.#gate.isShutFor(Reason.rate)) this.#parts.throttle.hit();
     this.pauseFor(waitMs);
   }
 
   #failOn(fault: ProtocolFault | undefined): void {
     if (fault === undefined) return;
-    this.#session?.end();
+    this.#owner?.hungUp();
     // RFC 6455 section 7.1.7: the connection is failed; its end does not wait for an answer.
     this.#isPeerDone = true;
     this.close(fault.code, fault.reason);
@@ -262,14 +257,8 @@ export class WebSocketLink implements Link, FrameHandler, Flushable, Throttled {
 
   onMessage(bytes: Buffer, isBinary: boolean, isPrintable: boolean): void {
     if (this.#state !== "open") return;
-    const { flusher, pacing } = this.#parts;
-    flusher.isPatient = pacing.sent(this.#pace);
-    try {
-      this.#session?.receive(bytes, isBinary, isPrintable);
-    } catch (error) {
-      this.#parts.onDefect(this, error);
-    }
-    flusher.isPatient = false;
+    this.#mayWait = this.#parts.pacing.sent(this.#pace);
+    this.#owner?.receive(bytes, isBinary, isPrintable);
     if (this.#rate?.tookMessage() === true) this.#keepToRate();
   }
 
@@ -282,7 +271,7 @@ export class WebSocketLink implements Link, FrameHandler, Flushable, Throttled {
   onClose(code: number | undefined): void {
     this.#isPeerDone = true;
     this.#isCloseReceived = true;
-    this.#session?.end();
+    this.#owner?.hungUp();
     if (this.#state === "open") {
       // RFC 6455 section 5.5.1: the answer echoes the code; section 7.1.5: 1005 stands for none.
       this.close(code ?? 1005, "");
@@ -295,7 +284,7 @@ export class WebSocketLink implements Link, FrameHandler, Flushable, Throttled {
     if (this.#writingBytes > 0 || this.#socket.destroyed) return;
     const bytes = this.#queue.take();
     if (bytes === undefined) return;
-    this.lastFlushMs = this.#parts.flusher.nowMs;
+    this.#lastFlushMs = this.#parts.clock.nowMs;
     this.#writingBytes = bytes.length;
     this.#socket.write(bytes, this.#onWritten);
   }
@@ -308,31 +297,28 @@ export class WebSocketLink implements Link, FrameHandler, Flushable, Throttled {
     this.#parts.throttle.forget(this);
     this.#queue.clear();
     this.#below = undefined;
-    this.#session?.end();
-    this.#parts.onEnd(this, this.#closeCode);
+    this.#owner?.ended(this.#closeCode);
   }
 
   /** Notes the frame that came last. */
-  #follow(): void {
-    const { flusher } = this.#parts;
-    if (!flusher.isReading) return;
-    this.#followedUntilBytes = this.#drainedBytes + this.#writingBytes + this.#queue.frameBytes;
-    this.#followedSinceMs = flusher.nowMs;
+  #follow({ receivedAtMs }: Origin): void {
+    this.#followedUntilBytes = this.#writtenBytes + this.#writingBytes + this.#queue.frameBytes;
+    this.#followedSinceMs = receivedAtMs;
   }
 
-  #scheduleSoon(): void {
+  #scheduleSoon(origin?: Origin): void {
     if (this.#scheduled === "soon") return;
     this.#scheduled = "soon";
-    this.#parts.flusher.scheduleSoon(this);
+    this.#parts.flusher.scheduleSoon(this, origin);
   }
 
   #written(error: Error | null | undefined): void {
     // After a failure somebody may still read the bytes: they are left to the collector.
     if (error) return;
     this.#queue.written();
-    this.#drainedBytes += this.#writingBytes;
+    this.#writtenBytes += this.#writingBytes;
     this.#writingBytes = 0;
-    if (this.#followedUntilBytes > 0 && this.#drainedBytes >= this.#followedUntilBytes) {
+    if (this.#followedUntilBytes > 0 && this.#writtenBytes >= this.#followedUntilBytes) {
       this.#followedUntilBytes = 0;
       this.#parts.flusher.writtenLate(this.#followedSinceMs);
     }

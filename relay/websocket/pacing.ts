@@ -1,17 +1,5 @@
 import type { Clock, Timer } from "../clock.ts";
 
-/** What is known of one sender: whether it sends at a rate of its own, or waits for what it sent to arrive. */
-export class SenderPace {
-  /** A patient sender's messages may wait a little for company: it sends no less for it. */
-  isPatient = false;
-  /** Messages in the window at hand, and in the one before the trial. */
-  count = 0;
-  baselineCount = 0;
-  isOnTrial = false;
-  /** Messages since it was new, up to when a trial was made for it. */
-  newCount = 0;
-}
-
 /** How long the windows last that are compared. */
 const WINDOW_MS = 50;
 /** The time between trials: short while there are senders that have not been tried yet, long when all are known. */
@@ -25,6 +13,58 @@ const MIN_NEW_COUNT = 32;
 const PATIENT_RATIO = 0.75;
 /** A patient sender that sends this much more while it is not delayed has been held up. */
 const HELD_UP_RATIO = 1.35;
+
+/** What is known of one sender: whether it sends at a rate of its own, or waits for what it sent to arrive. Only `Pacing` changes it. */
+export class SenderPace {
+  #isPatient = false;
+  /** Messages in the window at hand, and in the one before the trial. */
+  #count = 0;
+  #baselineCount = 0;
+  #isOnTrial = false;
+  /** Messages since it was new, up to when a trial was made for it. */
+  #newCount = 0;
+
+  /** Whether its messages may wait a little for company: as is known of it, or the other way round while it is on trial. */
+  get mayWait(): boolean {
+    return this.#isOnTrial !== this.#isPatient;
+  }
+
+  /** Counts a message of a window. @returns whether it is the first one. */
+  countInWindow(): boolean {
+    this.#count += 1;
+    return this.#count === 1;
+  }
+
+  /** Counts a message of one that has not been tried. @returns whether it is worth a trial before its time, once. */
+  countWhileNew(): boolean {
+    if (this.#newCount >= MIN_NEW_COUNT) return false;
+    this.#newCount += 1;
+    return this.#newCount === MIN_NEW_COUNT;
+  }
+
+  /** The window before a trial is over. @returns whether it sent enough to be on it. */
+  beginTrial(): boolean {
+    this.#isOnTrial = this.#count >= MIN_COUNT;
+    this.#newCount = MIN_NEW_COUNT;
+    this.#baselineCount = this.#count;
+    this.#count = 0;
+    return this.#isOnTrial;
+  }
+
+  /** The trial is over. @returns whether it is seen otherwise than before. */
+  endTrial(): boolean {
+    const ratio = this.#count / this.#baselineCount;
+    const isPatient = this.#isPatient ? ratio <= HELD_UP_RATIO : ratio >= PATIENT_RATIO;
+    const isNews = isPatient !== this.#isPatient;
+    this.#isPatient = isPatient;
+    this.#isOnTrial = false;
+    return isNews;
+  }
+
+  endWindow(): void {
+    this.#count = 0;
+  }
+}
 
 /**
  * Finds out which senders are patient, by trial: for one window all busy senders are treated the other way, and who then
@@ -56,13 +96,9 @@ export class Pacing {
   /** Counts a message. @returns whether its deliveries may wait. */
   sent(pace: SenderPace): boolean {
     if (this.#phase !== "rest") {
-      if (pace.count === 0) this.#active.push(pace);
-      pace.count += 1;
-    } else if (this.#isCalm && pace.newCount < MIN_NEW_COUNT) {
-      pace.newCount += 1;
-      if (pace.newCount === MIN_NEW_COUNT) this.#hurry();
-    }
-    return pace.isOnTrial ? !pace.isPatient : pace.isPatient;
+      if (pace.countInWindow()) this.#active.push(pace);
+    } else if (this.#isCalm && pace.countWhileNew()) this.#hurry();
+    return pace.mayWait;
   }
 
   #rest(): void {
@@ -83,13 +119,7 @@ export class Pacing {
 
   #beginTrial(): void {
     this.#phase = "trial";
-    this.#onTrial = this.#active.filter(({ count }) => count >= MIN_COUNT);
-    for (const pace of this.#takeActive()) {
-      pace.newCount = MIN_NEW_COUNT;
-      pace.baselineCount = pace.count;
-      pace.count = 0;
-    }
-    for (const pace of this.#onTrial) pace.isOnTrial = true;
+    this.#onTrial = this.#takeActive().filter((pace) => pace.beginTrial());
     this.#timer = this.#clock.after(WINDOW_MS, () => this.#endTrial());
   }
 
@@ -97,16 +127,10 @@ export class Pacing {
     this.#phase = "rest";
     // Calm is when a trial has changed nobody's mind.
     this.#isCalm = true;
-    for (const pace of this.#onTrial) {
-      const ratio = pace.count / pace.baselineCount;
-      const isPatient = pace.isPatient ? ratio <= HELD_UP_RATIO : ratio >= PATIENT_RATIO;
-      if (isPatient !== pace.isPatient) this.#isCalm = false;
-      pace.isPatient = isPatient;
-      pace.isOnTrial = false;
-    }
+    for (const pace of this.#onTrial) if (pace.endTrial()) this.#isCalm = false;
     if (this.#onTrial.length === 0) this.#isCalm = false;
     this.#onTrial = [];
-    for (const pace of this.#takeActive()) pace.count = 0;
+    for (const pace of this.#takeActive()) pace.endWindow();
     this.#rest();
   }
 

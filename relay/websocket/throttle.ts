@@ -17,12 +17,21 @@ export class Throttle {
   readonly #clock: Clock;
   readonly #dueAtMs = new Map<Throttled, number>();
   #isTicking = false;
-  /** How often a connection was made to wait for its own rate since the start. The links'. */
-  hitCount = 0;
+  #hitCount = 0;
 
   constructor(clock: Clock, rates: RateClasses) {
     this.#clock = clock;
     this.rates = rates;
+  }
+
+  /** How often a connection was made to wait for its own rate since the start. */
+  get hitCount(): number {
+    return this.#hitCount;
+  }
+
+  /** A connection is above its own rate. */
+  hit(): void {
+    this.#hitCount += 1;
   }
 
   /** How many wait now. */

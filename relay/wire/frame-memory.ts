@@ -7,6 +7,9 @@ const MAX_SPARES_BYTES = 8_388_608;
 /** A piece may be longer than what is asked of it by an eighth: config/memory-bound.ts counts on it. */
 const MAX_WASTE_RATIO = 1.125;
 
+/** A piece from its beginning, how many hold it, and whether a frame was written around what it holds now. */
+type Piece = { readonly whole: Buffer; holderCount: number; isExtended: boolean };
+
 /**
  * Memory of large frames, used again after the last link that was given one has written it. To allocate it anew cost a
  * third of the time of a stream of 64 KiB messages: in fresh pages, and in collecting them (bench W3).
@@ -17,8 +20,7 @@ const MAX_WASTE_RATIO = 1.125;
 class FrameMemory {
   readonly #spares: Buffer[] = [];
   #sparesBytes = 0;
-  /** How many hold a piece, and its beginning. */
-  readonly #pieces = new WeakMap<ArrayBufferLike, { readonly whole: Buffer; holderCount: number }>();
+  readonly #pieces = new WeakMap<ArrayBufferLike, Piece>();
 
   /** A piece of at least this size, which is that of a large frame; nobody holds it yet. Its bytes are whatever they were. */
   take(byteCount: number): Buffer {
@@ -26,21 +28,26 @@ class FrameMemory {
     const [spare] = index === -1 ? [] : this.#spares.splice(index, 1);
     if (spare !== undefined) {
       this.#sparesBytes -= spare.length;
+      const piece = this.#pieces.get(spare.buffer);
+      if (piece !== undefined) piece.isExtended = false;
       return spare;
     }
     const whole = Buffer.allocUnsafeSlow(byteCount);
-    this.#pieces.set(whole.buffer, { whole, holderCount: 0 });
+    this.#pieces.set(whole.buffer, { whole, holderCount: 0, isExtended: false });
     return whole;
   }
 
   /**
    * The same bytes and `byteCount` before them, where they lie in a piece of this memory and make a large frame: a small
-   * one nobody would retain. What was before them is overwritten: only one who knows that nobody needs it may ask.
+   * one nobody would retain. What was before them is the caller's to overwrite. A piece is extended once for what it
+   * holds: whoever asks next, for another encoding of the same payload, must copy, or its header would become the
+   * first one's.
    */
   extendBack(bytes: Uint8Array, byteCount: number): Buffer | undefined {
     const piece = this.#pieces.get(bytes.buffer);
-    if (piece === undefined || bytes.byteOffset < byteCount) return undefined;
+    if (piece === undefined || piece.isExtended || bytes.byteOffset < byteCount) return undefined;
     if (byteCount + bytes.length < LARGE_FRAME_BYTES) return undefined;
+    piece.isExtended = true;
     const end = bytes.byteOffset + bytes.length;
     return piece.whole.subarray(bytes.byteOffset - byteCount, end);
   }

@@ -2,11 +2,11 @@ import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { CloseCode } from "../../protocol/close-codes.ts";
 import { errorSentences } from "../../protocol/error-codes.ts";
-import { noRefusals, refusalStatus } from "../../relay/auth/refusals.ts";
+import { refusalCounter, refusalStatus } from "../../relay/auth/refusals.ts";
 import { ExitCode } from "../../relay/cli/terminal.ts";
 import { renderOptionsAsMarkdown } from "../../relay/config/render.ts";
+import { wordsOf } from "../../relay/counter.ts";
 import { closeFor } from "../../relay/dialects/topic/access-closes.ts";
-import type { AccessRefusal } from "../../relay/hub/ports.ts";
 import { certificateErrorCodes } from "../../relay/tls/source.ts";
 import { readSourceFiles, type SourceFile } from "../../scripts/checks/source-files.ts";
 
@@ -36,7 +36,7 @@ it("lists in docs/protocol.md every close code that the relay or the WebSocket l
 it("lists in docs/protocol.md every refusal of a token with its status and its close code, and no other", () => {
   const rows = tableRows("docs/protocol.md", "### Refusals");
 
-  const reasons = Object.keys(noRefusals()) as AccessRefusal[];
+  const reasons = wordsOf(refusalCounter().read());
   const expected = reasons.map((reason) => [reason, closeFor(reason).code]);
   expect(rows.map(([reason, , code]) => [unquoted(reason), Number(code)])).toEqual(expected);
   const statuses = rows.map(([reason, status]) => [unquoted(reason), status]).filter(([, status]) => status !== "");

@@ -25,7 +25,7 @@ it("gives every metric of the table and no other, each with its type and its hel
   for (const { name, help } of rows) expect(lines).toContain(`# HELP ${name} ${help}`);
 });
 
-it("counts messages, bytes and deliveries by dialect and encoding", async () => {
+it("counts messages, bytes and deliveries by client and encoding", async () => {
   const relay = await startRelay({ adminToken: ADMIN_TOKEN });
   const classic = await openClassic(relay, "t", "s");
   const [text] = await openV1(relay, "t", "x");
@@ -38,9 +38,9 @@ it("counts messages, bytes and deliveries by dialect and encoding", async () => 
   await eventually(async () => {
     const change = await changeSince(before, relay);
 
-    const classicWay = '{dialect="classic",encoding="json"}';
-    const textWay = '{dialect="postern.v1",encoding="json"}';
-    const binaryWay = '{dialect="postern.v1",encoding="binary"}';
+    const classicWay = '{dialect="topic",client="classic",encoding="json"}';
+    const textWay = '{dialect="topic",client="postern.v1",encoding="json"}';
+    const binaryWay = '{dialect="topic",client="postern.v1",encoding="binary"}';
     expect(change(`relay_messages_received_total${classicWay}`)).toBe(1);
     expect(change(`relay_bytes_received_total${classicWay}`)).toBe(33);
     expect(change(`relay_messages_sent_total${classicWay}`)).toBe(0);
@@ -68,8 +68,8 @@ it("follows a member that asks for another encoding", async () => {
 
   await eventually(async () => {
     const metrics = await scrape(relay);
-    expect(metrics.get('relay_messages_sent_total{dialect="postern.v1",encoding="binary"}')).toBe(1);
-    expect(metrics.get('relay_messages_sent_total{dialect="postern.v1",encoding="json"}')).toBe(0);
+    expect(metrics.get('relay_messages_sent_total{dialect="topic",client="postern.v1",encoding="binary"}')).toBe(1);
+    expect(metrics.get('relay_messages_sent_total{dialect="topic",client="postern.v1",encoding="json"}')).toBe(0);
   });
 });
 
@@ -85,7 +85,7 @@ it("counts who comes, who is refused, who joins and who goes", async () => {
     const metrics = await scrape(relay);
     expect(metrics.get("relay_connections_active")).toBe(2);
     expect(metrics.get("relay_connections_undecided")).toBe(1);
-    expect(metrics.get('relay_connections_total{dialect="classic"}')).toBe(3);
+    expect(metrics.get('relay_connections_total{dialect="topic",client="classic"}')).toBe(3);
     expect(metrics.get('relay_connections_closed_total{reason="normal"}')).toBe(1);
     expect(metrics.get('relay_connection_errors_total{reason="no-such-path"}')).toBe(1);
     expect(metrics.get("relay_topics")).toBe(1);

@@ -2,8 +2,9 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { Hub } from "../../relay/hub/hub.ts";
 import type { Peer } from "../../relay/hub/peer.ts";
+import type { Member } from "../../relay/hub/topic.ts";
 import { hubOptions } from "../support/hub-options.ts";
-import { PlainEncoding, RecordingLink, TextPayload } from "../support/recording-link.ts";
+import { PlainEncoding, RecordingLink, textPayload } from "../support/recording-link.ts";
 
 /** What may happen, in any order: connections 0..4 and topics "a".."c". */
 const CONNECTIONS = 5;
@@ -58,12 +59,12 @@ class Model {
 
 /** The hub with its connections; a connection that was disconnected is opened anew when it is next needed. */
 class Real {
-  readonly hub = new Hub<TextPayload>(hubOptions(), () => 0);
+  readonly hub = new Hub(hubOptions(), { time: { nowMs: 0 } });
   readonly links = Array.from({ length: CONNECTIONS }, () => new RecordingLink());
   readonly encoding = new PlainEncoding();
-  readonly #peers = new Map<number, Peer<TextPayload>>();
+  readonly #peers = new Map<number, Peer<Member>>();
 
-  peer(number: number): Peer<TextPayload> {
+  peer(number: number): Peer<Member> {
     let peer = this.#peers.get(number);
     if (peer === undefined) {
       peer = this.hub.connect(this.links[number] ?? new RecordingLink());
@@ -85,7 +86,7 @@ function apply(step: Command, real: Real, model: Model): void {
     return;
   }
   const { connection: number, topic: topicName } = step;
-  const own = real.peer(number).memberships.get(topicName);
+  const own = real.peer(number).memberOf(topicName);
   const from = model.find(topicName, number);
   expect(own?.peerId).toBe(from?.peerId);
   if (step.do === "join" && own === undefined) {
@@ -99,11 +100,11 @@ function apply(step: Command, real: Real, model: Model): void {
     real.hub.leave(own);
     model.leave(topicName, number);
   } else if (step.do === "publish") {
-    real.hub.publish(own, new TextPayload(step.payload));
+    real.hub.publish(own, textPayload(step.payload));
     model.tellOthers(topicName, number, { ...event, payload: step.payload });
   } else if (step.do === "send") {
-    const to = real.peer(step.to).memberships.get(topicName);
-    const outcome = real.hub.send(own, to?.peerHandle ?? 4_000_000, new TextPayload(step.payload));
+    const to = real.peer(step.to).memberOf(topicName);
+    const outcome = real.hub.send(own, to?.peerHandle ?? 4_000_000, textPayload(step.payload));
     const isThere = to !== undefined && step.to !== number;
     expect(outcome).toBe(isThere ? "sent" : "no-such-peer");
     if (isThere) model.told[step.to]?.push({ ...event, to: to.peerHandle, payload: step.payload });

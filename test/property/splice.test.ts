@@ -1,10 +1,8 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { CLASSIC_CLIENT_DATA_START } from "../../protocol/classic-json.ts";
-import { openTopicSession } from "../../relay/dialects/topic/open-session.ts";
-import type { TopicPayload } from "../../relay/dialects/topic/payload.ts";
 import { spliceData } from "../../relay/dialects/topic/splice.ts";
-import { TopicTraffic } from "../../relay/dialects/topic/traffic.ts";
+import { TopicDialect } from "../../relay/dialects/topic/topic-dialect.ts";
 import { Hub } from "../../relay/hub/hub.ts";
 import { frameTexts } from "../support/frame-texts.ts";
 import { hubOptions } from "../support/hub-options.ts";
@@ -37,18 +35,15 @@ function relayed(
   messages: readonly string[],
   options: { readonly mayBeSpliced: boolean },
 ): string[] {
-  const hub = new Hub<TopicPayload>(hubOptions(), () => 0);
+  const hub = new Hub(hubOptions(), { time: { nowMs: 0 } });
   const limits = { maxFrameBytes: 1_000_000, maxTopicsPerConnection: 10 };
-  const parts = { hub, limits, traffic: new TopicTraffic(), nowMs: () => 0 };
+  const dialect = new TopicDialect({ hub, limits, nowMs: () => 0 });
   const frames: Uint8Array[] = [];
-  const sender = openTopicSession(parts, new RecordingLink(), subprotocol, new FakeConnection());
-  for (const encoding of ["", "postern.v1"]) {
+  const sender = dialect.open(new RecordingLink(), new FakeConnection(), { subprotocol });
+  for (const readers of ["", "postern.v1"]) {
     const link = Object.assign(new RecordingLink(), { send: (frame: Uint8Array) => void frames.push(frame) });
-    openTopicSession(parts, link, encoding, new FakeConnection()).receive(
-      Buffer.from('{"type":"join","topic":"t","peerId":"r"}'),
-      false,
-      true,
-    );
+    const reader = dialect.open(link, new FakeConnection(), { subprotocol: readers });
+    reader.receive(Buffer.from('{"type":"join","topic":"t","peerId":"r"}'), false, true);
   }
   sender.receive(Buffer.from('{"type":"join","topic":"t","peerId":"s"}'), false, true);
   frames.length = 0;

@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { resolve } from "node:path";
+import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { PATIENCE_MS } from "./patience.ts";
 
 /** Where Node keeps what it has compiled: half of what a start of the relay takes. */
-const COMPILE_CACHE = resolve("node_modules/.cache/postern-tests");
+const COMPILE_CACHE = join(process.cwd(), "node_modules/.cache/postern-tests");
 
 /** How to run a process. */
 export type RunOptions = {

@@ -1,11 +1,21 @@
-import type { Encoding, HubEvent, Link, Payload } from "../../relay/hub/ports.ts";
+import type { Encoding, HubEvent } from "../../relay/hub/ports.ts";
+import { BytesPayload } from "../../relay/session/payload.ts";
+import type { ConnectionLink } from "../../relay/session/ports.ts";
 
 /** A link that keeps what it is given. Where it is not reading, its buffer drains only when it is told to. */
-export class RecordingLink implements Link {
+export class RecordingLink implements ConnectionLink {
   readonly frames: unknown[] = [];
   closed: { readonly code: number; readonly reason: string } | undefined;
   bufferedBytes = 0;
-  drainedBytes = 0;
+  readByPeerBytes = 0;
+  readonly mayWait = false;
+  readonly receivedAtMs = 0;
+  readonly openedAtMs = 0;
+  readonly bytesIn = 0;
+  isHeard = true;
+  pingCount = 0;
+  isTerminated = false;
+  rateClass: string | undefined;
   isPaused = false;
   isHeld = false;
   /** How long it was told to wait, each time. */
@@ -15,6 +25,30 @@ export class RecordingLink implements Link {
 
   constructor(options: { readonly isReading: boolean } = { isReading: true }) {
     this.#isReading = options.isReading;
+  }
+
+  get bytesOut(): number {
+    return this.readByPeerBytes;
+  }
+
+  attach(): void {
+    // Nothing comes by itself: a test gives messages to the session.
+  }
+
+  wasHeard(): boolean {
+    return this.isHeard;
+  }
+
+  ping(): void {
+    this.pingCount += 1;
+  }
+
+  limitTo(rateClass: string | undefined): void {
+    this.rateClass = rateClass;
+  }
+
+  terminate(): void {
+    this.isTerminated = true;
   }
 
   send(frame: Uint8Array): void {
@@ -49,7 +83,7 @@ export class RecordingLink implements Link {
   /** The reader takes so many bytes. */
   drain(bytes: number): void {
     this.bufferedBytes -= bytes;
-    this.drainedBytes += bytes;
+    this.readByPeerBytes += bytes;
     if (this.#below === undefined || this.bufferedBytes > this.#below.bytes) return;
     const { callback } = this.#below;
     this.#below = undefined;
@@ -70,36 +104,33 @@ function read(frame: Uint8Array): unknown {
   }
 }
 
-/** A payload that is text. */
-export class TextPayload implements Payload {
-  readonly text: string;
-
-  constructor(text: string) {
-    this.text = text;
-  }
-
-  get byteLength(): number {
-    return this.text.length;
-  }
+/** A payload of this text. */
+export function textPayload(text: string): BytesPayload {
+  return BytesPayload.fromString(text);
 }
 
 /** An encoding that shows events as plain JSON, and counts how often it is asked. */
-export class PlainEncoding implements Encoding<TextPayload> {
-  readonly hasSignals: boolean;
+export class PlainEncoding implements Encoding {
+  readonly #hasKinds: boolean;
   encodeCount = 0;
 
-  constructor(options: { readonly hasSignals: boolean } = { hasSignals: true }) {
-    this.hasSignals = options.hasSignals;
+  constructor(options: { readonly hasKinds: boolean } = { hasKinds: true }) {
+    this.#hasKinds = options.hasKinds;
   }
 
-  encode(event: HubEvent<TextPayload>): Uint8Array {
+  takes(): boolean {
+    return this.#hasKinds;
+  }
+
+  encode(event: HubEvent): Uint8Array {
     this.encodeCount += 1;
     const { peerId, peerHandle, topicName } = "member" in event ? event.member : event.from;
-    const rest = "member" in event ? {} : { to: event.to, payload: textOf(event.payload) };
-    return new TextEncoder().encode(JSON.stringify({ type: event.type, peerId, peerHandle, topicName, ...rest }));
+    const type = event.type === "addressed" ? event.kind : event.type;
+    const rest = "member" in event ? {} : { to: event.to, payload: textOf(event.payload.jsonText()) };
+    return new TextEncoder().encode(JSON.stringify({ type, peerId, peerHandle, topicName, ...rest }));
   }
 }
 
-function textOf(payload: TextPayload | string): string {
-  return typeof payload === "string" ? payload : payload.text;
+function textOf(jsonText: Uint8Array): string {
+  return JSON.parse(`"${new TextDecoder().decode(jsonText)}"`) as string;
 }

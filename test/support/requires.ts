@@ -7,7 +7,7 @@ import { CHROMIUM } from "./browser.ts";
  * What CI may skip where it is absent, as `needs` calls it: only what an issue allows by name. Today that is nothing, because
  * `.ci/run` installs all of it.
  */
-const MAY_BE_ABSENT_IN_CI: readonly string[] = [];
+const MAY_BE_ABSENT_IN_CI: ReadonlySet<string> = new Set();
 
 /** Whether a command is there and runs. */
 function runs(command: string, args: readonly string[]): boolean {
@@ -64,7 +64,7 @@ export function hasBicep(): boolean {
 /** In CI nothing is skipped: what is absent there fails at once. Elsewhere the reason is printed. */
 function needs(isThere: boolean, what: string): TestAPI | TestAPI["skip"] {
   if (isThere) return it;
-  if (process.env["CI"] === "true" && !MAY_BE_ABSENT_IN_CI.includes(what)) throw new Error(`CI has to have ${what}`);
+  if (process.env["CI"] === "true" && !MAY_BE_ABSENT_IN_CI.has(what)) throw new Error(`CI has to have ${what}`);
   process.stderr.write(`skipped: needs ${what}\n`);
   return it.skip;
 }

@@ -1,12 +1,16 @@
-import type { Access, SessionConnection } from "../../relay/hub/ports.ts";
+import type { Access, Close, ConnectionLink, Session, SessionConnection } from "../../relay/session/ports.ts";
 
 /** A connection that may do everything, but for what a test changes. It keeps what its session tells the access log. */
 export class FakeConnection implements SessionConnection {
   readonly requestId = "test";
   readonly told: string[] = [];
   readonly access: Access;
+  readonly #link: ConnectionLink | undefined;
+  #session: Session | undefined;
 
-  constructor(changes: Partial<Access> = {}) {
+  /** @param link is closed at the end; undefined: nothing is. */
+  constructor(changes: Partial<Access> = {}, link?: ConnectionLink) {
+    this.#link = link;
     this.access = {
       isGranted: true,
       mayPublish: true,
@@ -31,6 +35,17 @@ export class FakeConnection implements SessionConnection {
 
   joined(topicName: string): void {
     this.told.push(`joined ${topicName}`);
+  }
+
+  /** Its session, once there is one. */
+  carries(session: Session): Session {
+    this.#session = session;
+    return session;
+  }
+
+  end({ code, reason }: Close): void {
+    this.#session?.end();
+    this.#link?.close(code, reason);
   }
 
   left(topicName: string): void {

@@ -1,12 +1,16 @@
 import { EventEmitter } from "node:events";
 import type { IncomingMessage } from "node:http";
 import { expect, it } from "vitest";
+import { TopicDialect } from "../../relay/dialects/topic/topic-dialect.ts";
 import { Admission, type AdmissionOptions, upgradeRefusals } from "../../relay/entrance/admission.ts";
-import type { Access } from "../../relay/hub/ports.ts";
+import { Hub } from "../../relay/hub/hub.ts";
 import { Networks } from "../../relay/limits/address.ts";
 import { AddressLimits } from "../../relay/limits/address-limits.ts";
 import { Connections } from "../../relay/session/connections.ts";
+import { Dialects } from "../../relay/session/dialects.ts";
+import type { Access } from "../../relay/session/ports.ts";
 import { FakeClock } from "../support/fake-clock.ts";
+import { hubOptions } from "../support/hub-options.ts";
 import { FakeConnection } from "../support/session-connection.ts";
 
 const ADDRESS = "192.0.2.1";
@@ -27,6 +31,13 @@ function scene(options: Partial<AdmissionOptions> = {}) {
     {
       clock,
       connections: new Connections(clock, { sweepIntervalMs: 1000, joinTimeoutMs: 1000 }),
+      dialects: new Dialects([
+        new TopicDialect({
+          hub: new Hub(hubOptions(), { time: { nowMs: 0 } }),
+          limits: { maxFrameBytes: 1, maxTopicsPerConnection: 1 },
+          nowMs: () => 0,
+        }),
+      ]),
       arrivals: { arrivedOn: () => ({ address: ADDRESS, isForwarding: false, isOverRate: false }) },
       addresses: { of: (address) => address },
       limits,

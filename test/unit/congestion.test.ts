@@ -1,18 +1,24 @@
 import { expect, it } from "vitest";
 import { Hub } from "../../relay/hub/hub.ts";
 import { hubOptions } from "../support/hub-options.ts";
-import { PlainEncoding, RecordingLink, TextPayload } from "../support/recording-link.ts";
+import { PlainEncoding, RecordingLink, textPayload } from "../support/recording-link.ts";
 
 const HIGH_WATER_BYTES = 1000;
 const encoding = new PlainEncoding();
 const welcome = () => [];
-const bigMessage = new TextPayload("x".repeat(HIGH_WATER_BYTES));
+const bigMessage = textPayload("x".repeat(HIGH_WATER_BYTES));
 
 /** A topic "t" with a sender and a reader that drains only when told; `atMs` is the hub's time. */
 function scene(changes: Parameters<typeof hubOptions>[0] = {}) {
   const time = { atMs: 0 };
   const options = hubOptions({ outboxHighWaterBytes: HIGH_WATER_BYTES, maxOutboxBytes: 100_000, ...changes });
-  const hub = new Hub<TextPayload>(options, () => time.atMs);
+  const hub = new Hub(options, {
+    time: {
+      get nowMs() {
+        return time.atMs;
+      },
+    },
+  });
   const join = (link: RecordingLink, topicName: string, peerId: string) =>
     hub.join(hub.connect(link), { topicName, peerId, encoding }, welcome);
   const senderLink = new RecordingLink();
@@ -54,7 +60,7 @@ it("stops each further sender at its next message, and loses none of them", () =
   const second = join(secondLink, "t", "second");
   hub.publish(sender, bigMessage);
 
-  hub.publish(second, new TextPayload("small"));
+  hub.publish(second, textPayload("small"));
 
   expect(secondLink.isPaused).toBe(true);
   expect(readerLink.frames.at(-1)).toMatchObject({ peerId: "second", payload: "small" });
@@ -119,7 +125,7 @@ it("slows the senders of a topic that a congested peer joins", () => {
   hub.publish(sender, bigMessage);
   hub.join(reader.peer, { topicName: "u", peerId: "reader", encoding }, welcome);
 
-  hub.publish(other, new TextPayload("small"));
+  hub.publish(other, textPayload("small"));
 
   expect(otherLink.isPaused).toBe(true);
   readerLink.drain(readerLink.bufferedBytes);
@@ -132,7 +138,7 @@ it("slows who sends to one congested member, by data and by signals", () => {
   const other = join(signaller, "t", "other");
 
   hub.send(sender, reader.peerHandle, bigMessage);
-  hub.signal(other, "offer", reader.peerHandle, "sdp");
+  hub.sendKind(other, "offer", reader.peerHandle, textPayload("sdp"));
 
   expect([senderLink.isPaused, signaller.isPaused, readerLink.closed]).toEqual([true, true, undefined]);
 });

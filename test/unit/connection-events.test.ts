@@ -31,13 +31,14 @@ it("logs a connection from its connect to its close, with what an operator asks 
   const hash = expect.stringMatching(/^[0-9a-f]{12}$/);
   const of = { level: "info", time: expect.any(String), requestId: "abc" };
   expect(lines()).toEqual([
-    { ...of, clientAddress: "192.0.2.1", dialect: "classic", msg: "connect" },
+    { ...of, clientAddress: "192.0.2.1", dialect: "topic", client: "classic", msg: "connect" },
     { ...of, topic: hash, subject: hash, msg: "join" },
     { ...of, topic: hash, subject: hash, msg: "leave" },
     {
       ...of,
       clientAddress: "192.0.2.1",
-      dialect: "classic",
+      dialect: "topic",
+      client: "classic",
       subject: hash,
       reason: "slow-reader",
       closeCode: 4002,
@@ -89,7 +90,7 @@ it("logs nothing when it is off, and counts all the same", () => {
 
   const { opened, closed } = events.counts();
   expect(written).toEqual([]);
-  expect(opened).toEqual({ classic: 1, "postern.v1": 0 });
+  expect(opened).toEqual([{ dialect: "topic", client: "classic", count: 1 }]);
   expect(closed).toMatchObject({ "connection-lost": 1, normal: 0 });
   expect(events.recentRefusals()).toMatchObject([{ reason: "draining", status: 503, requestId: "def" }]);
 });
@@ -160,11 +161,14 @@ function scene(options: Partial<AccessLogOptions>) {
   const clock = new FakeClock();
   const log = createLogger("info", collector(written));
   const defaults = { accessLog: "off", accessLogSampleOneIn: 100, accessLogLinesPerSecond: 1000 } as const;
-  const events = new ConnectionEvents({ clock, log, hash: createTopicHash() }, { ...defaults, ...options });
+  const events = new ConnectionEvents(
+    { clock, log, clients: [{ dialect: "topic", client: "classic" }], hash: createTopicHash() },
+    { ...defaults, ...options },
+  );
   const lines = () => written.map((line) => JSON.parse(line) as Record<string, unknown>);
   return { events, written, lines, clock };
 }
 
 function factsOf(requestId: string, { subject }: { readonly subject?: string } = {}): ConnectionFacts {
-  return { requestId, clientAddress: "192.0.2.1", dialect: "classic", openedAtMs: 0, subject };
+  return { requestId, clientAddress: "192.0.2.1", dialect: "topic", client: "classic", openedAtMs: 0, subject };
 }

@@ -2,6 +2,7 @@ import { Socket } from "node:net";
 import { expect, it } from "vitest";
 import { RateClasses } from "../../relay/limits/rate-classes.ts";
 import type { Rates } from "../../relay/limits/sender-rate.ts";
+import { TurnClock } from "../../relay/turn-clock.ts";
 import { Flusher } from "../../relay/websocket/flusher.ts";
 import { WebSocketLink } from "../../relay/websocket/link.ts";
 import { Pacing } from "../../relay/websocket/pacing.ts";
@@ -41,25 +42,23 @@ function scene(rates: Rates = { messages: undefined, bytes: undefined }) {
   const clock = new FakeClock();
   const ended: number[] = [];
   const latencies: number[] = [];
-  const throttle = new Throttle(clock, new RateClasses(rates, ["fast=3", "free=0"]));
+  const turnClock = new TurnClock(clock);
+  const throttle = new Throttle(turnClock, new RateClasses(rates, ["fast=3", "free=0"]));
   const parts = {
-    clock,
-    flusher: new Flusher(clock, { flushIntervalMs: 2 }, { record: (latencyMs) => void latencies.push(latencyMs) }),
-    pacing: new Pacing(clock),
+    clock: turnClock,
+    flusher: new Flusher(turnClock, { flushIntervalMs: 2 }, { record: (latencyMs) => void latencies.push(latencyMs) }),
+    pacing: new Pacing(turnClock),
     throttle,
-    onDefect: () => undefined,
-    onEnd: (_link: WebSocketLink, closeCode: number) => void ended.push(closeCode),
   };
   const socket = new HeldSocket();
-  const link = new WebSocketLink(parts, socket, 1, { maxFrameBytes: 1000, closeTimeoutMs: 500 });
+  const link = new WebSocketLink(parts, socket, { maxFrameBytes: 1000, closeTimeoutMs: 500 });
   const received: string[] = [];
-  const session = {
-    hasJoined: true,
+  const owner = {
     receive: (bytes: Uint8Array) => void received.push(Buffer.from(bytes).toString()),
-    announceRestart: () => undefined,
-    end: () => undefined,
+    hungUp: () => undefined,
+    ended: (closeCode: number) => void ended.push(closeCode),
   };
-  link.attach(session, Buffer.alloc(0));
+  link.attach(owner, Buffer.alloc(0));
   return { clock, socket, link, received, ended, throttle, latencies, parts };
 }
 
@@ -91,19 +90,14 @@ it("has one write under way, and sends what came meanwhile in the next", async (
   expect([whileHeld, bufferedBytes]).toEqual([1, 5 + 11 + 2 * 256]);
   expect(socket.writes.map(String)).toEqual(["first", "secondthird"]);
   await socket.complete();
-  expect([link.bufferedBytes, link.drainedBytes]).toEqual([0, 16]);
+  expect([link.bufferedBytes, link.readByPeerBytes]).toEqual([0, 16]);
 });
 
 it("follows one frame at a time that has to wait, and tells how long it took until it was written", async () => {
   const { clock, socket, link, latencies, parts } = scene();
   link.send(frame("under way"));
   await turns();
-  const receive = (text: string) => {
-    parts.flusher.tick();
-    parts.flusher.isReading = true;
-    link.send(frame(text));
-    parts.flusher.isReading = false;
-  };
+  const receive = (text: string) => link.send(frame(text), { mayWait: false, receivedAtMs: parts.clock.tick() });
 
   receive("followed");
   clock.advance(40);

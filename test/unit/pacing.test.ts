@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { TurnClock } from "../../relay/turn-clock.ts";
 import { Batch } from "../../relay/websocket/batch.ts";
 import { Flusher } from "../../relay/websocket/flusher.ts";
 import { Pacing, SenderPace } from "../../relay/websocket/pacing.ts";
@@ -15,13 +16,9 @@ function send(
   let owed = 0;
   for (let atMs = 0; atMs < forMs; atMs += 1) {
     clock.advance(1);
-    owed += (isDelayed(pace) ? rates.delayed : rates.prompt) / 1000;
+    owed += (pace.mayWait ? rates.delayed : rates.prompt) / 1000;
     for (; owed >= 1; owed -= 1) pacing.sent(pace);
   }
-}
-
-function isDelayed(pace: SenderPace): boolean {
-  return pace.isOnTrial ? !pace.isPatient : pace.isPatient;
 }
 
 function scene() {
@@ -36,7 +33,7 @@ it("finds a sender patient that sends as much when its messages wait", () => {
 
   send(clock, pacing, pace, { prompt: 500, delayed: 500 }, 1000);
 
-  expect(pace.isPatient).toBe(true);
+  expect(pace.mayWait).toBe(true);
   expect(pacing.sent(pace)).toBe(true);
 });
 
@@ -45,7 +42,7 @@ it("leaves a sender alone that sends less when its messages wait, over many tria
 
   send(clock, pacing, pace, { prompt: 5000, delayed: 1600 }, 60_000);
 
-  expect(pace.isPatient).toBe(false);
+  expect(pace.mayWait).toBe(false);
   expect(pacing.sent(pace)).toBe(false);
 });
 
@@ -55,7 +52,7 @@ it("finds out when a patient sender has begun to wait for its messages", () => {
 
   send(clock, pacing, pace, { prompt: 5000, delayed: 1600 }, 20_000);
 
-  expect(pace.isPatient).toBe(false);
+  expect(pace.mayWait).toBe(false);
 });
 
 it("never tries a sender of few messages: a lone message is not delayed", () => {
@@ -64,7 +61,7 @@ it("never tries a sender of few messages: a lone message is not delayed", () => 
 
   for (let second = 0; second < 600; second += 1) {
     send(clock, pacing, pace, { prompt: 50, delayed: 50 }, 100);
-    delayedMs += isDelayed(pace) ? 1 : 0;
+    delayedMs += pace.mayWait ? 1 : 0;
   }
 
   expect(delayedMs).toBe(0);
@@ -77,7 +74,7 @@ it("tries rarely when a trial has changed nothing", () => {
 
   for (let ms = 0; ms < 80_000; ms += 1) {
     send(clock, pacing, pace, { prompt: 5000, delayed: 1600 }, 1);
-    delayedMs += isDelayed(pace) ? 1 : 0;
+    delayedMs += pace.mayWait ? 1 : 0;
   }
 
   expect(delayedMs / 80_000).toBeLessThan(0.01);
@@ -90,7 +87,7 @@ it("tries a busy newcomer soon, though all others are known", () => {
 
   send(clock, pacing, newcomer, { prompt: 500, delayed: 500 }, 1000);
 
-  expect(newcomer.isPatient).toBe(true);
+  expect(newcomer.mayWait).toBe(true);
 });
 
 it("tries for a newcomer once: one who says little cannot have all others tried again and again", () => {
@@ -102,7 +99,7 @@ it("tries for a newcomer once: one who says little cannot have all others tried 
   for (let ms = 0; ms < 80_000; ms += 1) {
     if (ms % 1000 === 300) pacing.sent(quiet);
     send(clock, pacing, pace, { prompt: 5000, delayed: 1600 }, 1);
-    delayedMs += isDelayed(pace) ? 1 : 0;
+    delayedMs += pace.mayWait ? 1 : 0;
   }
 
   expect(delayedMs / 80_000).toBeLessThan(0.01);
@@ -114,7 +111,7 @@ it("stops its trials", () => {
   pacing.stop();
   send(clock, pacing, pace, { prompt: 500, delayed: 500 }, 5000);
 
-  expect(pace.isPatient).toBe(false);
+  expect(pace.mayWait).toBe(false);
 });
 
 /** A link that counts how often it is written. */
@@ -140,13 +137,12 @@ const turn = () =>
 
 it("writes a link at the end of the turn, the first message and every message of an impatient sender", async () => {
   const clock = new FakeClock();
-  const flusher = new Flusher(clock, { flushIntervalMs: 2 });
+  const turnClock = new TurnClock(clock);
+  const flusher = new Flusher(turnClock, { flushIntervalMs: 2 });
   const link = new CountedLink(clock);
 
-  for (const isPatient of [true, false, false]) {
-    flusher.tick();
-    flusher.isPatient = isPatient;
-    expect(flusher.schedule(link)).toBe("soon");
+  for (const mayWait of [true, false, false]) {
+    expect(flusher.schedule(link, { mayWait, receivedAtMs: turnClock.tick() })).toBe("soon");
     await turn();
   }
 
@@ -155,30 +151,27 @@ it("writes a link at the end of the turn, the first message and every message of
 
 it("writes a link once per interval while its sender is patient, and at once after a pause", async () => {
   const clock = new FakeClock();
-  const flusher = new Flusher(clock, { flushIntervalMs: 2 });
+  const turnClock = new TurnClock(clock);
+  const flusher = new Flusher(turnClock, { flushIntervalMs: 2 });
   const link = new CountedLink(clock);
-  flusher.isPatient = true;
-  flusher.tick();
-  flusher.schedule(link);
+  const patient = () => ({ mayWait: true, receivedAtMs: turnClock.tick() });
+  flusher.schedule(link, patient());
   await turn();
 
   clock.advance(1);
-  flusher.tick();
-  const outcome = flusher.schedule(link);
+  const outcome = flusher.schedule(link, patient());
   await turn();
   const countWithin = link.flushCount;
   clock.advance(2);
   const countAfter = link.flushCount;
   // Just one interval later is no pause yet: the next message would come without company.
   clock.advance(2);
-  flusher.tick();
-  const oneIntervalLater = flusher.schedule(link);
+  const oneIntervalLater = flusher.schedule(link, patient());
   clock.advance(2);
   clock.advance(3);
-  flusher.tick();
 
   expect([outcome, countWithin, countAfter, oneIntervalLater]).toEqual(["later", 1, 2, "later"]);
-  expect(flusher.schedule(link)).toBe("soon");
+  expect(flusher.schedule(link, patient())).toBe("soon");
 });
 
 it("joins the frames of a chain once for all who hold it", () => {

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { type Grant, readGrant } from "../../relay/auth/grant.ts";
 import { TokenAccess } from "../../relay/auth/token-access.ts";
-import type { AccessRefusal } from "../../relay/hub/ports.ts";
+import type { AccessRefusal } from "../../relay/session/ports.ts";
 
 function grantOf(claims: Record<string, unknown>): Grant {
   const grant = readGrant({ sub: "alice", topics: ["*"], ...claims });

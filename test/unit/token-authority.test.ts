@@ -6,7 +6,7 @@ import { createAuthority } from "../../relay/auth/create-authority.ts";
 import type { Admission, Authority } from "../../relay/auth/ports.ts";
 import type { Clock } from "../../relay/clock.ts";
 import { loadConfig } from "../../relay/config/load.ts";
-import type { Access, AccessRefusal } from "../../relay/hub/ports.ts";
+import type { Access, AccessRefusal } from "../../relay/session/ports.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { collector } from "../support/relay.ts";
 import { testKey, token, tokenOptions, writeTemporary } from "../support/tokens.ts";

@@ -1,8 +1,5 @@
 import { CloseCode } from "../../../protocol/close-codes.ts";
-import type { AccessRefusal } from "../../hub/ports.ts";
-
-/** How a connection is closed. */
-type Close = { readonly code: CloseCode; readonly reason: string };
+import type { AccessRefusal, Close } from "../../session/ports.ts";
 
 /** How a classic client is closed that may not send to its topic: it has no message for it. */
 export const NOT_PERMITTED_CLOSE: Close = { code: CloseCode.unauthorized, reason: "not-permitted" };

@@ -5,15 +5,18 @@ import {
   encodeClassicPresence,
 } from "../../../protocol/classic-json.ts";
 import { CloseCode } from "../../../protocol/close-codes.ts";
-import type { Link, Session, SessionConnection } from "../../hub/ports.ts";
+import type { Peer } from "../../hub/peer.ts";
+import type { Link, Payload } from "../../hub/ports.ts";
+import type { Member } from "../../hub/topic.ts";
+import { BytesPayload } from "../../session/payload.ts";
+import type { Close, Session, SessionConnection } from "../../session/ports.ts";
 import { closeFor, NOT_PERMITTED_CLOSE } from "./access-closes.ts";
 import { classicEncoding, classicErrorFrame, textFrame, toText } from "./codec.ts";
-import { TopicPayload } from "./payload.ts";
 import { makeFreePeerId } from "./peer-id.ts";
-import type { SessionParts, TopicMember, TopicPeer } from "./session-parts.ts";
+import type { SessionParts } from "./session-parts.ts";
 import { spliceData } from "./splice.ts";
 
-const TOPIC_FULL_CLOSE = { code: CloseCode.tryAgainLater, reason: "topic-full" };
+const TOPIC_FULL_CLOSE: Close = { code: CloseCode.tryAgainLater, reason: "topic-full" };
 const DATA_START = new TextEncoder().encode(CLASSIC_CLIENT_DATA_START);
 
 /**
@@ -23,14 +26,14 @@ const DATA_START = new TextEncoder().encode(CLASSIC_CLIENT_DATA_START);
 export class ClassicSession implements Session {
   readonly #parts: SessionParts;
   readonly #connection: SessionConnection;
-  readonly #peer: TopicPeer;
-  #member: TopicMember | undefined;
+  readonly #peer: Peer<Member>;
+  #member: Member | undefined;
 
   constructor(parts: SessionParts, link: Link, connection: SessionConnection) {
     this.#parts = parts;
     this.#connection = connection;
     this.#peer = parts.hub.connect(link);
-    connection.access.whenEnded((why) => this.#close(closeFor(why)));
+    connection.access.whenEnded((why) => connection.end(closeFor(why)));
   }
 
   get hasJoined(): boolean {
@@ -39,11 +42,11 @@ export class ClassicSession implements Session {
 
   /** Takes text or binary, as the original does, if it holds JSON. */
   receive(bytes: Uint8Array, _isBinary: boolean, isPrintable: boolean): void {
-    if (this.#peer.outbox.isClosed) return;
+    if (this.#peer.isOver) return;
     this.#parts.traffic.classic.add(1, bytes.length);
     const spliced = isPrintable && this.#member !== undefined ? spliceData(bytes, DATA_START) : undefined;
     if (spliced === undefined) this.#decode(bytes);
-    else this.#publish(TopicPayload.fromJsonText(spliced));
+    else this.#publish(BytesPayload.fromJsonText(spliced));
   }
 
   #decode(bytes: Uint8Array): void {
@@ -54,9 +57,9 @@ export class ClassicSession implements Session {
       return;
     }
     if (message.type === "data") {
-      this.#publish(TopicPayload.fromString(message.data));
+      this.#publish(BytesPayload.fromString(message.data));
     } else if (!this.#connection.access.isGranted) {
-      this.#connection.access.denied("missing");
+      this.#connection.access.denied();
       this.#turnAway("unauthorized");
     } else if (message.type === "join") {
       this.#join(message.topic, message.peerId);
@@ -70,26 +73,23 @@ export class ClassicSession implements Session {
   }
 
   end(): void {
-    this.#connection.access.release();
     this.#parts.hub.disconnect(this.#peer);
   }
 
-  #publish(payload: TopicPayload): void {
+  #publish(payload: Payload): void {
     if (this.#member === undefined) return;
     if (this.#connection.access.mayPublish) {
       this.#parts.hub.publish(this.#member, payload);
       return;
     }
-    this.#connection.access.denied("publish");
     this.#parts.traffic.reject("not-permitted");
-    this.#close(NOT_PERMITTED_CLOSE);
+    this.#connection.end(NOT_PERMITTED_CLOSE);
   }
 
   #join(topicName: string, claimedPeerId: string | undefined): void {
     const { hub, nowMs } = this.#parts;
     // Before the topic is looked for: whether it exists must not show, in the answer or in its time.
     if (!this.#connection.access.mayJoin(topicName)) {
-      this.#connection.access.denied("join");
       this.#turnAway("not-permitted");
       return;
     }
@@ -112,7 +112,7 @@ export class ClassicSession implements Session {
     this.#connection.joined(topicName);
   }
 
-  #leave(member: TopicMember): void {
+  #leave(member: Member): void {
     this.#parts.hub.leave(member);
     this.#connection.left(member.topicName);
   }
@@ -121,24 +121,20 @@ export class ClassicSession implements Session {
   #refuseJoin(code: Extract<ClassicMessage, { type: "join-refused" }>["code"]): void {
     this.#parts.traffic.reject(code);
     this.#parts.hub.offer(this.#peer, classicErrorFrame(code));
-    if (code !== "topic-required") this.#parts.hub.end(this.#peer, CloseCode.policyViolation, code);
+    if (code !== "topic-required") this.#connection.end({ code: CloseCode.policyViolation, reason: code });
   }
 
   /** Its one `error`, as for every join that cannot succeed, and the close. */
   #turnAway(code: "unauthorized" | "not-permitted" | "topic-full"): void {
     this.#parts.traffic.reject(code);
     this.#parts.hub.offer(this.#peer, classicErrorFrame(code));
-    if (code === "topic-full") this.#close(TOPIC_FULL_CLOSE);
-    else this.#close(code === "unauthorized" ? closeFor("missing") : NOT_PERMITTED_CLOSE);
-  }
-
-  #close({ code, reason }: { readonly code: number; readonly reason: string }): void {
-    this.#parts.hub.end(this.#peer, code, reason);
+    if (code === "topic-full") this.#connection.end(TOPIC_FULL_CLOSE);
+    else this.#connection.end(code === "unauthorized" ? closeFor("missing") : NOT_PERMITTED_CLOSE);
   }
 }
 
 /** One frame for each member who was there before, in join order: the client's `connect()` waits for the first. */
-function* nameOthers(own: TopicMember): Iterable<Uint8Array> {
+function* nameOthers(own: Member): Iterable<Uint8Array> {
   for (const member of own.topic.members()) {
     if (member !== own) yield textFrame(encodeClassicPresence("peer-joined", member.peerId, own.topic.name));
   }

@@ -1,21 +1,20 @@
 import { classicDataStart, encodeClassicError, encodeClassicPresence } from "../../../protocol/classic-json.ts";
 import { errorSentences } from "../../../protocol/error-codes.ts";
 import { encodeDataHeader } from "../../../protocol/v1-binary.ts";
-import { encodeV1Presence, encodeV1Signal, v1DataStart } from "../../../protocol/v1-json.ts";
+import { encodeV1Presence, type SignalType, v1DataStart, v1SignalStart } from "../../../protocol/v1-json.ts";
 import type { Encoding, HubEvent, MemberIdentity } from "../../hub/ports.ts";
 import { messageFrame, messageFrameAround } from "../../wire/message-frame.ts";
-import type { TopicPayload } from "./payload.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-const DATA_END = encoder.encode('"}');
+/** What stands behind the payload of every message that has one. */
+const TEXT_END = encoder.encode('"}');
 
-/** An event of this dialect's topics. */
-type TopicEvent = HubEvent<TopicPayload>;
-type DataEvent = Extract<TopicEvent, { type: "data" }>;
+type DataEvent = Extract<HubEvent, { type: "data" }>;
+type AddressedEvent = Extract<HubEvent, { type: "addressed" }>;
 
-/** One of this dialect's encodings. */
-export type TopicEncoding = Encoding<TopicPayload>;
+/** The kinds of addressed messages that v1 clients exchange to find a direct path. The relay does not look into them. */
+const SIGNALS: ReadonlySet<string> = new Set<SignalType>(["offer", "answer", "candidate"]);
 
 /** Writes text as a frame. */
 export function textFrame(text: string): Uint8Array {
@@ -32,9 +31,9 @@ export function toText(message: Uint8Array): string | undefined {
 }
 
 /** The original's frames: no handles, no topic with `data`, no signals. */
-export const classicEncoding: TopicEncoding = {
-  hasSignals: false,
-  encode(event: TopicEvent): Uint8Array {
+export const classicEncoding: Encoding = {
+  takes: () => false,
+  encode(event: HubEvent): Uint8Array {
     switch (event.type) {
       case "peer-joined":
       case "peer-left":
@@ -42,30 +41,28 @@ export const classicEncoding: TopicEncoding = {
       case "data":
         return messageFrame(
           "text",
-          startOf(classicEncoding, event.from, classicDataStart),
+          event.from.startFor(classicEncoding, classicStart),
           event.payload.jsonText(),
-          DATA_END,
+          TEXT_END,
         );
-      case "offer":
-      case "answer":
-      case "candidate":
-        throw new TypeError("the original has no signals: ask hasSignals first");
+      case "addressed":
+        throw new TypeError("classic clients take no addressed messages: ask first");
     }
   },
 };
 
 /** The frames of `postern.v1` as JSON text. */
-export const v1JsonEncoding: TopicEncoding = {
-  hasSignals: true,
-  encode(event: TopicEvent): Uint8Array {
+export const v1JsonEncoding: Encoding = {
+  takes: (kind) => SIGNALS.has(kind),
+  encode(event: HubEvent): Uint8Array {
     return event.type === "data" ? v1JsonData(event) : v1Text(event);
   },
 };
 
 /** The frames of `postern.v1` with data in binary; everything else is JSON text. */
-export const v1BinaryEncoding: TopicEncoding = {
-  hasSignals: true,
-  encode(event: TopicEvent): Uint8Array {
+export const v1BinaryEncoding: Encoding = {
+  takes: (kind) => SIGNALS.has(kind),
+  encode(event: HubEvent): Uint8Array {
     if (event.type !== "data") return v1Text(event);
     const raw = event.payload.raw();
     // A JSON sender may write what is no base64; as text it still gets through unchanged.
@@ -80,33 +77,26 @@ export const v1BinaryEncoding: TopicEncoding = {
 };
 
 function v1JsonData({ from, to, payload }: DataEvent): Uint8Array {
-  const start =
-    to === undefined
-      ? startOf(v1JsonEncoding, from, (member) => v1DataStart(member))
-      : encoder.encode(v1DataStart(from, to));
-  return messageFrame("text", start, payload.jsonText(), DATA_END);
+  const start = to === undefined ? from.startFor(v1JsonEncoding, v1Start) : encoder.encode(v1DataStart(from, to));
+  return messageFrame("text", start, payload.jsonText(), TEXT_END);
 }
 
-function v1Text(event: Exclude<TopicEvent, DataEvent>): Uint8Array {
-  switch (event.type) {
-    case "peer-joined":
-    case "peer-left":
-      return textFrame(encodeV1Presence(event.type, event.member.topicName, nameOf(event.member)));
-    case "offer":
-    case "answer":
-    case "candidate":
-      return textFrame(encodeV1Signal(event.type, event.from, event.to, event.payload));
-  }
+function v1Text(event: Exclude<HubEvent, DataEvent>): Uint8Array {
+  return event.type === "addressed"
+    ? v1Signal(event)
+    : textFrame(encodeV1Presence(event.type, event.member.topicName, nameOf(event.member)));
 }
 
-/** What all data messages of a member begin with in one encoding, kept with the member from the first one on. */
-function startOf(encoding: TopicEncoding, from: MemberIdentity, write: (from: MemberIdentity) => string): Uint8Array {
-  let start = from.dataStarts.get(encoding);
-  if (start === undefined) {
-    start = encoder.encode(write(from));
-    from.dataStarts.set(encoding, start);
-  }
-  return start;
+function v1Signal({ kind, from, to, payload }: AddressedEvent): Uint8Array {
+  return messageFrame("text", encoder.encode(v1SignalStart(kind, from, to)), payload.jsonText(), TEXT_END);
+}
+
+function classicStart(from: MemberIdentity): Uint8Array {
+  return encoder.encode(classicDataStart(from));
+}
+
+function v1Start(from: MemberIdentity): Uint8Array {
+  return encoder.encode(v1DataStart(from));
 }
 
 /** The two fields that name a member on the wire, and nothing else of it. */

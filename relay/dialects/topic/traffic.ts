@@ -1,4 +1,5 @@
 import { type ErrorCode, errorSentences } from "../../../protocol/error-codes.ts";
+import { Counter, wordsOf } from "../../counter.ts";
 import { Traffic } from "../../hub/traffic.ts";
 
 /** What the sessions of this dialect took from their clients, one count for all of them: messages of every type, whole. */
@@ -6,15 +7,15 @@ export class TopicTraffic {
   readonly classic: Traffic = new Traffic();
   readonly v1Json: Traffic = new Traffic();
   readonly v1Binary: Traffic = new Traffic();
-  readonly #rejected = new Map<string, number>(Object.keys(errorSentences).map((code) => [code, 0]));
+  readonly #rejected = new Counter<ErrorCode>(wordsOf(errorSentences));
 
   /** A message was not taken. */
   reject(code: ErrorCode): void {
-    this.#rejected.set(code, (this.#rejected.get(code) ?? 0) + 1);
+    this.#rejected.add(code);
   }
 
   /** Messages that were not taken, by reason; also those reasons that never came. */
-  rejected(): Readonly<Record<string, number>> {
-    return Object.fromEntries(this.#rejected);
+  rejected(): Readonly<Record<ErrorCode, number>> {
+    return this.#rejected.read();
   }
 }

@@ -7,35 +7,39 @@ import {
   encodeV1Joined,
   encodeV1Presence,
   encodeV1Restarting,
+  type SignalType,
   type V1Message,
   v1ClientDataStart,
 } from "../../../protocol/v1-json.ts";
-import type { AccessRefusal, Link, Presented, Session, SessionConnection } from "../../hub/ports.ts";
+import type { Peer } from "../../hub/peer.ts";
+import type { Payload } from "../../hub/ports.ts";
+import type { Member } from "../../hub/topic.ts";
+import { BytesPayload } from "../../session/payload.ts";
+import type { AccessRefusal, ConnectionLink, Presented, Session, SessionConnection } from "../../session/ports.ts";
 import { closeFor } from "./access-closes.ts";
 import { nameOf, textFrame, toText, v1BinaryEncoding, v1JsonEncoding } from "./codec.ts";
-import { TopicPayload } from "./payload.ts";
 import { makeFreePeerId } from "./peer-id.ts";
-import type { SessionParts, TopicMember, TopicPeer } from "./session-parts.ts";
+import type { SessionParts } from "./session-parts.ts";
 import { spliceData } from "./splice.ts";
 
 /** A client that offered `postern.v1`: many topics, one addressee, signals, and a typed answer to every mistake. */
 export class V1Session implements Session {
   readonly #parts: SessionParts;
-  readonly #link: Link;
+  readonly #link: ConnectionLink;
   readonly #connection: SessionConnection;
-  readonly #peer: TopicPeer;
-  readonly #byTopicHandle = new Map<number, TopicMember>();
+  readonly #peer: Peer<Member>;
+  readonly #byTopicHandle = new Map<number, Member>();
   /** Where it last published by text, and what such a message begins with. */
   #lastTopic: string | undefined;
   #lastDataStart: Uint8Array | undefined;
   #hasJoined = false;
 
-  constructor(parts: SessionParts, link: Link, connection: SessionConnection) {
+  constructor(parts: SessionParts, link: ConnectionLink, connection: SessionConnection) {
     this.#parts = parts;
     this.#link = link;
     this.#connection = connection;
     this.#peer = parts.hub.connect(link);
-    connection.access.whenEnded((why) => this.#close(why));
+    connection.access.whenEnded((why) => connection.end(closeFor(why)));
   }
 
   get hasJoined(): boolean {
@@ -43,7 +47,7 @@ export class V1Session implements Session {
   }
 
   receive(bytes: Uint8Array, isBinary: boolean, isPrintable: boolean): void {
-    if (this.#peer.outbox.isClosed) return;
+    if (this.#peer.isOver) return;
     const { v1Binary, v1Json } = this.#parts.traffic;
     (isBinary ? v1Binary : v1Json).add(1, bytes.length);
     if (!this.#connection.access.isGranted) this.#receiveFirst(bytes, isBinary);
@@ -58,7 +62,7 @@ export class V1Session implements Session {
       void this.#authorize(message.token, message.ref);
       return;
     }
-    this.#connection.access.denied("missing");
+    this.#connection.access.denied();
     this.#turnAway("missing", message?.ref);
   }
 
@@ -67,7 +71,7 @@ export class V1Session implements Session {
     this.#link.hold();
     try {
       const presented = await this.#connection.access.present(token);
-      if (!this.#peer.isEnded) this.#authorized(presented, ref);
+      if (!this.#peer.isOver) this.#authorized(presented, ref);
     } catch (error) {
       // Of one connection: it must not end the process as a rejection that nobody waits for.
       this.#connection.failed(error);
@@ -84,7 +88,7 @@ export class V1Session implements Session {
     } else {
       const { access } = this.#connection;
       this.#connection.authorized();
-      for (const member of this.#peer.memberships.values()) {
+      for (const member of this.#peer.memberships()) {
         if (!access.mayJoin(member.topicName)) this.#leave(member, undefined);
       }
       this.#answer(encodeV1Authorized(presented.expiresAtMs, ref));
@@ -96,12 +100,7 @@ export class V1Session implements Session {
     this.#parts.traffic.reject("unauthorized");
     const { requestId } = this.#connection;
     this.#answer(encodeV1Error("unauthorized", ref, { reason: refusal, requestId }));
-    this.#close(refusal);
-  }
-
-  #close(why: AccessRefusal): void {
-    const { code, reason } = closeFor(why);
-    this.#parts.hub.end(this.#peer, code, reason);
+    this.#connection.end(closeFor(refusal));
   }
 
   #receiveBinary(bytes: Uint8Array): void {
@@ -110,7 +109,7 @@ export class V1Session implements Session {
     let refusal: ErrorCode | undefined;
     if (data === undefined) refusal = "bad-message";
     else if (own === undefined) refusal = "not-joined";
-    else refusal = this.#publish(own, data.to, TopicPayload.fromRaw(data.payload));
+    else refusal = this.#publish(own, data.to, BytesPayload.fromRaw(data.payload));
     if (refusal !== undefined) this.#refuse(refusal, undefined);
   }
 
@@ -118,10 +117,10 @@ export class V1Session implements Session {
   #publishSpliced(bytes: Uint8Array): boolean {
     if (this.#lastDataStart === undefined || this.#lastTopic === undefined) return false;
     if (!this.#connection.access.mayPublish) return false;
-    const own = this.#peer.memberships.get(this.#lastTopic);
+    const own = this.#peer.memberOf(this.#lastTopic);
     const spliced = own === undefined ? undefined : spliceData(bytes, this.#lastDataStart);
     if (own === undefined || spliced === undefined) return false;
-    this.#parts.hub.publish(own, TopicPayload.fromJsonText(spliced));
+    this.#parts.hub.publish(own, BytesPayload.fromJsonText(spliced));
     return true;
   }
 
@@ -136,7 +135,6 @@ export class V1Session implements Session {
   }
 
   end(): void {
-    this.#connection.access.release();
     this.#parts.hub.disconnect(this.#peer);
   }
 
@@ -148,19 +146,19 @@ export class V1Session implements Session {
       return undefined;
     }
     if (message.type === "join") return this.#join(message);
-    const member = this.#peer.memberships.get(message.topic);
+    const member = this.#peer.memberOf(message.topic);
     if (member === undefined) return "not-joined";
     switch (message.type) {
       case "leave":
         return this.#leave(member, message.ref);
       case "data":
         this.#expectLike(message.topic);
-        return this.#publish(member, message.to, TopicPayload.fromString(message.data));
+        return this.#publish(member, message.to, BytesPayload.fromString(message.data));
       case "offer":
       case "answer":
       case "candidate":
-        if (!this.#connection.access.mayPublish) return this.#deny("publish");
-        return refusalOf(this.#parts.hub.signal(member, message.type, message.to, message.payload));
+        if (!this.#connection.access.mayPublish) return "not-permitted";
+        return this.#signal(member, message);
     }
   }
 
@@ -179,9 +177,9 @@ export class V1Session implements Session {
   }: Extract<V1Message, { type: "join" }>): ErrorCode | undefined {
     const { hub, limits, nowMs } = this.#parts;
     // Before the topic is looked for: whether it exists must not show, in the answer or in its time.
-    if (!this.#connection.access.mayJoin(topicName)) return this.#deny("join");
+    if (!this.#connection.access.mayJoin(topicName)) return "not-permitted";
     const encoding = wanted === "binary" ? v1BinaryEncoding : v1JsonEncoding;
-    const known = this.#peer.memberships.get(topicName);
+    const known = this.#peer.memberOf(topicName);
     if (known !== undefined && (claimedPeerId === undefined || claimedPeerId === known.peerId)) {
       hub.changeEncoding(known, encoding);
       hub.offer(this.#peer, this.#joinedFrame(known, ref));
@@ -192,8 +190,8 @@ export class V1Session implements Session {
     if (known === undefined && hub.isFull(topicName)) return "topic-full";
     if (known !== undefined) this.#leaveTopic(known);
     // To leave may end others, and to be told of that may fill the outbox of this one, which then is ended too.
-    if (this.#peer.isEnded) return undefined;
-    if (this.#peer.memberships.size >= limits.maxTopicsPerConnection) return "too-many-topics";
+    if (this.#peer.isOver) return undefined;
+    if (this.#peer.topicCount >= limits.maxTopicsPerConnection) return "too-many-topics";
 
     const peerId = claimedPeerId ?? makeFreePeerId(topic, nowMs);
     this.#hasJoined = true;
@@ -205,34 +203,34 @@ export class V1Session implements Session {
     return undefined;
   }
 
-  #joinedFrame(own: TopicMember, ref: number | undefined): Uint8Array {
+  #joinedFrame(own: Member, ref: number | undefined): Uint8Array {
     const others = [];
     for (const member of own.topic.members()) if (member !== own) others.push(nameOf(member));
     return textFrame(encodeV1Joined(topicOf(own), nameOf(own), others, this.#parts.limits, ref));
   }
 
   /** The answer comes last: after it, nothing of this topic follows. */
-  #leave(own: TopicMember, ref: number | undefined): undefined {
+  #leave(own: Member, ref: number | undefined): undefined {
     this.#leaveTopic(own);
     this.#answer(encodeV1Presence("peer-left", own.topic.name, nameOf(own), ref));
   }
 
-  #leaveTopic(own: TopicMember): void {
+  #leaveTopic(own: Member): void {
     this.#byTopicHandle.delete(own.topicHandle);
     this.#parts.hub.leave(own);
     this.#connection.left(own.topicName);
   }
 
-  #publish(own: TopicMember, to: number | undefined, payload: TopicPayload): ErrorCode | undefined {
-    if (!this.#connection.access.mayPublish) return this.#deny("publish");
+  #publish(own: Member, to: number | undefined, payload: Payload): ErrorCode | undefined {
+    if (!this.#connection.access.mayPublish) return "not-permitted";
     if (to !== undefined) return refusalOf(this.#parts.hub.send(own, to, payload));
     this.#parts.hub.publish(own, payload);
     return undefined;
   }
 
-  #deny(what: "join" | "publish"): ErrorCode {
-    this.#connection.access.denied(what);
-    return "not-permitted";
+  #signal(own: Member, { type, to, payload }: Extract<V1Message, { type: SignalType }>): ErrorCode | undefined {
+    const outcome = this.#parts.hub.sendKind(own, type, to, BytesPayload.fromString(payload));
+    return outcome === "not-taken" ? "peer-cannot-signal" : refusalOf(outcome);
   }
 
   #refuse(code: ErrorCode, ref: number | undefined): void {
@@ -245,10 +243,10 @@ export class V1Session implements Session {
   }
 }
 
-function topicOf({ topicName: topic, topicHandle }: TopicMember): { topic: string; topicHandle: number } {
+function topicOf({ topicName: topic, topicHandle }: Member): { topic: string; topicHandle: number } {
   return { topic, topicHandle };
 }
 
-function refusalOf(outcome: "sent" | Extract<ErrorCode, "no-such-peer" | "peer-cannot-signal">): ErrorCode | undefined {
+function refusalOf(outcome: "sent" | "no-such-peer"): ErrorCode | undefined {
   return outcome === "sent" ? undefined : outcome;
 }

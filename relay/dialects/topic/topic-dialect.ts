@@ -1,0 +1,84 @@
+import { CloseCode } from "../../../protocol/close-codes.ts";
+import { SUBPROTOCOL_V1, TOKEN_SUBPROTOCOL_PREFIX } from "../../../protocol/subprotocol.ts";
+import type {
+  ConnectionLink,
+  Dialect,
+  Opening,
+  Session,
+  SessionConnection,
+  TrafficReading,
+} from "../../session/ports.ts";
+import { ClassicSession } from "./classic-session.ts";
+import { classicEncoding, v1BinaryEncoding, v1JsonEncoding } from "./codec.ts";
+import type { SessionParts } from "./session-parts.ts";
+import { TopicTraffic } from "./traffic.ts";
+import { V1Session } from "./v1-session.ts";
+
+/** A client without the subprotocol. */
+const CLASSIC = "classic";
+
+/** What it is made with. */
+export type TopicDialectParts = Omit<SessionParts, "traffic">;
+
+/** Topics: peers join one and what one sends, the others get. The README beside this says who speaks it. */
+export class TopicDialect implements Dialect {
+  readonly name = "topic";
+  readonly clients: readonly string[] = [CLASSIC, SUBPROTOCOL_V1];
+  readonly routes: readonly [] = [];
+  readonly maxSilentSweeps = 0;
+  readonly restartClose: { readonly code: number; readonly reason: string } = {
+    code: CloseCode.serviceRestart,
+    reason: "the relay restarts",
+  };
+  readonly #parts: SessionParts;
+
+  constructor(parts: TopicDialectParts) {
+    this.#parts = { ...parts, traffic: new TopicTraffic() };
+  }
+
+  /** `/` and, for configured prefixes, `/plures` and below. */
+  claims({ path }: Pick<Opening, "path">): boolean {
+    return path === "/" || path === "/plures" || path.startsWith("/plures/");
+  }
+
+  /**
+   * Ours where offered; else the first, as the original's server does: browsers give up when none of theirs is chosen.
+   * Never a token: the answer would repeat it.
+   */
+  chooseSubprotocol(offered: ReadonlySet<string>): string | undefined {
+    if (offered.has(SUBPROTOCOL_V1)) return SUBPROTOCOL_V1;
+    for (const subprotocol of offered) if (!subprotocol.startsWith(TOKEN_SUBPROTOCOL_PREFIX)) return subprotocol;
+    return undefined;
+  }
+
+  clientOf({ subprotocol }: Pick<Opening, "subprotocol">): string {
+    return subprotocol === SUBPROTOCOL_V1 ? SUBPROTOCOL_V1 : CLASSIC;
+  }
+
+  open(link: ConnectionLink, connection: SessionConnection, opening: Pick<Opening, "subprotocol">): Session {
+    return this.clientOf(opening) === SUBPROTOCOL_V1
+      ? new V1Session(this.#parts, link, connection)
+      : new ClassicSession(this.#parts, link, connection);
+  }
+
+  traffic(): readonly TrafficReading[] {
+    const { hub, traffic } = this.#parts;
+    const { classic, v1Json, v1Binary } = traffic;
+    const dialect = this.name;
+    return [
+      { dialect, client: CLASSIC, encoding: "json", received: classic, sent: hub.delivered(classicEncoding) },
+      { dialect, client: SUBPROTOCOL_V1, encoding: "json", received: v1Json, sent: hub.delivered(v1JsonEncoding) },
+      {
+        dialect,
+        client: SUBPROTOCOL_V1,
+        encoding: "binary",
+        received: v1Binary,
+        sent: hub.delivered(v1BinaryEncoding),
+      },
+    ];
+  }
+
+  rejected(): Readonly<Record<string, number>> {
+    return this.#parts.traffic.rejected();
+  }
+}

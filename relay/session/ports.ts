@@ -1,0 +1,212 @@
+import type { Link } from "../hub/ports.ts";
+
+/**
+ * What a conversation is made of: the link it goes over, what its client may do, and the wire protocol that is spoken.
+ */
+
+/** A link as the owner of connections sees it. Implemented by relay/websocket/link.ts. */
+export interface ConnectionLink extends Link {
+  /** On the relay's turn clock. */
+  readonly openedAtMs: number;
+  /** Bytes from and to the client since the connection was opened, its upgrade request among them. */
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** Starts the conversation: from now on what comes is the owner's. @param head what came with the upgrade request. */
+  attach(owner: LinkOwner, head: Buffer): void;
+  /** Whether anything came in since this was last asked, the first time: ever. Also where it was not read meanwhile: that silence is not the peer's. */
+  wasHeard(): boolean;
+  /** Asks the peer for a sign of life. */
+  ping(): void;
+  /** Stops reading after the message at hand: the session waits for something before it can take the next one. */
+  hold(): void;
+  /** Takes `hold` back. */
+  release(): void;
+  /** From now on it may send as fast as this class may; undefined: as those without one. */
+  limitTo(rateClass: string | undefined): void;
+  /** Ends the connection at once, without a word. */
+  terminate(): void;
+}
+
+/** Whom a link works for. Implemented by relay/session/connection.ts. */
+export interface LinkOwner {
+  /** Takes one whole message. Never throws. The bytes may be reused after the call. @param isPrintable every byte is printable ASCII. */
+  receive(message: Uint8Array, isBinary: boolean, isPrintable: boolean): void;
+  /** The peer has said its last word: it closes, or broke the protocol. The link sees to its own close. */
+  hungUp(): void;
+  /** The link is gone. Called once. @param closeCode RFC 6455 section 7.1.5: 1006 where there was no close frame. */
+  ended(closeCode: number): void;
+}
+
+/**
+ * Why a credential does not do. A closed set: it labels counts, and clients are told it (docs/protocol.md#refusals).
+ * None of them depends on which topics exist.
+ */
+export type AccessRefusal =
+  | "missing"
+  | "malformed"
+  | "unknown-key"
+  | "bad-signature"
+  | "bad-claims"
+  | "wrong-issuer"
+  | "wrong-audience"
+  | "not-yet-valid"
+  | "expired"
+  | "revoked"
+  | "other-subject"
+  | "too-many-connections"
+  | "too-many-checks"
+  | "keys-unavailable";
+
+/** What became of a token that a client presented. `kept`: it does not do, and the grant that was there stays. */
+export type Presented =
+  | { readonly outcome: "granted"; readonly expiresAtMs: number | undefined }
+  | { readonly outcome: "kept"; readonly refusal: AccessRefusal }
+  | { readonly outcome: "refused"; readonly refusal: AccessRefusal };
+
+/** What one connection may do, from its upgrade to its end. Implemented by relay/auth/. */
+export interface Access {
+  /** Whether it may do anything but present a token. */
+  readonly isGranted: boolean;
+  /** Whether it may send to the members of its topics, data and signals alike. */
+  readonly mayPublish: boolean;
+  /** Who it is, as the token says; undefined without one. Never to be logged as it is. */
+  readonly subject: string | undefined;
+  /** The class of limits that the token names. */
+  readonly rateClass: string | undefined;
+  /** Whether it may join this topic. Does not depend on whether the topic exists. */
+  mayJoin(topicName: string): boolean;
+  /** Checks a token that came in a message, and takes over what it grants. Never rejects; takes a bounded time. */
+  present(token: string): Promise<Presented>;
+  /** Counts a message that was turned down because there is no grant at all. */
+  denied(): void;
+  /** Has the callback called, once, when the grant ends before the connection: `expired` or `revoked`. */
+  whenEnded(callback: (why: AccessRefusal) => void): void;
+  /** The connection is gone, or never came about. Idempotent. */
+  release(): void;
+}
+
+/** Whose connection it is. */
+export type Applicant = {
+  readonly clientAddress: string;
+  /** Its address opens connections faster than it may. */
+  readonly isOverRate: boolean;
+};
+
+/** How a connection is closed: an RFC 6455 code, and a reason that says why in a word or a few. */
+export type Close = { readonly code: number; readonly reason: string };
+
+/** One connection as its session sees it, besides the link. Implemented by relay/session/connection.ts. */
+export interface SessionConnection {
+  readonly access: Access;
+  /** Under which the connection is in the access log; told to a client with the last error it gets. */
+  readonly requestId: string;
+  /** The access has a grant, or another one, from now on: who it is and how fast it may send may have changed. */
+  authorized(): void;
+  /** A defect of the session, found where nobody called it: it is logged, and the connection ends with 1011. */
+  failed(error: unknown): void;
+  /** For the access log: the client is a member of this topic from now on, or is one no more. */
+  joined(topicName: string): void;
+  left(topicName: string): void;
+  /** Ends the conversation: the session, and then the link, behind what is queued for it. Idempotent. */
+  end(close: Close): void;
+}
+
+/** The conversation on one link. Implemented by the dialects. */
+export interface Session {
+  /** Whether this connection has ever joined; one that has not may be closed as undecided. */
+  readonly hasJoined: boolean;
+  /**
+   * Takes one whole message. Never throws for bad input. The bytes may be reused after the call.
+   * @param isPrintable every byte is printable ASCII: such a message may be taken apart without a decoder.
+   */
+  receive(message: Uint8Array, isBinary: boolean, isPrintable: boolean): void;
+  /** Tells the client, if it understands, that the relay is about to stop. */
+  announceRestart(reconnectWithinMs: number): void;
+  /** Leaves every topic, and takes nothing more. Idempotent. */
+  end(): void;
+}
+
+/** What an upgrade request asks for, as far as a dialect is concerned. */
+export type Opening = {
+  /** Without the query; as it came. */
+  readonly path: string;
+  /** The Host header in lower case, without a port. */
+  readonly host: string;
+  /** The one that was chosen; "" where there is none. */
+  readonly subprotocol: string;
+};
+
+/** A plain HTTP request to a route of a dialect. */
+type RouteRequest = {
+  readonly method: "GET" | "POST";
+  readonly path: string;
+  readonly query: URLSearchParams;
+  /** By lower-case name; undefined where it did not come. */
+  readonly header: (name: string) => string | undefined;
+  /** At most the route's `maxBodyBytes`. */
+  readonly body: Uint8Array;
+};
+
+/** What a route answers. */
+type RouteAnswer = {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string | Uint8Array;
+  readonly headers?: Readonly<Record<string, string>>;
+};
+
+/** A page of a dialect, for plain HTTP. */
+export type Route = {
+  readonly method: "GET" | "POST";
+  readonly path: string;
+  /** A larger body gets 413. 0: none is taken. */
+  readonly maxBodyBytes: number;
+  /** Never rejects. */
+  answer(request: RouteRequest): RouteAnswer | Promise<RouteAnswer>;
+};
+
+/** What went one way with one kind of client in one encoding, since the start. */
+export type TrafficReading = {
+  readonly dialect: string;
+  /** Which of the dialect's kinds of client: a closed set, it is a label. */
+  readonly client: string;
+  readonly encoding: "json" | "binary";
+  readonly received: { readonly messageCount: number; readonly byteCount: number };
+  readonly sent: { readonly messageCount: number; readonly byteCount: number };
+};
+
+/**
+ * One wire protocol: a folder in relay/dialects/ and a line in relay/dialects/all.ts. It knows messages and sessions; of
+ * sockets, HTTP and other dialects it knows nothing.
+ */
+export interface Dialect {
+  /** Its folder, and its label in metrics and logs. */
+  readonly name: string;
+  /** The kinds of client that speak it: a closed set of words, each a label. */
+  readonly clients: readonly string[];
+  /** Whether an upgrade request may be for it, by path and host. Several dialects may say so of one. */
+  claims(opening: Pick<Opening, "path" | "host">): boolean;
+  /**
+   * Where another dialect claims the same: whether a conversation that begins with this message is its own. Left out: it
+   * takes what no other wants.
+   */
+  claimsFirst?(message: Uint8Array, isBinary: boolean): boolean;
+  /** Chooses one of the subprotocols that a client offers (RFC 6455 section 1.9); undefined: none. */
+  chooseSubprotocol(offered: ReadonlySet<string>): string | undefined;
+  /** Which kind of client this is. */
+  clientOf(opening: Opening): string;
+  /** Opens a conversation on a new link. */
+  open(link: ConnectionLink, connection: SessionConnection, opening: Opening): Session;
+  /** Pages for plain HTTP. */
+  readonly routes: readonly Route[];
+  /** How many sweeps in a row may hear nothing of a connection; with the next one it is cut off. */
+  readonly maxSilentSweeps: number;
+  /** The largest message that is taken; undefined: as MAX_FRAME_BYTES says. */
+  readonly maxMessageBytes?: number;
+  /** How its connections are closed when the relay stops. */
+  readonly restartClose: Close;
+  /** Adds its counts since the start. */
+  traffic(): readonly TrafficReading[];
+  /** Messages that were not taken, by a closed set of words; also those that never came. */
+  rejected(): Readonly<Record<string, number>>;
+}
