@@ -2,7 +2,6 @@ import { expect, it } from "vitest";
 import { openClassic } from "../support/client.ts";
 import { eventually } from "../support/eventually.ts";
 import { encodeFrame, Opcode, RawSocket, upgradeRequest } from "../support/raw-socket.ts";
-import { unhurriedClock } from "../support/unhurried-clock.ts";
 import { openScene, type Scene } from "./attack-scene.ts";
 
 /** What a relay may allocate for one header: far below what the header tells, far above what tests allocate. */
@@ -214,7 +213,7 @@ it("takes frames that come in the same packet as the upgrade request, but not th
 });
 
 it("ends every connection that goes silent in the middle of something, by the sweep", async () => {
-  const scene = await openScene({ sweepIntervalMs: 200 }, unhurriedClock);
+  const scene = await openScene({ sweepIntervalMs: 200 });
   const silent = await Promise.all([1, 2, 3].map(async () => RawSocket.openWebSocket(scene)));
 
   silent[0]?.write(encodeFrame({ payload: JOIN }).subarray(0, 1));

@@ -2,7 +2,6 @@ import { expect, it } from "vitest";
 import type { Client } from "../support/client.ts";
 import { openClassic, openV1 } from "../support/client.ts";
 import { encodeFrame, RawSocket } from "../support/raw-socket.ts";
-import { unhurriedClock } from "../support/unhurried-clock.ts";
 import { openScene, type Scene } from "./attack-scene.ts";
 
 const MAX_OUTBOX_BYTES = 65_536;
@@ -96,7 +95,7 @@ it("survives a topic in which every member but one stops reading at the same tim
 });
 
 it("forgets a stalled reader that half-closes its socket, with frames still waiting for it", async () => {
-  const scene = await openScene({ sweepIntervalMs: 200 }, unhurriedClock);
+  const scene = await openScene({ sweepIntervalMs: 200 });
   const [publisher] = await openV1(scene, "t", "publisher");
   const reader = await openStalledReader(scene);
   await publisher.next();

@@ -1,7 +1,6 @@
 import { expect, it } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { answerTo, encodeFrame, Opcode, RawSocket, upgradeRequest } from "../support/raw-socket.ts";
-import { unhurriedClock } from "../support/unhurried-clock.ts";
 import { openScene } from "./attack-scene.ts";
 
 /** An upgrade request in which one header line is another, or is missing. */
@@ -140,7 +139,7 @@ it.each([
   ["a length", ["Content-Length: 5"], "hello"],
   ["chunks", ["Transfer-Encoding: chunked"], "5\r\nhello\r\n0\r\n\r\n"],
 ])("ends an upgrade that has a body told by %s", async (_name, headerLines, body) => {
-  const scene = await openScene({ sweepIntervalMs: 200 }, unhurriedClock);
+  const scene = await openScene({ sweepIntervalMs: 200 });
   const raw = await RawSocket.open(scene);
 
   raw.write(upgradeRequest(headerLines) + body);
