@@ -7,6 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { WebSocket } from "ws";
+import { encodeClassicClientMessage } from "../../protocol/classic-client-messages.ts";
+import { type ClassicRelayMessage, decodeClassicRelayMessage } from "../../protocol/classic-relay-messages.ts";
 import { freePort } from "../../scripts/loopback/free-port.ts";
 import { eventually } from "../support/eventually.ts";
 import { Run } from "../support/process.ts";
@@ -74,15 +76,18 @@ export async function dial({ port, ca }: Proxy): Promise<WebSocket> {
 
 /** Joins a topic as a classic client does. */
 export function joinTopic(socket: WebSocket, topic: string): void {
-  socket.send(JSON.stringify({ type: "join", topic }));
+  socket.send(encodeClassicClientMessage({ type: "join", topic }));
 }
 
 /** The next message of a type. */
-export async function message(socket: WebSocket, type: string): Promise<Readonly<Record<string, unknown>>> {
+export async function message<Type extends ClassicRelayMessage["type"]>(
+  socket: WebSocket,
+  type: Type,
+): Promise<Extract<ClassicRelayMessage, { readonly type: Type }>> {
   for (;;) {
     const [data] = (await once(socket, "message")) as [Buffer];
-    const parsed = JSON.parse(data.toString()) as Readonly<Record<string, unknown>>;
-    if (parsed["type"] === type) return parsed;
+    const received = decodeClassicRelayMessage(data.toString());
+    if (received.type === type) return received as Extract<ClassicRelayMessage, { readonly type: Type }>;
   }
 }
 

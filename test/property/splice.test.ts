@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { CLASSIC_CLIENT_DATA_START } from "../../protocol/classic-json.ts";
+import { CLASSIC_CLIENT_DATA_START } from "../../protocol/classic-client-messages.ts";
 import { spliceData } from "../../relay/dialects/topic/splice.ts";
 import { TopicDialect } from "../../relay/dialects/topic/topic-dialect.ts";
 import { Hub } from "../../relay/hub/hub.ts";

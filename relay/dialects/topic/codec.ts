@@ -1,7 +1,8 @@
-import { classicDataStart, encodeClassicError, encodeClassicPresence } from "../../../protocol/classic-json.ts";
+import { classicDataStart, encodeClassicRelayMessage } from "../../../protocol/classic-relay-messages.ts";
 import { errorSentences } from "../../../protocol/error-codes.ts";
 import { encodeDataHeader } from "../../../protocol/v1-binary.ts";
-import { encodeV1Presence, type SignalType, v1DataStart, v1SignalStart } from "../../../protocol/v1-json.ts";
+import type { SignalType } from "../../../protocol/v1-client-messages.ts";
+import { encodeV1RelayMessage, v1DataStart, v1SignalStart } from "../../../protocol/v1-relay-messages.ts";
 import type { Encoding, HubEvent, MemberIdentity } from "../../hub/ports.ts";
 import { messageFrame, messageFrameAround } from "../../wire/message-frame.ts";
 
@@ -37,7 +38,9 @@ export const classicEncoding: Encoding = {
     switch (event.type) {
       case "peer-joined":
       case "peer-left":
-        return textFrame(encodeClassicPresence(event.type, event.member.peerId, event.member.topicName));
+        return textFrame(
+          encodeClassicRelayMessage({ type: event.type, peerId: event.member.peerId, topic: event.member.topicName }),
+        );
       case "data":
         return messageFrame(
           "text",
@@ -84,7 +87,7 @@ function v1JsonData({ from, to, payload }: DataEvent): Uint8Array {
 function v1Text(event: Exclude<HubEvent, DataEvent>): Uint8Array {
   return event.type === "addressed"
     ? v1Signal(event)
-    : textFrame(encodeV1Presence(event.type, event.member.topicName, nameOf(event.member)));
+    : textFrame(encodeV1RelayMessage({ type: event.type, topic: event.member.topicName, ...nameOf(event.member) }));
 }
 
 function v1Signal({ kind, from, to, payload }: AddressedEvent): Uint8Array {
@@ -118,5 +121,5 @@ type ClassicErrorCode =
 
 /** The original's answer to a join that cannot be taken. */
 export function classicErrorFrame(code: ClassicErrorCode): Uint8Array {
-  return textFrame(encodeClassicError(errorSentences[code]));
+  return textFrame(encodeClassicRelayMessage({ type: "error", payload: errorSentences[code] }));
 }
