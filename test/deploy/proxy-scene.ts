@@ -9,10 +9,10 @@ import { onTestFinished } from "vitest";
 import { WebSocket } from "ws";
 import { encodeClassicClientMessage } from "../../protocol/classic-client-messages.ts";
 import { type ClassicRelayMessage, decodeClassicRelayMessage } from "../../protocol/classic-relay-messages.ts";
-import { createSelfSigned } from "../../relay/tls/self-signed.ts";
+import { freePort } from "../../scripts/loopback/free-port.ts";
 import { eventually } from "../support/eventually.ts";
-import { freePort } from "../support/free-port.ts";
 import { Run } from "../support/process.ts";
+import { sharedCertificate } from "../support/shared-certificate.ts";
 
 /** The shortest wait for a silent connection that tests give a proxy, in place of the minutes of its file. */
 export const PROXY_TIMEOUT_MS = 2000;
@@ -38,11 +38,7 @@ export type ProxyKind = (parts: ProxyParts) => readonly [command: string, ...arg
 /** Starts a proxy before a port, and stops it with the test. Resolves when it takes connections. */
 export async function startProxy(kind: ProxyKind, upstreamPort: number): Promise<Proxy> {
   const folder = mkdtempSync(join(tmpdir(), "postern-proxy-"));
-  const { key, certificate } = createSelfSigned({
-    names: ["localhost"],
-    notBefore: new Date(Date.now() - 60_000),
-    lifetimeDays: 1,
-  });
+  const { key, certificate } = sharedCertificate();
   const [certFile, keyFile] = [join(folder, "cert.pem"), join(folder, "key.pem")];
   writeFileSync(certFile, certificate);
   writeFileSync(keyFile, key, { mode: 0o600 });

@@ -8,7 +8,7 @@ import { renderOptionsAsMarkdown } from "../../relay/config/render.ts";
 import { wordsOf } from "../../relay/counter.ts";
 import { closeFor } from "../../relay/dialects/topic/access-closes.ts";
 import { certificateErrorCodes } from "../../relay/tls/source.ts";
-import { readSourceFiles, type SourceFile } from "../architecture/source-files.ts";
+import { readSourceFiles, type SourceFile } from "../../scripts/checks/source-files.ts";
 
 /** How docs/protocol.md says whether to come back. */
 const RECONNECT_WORDS: Readonly<Record<Reconnect, string>> = {

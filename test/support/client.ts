@@ -7,10 +7,8 @@ import { SUBPROTOCOL_V1 } from "../../protocol/subprotocol.ts";
 import { decodeBinaryRelayData } from "../../protocol/v1-binary.ts";
 import { encodeV1ClientMessage } from "../../protocol/v1-client-messages.ts";
 import { decodeV1RelayMessage } from "../../protocol/v1-relay-messages.ts";
+import { PATIENCE_MS } from "./patience.ts";
 import type { TestRelay } from "./relay.ts";
-
-/** How long a client waits for what must come: long, because nothing waits for it in a passing run. */
-const PATIENCE_MS = 110_000;
 
 /** What the relay sends, as parsed JSON. */
 export type Received = Readonly<Record<string, unknown>>;

@@ -127,7 +127,7 @@ it.each([
   "a b",
   "a_b.example",
 ])("refuses DOMAIN=%s", (text) => {
-  expect(() => load({ DOMAIN: text })).toThrow("it takes up to 100 host names or IP addresses, no wildcards");
+  expect(() => load({ DOMAIN: text })).toThrow(/variable DOMAIN\b/);
 });
 
 const names = (count: number) => Array.from({ length: count }, (_, index) => `n${index}.example`).join(",");
