@@ -1,5 +1,5 @@
 import type { ErrorCode } from "./error-codes.ts";
-import { isData, isHandle, isPeerId, isRef, isSignalPayload, isTopic } from "./fields.ts";
+import { isData, isHandle, isPeerId, isRef, isSignalPayload, isTopic, mayBeOfLength } from "./fields.ts";
 import { parseObject, type UntrustedObject } from "./json-message.ts";
 
 /** The three signals that two peers exchange to find a direct path. The relay does not look into them. */
@@ -70,12 +70,16 @@ export function encodeV1ClientMessage(message: V1ClientMessage): string {
   }
 }
 
-/** Reads one text frame of a v1 client. Never throws. */
+/**
+ * Reads one text frame of a v1 client. Never throws.
+ * @param text whose structure is within bounds (json-structure.ts): parsing costs by that.
+ */
 export function decodeV1ClientMessage(text: string): V1ClientMessage | V1Refused {
   const object = parseObject(text);
   if (object === undefined) return refused(undefined, "bad-message");
   const ref = object["ref"];
   if (ref !== undefined && !isRef(ref)) return refused(undefined, "ref-invalid");
+  if (!mayBeOfLength(object["type"], text)) return refused(ref, "bad-message");
   switch (object["type"]) {
     case "join":
       return decodeJoin(object, ref);

@@ -17,7 +17,7 @@ export class BytesPayload implements Payload {
     this.#raw = raw;
   }
 
-  /** From the inside of a JSON string: UTF-8, with JSON's escapes, without the quotes. */
+  /** From the inside of a JSON string that has been parsed: UTF-8, with JSON's escapes, without the quotes. */
   static fromJsonText(jsonText: Uint8Array): BytesPayload {
     return new BytesPayload(jsonText.length, jsonText, undefined);
   }
@@ -44,7 +44,7 @@ export class BytesPayload implements Payload {
   /** Null where it is not the base64 (RFC 4648 section 4) of any bytes. */
   raw(): Uint8Array | null {
     if (this.#raw === undefined) {
-      const text = Buffer.from(this.jsonText()).toString("latin1");
+      const text = unescaped(Buffer.from(this.jsonText()).toString("latin1"));
       const raw = Buffer.from(text, "base64");
       this.#raw = base64Of(raw) === text ? raw : null;
     }
@@ -62,6 +62,11 @@ export class BytesPayload implements Payload {
 }
 
 const NOTHING = new Uint8Array(0);
+
+/** Some encoders write `\/` for every slash, and base64 has many. */
+function unescaped(jsonText: string): string {
+  return jsonText.includes("\\") ? String(JSON.parse(`"${jsonText}"`)) : jsonText;
+}
 
 function base64Of(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64");

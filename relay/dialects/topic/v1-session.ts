@@ -1,4 +1,6 @@
 import type { ErrorCode } from "../../../protocol/error-codes.ts";
+import type { JsonSurvey } from "../../../protocol/json-structure.ts";
+import { MAX_MESSAGE_BYTES } from "../../../protocol/limits.ts";
 import { decodeBinaryClientData } from "../../../protocol/v1-binary.ts";
 import {
   decodeV1ClientMessage,
@@ -21,7 +23,7 @@ import type {
   SessionConnection,
 } from "../../session/ports.ts";
 import { closeFor } from "./access-closes.ts";
-import { nameOf, textFrame, toText, v1BinaryEncoding, v1JsonEncoding } from "./codec.ts";
+import { nameOf, textFrame, toBoundedText, v1BinaryEncoding, v1JsonEncoding } from "./codec.ts";
 import { makeFreePeerId } from "./peer-id.ts";
 import type { SessionParts } from "./session-parts.ts";
 import { spliceData } from "./splice.ts";
@@ -67,7 +69,8 @@ export class V1Session implements Session {
 
   /** Without a grant there is one thing to say. To anything else there is one answer, whatever it asked for. */
   #receiveFirst(bytes: Uint8Array, isBinary: boolean): void {
-    const message = isBinary ? undefined : decodeV1ClientMessage(toText(bytes) ?? "");
+    const bounded = isBinary ? undefined : toBoundedText(bytes, MAX_MESSAGE_BYTES);
+    const message = bounded && decodeV1ClientMessage(bounded.text);
     if (message?.type === "auth") {
       void this.#authorize(message.token, message.ref);
       return;
@@ -135,8 +138,13 @@ export class V1Session implements Session {
   }
 
   #receiveText(bytes: Uint8Array): void {
-    const message = decodeV1ClientMessage(toText(bytes) ?? "");
-    const refusal = this.#apply(message);
+    const bounded = toBoundedText(bytes);
+    if (bounded === undefined) {
+      this.#refuse("bad-message", undefined);
+      return;
+    }
+    const message = decodeV1ClientMessage(bounded.text);
+    const refusal = this.#apply(message, bounded);
     if (refusal !== undefined) this.#refuse(refusal, message.ref);
   }
 
@@ -149,7 +157,7 @@ export class V1Session implements Session {
   }
 
   /** @returns why the message was not taken, if it was not. */
-  #apply(message: V1ClientMessage | V1Refused): ErrorCode | undefined {
+  #apply(message: V1ClientMessage | V1Refused, { dataText }: JsonSurvey): ErrorCode | undefined {
     if (message.type === "invalid") return message.code;
     if (message.type === "auth") {
       void this.#authorize(message.token, message.ref);
@@ -163,7 +171,7 @@ export class V1Session implements Session {
         return this.#leave(member, message.ref);
       case "data":
         this.#expectLike(message.topic);
-        return this.#publish(member, message.to, BytesPayload.fromString(message.data));
+        return this.#publish(member, message.to, BytesPayload.fromJsonText(dataText));
       case "offer":
       case "answer":
       case "candidate":
