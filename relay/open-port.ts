@@ -14,6 +14,9 @@ import type { CertificateSource, CertificateStatus } from "./tls/source.ts";
  */
 const TICKET_KEYS_LIFETIME_MS = 43_200_000;
 
+/** Who came before the port was closed gets an answer within this time, or none. */
+const MAX_ANSWER_MS = 1000;
+
 /** Where a started relay is reached. */
 export type RelayAddress = {
   readonly port: number;
@@ -31,7 +34,7 @@ export type OpenPort = {
   readonly stopRenewing: () => Promise<void>;
   /** Takes no new connections; those that are open go on. */
   readonly stopListening: () => void;
-  /** Ends all connections; resolves when the port is free. */
+  /** Takes no new connections, answers those who have come, and ends them; resolves when the port is free. */
   readonly close: () => Promise<void>;
 };
 
@@ -77,7 +80,7 @@ export async function openPort(
       status: certificate && (() => certificate.status()),
       stopRenewing,
       stopListening: () => void server.close(),
-      close,
+      close: () => close({ clock, durationMs: Math.min(config.drainTimeoutMs, MAX_ANSWER_MS) }),
     };
   } catch (error) {
     await stopRenewing();

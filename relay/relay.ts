@@ -21,8 +21,6 @@ import { Dialects } from "./session/dialects.ts";
 import type { CertificateSource, CertificateStatus } from "./tls/source.ts";
 import { TurnClock } from "./turn-clock.ts";
 
-/** Clients come back at a random moment within this time, so that they do not come all at once. */
-const RECONNECT_WITHIN_MS = 5000;
 /** Time limits of slow readers are exact to this. */
 const SLOW_READER_CHECK_MS = 250;
 /** What a client is told that reads too slowly. */
@@ -95,7 +93,8 @@ export function createRelay(
       entrance.drain();
       // Whoever comes from now on belongs to the others that share the port.
       if (config.reusePort) port?.stopListening();
-      await Promise.all([port?.stopRenewing(), connections.drain(RECONNECT_WITHIN_MS, config.drainTimeoutMs)]);
+      await Promise.all([port?.stopRenewing(), connections.drain(config.drainTimeoutMs)]);
+      entrance.stop();
       statistics.stop();
       slowReaderCheck?.cancel();
       turnClock.stop();

@@ -4,6 +4,7 @@ import { createServer as createHttpsServer, type ServerOptions as HttpsOptions }
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { SecureContext, TLSSocket } from "node:tls";
+import type { Clock } from "../clock.ts";
 import { RelayError } from "../relay-error.ts";
 import { ACME_PROTOCOL } from "../tls/alpn-challenges.ts";
 import type { TlsMaterial } from "../tls/material.ts";
@@ -198,23 +199,48 @@ function listenError(error: NodeJS.ErrnoException, host: string, port: number): 
   }
 }
 
+/** How long those who have come may take to get their answers. */
+type Patience = { readonly clock: Clock; readonly durationMs: number };
+
+/** So many turns of the event loop are waited at most for one in which nobody comes. */
+const MAX_BUSY_TURNS = 100;
+
 /**
  * Follows the TCP connections of a server, whatever has become of them: Node's own lists know neither those in the
  * middle of a TLS handshake nor those that were upgraded.
- * @returns ends them all and stops listening; resolves when the port is free.
+ * @returns stops listening, lets those who have come get their answers, without patience at once, and ends the rest;
+ *   resolves when the port is free and all are gone.
  */
-export function followSockets(server: Server): () => Promise<void> {
+export function followSockets(server: Server): (patience?: Patience) => Promise<void> {
   const sockets = new Set<Socket>();
+  let arrivedCount = 0;
   const forget = function (this: Socket): void {
     sockets.delete(this);
   };
   server.on("connection", (socket: Socket) => {
+    arrivedCount += 1;
     sockets.add(socket);
     socket.once("close", forget);
   });
-  return () =>
-    new Promise((resolve) => {
-      server.close(() => resolve());
-      for (const socket of sockets) socket.destroy();
-    });
+  const destroyAll = (): void => {
+    for (const socket of sockets) socket.destroy();
+  };
+  return async (patience) => {
+    if (patience !== undefined) await quietTurn(() => arrivedCount);
+    const { promise: gone, resolve } = Promise.withResolvers<void>();
+    server.close(() => resolve());
+    const timer = patience?.clock.after(patience.durationMs, destroyAll);
+    if (timer === undefined) destroyAll();
+    await gone;
+    timer?.cancel();
+  };
+}
+
+/** Those who wait to be accepted when the port closes are reset: it is closed when a turn has brought nobody. */
+async function quietTurn(countArrived: () => number): Promise<void> {
+  for (let turn = 0; turn < MAX_BUSY_TURNS; turn += 1) {
+    const before = countArrived();
+    await new Promise(setImmediate);
+    if (countArrived() === before) return;
+  }
 }

@@ -49,7 +49,8 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
   readonly #gate: ReadingGate;
   readonly #queue: SendQueue;
   #owner: LinkOwner | undefined;
-  #state: "open" | "closing" | "ended" = "open";
+  /** Leaving: the close frame is queued, and what comes is still taken. Closing: it is not. */
+  #state: "open" | "leaving" | "closing" | "ended" = "open";
   /** 1006: the socket ended without a close frame (RFC 6455 section 7.1.5). */
   #closeCode = 1006;
   /** Nothing more is expected of the peer: it has sent its close frame, or broken the protocol. */
@@ -143,7 +144,7 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
   }
 
   pauseFor(durationMs: number): void {
-    if (this.#state !== "open") return;
+    if (!this.#isHeard) return;
     this.#shut(Reason.rate);
     this.#parts.throttle.wait(this, durationMs);
   }
@@ -184,13 +185,19 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
   }
 
   close(code: number, reason: string): void {
-    if (this.#state !== "open") return;
+    this.leave(code, reason);
+    if (this.#state !== "leaving") return;
     this.#state = "closing";
-    this.#queue.close(closeFrame(code, reason));
-    this.#closeCode = code;
     // The peer's answer must be heard.
     this.#parts.throttle.forget(this);
     this.#gate.open(ANY_REASON);
+  }
+
+  leave(code: number, reason: string): void {
+    if (this.#state !== "open") return;
+    this.#state = "leaving";
+    this.#queue.close(closeFrame(code, reason));
+    this.#closeCode = code;
     this.#scheduleSoon();
     this.#closeTimer = this.#parts.clock.after(this.#options.closeTimeoutMs, () => this.terminate());
   }
@@ -246,8 +253,13 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     if (this.#gate.isOpen) this.#socket.resume();
   }
 
+  /** Whether messages are taken. */
+  get #isHeard(): boolean {
+    return this.#state === "open" || this.#state === "leaving";
+  }
+
   #shut(reason: number): void {
-    if (this.#state === "open") this.#gate.shut(reason);
+    if (this.#isHeard) this.#gate.shut(reason);
   }
 
   /** What came is taken; what comes next waits until the rate allows it. */
@@ -267,7 +279,7 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
   }
 
   onMessage(bytes: Buffer, isBinary: boolean, isPrintable: boolean): void {
-    if (this.#state !== "open") return;
+    if (!this.#isHeard) return;
     this.#mayWait = this.#parts.pacing.sent(this.#pace);
     this.#owner?.receive(bytes, isBinary, isPrintable);
     if (this.#rate.tookMessage()) this.#keepToRate();

@@ -86,7 +86,7 @@ it("finds the string that the parser finds, in any JSON and however its names ar
 
 it("never throws, whatever the bytes are", () => {
   fc.assert(
-    fc.property(fc.array(fc.constantFrom(...'{}[],:"\\ud0ata'), { maxLength: 60 }), (characters) => {
+    fc.property(fc.array(fc.constantFrom(...'{}[],:"\\ud0ata'.split("")), { maxLength: 60 }), (characters) => {
       surveyJson(Buffer.from(characters.join("")));
     }),
     { numRuns: 5000 },

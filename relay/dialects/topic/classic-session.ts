@@ -29,6 +29,7 @@ export class ClassicSession implements Session {
   readonly #connection: SessionConnection;
   readonly #peer: Peer<Member>;
   #member: Member | undefined;
+  #isLeaving = false;
 
   constructor(parts: SessionParts, link: Link, connection: SessionConnection) {
     this.#parts = parts;
@@ -74,6 +75,15 @@ export class ClassicSession implements Session {
     // The original has no word for it: its clients see close code 1012.
   }
 
+  refuseNew(): void {
+    // Nor for this: what it sends is taken to the end.
+  }
+
+  hearOut(): void {
+    this.#isLeaving = true;
+    this.#parts.hub.stopDelivering(this.#peer);
+  }
+
   end(how: Ending): void {
     this.#parts.hub.disconnect(this.#peer, how);
   }
@@ -97,6 +107,7 @@ export class ClassicSession implements Session {
     }
     const before = this.#member;
     const isSameTopic = before?.topic.name === topicName;
+    if (this.#isLeaving) return;
     if (isSameTopic && (claimedPeerId === undefined || claimedPeerId === before.peerId)) return;
 
     if (!isSameTopic && hub.isFull(topicName)) {

@@ -19,6 +19,7 @@ import type {
   ConnectionLink,
   Ending,
   Presented,
+  RestartNotice,
   Session,
   SessionConnection,
 } from "../../session/ports.ts";
@@ -42,6 +43,8 @@ export class V1Session implements Session {
   #lastTopic: string | undefined;
   #lastDataStart: Uint8Array | undefined;
   #hasJoined = false;
+  /** Refusing: its close is near. Leaving: its close is on its way. */
+  #stage: "open" | "refusing" | "leaving" = "open";
 
   constructor(parts: SessionParts, link: ConnectionLink, connection: SessionConnection) {
     this.#parts = parts;
@@ -121,6 +124,7 @@ export class V1Session implements Session {
     const own = data === undefined ? undefined : this.#byTopicHandle.get(data.topicHandle);
     let refusal: ErrorCode | undefined;
     if (data === undefined) refusal = "bad-message";
+    else if (this.#stage === "refusing") refusal = "restarting";
     else if (own === undefined) refusal = "not-joined";
     else refusal = this.#publish(own, data.to, BytesPayload.fromRaw(data.payload));
     if (refusal !== undefined) this.#refuse(refusal, undefined);
@@ -129,7 +133,7 @@ export class V1Session implements Session {
   /** The short way for a message like the last one. @returns whether it was one. */
   #publishSpliced(bytes: Uint8Array): boolean {
     if (this.#lastDataStart === undefined || this.#lastTopic === undefined) return false;
-    if (!this.#connection.access.mayPublish) return false;
+    if (!this.#connection.access.mayPublish || this.#stage === "refusing") return false;
     const own = this.#peer.memberOf(this.#lastTopic);
     const spliced = own === undefined ? undefined : spliceData(bytes, this.#lastDataStart);
     if (own === undefined || spliced === undefined) return false;
@@ -148,8 +152,17 @@ export class V1Session implements Session {
     if (refusal !== undefined) this.#refuse(refusal, message.ref);
   }
 
-  announceRestart(reconnectWithinMs: number): void {
-    this.#answer(encodeV1RelayMessage({ type: "restarting", reconnectWithinMs }));
+  announceRestart(notice: RestartNotice): void {
+    this.#answer(encodeV1RelayMessage({ type: "restarting", ...notice }));
+  }
+
+  refuseNew(): void {
+    this.#stage = "refusing";
+  }
+
+  hearOut(): void {
+    this.#stage = "leaving";
+    this.#parts.hub.stopDelivering(this.#peer);
   }
 
   end(how: Ending): void {
@@ -163,7 +176,8 @@ export class V1Session implements Session {
       void this.#authorize(message.token, message.ref);
       return undefined;
     }
-    if (message.type === "join") return this.#join(message);
+    if (this.#stage === "refusing" && message.type !== "leave") return "restarting";
+    if (message.type === "join") return this.#stage === "leaving" ? "restarting" : this.#join(message);
     const member = this.#peer.memberOf(message.topic);
     if (member === undefined) return "not-joined";
     switch (message.type) {
