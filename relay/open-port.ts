@@ -32,8 +32,8 @@ export type OpenPort = {
   readonly status: (() => CertificateStatus) | undefined;
   /** No further renewal: gives up an order that is under way. */
   readonly stopRenewing: () => Promise<void>;
-  /** Takes no new connections; those that are open go on. */
-  readonly stopListening: () => void;
+  /** Takes no new connections; those that are open go on. Resolves when those who had come are in. */
+  readonly stopListening: () => Promise<void>;
   /** Takes no new connections, answers those who have come, and ends them; resolves when the port is free. */
   readonly close: () => Promise<void>;
 };
@@ -71,7 +71,8 @@ export async function openPort(
     await certificate?.stop();
   };
   prepare(server);
-  const close = followSockets(server);
+  const sockets = followSockets(server);
+  const patience = { clock, durationMs: Math.min(config.drainTimeoutMs, MAX_ANSWER_MS) };
   try {
     // An authority asks at the port that was chosen: no other may stand in for it.
     const port = await listen(server, { ...config, isPortChosen: isPortChosen || config.tls === "acme" });
@@ -79,8 +80,8 @@ export async function openPort(
       address: { port, certificate: material?.certificate, fingerprint: certificate?.fingerprint },
       status: certificate && (() => certificate.status()),
       stopRenewing,
-      stopListening: () => void server.close(),
-      close: () => close({ clock, durationMs: Math.min(config.drainTimeoutMs, MAX_ANSWER_MS) }),
+      stopListening: () => sockets.stopListening(patience),
+      close: () => sockets.end(patience),
     };
   } catch (error) {
     await stopRenewing();

@@ -90,9 +90,9 @@ export function createRelay(
     },
     async stop() {
       state.draining();
-      entrance.drain();
       // Whoever comes from now on belongs to the others that share the port.
-      if (config.reusePort) port?.stopListening();
+      if (config.reusePort) await port?.stopListening();
+      entrance.drain();
       await Promise.all([port?.stopRenewing(), connections.drain(config.drainTimeoutMs)]);
       entrance.stop();
       statistics.stop();

@@ -201,7 +201,7 @@ export class Hub {
   /** Sends a payload to one other member of the sender's topic. */
   send(from: Member, to: number, payload: Payload): "sent" | "no-such-peer" {
     const member = from.topic.memberByHandle(to);
-    if (member === undefined || member === from || member.peer.outbox.isClosed) return "no-such-peer";
+    if (member === undefined || member === from || member.peer.outbox.isEnough) return "no-such-peer";
     this.#count(from.topic, payload);
     this.#deliver(member, { type: "data", from, to, payload }, from);
     return "sent";
@@ -210,7 +210,7 @@ export class Hub {
   /** Sends a message of a dialect's own kind to one other member of the sender's topic, if that member takes the kind. */
   sendKind(from: Member, kind: string, to: number, payload: Payload): "sent" | "no-such-peer" | "not-taken" {
     const member = from.topic.memberByHandle(to);
-    if (member === undefined || member === from || member.peer.outbox.isClosed) return "no-such-peer";
+    if (member === undefined || member === from || member.peer.outbox.isEnough) return "no-such-peer";
     if (!member.encoding.takes(kind)) return "not-taken";
     this.#deliver(member, { type: "addressed", kind, from, to, payload }, from);
     return "sent";
@@ -260,10 +260,8 @@ export class Hub {
 
   /** The close of a connection is on its way: it is delivered nothing more. It stays a member until `disconnect`. */
   stopDelivering(peer: Peer<Member>): void {
-    peer.outbox.close();
     this.#holds.gone(peer);
-    // Nothing is held for it either.
-    peer.outbox.relieve();
+    peer.outbox.enough();
   }
 
   counts(): HubCounts {

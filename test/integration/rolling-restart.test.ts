@@ -1,0 +1,144 @@
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, it, onTestFinished } from "vitest";
+import { WebSocket } from "ws";
+import { SUBPROTOCOL_V1 } from "../../protocol/subprotocol.ts";
+import { Run } from "../support/process.ts";
+
+const CLIENTS = 200;
+const TOPICS = 20;
+/** What they send in all: 1,000 messages a second, each to nine others. */
+const SEND_INTERVAL_MS = 200;
+/** Five milliseconds for each. */
+const SPREAD_MS = 1000;
+
+type Sent = { readonly from: Mover; readonly id: string; isRefused: boolean; firstReceivedAtMs: number };
+
+/** A client that sends all the time, and goes over to the other process as it is told to. */
+class Mover {
+  readonly topic: string;
+  readonly received = new Set<string>();
+  readonly sent: Sent[] = [];
+  closesInMs: number | undefined;
+  reconnectWithinMs = 0;
+  closedAtMs = Number.POSITIVE_INFINITY;
+  closeCode = 0;
+  readonly #port: number;
+  readonly #name: string;
+  readonly #all: Map<string, Sent>;
+
+  constructor(index: number, port: number, all: Map<string, Sent>) {
+    this.topic = `topic ${index % TOPICS}`;
+    this.#name = `${index}`;
+    this.#port = port;
+    this.#all = all;
+  }
+
+  /** @returns a connection that has joined; rejects where it is refused. */
+  async join(): Promise<WebSocket> {
+    const socket = new WebSocket(`ws://127.0.0.1:${this.#port}`, SUBPROTOCOL_V1);
+    onTestFinished(() => socket.terminate());
+    await once(socket, "open");
+    socket.send(JSON.stringify({ type: "join", topic: this.topic }));
+    await once(socket, "message");
+    return socket;
+  }
+
+  /** Sends until it is closed. */
+  async stay(socket: WebSocket): Promise<void> {
+    socket.on("message", (bytes: Buffer) => this.#take(JSON.parse(bytes.toString()) as Record<string, unknown>));
+    const timer = setInterval(() => this.#send(socket), SEND_INTERVAL_MS);
+    const [code] = (await once(socket, "close")) as [number];
+    clearInterval(timer);
+    this.closedAtMs = performance.now();
+    this.closeCode = code;
+  }
+
+  #send(socket: WebSocket): void {
+    if (socket.readyState !== WebSocket.OPEN) return;
+    const ref = this.sent.length;
+    const message = { from: this, id: `${this.#name}/${ref}`, isRefused: false, firstReceivedAtMs: Infinity };
+    this.sent.push(message);
+    this.#all.set(message.id, message);
+    socket.send(JSON.stringify({ type: "data", topic: this.topic, data: message.id, ref }));
+  }
+
+  #take(message: Record<string, unknown>): void {
+    if (message["type"] === "restarting") {
+      this.closesInMs = Number(message["closesInMs"]);
+      this.reconnectWithinMs = Number(message["reconnectWithinMs"]);
+    } else if (message["type"] === "error") {
+      const refused = this.sent[Number(message["ref"])];
+      if (message["code"] === "restarting" && refused !== undefined) refused.isRefused = true;
+    } else if (message["type"] === "data") {
+      const id = String(message["data"]);
+      this.received.add(id);
+      const sent = this.#all.get(id);
+      if (sent !== undefined) sent.firstReceivedAtMs = Math.min(sent.firstReceivedAtMs, performance.now());
+    }
+  }
+}
+
+it("moves 200 clients under load to a second process: none is refused, and no message is lost without an error", async () => {
+  const first = await startSharing(0);
+  const all = new Map<string, Sent>();
+  const movers = Array.from({ length: CLIENTS }, (_, index) => new Mover(index, first.port, all));
+  const sockets = await inTurn(movers, (mover) => mover.join());
+  const second = await startSharing(first.port);
+
+  const stays = movers.map((mover, index) => mover.stay(sockets[index] as WebSocket));
+  await sleep(500);
+  const signalledAtMs = performance.now();
+  first.run.signal("SIGTERM");
+  const moved = await Promise.all(
+    movers.map(async (mover, index) => {
+      await stays[index];
+      await sleep(Math.random() * mover.reconnectWithinMs);
+      return mover.join();
+    }),
+  );
+
+  expect(await first.run.exitCode()).toBe(0);
+  expect(second.port).toBe(first.port);
+  expect(moved.every(({ readyState }) => readyState === WebSocket.OPEN)).toBe(true);
+  expect(movers.map(({ closeCode }) => closeCode)).toEqual(movers.map(() => 1012));
+  expect(movers.map(({ closesInMs }) => closesInMs)).toEqual(movers.map((_, index) => (index + 1) * 5));
+  expect(new Set(movers.map(({ reconnectWithinMs }) => reconnectWithinMs))).toEqual(new Set([SPREAD_MS]));
+  const { lost, coveredCount } = judge([...all.values()], movers, signalledAtMs);
+  expect(lost).toEqual([]);
+  expect(coveredCount).toBeGreaterThan(1000);
+});
+
+/**
+ * A message was taken before it was first received, and before its sender was closed. A member whose close was due later
+ * than that was open then, and has to have it.
+ */
+function judge(messages: readonly Sent[], movers: readonly Mover[], signalledAtMs: number) {
+  const lost: string[] = [];
+  let coveredCount = 0;
+  for (const { from, id, isRefused, firstReceivedAtMs } of messages) {
+    if (isRefused) continue;
+    const takenBeforeMs = Math.min(firstReceivedAtMs, from.closedAtMs);
+    for (const member of movers) {
+      if (member === from || member.topic !== from.topic) continue;
+      if (signalledAtMs + (member.closesInMs ?? 0) <= takenBeforeMs) continue;
+      coveredCount += 1;
+      if (!member.received.has(id)) lost.push(id);
+    }
+  }
+  return { lost, coveredCount };
+}
+
+/** One after the other: so they are closed in this order. */
+async function inTurn<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = [];
+  for (const item of items) results.push(await work(item));
+  return results;
+}
+
+async function startSharing(port: number): Promise<{ readonly run: Run; readonly port: number }> {
+  const env = { PORT: `${port}`, HOST: "127.0.0.1", REUSE_PORT: "true", TLS: "off", NODE_ENV: "test" };
+  const run = new Run(["relay/main.ts"], { env });
+  const [, actualPort] = await run.printed(/"port":(\d+)/);
+  return { run, port: Number(actualPort) };
+}
