@@ -102,7 +102,6 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     if (head.length > 0) this.read(head);
   }
 
-  /** Whether the messages of this client may wait a little for company, as of its last one. */
   get mayWait(): boolean {
     return this.#mayWait;
   }
@@ -202,7 +201,6 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     this.#closeTimer = this.#parts.clock.after(this.#options.closeTimeoutMs, () => this.terminate());
   }
 
-  /** Ends the connection at once, without a close frame. */
   terminate(): void {
     this.#socket.destroy();
   }
@@ -223,7 +221,6 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     return this.#queue.isPingWaiting || this.#writingBytes > 0;
   }
 
-  /** Takes what came from the socket. */
   read(chunk: Buffer): void {
     if (this.#state === "ended") return;
     this.#receivedAtMs = this.#parts.clock.tick();
@@ -235,14 +232,12 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     if (isSpent) this.#keepToRate();
   }
 
-  /** The gate's. */
   stopReading(): void {
     this.#progress?.unread();
     this.#parser.stop();
     this.#socket.pause();
   }
 
-  /** The gate's. */
   goOnReading(how: { readonly isFreed: boolean }): void {
     if (this.#state === "ended") return;
     this.#progress?.readAgain(this.#parts.clock.judgedMs, how);
@@ -323,7 +318,6 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     this.#socket.write(bytes, this.#onWritten);
   }
 
-  /** The socket is gone. */
   ended(): void {
     if (this.#state === "ended") return;
     this.#state = "ended";

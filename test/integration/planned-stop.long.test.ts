@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { get } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it, onTestFinished } from "vitest";
 import { WebSocket } from "ws";
@@ -103,7 +104,7 @@ it("moves 200 clients under load to a second process: none is refused, and no me
   expect(second.port).toBe(first.port);
   expect(moved.every(({ readyState }) => readyState === WebSocket.OPEN)).toBe(true);
   expect(movers.map(({ closeCode }) => closeCode)).toEqual(movers.map(() => 1012));
-  const closesInMs = movers.map((mover) => mover.closesInMs ?? 0).sort((a, b) => a - b);
+  const closesInMs = movers.map((mover) => mover.closesInMs ?? 0).toSorted((a, b) => a - b);
   expect(closesInMs).toEqual(movers.map((_, index) => (index + 1) * 5));
   expect(new Set(movers.map(({ reconnectWithinMs }) => reconnectWithinMs))).toEqual(new Set([SPREAD_MS]));
   const { lost, coveredCount } = judge([...all.values()], movers, signalledAtMs);
@@ -129,6 +130,68 @@ function judge(messages: readonly Sent[], movers: readonly Mover[], signalledAtM
     }
   }
   return { lost, coveredCount };
+}
+
+it("answers newcomers with 503 and Retry-After during the whole drain, its last moment included", async () => {
+  const relay = new Run(["relay/main.ts"], { env: { PORT: "0", HOST: "127.0.0.1", NODE_ENV: "test" } });
+  const [, port = ""] = await relay.printed(/"port":(\d+)/);
+  const clients = await inBatches(
+    Array.from({ length: 120 }, () => port),
+    openPlain,
+  );
+
+  relay.signal("SIGTERM");
+  await relay.printed(/"draining"/);
+  const outcomes: string[] = [];
+  const dialers = Array.from({ length: 8 }, async () => {
+    for (;;) {
+      const outcome = await dial(Number(port));
+      outcomes.push(outcome);
+      if (outcome === "ECONNREFUSED") return;
+    }
+  });
+  await Promise.all(dialers);
+
+  expect(await relay.exitCode()).toBe(0);
+  expect(new Set(outcomes)).toEqual(new Set(["503 retry-after 5", "ECONNREFUSED"]));
+  expect(outcomes.length).toBeGreaterThan(20);
+  expect(clients.every(({ readyState }) => readyState === WebSocket.CLOSED)).toBe(true);
+});
+
+async function openPlain(port: string): Promise<WebSocket> {
+  const socket = new WebSocket(`wss://127.0.0.1:${port}`, { rejectUnauthorized: false });
+  onTestFinished(() => socket.terminate());
+  await once(socket, "open");
+  return socket;
+}
+
+/** Asks for an upgrade over TLS. @returns what came of it, in a word or two. */
+function dial(port: number): Promise<string> {
+  return new Promise((resolve) => {
+    const request = get({
+      port,
+      host: "127.0.0.1",
+      rejectUnauthorized: false,
+      agent: false,
+      headers: {
+        connection: "Upgrade",
+        upgrade: "websocket",
+        "sec-websocket-version": "13",
+        "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+      },
+    });
+    request.on("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    request.on("upgrade", (_, socket) => {
+      socket.destroy();
+      resolve("upgraded");
+    });
+    request.on("response", (response) => {
+      const outcome = `${response.statusCode} retry-after ${response.headers["retry-after"]}`;
+      response.resume();
+      response.on("error", (error) => resolve(error.message));
+      response.on("end", () => resolve(outcome));
+    });
+  });
 }
 
 /** Some at a time: a port has room for so many who wait. */
