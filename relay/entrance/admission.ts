@@ -5,6 +5,7 @@ import type { Access, AccessRefusal } from "../hub/ports.ts";
 import type { Networks } from "../limits/address.ts";
 import type { AddressLimits } from "../limits/address-limits.ts";
 import type { Connections } from "../session/connections.ts";
+import { AllowedOrigins } from "./allowed-origins.ts";
 
 /**
  * Why an upgrade is refused, as an HTTP answer, because no WebSocket exists yet: a closed set, it labels counts.
@@ -94,7 +95,7 @@ const NONE: Readonly<Record<UpgradeRefusal, number>> = {
 export class Admission {
   readonly #parts: AdmissionParts;
   readonly #options: AdmissionOptions;
-  readonly #allowedOrigins: ReadonlySet<string>;
+  readonly #allowedOrigins: AllowedOrigins;
   readonly #refused: Record<UpgradeRefusal, number> = { ...NONE };
   #checksInFlight = 0;
   #isDraining = false;
@@ -102,7 +103,7 @@ export class Admission {
   constructor(parts: AdmissionParts, options: AdmissionOptions) {
     this.#parts = parts;
     this.#options = options;
-    this.#allowedOrigins = new Set(options.allowedOrigins);
+    this.#allowedOrigins = new AllowedOrigins(options.allowedOrigins);
   }
 
   /** From now on everybody is refused. */
@@ -144,7 +145,7 @@ export class Admission {
     if (!isRelayPath(request.url ?? "")) return "no-such-path";
     if (this.#isDraining) return "draining";
     if (denied.has(clientAddress) || !(allowed.isEmpty || allowed.has(clientAddress))) return "address";
-    if (!this.#isAllowedOrigin(request.headers.origin)) return "origin";
+    if (!this.#allowedOrigins.has(request.headers.origin)) return "origin";
     if (isOverRate) return "address-rate";
     const full = this.#whatIsFull();
     if (full !== undefined) return full;
@@ -190,11 +191,6 @@ export class Admission {
     if (connections.count + this.#checksInFlight >= maxConnections) return "max-connections";
     if (!connections.hasRoomForUndecided(maxUndecidedConnections - this.#checksInFlight)) return "undecided";
     return undefined;
-  }
-
-  /** RFC 6454 section 7: browsers send it, and pages cannot change it. Others may send what they like, or nothing. */
-  #isAllowedOrigin(origin: string | undefined): boolean {
-    return this.#allowedOrigins.size === 0 || origin === undefined || this.#allowedOrigins.has(origin.toLowerCase());
   }
 }
 
