@@ -10,9 +10,11 @@ import type { Config } from "./config/options.ts";
 import { classicEncoding, v1BinaryEncoding, v1JsonEncoding } from "./dialects/topic/codec.ts";
 import type { TopicPayload } from "./dialects/topic/payload.ts";
 import type { TopicTraffic } from "./dialects/topic/traffic.ts";
+import { descriptorsFor } from "./http/descriptors.ts";
 import { Routes } from "./http/routes.ts";
 import type { Hub } from "./hub/hub.ts";
 import { ConnectionEvents } from "./observability/connection-events.ts";
+import { DroppedConnections } from "./observability/dropped-connections.ts";
 import { EventLoopLag } from "./observability/event-loop-lag.ts";
 import { HandshakeCounts } from "./observability/handshake-counts.ts";
 import { History, type HistoryReading } from "./observability/history.ts";
@@ -46,6 +48,8 @@ export type ObservationParts = {
   readonly clientKey: (request: IncomingMessage) => string;
   /** Asks the owner of the relay to drain it. */
   readonly requestDrain: () => void;
+  /** How many lines the owner's log has lost. */
+  readonly lostLogLines: () => number;
 };
 
 /** Puts together what is seen of a relay: counts, the access log, metrics, the status page. Wiring only. */
@@ -60,6 +64,7 @@ export class Observation {
   readonly #parts: ObservationParts;
   readonly #startedAtSeconds: number;
   readonly #handshakes = new HandshakeCounts();
+  readonly #dropped: DroppedConnections;
   readonly #lag = new EventLoopLag();
   readonly #history: History;
   readonly #access: AdminAccess;
@@ -70,6 +75,7 @@ export class Observation {
     const { config, clock, log, hashTopic } = parts;
     this.#startedAtSeconds = clock.epochMs() / 1000;
     this.events = new ConnectionEvents({ clock, log, hash: hashTopic }, config);
+    this.#dropped = new DroppedConnections(parts);
     this.#history = new History({ clock, lag: this.#lag, read: () => this.#readForHistory() });
     const isOverTls = config.adminPort === 0 && config.tls !== "off";
     this.#access = new AdminAccess(parts, { adminToken: config.adminToken, isOverTls });
@@ -92,9 +98,11 @@ export class Observation {
     this.#history.start();
   }
 
-  /** Counts the TLS handshakes of a server. */
+  /** Counts the TLS handshakes of a server, and the connections that it closes as they come. */
   watch(server: Server): void {
+    const { limit, wanted } = descriptorsFor(this.#parts.config);
     this.#handshakes.watch(server);
+    this.#dropped.watch(server, limit < wanted ? "open-files" : "sockets");
   }
 
   async stop(): Promise<void> {
@@ -153,7 +161,7 @@ export class Observation {
   }
 
   #read(): Readings {
-    const { hub, traffic, connections, state, refused, limits, entrance, auth } = this.#parts;
+    const { hub, traffic, connections, state, refused, limits, entrance, auth, lostLogLines } = this.#parts;
     const { version, uptimeSeconds, epochMs, certificate } = state.figures();
     const { opened, closed, suppressedLines } = this.events.counts();
     return {
@@ -173,6 +181,8 @@ export class Observation {
       limits: { ...limits(), ...otherLimits(traffic.rejected(), closed, auth().refused) },
       auth: auth(),
       suppressedLogLines: suppressedLines,
+      lostLogLines: lostLogLines(),
+      dropped: this.#dropped.counts(),
       adminRefusals: this.#access.counts(),
       handshakes: this.#handshakes.read(),
       entrance: entrance(),

@@ -55,14 +55,23 @@ export type RelayParts = {
   readonly source?: CertificateSource;
   /** Told when somebody asks on the status page that the relay be stopped. */
   readonly onDrainRequested?: () => void;
+  /** How many lines the log has lost, where its owner counts them. */
+  readonly lostLogLines?: () => number;
 };
 
 /** Puts a relay together. Wiring only: each part decides for itself. */
 export function createRelay(
   config: Config,
-  { log, clock = systemClock, isPortChosen, source, onDrainRequested = () => undefined }: RelayParts,
+  {
+    log,
+    clock = systemClock,
+    isPortChosen,
+    source,
+    onDrainRequested = () => undefined,
+    lostLogLines = () => 0,
+  }: RelayParts,
 ): Relay {
-  const parts = createParts(config, { log, clock, onDrainRequested });
+  const parts = createParts(config, { log, clock, onDrainRequested, lostLogLines });
   const { authority, connections, entrance, hub, observation, state, statistics } = parts;
   let slowReaderCheck: Timer | undefined;
   let port: OpenPort | undefined;
@@ -115,9 +124,9 @@ type Parts = {
   readonly statistics: Statistics;
 };
 
-type Given = Required<Pick<RelayParts, "log" | "clock" | "onDrainRequested">>;
+type Given = Required<Pick<RelayParts, "log" | "clock" | "onDrainRequested" | "lostLogLines">>;
 
-function createParts(config: Config, { log, clock, onDrainRequested }: Given): Parts {
+function createParts(config: Config, { log, clock, onDrainRequested, lostLogLines }: Given): Parts {
   const topicRates = createTopicRates(config, () => entrance.nowMs);
   const hub = new Hub<TopicPayload>(
     { ...config, closeFor: SLOW_READER_CLOSES },
@@ -151,6 +160,7 @@ function createParts(config: Config, { log, clock, onDrainRequested }: Given): P
     clientKey: (request) =>
       clientNetwork(entrance.clientOf(request) || (plainAddress(request.socket.remoteAddress ?? "") ?? "")),
     requestDrain: onDrainRequested,
+    lostLogLines,
   });
   const openSession: EntranceParts["openSession"] = (link, protocol, connection) =>
     openTopicSession(sessionParts, link, protocol, connection);

@@ -16,36 +16,43 @@ const PREFIX = /^(POSTERN|RELAY)_/;
  */
 export function nearMisses(names: readonly string[], known: readonly string[]): readonly NearMiss[] {
   const isKnown = new Set(known);
+  const byLetters = new Map(known.filter((name) => name.length >= LONG_NAME).map((name) => [lettersOf(name), name]));
   return names.flatMap((variable) => {
     if (isKnown.has(variable)) return [];
-    const meant = known.find((name) => isSameName(variable, name)) ?? known.find((name) => isSlip(variable, name));
+    const upper = variable.toUpperCase();
+    const meant =
+      byLetters.get(lettersOf(upper)) ??
+      byLetters.get(lettersOf(upper.replace(PREFIX, ""))) ??
+      known.find((name) => isSlip(variable, name));
     return meant === undefined ? [] : [{ variable, meant }];
   });
 }
 
-/** Whether they differ in capitals, in what parts the words, or in a prefix alone. */
-function isSameName(variable: string, name: string): boolean {
-  if (name.length < LONG_NAME) return false;
-  const upper = variable.toUpperCase();
-  return lettersOf(upper) === lettersOf(name) || lettersOf(upper.replace(PREFIX, "")) === lettersOf(name);
-}
-
+/** What is left of a name without what parts its words. */
 function lettersOf(name: string): string {
   return name.replace(/[^A-Z0-9]/g, "");
 }
 
 function isSlip(variable: string, name: string): boolean {
-  if (name.length <= SHORT_NAME) return variable.length === name.length && isSwap(variable, name);
+  if (Math.abs(variable.length - name.length) > 2) return false;
+  const slip = slipOf(variable, name);
+  if (name.length <= SHORT_NAME) return slip === "swap";
+  if (slip !== undefined) return true;
   // Systemd's CACHE_DIRECTORY is two letters from ACME_DIRECTORY: who slips twice still has the first letter right.
-  const slips = name.length > LONG_NAME && variable[0] === name[0] ? 2 : 1;
-  return Math.abs(variable.length - name.length) <= slips && distance(variable, name) <= slips;
+  return name.length > LONG_NAME && variable[0] === name[0] && distance(variable, name) <= 2;
 }
 
-/** Whether two neighbours changed places, and nothing else differs. */
-function isSwap(variable: string, name: string): boolean {
-  const at = [...name].findIndex((letter, index) => letter !== variable[index]);
-  const swapped = `${name.slice(0, at)}${name[at + 1] ?? ""}${name[at] ?? ""}${name.slice(at + 2)}`;
-  return at >= 0 && variable === swapped;
+/** The one slip that makes one of the other; undefined where it takes more. */
+function slipOf(variable: string, name: string): "swap" | "letter" | undefined {
+  const shorter = Math.min(variable.length, name.length);
+  let start = 0;
+  while (start < shorter && variable[start] === name[start]) start += 1;
+  let end = 0;
+  while (end < shorter - start && variable.at(-1 - end) === name.at(-1 - end)) end += 1;
+  const [left, right] = [variable, name].map((text) => text.slice(start, text.length - end));
+  if (left === undefined || right === undefined) return undefined;
+  if (left.length <= 1 && right.length <= 1) return "letter";
+  return left.length === 2 && right.length === 2 && left[0] === right[1] && left[1] === right[0] ? "swap" : undefined;
 }
 
 /** How many letters have to be added, left out, changed or swapped with their neighbour to make one of the other. */

@@ -51,7 +51,13 @@ const rules: readonly { readonly folder: string; readonly may: readonly RegExp[]
   },
   {
     folder: "relay/limits/",
-    may: [/^node:/, /^relay\/hub\/ports\.ts$/, /^relay\/clock\.ts$/, /^relay\/config\/options\.ts$/],
+    may: [
+      /^node:/,
+      /^relay\/hub\/ports\.ts$/,
+      /^relay\/clock\.ts$/,
+      /^relay\/config\/options\.ts$/,
+      /^relay\/observability\/log-destination\.ts$/,
+    ],
   },
   {
     folder: "relay/admin/",
@@ -64,7 +70,7 @@ const rules: readonly { readonly folder: string; readonly may: readonly RegExp[]
   },
   {
     folder: "relay/http/",
-    may: [/^node:/, /^relay\/(limits|tls|admin)\//, /^relay\/(clock|relay-error)\.ts$/],
+    may: [/^node:/, /^relay\/(limits|tls|admin)\//, /^relay\/(clock|listen-on|relay-error)\.ts$/],
   },
   {
     folder: "relay/tls/store/",
@@ -78,7 +84,7 @@ const rules: readonly { readonly folder: string; readonly may: readonly RegExp[]
       /^pino$/,
       /^relay\/tls\/store\/ports\.ts$/,
       /^relay\/tls\/(address|alpn-challenges|material|self-signed|source)\.ts$/,
-      /^relay\/(clock|json|relay-error|version)\.ts$/,
+      /^relay\/(clock|json|listen-on|relay-error|version)\.ts$/,
     ],
   },
   {
@@ -98,20 +104,29 @@ const rules: readonly { readonly folder: string; readonly may: readonly RegExp[]
   },
   {
     folder: "relay/observability/",
-    may: [/^node:/, /^pino$/, /^prom-client$/, /^protocol\/close-codes\.ts$/, /^relay\/hub\//, /^relay\/clock\.ts$/],
+    may: [
+      /^node:/,
+      /^pino$/,
+      /^prom-client$/,
+      /^protocol\/close-codes\.ts$/,
+      /^relay\/hub\//,
+      /^relay\/tls\/health-name\.ts$/,
+      /^relay\/clock\.ts$/,
+    ],
   },
   {
     folder: "relay/cli/",
     may: [
       /^node:/,
       /^commander$/,
+      /^pino$/,
       /^relay\/(auth|config|observability|tls)\//,
       /^relay\/(relay|open-port|clock|version|relay-error)\.ts$/,
-      /^relay\/http\/listener\.ts$/,
-      /^relay\/limits\/memory-bound\.ts$/,
+      /^relay\/http\/(listener|descriptors)\.ts$/,
+      /^relay\/limits\/(memory-bound|address)\.ts$/,
     ],
   },
-  { folder: "relay/main.ts", may: [/^relay\/cli\//, /^relay\/heap\.ts$/] },
+  { folder: "relay/main.ts", may: [/^node:tty$/, /^relay\/cli\//, /^relay\/heap\.ts$/] },
   { folder: "relay/", may: [/^node:/, /^pino$/, /^protocol\//, /^relay\//] },
 ];
 

@@ -1,0 +1,152 @@
+import { Writable } from "node:stream";
+import { expect, it } from "vitest";
+import { LogDestination, MAX_LOG_BACKLOG_BYTES } from "../../relay/observability/log-destination.ts";
+import { openLog } from "../../relay/observability/logger.ts";
+
+/** A stream that takes lines when it is told to, and fails when it is told to; like those of a process, it goes on after that. */
+class Pipe extends Writable {
+  readonly taken: string[] = [];
+  readonly #waiting: (() => void)[] = [];
+  isStalled = false;
+  error: Error | undefined;
+
+  constructor() {
+    super({ decodeStrings: false });
+  }
+
+  override write(chunk: unknown, done: unknown): boolean {
+    const end = done as (error?: Error) => void;
+    const take = (): void => {
+      const { error } = this;
+      if (error === undefined) this.taken.push(String(chunk));
+      queueMicrotask(() => end(error));
+    };
+    if (this.isStalled) this.#waiting.push(take);
+    else take();
+    return true;
+  }
+
+  async resume(): Promise<void> {
+    this.isStalled = false;
+    for (const take of this.#waiting.splice(0)) take();
+    await settled();
+  }
+}
+
+const settled = () =>
+  new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+
+function scene() {
+  const pipe = new Pipe();
+  const told: number[] = [];
+  const destination: LogDestination = new LogDestination(pipe, (lostLineCount) => {
+    told.push(lostLineCount);
+    destination.write(`lost ${lostLineCount}\n`);
+  });
+  return { pipe, told, destination };
+}
+
+const LINE = `${"x".repeat(1023)}\n`;
+const LINES_THAT_WAIT = MAX_LOG_BACKLOG_BYTES / 1024;
+
+it("keeps what waits up to its bound, loses what is above, and tells how much when the reader is back", async () => {
+  const { pipe, told, destination } = scene();
+  pipe.isStalled = true;
+
+  for (let count = 0; count < LINES_THAT_WAIT; count += 1) destination.write(LINE);
+  expect(destination.lostLineCount).toBe(0);
+  for (let count = 0; count < 3; count += 1) destination.write(LINE);
+  expect(destination.lostLineCount).toBe(3);
+  await pipe.resume();
+
+  expect(pipe.taken).toEqual([...Array.from({ length: LINES_THAT_WAIT }, () => LINE), "lost 3\n"]);
+  expect(told).toEqual([3]);
+});
+
+it("counts bytes and not letters", () => {
+  const { pipe, destination } = scene();
+  pipe.isStalled = true;
+
+  destination.write(`${"\u20ac".repeat(MAX_LOG_BACKLOG_BYTES / 3)}\n`);
+  destination.write("xx\n");
+
+  expect(destination.lostLineCount).toBe(1);
+});
+
+it("loses the lines that cannot be written, and begins anew on a line of its own", async () => {
+  const { pipe, told, destination } = scene();
+
+  pipe.error = new Error("ENOSPC");
+  destination.write("a\n");
+  destination.write("b\n");
+  await settled();
+  expect(destination.lostLineCount).toBe(2);
+  pipe.error = undefined;
+  destination.write("c\n");
+  await settled();
+  destination.write("d\n");
+  await settled();
+
+  expect(pipe.taken).toEqual(["\nc\n", "lost 2\n", "d\n"]);
+  expect(told).toEqual([2]);
+});
+
+it("tells again what a lost report had to tell, and does not count the report", async () => {
+  const { pipe, told, destination } = scene();
+
+  pipe.error = new Error("EPIPE");
+  destination.write("a\n");
+  await settled();
+  pipe.error = undefined;
+  destination.write("b\n");
+  pipe.error = new Error("EPIPE");
+  await settled();
+  expect(told).toEqual([1]);
+  pipe.error = undefined;
+  destination.write("c\n");
+  await settled();
+
+  expect(told).toEqual([1, 1]);
+  expect(destination.lostLineCount).toBe(1);
+  expect(pipe.taken.at(-1)).toBe("lost 1\n");
+});
+
+it("says as a warning in the log itself how many lines were lost; and nothing at a level above that", async () => {
+  for (const [level, expected] of [
+    ["info", ["first", "log lines were lost", "second"]],
+    ["error", ["first", "second"]],
+  ] as const) {
+    const pipe = new Pipe();
+    const { log, destination } = openLog(level, pipe);
+    pipe.error = new Error("ENOSPC");
+    log.error("lost");
+    await settled();
+    pipe.error = undefined;
+    for (const message of ["first", "second"]) {
+      log.error(message);
+      await settled();
+    }
+
+    expect(pipe.taken.map((line) => (JSON.parse(line) as { msg: string }).msg)).toEqual(expected);
+    expect(destination.lostLineCount).toBe(1);
+  }
+});
+
+it("is settled when nothing waits, whatever became of it", async () => {
+  const { pipe, destination } = scene();
+  await destination.settled();
+  pipe.isStalled = true;
+  pipe.error = new Error("EPIPE");
+  destination.write("a\n");
+  let isSettled = false;
+  void destination.settled().then(() => {
+    isSettled = true;
+  });
+
+  await settled();
+  expect(isSettled).toBe(false);
+  await pipe.resume();
+  expect(isSettled).toBe(true);
+});
