@@ -6,6 +6,17 @@ export type ListenTarget = { readonly host: string; readonly port: number; reado
 /** Where it listens: another address than was asked for where the system has no IPv6, another port than 0. */
 export type Listening = { readonly host: string; readonly port: number };
 
+/** Why a server does not listen: Node's own error is the cause, and `code` is its. */
+export class ListenFailure extends Error {
+  readonly code: string | undefined;
+
+  constructor(error: NodeJS.ErrnoException) {
+    super(error.message, { cause: error });
+    this.name = "ListenFailure";
+    this.code = error.code;
+  }
+}
+
 /** Every address of the machine, IPv6 and IPv4. */
 const EVERY_ADDRESS = "::";
 const EVERY_IPV4_ADDRESS = "0.0.0.0";
@@ -13,27 +24,25 @@ const EVERY_IPV4_ADDRESS = "0.0.0.0";
 /**
  * Starts listening. `::` is every address; where the system has no IPv6 it is every IPv4 address. From then on an error of
  * the server is a connection that could not be taken, and ends nothing: whoever counts them listens too.
- * @throws Node's own error, in which `code` says why.
+ * @throws ListenFailure
  */
 export async function listenOn(server: Server, target: ListenTarget): Promise<Listening> {
   try {
     return await tryToListen(server, target);
   } catch (error) {
-    if (target.host !== EVERY_ADDRESS || !isWithoutIpv6(error)) throw error;
+    // socket(2): the kernel was started without IPv6, or the service may not use it.
+    const isWithoutIpv6 = error instanceof ListenFailure && error.code === "EAFNOSUPPORT";
+    if (target.host !== EVERY_ADDRESS || !isWithoutIpv6) throw error;
     return tryToListen(server, { ...target, host: EVERY_IPV4_ADDRESS });
   }
 }
 
-/** socket(2): the address family is not supported; the kernel was started without it, or the service may not use it. */
-function isWithoutIpv6(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "EAFNOSUPPORT";
-}
-
 function tryToListen(server: Server, { host, port, reusePort = false }: ListenTarget): Promise<Listening> {
   return new Promise((resolve, reject) => {
-    server.once("error", reject);
+    const onError = (error: NodeJS.ErrnoException): void => reject(new ListenFailure(error));
+    server.once("error", onError);
     server.listen({ host, port, reusePort }, () => {
-      server.removeListener("error", reject);
+      server.removeListener("error", onError);
       server.on("error", ignoreError);
       const address = server.address();
       resolve({ host, port: typeof address === "object" && address !== null ? address.port : port });

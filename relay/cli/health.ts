@@ -35,8 +35,8 @@ type Door = {
 export async function healthByVariables(terminal: Terminal): Promise<ExitCode> {
   // The exit code says it all, also to who does not read.
   terminal.stdout.on("error", () => undefined);
-  const { config, sources, problems } = readOptions({ flags: {}, env: terminal.env }, names);
-  if (problems.length === 0) return health({ config: config as Known["config"], sources }, terminal);
+  const { whole, sources, problems } = readOptions({ flags: {}, env: terminal.env }, names);
+  if (whole !== undefined) return health({ config: whole, sources }, terminal);
   terminal.stderr.write(`postern: ${problems.join("\n")}\n`);
   return ExitCode.usage;
 }
@@ -81,7 +81,8 @@ function hostsOf(host: string): readonly string[] {
 }
 
 /** @returns "answers", or what is wrong. */
-async function ask({ host, port, isTls, headerFrom }: Door): Promise<string> {
+async function ask(door: Door): Promise<string> {
+  const { host, port, isTls } = door;
   const { promise, resolve } = Promise.withResolvers<string>();
   const socket = connect({ host, port });
   socket.setTimeout(TIMEOUT_MS, () => resolve(`no answer in ${TIMEOUT_MS} ms`));
@@ -89,14 +90,16 @@ async function ask({ host, port, isTls, headerFrom }: Door): Promise<string> {
   socket.on("close", () => resolve("closed without an answer"));
   socket.once("connect", () => {
     readAnswer(socket, isTls ? readServerHello : readStatus, resolve);
-    void isTrusted(socket, headerFrom).then((isProxy) => {
-      if (isProxy) socket.write(PROXY_HEADER);
-      socket.write(isTls ? clientHello() : REQUEST);
-    });
+    void begin(socket, door);
   });
   const outcome = await promise;
   socket.destroy();
   return outcome;
+}
+
+async function begin(socket: Socket, { isTls, headerFrom }: Door): Promise<void> {
+  if (await isTrusted(socket, headerFrom)) socket.write(PROXY_HEADER);
+  socket.write(isTls ? clientHello() : REQUEST);
 }
 
 /** Whether the relay takes this connection for one of its proxies. */

@@ -65,11 +65,8 @@ function announce(log: Logger, loaded: LoadedConfig, address: RelayAddress): voi
 }
 
 async function lastLines(destination: LogDestination, clock: Clock): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const timer = clock.after(LAST_LINES_MS, resolve);
-    void destination.settled().then(() => {
-      timer.cancel();
-      resolve();
-    });
-  });
+  const { promise: late, resolve: giveUp } = Promise.withResolvers<void>();
+  const timer = clock.after(LAST_LINES_MS, giveUp);
+  await Promise.race([destination.settled(), late]);
+  timer.cancel();
 }

@@ -21,12 +21,12 @@ export type LoadedConfig = {
  * that does not go together, and the variables that are almost options.
  */
 export function loadConfig(input: ConfigInput): LoadedConfig {
-  const { config, sources, ...found } = readOptions(input);
+  const { whole, sources, ...found } = readOptions(input);
   // What could not be read is named already, and complained about once.
-  const problems = [...found.problems, ...contradictions(config)];
+  const problems = [...found.problems, ...contradictions(found.config)];
   const warnings = [...found.warnings, ...nearMissSentences(input.env)];
-  if (problems.length > 0) throw new RelayError("CONFIG_INVALID", [...problems, ...warnings].join("\n"));
-  return { config: config as Config, sources, warnings };
+  if (whole !== undefined && problems.length === 0) return { config: whole, sources, warnings };
+  throw new RelayError("CONFIG_INVALID", [...problems, ...warnings].join("\n"));
 }
 
 /** The names of the variables that are read. */

@@ -9,11 +9,12 @@ export type ConfigInput = {
 };
 
 /**
- * What was read: a bad option has no value, and a sentence in `problems`. `warnings`: sentences about variables that have no
+ * What was read: a bad option has no value, and a sentence in `problems`; `whole` is there where all are good. `warnings`: sentences about variables that have no
  * effect.
  */
 export type Reading<Name extends OptionName> = {
   readonly config: Partial<Pick<Config, Name>>;
+  readonly whole: Pick<Config, Name> | undefined;
   readonly sources: Readonly<Record<Name, Source>>;
   readonly problems: readonly string[];
   readonly warnings: readonly string[];
@@ -42,7 +43,8 @@ export function readOptions<Name extends OptionName = OptionName>(
     readOption(reads, name, option, input);
     if (name === "tls" && reads.config.tls !== undefined) applyEnableTls(reads, input.env["ENABLE_TLS"]);
   }
-  return reads as Reading<Name>;
+  const whole = reads.problems.length === 0 ? reads.config : undefined;
+  return { ...reads, whole } as Reading<Name>;
 }
 
 function readOption(reads: Reads, name: OptionName, option: Option, { flags, env }: ConfigInput): void {

@@ -4,7 +4,7 @@ import { createServer as createHttpsServer, type ServerOptions as HttpsOptions }
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { SecureContext, TLSSocket } from "node:tls";
-import { type Listening, listenOn } from "../listen-on.ts";
+import { ListenFailure, type Listening, listenOn } from "../listen-on.ts";
 import { RelayError } from "../relay-error.ts";
 import { ACME_PROTOCOL } from "../tls/alpn-challenges.ts";
 import type { TlsMaterial } from "../tls/material.ts";
@@ -143,8 +143,8 @@ export async function listen(server: Server, address: ListenAddress): Promise<Li
   try {
     return await listenOn(server, { host, port, reusePort });
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code !== "EACCES" || address.isPortChosen) throw listenError({ code, message, cause: error }, host, port);
+    if (!(error instanceof ListenFailure)) throw error;
+    if (error.code !== "EACCES" || address.isPortChosen) throw listenError(error, host, port);
     return listen(server, { ...address, port: UNPRIVILEGED_PORT, isPortChosen: true });
   }
 }
@@ -156,11 +156,9 @@ export const PRIVILEGED_PORT_WAYS: readonly string[] = [
   "use the container: docker run -p 443:443 postern (docs/deploy/docker.md builds it)",
 ];
 
-type Failure = { readonly code: string | undefined; readonly message: string; readonly cause: unknown };
-
-function listenError({ code, message, cause: error }: Failure, host: string, port: number): RelayError {
+function listenError(error: ListenFailure, host: string, port: number): RelayError {
   const cause = { cause: error };
-  switch (code) {
+  switch (error.code) {
     case "EADDRINUSE":
       return new RelayError(
         "PORT_IN_USE",
@@ -187,7 +185,7 @@ function listenError({ code, message, cause: error }: Failure, host: string, por
         cause,
       );
     default:
-      return new RelayError("LISTEN_FAILED", `Cannot listen on port ${port} of ${host}: ${message}.`, cause);
+      return new RelayError("LISTEN_FAILED", `Cannot listen on port ${port} of ${host}: ${error.message}.`, cause);
   }
 }
 

@@ -140,13 +140,17 @@ it("is settled when nothing waits, whatever became of it", async () => {
   pipe.isStalled = true;
   pipe.error = new Error("EPIPE");
   destination.write("a\n");
-  let isSettled = false;
-  void destination.settled().then(() => {
-    isSettled = true;
-  });
+  const order: string[] = [];
+  const wait = async (): Promise<void> => {
+    await destination.settled();
+    order.push("settled");
+  };
+  const waiting = wait();
 
   await settled();
-  expect(isSettled).toBe(false);
+  order.push("read again");
   await pipe.resume();
-  expect(isSettled).toBe(true);
+  await waiting;
+
+  expect(order).toEqual(["read again", "settled"]);
 });

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { isIP } from "node:net";
-import { listenOn } from "../../listen-on.ts";
+import { ListenFailure, listenOn } from "../../listen-on.ts";
 import { RelayError } from "../../relay-error.ts";
 
 const CHALLENGE_PATH = "/.well-known/acme-challenge/";
@@ -53,7 +53,7 @@ export class HttpChallengeResponder {
     try {
       await listenOn(this.#server, { host, port });
     } catch (error) {
-      throw listenError(error as NodeJS.ErrnoException, host, port);
+      throw error instanceof ListenFailure ? listenError(error, host, port) : error;
     }
   }
 
@@ -101,7 +101,7 @@ function nameIn(host = ""): string {
     .replace(/^\[(.*)\]$/, "$1");
 }
 
-function listenError(error: NodeJS.ErrnoException, host: string, port: number): RelayError {
+function listenError(error: ListenFailure, host: string, port: number): RelayError {
   const cause = { cause: error };
   const fix =
     "Free it, choose another with ACME_HTTP_PORT or --acme-http-port, or leave that out: 443 alone is enough.";
