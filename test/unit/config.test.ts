@@ -70,7 +70,7 @@ it("computes the memory bound from the options", () => {
 
   const joinedBytes = 1000 * 832;
   const outboxBytes = (262_144 + joinedBytes) * 1.125;
-  expect(memoryBoundBytes(config)).toBe(134_217_728 + 1000 * (65_536 + outboxBytes + 131_072 + 2 * 65_536));
+  expect(memoryBoundBytes(config)).toBe(134_217_728 + 6_291_456 + 1000 * (65_536 + outboxBytes + 131_072 + 2 * 65_536));
 });
 
 it("refuses an empty flag", () => {

@@ -1,5 +1,9 @@
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { Writable } from "node:stream";
-import { expect, it } from "vitest";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { expect, it, onTestFinished } from "vitest";
 import { LogDestination, MAX_LOG_BACKLOG_BYTES } from "../../relay/observability/log-destination.ts";
 import { openLog } from "../../relay/observability/logger.ts";
 
@@ -153,4 +157,37 @@ it("is settled when nothing waits, whatever became of it", async () => {
   await waiting;
 
   expect(order).toEqual(["read again", "settled"]);
+});
+
+it.each([
+  ["short lines", `{"level":"info","time":"2026-11-20T20:44:02.919Z","msg":"x"}\n`],
+  ["long lines with letters of two bytes", `{"msg":"\u20ac${"x".repeat(2000)}"}\n`],
+])("holds no more than the memory that the relay's bound has for it, full of %s", async (_what, line) => {
+  const server = createServer((socket) => socket.pause());
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
+  onTestFinished(() => {
+    socket.destroy();
+    server.close();
+  });
+  await once(socket, "connect");
+  // What the kernel takes is not ours; what comes behind it waits.
+  while (socket.write(Buffer.alloc(65_536))) await settled();
+  await settled();
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const destination = new LogDestination(socket, () => undefined);
+  collect();
+  await settled();
+  collect();
+  const before = process.memoryUsage();
+
+  for (let count = 0; count < 100_000; count += 1) destination.write(`${line.slice(0, -1)}${count % 10}\n`);
+  await settled();
+  collect();
+  const after = process.memoryUsage();
+
+  expect(destination.lostLineCount).toBeGreaterThan(0);
+  expect(after.heapUsed - before.heapUsed + after.external - before.external).toBeLessThan(6 * MAX_LOG_BACKLOG_BYTES);
 });
