@@ -56,14 +56,23 @@ export type RelayParts = {
   readonly source?: CertificateSource;
   /** Told when somebody asks on the status page that the relay be stopped. */
   readonly onDrainRequested?: () => void;
+  /** How many lines the log has lost, where its owner counts them. */
+  readonly lostLogLines?: () => number;
 };
 
 /** Puts a relay together. Wiring only: each part decides for itself. */
 export function createRelay(
   config: Config,
-  { log, clock = systemClock, isPortChosen, source, onDrainRequested = () => undefined }: RelayParts,
+  {
+    log,
+    clock = systemClock,
+    isPortChosen,
+    source,
+    onDrainRequested = () => undefined,
+    lostLogLines = () => 0,
+  }: RelayParts,
 ): Relay {
-  const parts = createParts(config, { log, clock, onDrainRequested });
+  const parts = createParts(config, { log, clock, onDrainRequested, lostLogLines });
   const { authority, connections, entrance, hub, observation, state, statistics, turnClock } = parts;
   let slowReaderCheck: Timer | undefined;
   let port: OpenPort | undefined;
@@ -119,9 +128,9 @@ type Parts = {
   readonly turnClock: TurnClock;
 };
 
-type Given = Required<Pick<RelayParts, "log" | "clock" | "onDrainRequested">>;
+type Given = Required<Pick<RelayParts, "log" | "clock" | "onDrainRequested" | "lostLogLines">>;
 
-function createParts(config: Config, { log, clock, onDrainRequested }: Given): Parts {
+function createParts(config: Config, { log, clock, onDrainRequested, lostLogLines }: Given): Parts {
   const turnClock = new TurnClock(clock);
   const topicRates = createTopicRates(config, turnClock);
   const hub = new Hub(
@@ -154,6 +163,7 @@ function createParts(config: Config, { log, clock, onDrainRequested }: Given): P
     events,
     latency,
     requestDrain: onDrainRequested,
+    lostLogLines,
   });
   return { authority, connections, entrance, hub, observation, state, statistics, turnClock };
 }

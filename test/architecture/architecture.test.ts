@@ -52,7 +52,13 @@ const rules: readonly { readonly folder: string; readonly may: readonly RegExp[]
   },
   {
     folder: "relay/limits/",
-    may: [/^node:/, /^relay\/hub\/ports\.ts$/, /^relay\/config\/options\.ts$/, /^relay\/clock\.ts$/],
+    may: [
+      /^node:/,
+      /^relay\/hub\/ports\.ts$/,
+      /^relay\/clock\.ts$/,
+      /^relay\/config\/options\.ts$/,
+      /^relay\/observability\/log-destination\.ts$/,
+    ],
   },
   {
     folder: "relay/admin/",
@@ -66,7 +72,12 @@ const rules: readonly { readonly folder: string; readonly may: readonly RegExp[]
   },
   {
     folder: "relay/http/",
-    may: [/^node:/, /^relay\/(limits|tls)\//, /^relay\/session\/ports\.ts$/, /^relay\/(clock|relay-error)\.ts$/],
+    may: [
+      /^node:/,
+      /^relay\/(limits|tls)\//,
+      /^relay\/session\/ports\.ts$/,
+      /^relay\/(clock|listen-on|relay-error)\.ts$/,
+    ],
   },
   { folder: "relay/config/", may: [/^node:net$/, /^relay\/relay-error\.ts$/] },
   {
@@ -81,7 +92,7 @@ const rules: readonly { readonly folder: string; readonly may: readonly RegExp[]
       /^pino$/,
       /^relay\/tls\/store\/ports\.ts$/,
       /^relay\/tls\/(address|alpn-challenges|material|self-signed|source)\.ts$/,
-      /^relay\/(clock|json|relay-error|version)\.ts$/,
+      /^relay\/(clock|json|listen-on|relay-error|version)\.ts$/,
     ],
   },
   {
@@ -108,6 +119,7 @@ const rules: readonly { readonly folder: string; readonly may: readonly RegExp[]
       /^protocol\/close-codes\.ts$/,
       /^relay\/hub\//,
       /^relay\/session\/ports\.ts$/,
+      /^relay\/tls\/health-name\.ts$/,
       /^relay\/(clock|counter)\.ts$/,
     ],
   },
@@ -116,13 +128,14 @@ const rules: readonly { readonly folder: string; readonly may: readonly RegExp[]
     may: [
       /^node:/,
       /^commander$/,
+      /^pino$/,
       /^relay\/(auth|config|observability|tls)\//,
       /^relay\/(relay|open-port|clock|version|relay-error)\.ts$/,
-      /^relay\/http\/listener\.ts$/,
-      /^relay\/limits\/memory-bound\.ts$/,
+      /^relay\/http\/(listener|descriptors)\.ts$/,
+      /^relay\/limits\/(memory-bound|address)\.ts$/,
     ],
   },
-  { folder: "relay/main.ts", may: [/^relay\/cli\//, /^relay\/heap\.ts$/] },
+  { folder: "relay/main.ts", may: [/^node:tty$/, /^relay\/cli\//, /^relay\/heap\.ts$/] },
   { folder: "relay/", may: [/^node:/, /^pino$/, /^protocol\//, /^relay\//] },
 ];
 
