@@ -54,7 +54,7 @@ var port = {
 
 // Not httpGet: whether that checks certificates is not documented, and the relay's is for its public name. It asks
 // /health, which knows nothing of certificates: no restart ever helps an authority or a vault that is away.
-var probe = ['node', '/app/dist/scripts/healthcheck.js']
+var probe = ['node', '/app/dist/relay/main.js', 'health']
 
 resource group 'Microsoft.ContainerInstance/containerGroups@2025-09-01' = {
   name: name
