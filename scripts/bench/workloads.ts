@@ -1,3 +1,4 @@
+import type { RecordContent } from "./generator/record-writer.ts";
 import type { RelayOptions } from "./relay-options.ts";
 
 /** What decides when a sender sends. */
@@ -27,6 +28,8 @@ export type ExchangeWorkload = {
   readonly senders: "first" | "all";
   readonly payloadBytes: number;
   readonly pace: Pace;
+  /** One message unless told otherwise. */
+  readonly recordContent?: RecordContent;
   readonly stalledReaders?: StalledReaders;
   /** What the relay is started with; other contestants do not know it. */
   readonly relayOptions?: RelayOptions;

@@ -129,14 +129,17 @@ export class Connection implements ScanHandler {
   }
 
   onControl(kind: number, bytes: Uint8Array, start: number, byteCount: number): void {
-    if (this.session.framing === "frames" && kind === Opcode.close) {
+    const isOverWebSocket = this.session.path !== undefined;
+    if (isOverWebSocket && kind === Opcode.close) {
       const frame = Buffer.from(bytes.slice(start, start + byteCount));
       this.#fail(new Error(`${this.member.peerId} was closed: ${frame.toString("latin1")}`));
       return;
     }
-    if (this.session.framing === "frames" && kind === Opcode.ping) {
+    if (isOverWebSocket && kind === Opcode.ping) {
+      // RFC 6455 section 5.5.3: with its payload. A relay may have several under way, and tell by them what was read.
       const payload = bytes.subarray(start, start + byteCount);
       this.socket.write(maskedFrame(Opcode.pong, payload, maskKey(this.member)).bytes);
+      return;
     }
     this.#hear(kind, bytes, start, byteCount);
   }
@@ -206,7 +209,7 @@ function createScanner(
     case "frames":
       return new FrameScanner(handler, { keepBytes });
     case "nats-in-frames":
-      return new FrameUnwrapper(new NatsScanner(handler, { keepBytes }));
+      return new FrameUnwrapper(new NatsScanner(handler, { keepBytes }), handler);
     case "mqtt":
       return new MqttScanner(handler, { keepBytes });
     case "pipe":

@@ -1,5 +1,6 @@
 import type { ExchangeWorkload } from "../workloads.ts";
 import type { Connection } from "./connection.ts";
+import { RecordWriter } from "./record-writer.ts";
 import type { Member, Publication } from "./sessions/session.ts";
 import { makePayload, writeSequence } from "./stamp.ts";
 
@@ -14,7 +15,7 @@ export class Sender {
   sentCount = 0;
   /** Messages to send at the next occasion. */
   owed = 0;
-  readonly #connection: Connection;
+  readonly #writer: RecordWriter;
   readonly #publication: Publication;
   readonly #messageLimit: number;
   readonly #receiversPerMessage: number;
@@ -27,14 +28,14 @@ export class Sender {
 
   constructor(
     connection: Connection,
-    { payloadBytes, pace }: ExchangeWorkload,
+    { payloadBytes, pace, recordContent = "message" }: ExchangeWorkload,
     limits: { readonly receiversPerMessage: number; readonly messagesPerSender: number },
   ) {
     this.member = connection.member;
-    this.#connection = connection;
     this.#publication = connection.session.publication(
       makePayload(payloadBytes, this.member.index, connection.session.form),
     );
+    this.#writer = new RecordWriter(connection.socket, recordContent, this.#publication.bytes.length);
     this.#messageLimit = limits.messagesPerSender;
     this.#receiversPerMessage = limits.receiversPerMessage;
     // Each receiver gets a sender's messages in order, so numbers under way are never further apart than the window.
@@ -68,7 +69,7 @@ export class Sender {
     this.sendOwed(nowMs);
   }
 
-  /** Sends what is owed, as far as the limits allow, in one write. */
+  /** Sends what is owed, as far as the limits allow. */
   sendOwed(nowMs: number): void {
     const room = Math.min(this.#ringMask + 1 - this.#underWay, this.#messageLimit - this.sentCount);
     const count = Math.min(this.owed, room);
@@ -86,7 +87,7 @@ export class Sender {
       this.sentCount += 1;
     }
     this.#underWay += count;
-    this.#connection.socket.write(batch);
+    this.#writer.write(batch);
   }
 }
 
