@@ -7,15 +7,19 @@ import {
   type TLSSocket,
   type ConnectionOptions as TlsOptions,
 } from "node:tls";
+import { DerpScanner } from "./derp-scanner.ts";
 import { FrameScanner, FrameUnwrapper, maskedFrame, Opcode } from "./frame-scanner.ts";
+import { LineSplitter } from "./line-splitter.ts";
 import { MqttScanner } from "./mqtt-scanner.ts";
 import { NatsScanner } from "./nats-scanner.ts";
 import { FixedSizeScanner, type ScanHandler, type Scanner } from "./scanner.ts";
-import { type Member, maskKey, type Session } from "./sessions/session.ts";
+import { isWebSocket, type Member, maskKey, type Session } from "./sessions/session.ts";
 
 /** One record's worth of a TLS read: Node reads no more at once. */
 const READ_BYTES = 65_536;
 const OPEN_TIMEOUT_MS = 10_000;
+/** More than a server of JSON lines puts into one frame. */
+const LINES_BYTES = 4_194_304;
 
 /** Takes deliveries. The bytes are good only until the call returns. */
 export interface Receiver {
@@ -102,7 +106,7 @@ export class Connection implements ScanHandler {
     const signal = AbortSignal.timeout(OPEN_TIMEOUT_MS);
     await once(this.socket, "secureConnect", { signal });
     if (this.session.path !== undefined) {
-      this.socket.write(upgradeRequest(this.session.path, this.session.subprotocol));
+      this.socket.write(upgradeRequest(this.session.path, this.session));
       await this.#until(() => this.#answer === undefined, signal);
     }
     const hello = this.session.hello();
@@ -113,7 +117,7 @@ export class Connection implements ScanHandler {
   /** Closes without waiting. */
   close(): void {
     this.#isClosing = true;
-    if (this.session.path !== undefined) {
+    if (isWebSocket(this.session)) {
       const normalClosure = Buffer.from([0x03, 0xe8]);
       this.socket.write(maskedFrame(Opcode.close, normalClosure, maskKey(this.member)).bytes);
     }
@@ -129,7 +133,7 @@ export class Connection implements ScanHandler {
   }
 
   onControl(kind: number, bytes: Uint8Array, start: number, byteCount: number): void {
-    const isOverWebSocket = this.session.path !== undefined;
+    const isOverWebSocket = isWebSocket(this.session);
     if (isOverWebSocket && kind === Opcode.close) {
       const frame = Buffer.from(bytes.slice(start, start + byteCount));
       this.#fail(new Error(`${this.member.peerId} was closed: ${frame.toString("latin1")}`));
@@ -208,6 +212,10 @@ function createScanner(
   switch (session.framing) {
     case "frames":
       return new FrameScanner(handler, { keepBytes });
+    case "lines-in-frames":
+      return new FrameScanner(new LineSplitter(handler), { keepBytes: LINES_BYTES });
+    case "derp":
+      return new DerpScanner(handler, { keepBytes });
     case "nats-in-frames":
       return new FrameUnwrapper(new NatsScanner(handler, { keepBytes }), handler);
     case "mqtt":
@@ -217,10 +225,11 @@ function createScanner(
   }
 }
 
-function upgradeRequest(path: string, subprotocol: string | undefined): string {
+function upgradeRequest(path: string, { subprotocol, upgrade }: Session): string {
   const protocolLine = subprotocol === undefined ? "" : `Sec-WebSocket-Protocol: ${subprotocol}\r\n`;
+  const webSocketLines = `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n${protocolLine}`;
   return (
-    `GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
-    `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n${protocolLine}\r\n`
+    `GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: ${upgrade ?? "websocket"}\r\n` +
+    `${upgrade === undefined ? webSocketLines : ""}\r\n`
   );
 }

@@ -1,13 +1,13 @@
-import type { ExchangeWorkload } from "../workloads.ts";
+import type { ExchangeWorkload } from "../workload.ts";
 import type { Connection } from "./connection.ts";
 import { RecordWriter } from "./record-writer.ts";
-import type { Member, Publication } from "./sessions/session.ts";
+import { type Member, type Publication, payloadBytesOf } from "./sessions/session.ts";
 import { makePayload, writeSequence } from "./stamp.ts";
 
 /** Messages that a sender at a fixed rate may have under way: more would measure a backlog and not a rate. */
 const MAX_UNDER_WAY = 256;
-/** What a sender at a fixed rate may make up for at once after it was held up; the rest is given up. */
-const MAX_CATCH_UP = 64;
+/** Which of the senders it is, and which of its connection's topics it sends to. */
+type Identity = { readonly senderIndex: number; readonly topicPlace: number };
 
 /** One member that sends: copies of one frame made in advance, each with its own number. */
 export class Sender {
@@ -24,17 +24,16 @@ export class Sender {
   readonly #missing: Uint16Array;
   readonly #ringMask: number;
   #underWay = 0;
-  #givenUp = 0;
 
   constructor(
     connection: Connection,
     { payloadBytes, pace, recordContent = "message" }: ExchangeWorkload,
     limits: { readonly receiversPerMessage: number; readonly messagesPerSender: number },
+    { senderIndex, topicPlace }: Identity,
   ) {
     this.member = connection.member;
-    this.#publication = connection.session.publication(
-      makePayload(payloadBytes, this.member.index, connection.session.form),
-    );
+    const payload = makePayload(payloadBytesOf(payloadBytes, connection.session), senderIndex, connection.session.form);
+    this.#publication = connection.session.publication(payload, topicPlace);
     this.#writer = new RecordWriter(connection.socket, recordContent, this.#publication.bytes.length);
     this.#messageLimit = limits.messagesPerSender;
     this.#receiversPerMessage = limits.receiversPerMessage;
@@ -44,6 +43,11 @@ export class Sender {
     this.#ringMask = ringSize - 1;
     this.#sentAtMs = new Float64Array(ringSize);
     this.#missing = new Uint16Array(ringSize);
+  }
+
+  /** Messages that have not reached all their receivers. */
+  get underWayCount(): number {
+    return this.#underWay;
   }
 
   sentAtMs(sequence: number): number {
@@ -58,15 +62,6 @@ export class Sender {
     if (missing !== 0) return false;
     this.#underWay -= 1;
     return true;
-  }
-
-  /** At a fixed rate: sends what is due by now. */
-  sendDue(dueCount: number, nowMs: number): void {
-    const lateCount = dueCount - this.#givenUp - this.sentCount;
-    if (lateCount <= 0) return;
-    this.owed = Math.min(lateCount, MAX_CATCH_UP);
-    this.#givenUp += lateCount - this.owed;
-    this.sendOwed(nowMs);
   }
 
   /** Sends what is owed, as far as the limits allow. */

@@ -1,11 +1,13 @@
 import { maskedFrame, Opcode } from "../frame-scanner.ts";
 import { type Member, maskedPublication, maskKey, type Publication, type Session } from "./session.ts";
 
-const BEFORE_DATA = '{"type":"data","data":"';
+/** `type` first, as the relay's own client writes it, or `topic` first, which classic clients may send and nobody reads. */
+type FieldOrder = "type-first" | "topic-first";
+
 const AFTER_DATA = '"}';
 
-/** The seed's JSON: what the relay and the plain ws server both speak. */
-export class SeedJsonSession implements Session {
+/** The classic messages: what the relay and the plain ws server both speak. */
+export class ClassicJsonSession implements Session {
   readonly framing = "frames";
   readonly path = "/";
   readonly form = "base64";
@@ -14,14 +16,17 @@ export class SeedJsonSession implements Session {
   isJoined = false;
   readonly #member: Member;
   readonly #key: Uint8Array;
+  readonly #beforeData: Buffer;
 
-  constructor(member: Member) {
+  constructor(member: Member, order: FieldOrder = "type-first") {
     this.#member = member;
+    const topic = order === "topic-first" ? `"topic":"${member.topic}",` : "";
+    this.#beforeData = Buffer.from(`{${topic}"type":"data","data":"`);
     this.#key = maskKey(member);
     this.prefixBytes = beforeDataOf(member.peerId).length;
   }
 
-  /** The seed does not answer a join; a pong tells that it was taken. */
+  /** A join is not answered; a pong tells that it was taken. */
   hello(): Uint8Array {
     const join = JSON.stringify({ type: "join", topic: this.#member.topic, peerId: this.#member.peerId });
     return Buffer.concat([
@@ -35,8 +40,8 @@ export class SeedJsonSession implements Session {
   }
 
   publication(payload: Buffer): Publication {
-    const text = Buffer.concat([Buffer.from(BEFORE_DATA), payload, Buffer.from(AFTER_DATA)]);
-    return maskedPublication(maskedFrame(Opcode.text, text, this.#key), BEFORE_DATA.length);
+    const text = Buffer.concat([this.#beforeData, payload, Buffer.from(AFTER_DATA)]);
+    return maskedPublication(maskedFrame(Opcode.text, text, this.#key), this.#beforeData.length);
   }
 
   isEnvelope(before: Buffer, after: Buffer, { member }: { readonly member: Member }): boolean {
