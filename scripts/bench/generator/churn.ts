@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { performance } from "node:perf_hooks";
 import { setTimeout as after } from "node:timers/promises";
 import type { ChurnWorkload } from "../workload.ts";
@@ -87,9 +86,7 @@ export class Churn implements Load {
     this.#visitorCount += 1;
     await connection.open();
     this.latency.add((performance.now() - beforeMs) * 1000);
-    const closed = once(connection.socket, "close");
-    connection.close();
-    await closed;
+    await connection.closed();
   }
 
   #connect(index: number): Connection {

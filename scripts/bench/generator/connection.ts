@@ -124,6 +124,13 @@ export class Connection implements ScanHandler {
     this.socket.end();
   }
 
+  /** Closes, and resolves when it is closed, however the server takes it. */
+  async closed(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.socket.once("close", () => resolve()));
+    this.close();
+    await closed;
+  }
+
   onMessage(bytes: Uint8Array, start: number, byteCount: number): void {
     if (byteCount === this.#deliveryBytes) {
       this.#receiver.onDelivery(this.member, bytes, start + this.#prefixBytes);

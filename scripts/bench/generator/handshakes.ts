@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { performance } from "node:perf_hooks";
 import { setTimeout as after } from "node:timers/promises";
 import type { HandshakeWorkload } from "../workload.ts";
@@ -89,9 +88,7 @@ export class Handshakes implements Load {
       if (connection.socket.isSessionReused()) this.resumedCount += 1;
       this.latency.add((performance.now() - beforeMs) * 1000);
       tlsSession = connection.tlsSession ?? tlsSession;
-      const closed = once(connection.socket, "close");
-      connection.close();
-      await closed;
+      await connection.closed();
     }
   }
 }

@@ -3,7 +3,7 @@ import type { Load } from "./load.ts";
 import { cpuSeconds } from "./process-usage.ts";
 
 /** In which a server does what is left to do after the last delivery, such as to answer a close. */
-const QUIET_MS = 5;
+const QUIET_MS = 2;
 
 /** One of two builds under measurement. */
 export type Side = { readonly load: Load; readonly pids: readonly number[] };

@@ -69,6 +69,8 @@ export function centrifugoCommand({ port, keyPath, certificatePath, directory }:
       tls: { enabled: true, cert_pem: certificatePath, key_pem: keyPath },
     },
     client: { insecure: true, allowed_origins: ["*"] },
+    // Its default of 64 KiB has no room for W3's payload in base64.
+    websocket: { message_size_limit: 1_048_576 },
     channel: { without_namespace: { allow_publish_for_subscriber: true, allow_publish_for_client: true } },
     log: { level: "error" },
   };

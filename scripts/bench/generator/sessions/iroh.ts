@@ -11,7 +11,9 @@ const Type = { challenge: 0, clientAuth: 1, confirmed: 2, denied: 3, send: 4, re
 const KEY_BYTES = 32;
 const SIGNATURE_BYTES = 64;
 const CHALLENGE_CONTEXT = "iroh-relay handshake v1 challenge signature";
-/** What iroh-relay takes in one packet, with the key of who gets it and a byte of ECN. */
+/** Type, key and ECN: what stands before the payload. */
+const HEAD_BYTES = 1 + KEY_BYTES + 1;
+/** What iroh-relay takes and gives in one packet, with its head. */
 const MAX_PACKET_BYTES = 65_536;
 
 /** As much of @noble/hashes as this uses: it is no dependency, so its types are not here. */
@@ -23,9 +25,8 @@ export class IrohSession implements Session {
   readonly path = "/relay";
   readonly subprotocol = "iroh-relay-v2";
   readonly form = "raw";
-  readonly maxPayloadBytes: number = MAX_PACKET_BYTES - KEY_BYTES - 1;
-  /** Type, key and ECN. */
-  readonly prefixBytes: number = 1 + KEY_BYTES + 1;
+  readonly maxPayloadBytes: number = MAX_PACKET_BYTES - HEAD_BYTES;
+  readonly prefixBytes: number = HEAD_BYTES;
   readonly suffixBytes = 0;
   isJoined = false;
   readonly #keys: KeyPair;
