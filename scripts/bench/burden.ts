@@ -24,10 +24,14 @@ Object.assign(Socket.prototype, {
 });
 
 function burn(): void {
-  const { user, system } = process.cpuUsage();
-  const owedMicros = share * (user + system - burnedMicros) - burnedMicros;
+  const owedMicros = share * (usedMicros() - burnedMicros) - burnedMicros;
   if (owedMicros <= 0) return;
-  const endMs = performance.now() + owedMicros / 1000;
-  while (performance.now() < endMs);
+  const end = usedMicros() + owedMicros;
+  while (usedMicros() < end);
   burnedMicros += owedMicros;
+}
+
+function usedMicros(): number {
+  const { user, system } = process.cpuUsage();
+  return user + system;
 }

@@ -172,11 +172,9 @@ export function whatIsMissing({ name, needs = [], install }: Contestant): string
   return needs.every(isThere) ? undefined : `${name} is not installed (${install})`;
 }
 
-/** Those that take part in a workload. */
-export function contestantsOf(workload: Workload, contestants: readonly Contestant[]): readonly Contestant[] {
-  return contestants.filter(({ workloadPrefixes }) =>
-    workloadPrefixes.some((prefix) => workload.id.startsWith(prefix)),
-  );
+/** Those of them that take part in a workload. */
+export function contestantsOf(workload: Workload, candidates: readonly Contestant[]): readonly Contestant[] {
+  return candidates.filter(({ workloadPrefixes }) => workloadPrefixes.some((prefix) => workload.id.startsWith(prefix)));
 }
 
 /** As it is packed, with all its defaults but for where it listens and the certificate. */

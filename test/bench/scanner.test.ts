@@ -41,6 +41,11 @@ function fragment(opcode: number, payload: string, { isFinal }: { readonly isFin
   return bytes;
 }
 
+/** Gives all of a stream to a new scanner. */
+function scan(stream: Buffer): void {
+  new FrameScanner(new Found(), ALL).push(stream, 0, stream.length);
+}
+
 const cuts = fc.array(fc.nat(), { maxLength: 40 });
 
 it("finds the same frames however the stream is cut", () => {
@@ -125,11 +130,10 @@ it("keeps only the beginning of a message in fragments, and counts all of it", (
 it("fails where fragments come out of turn", () => {
   const begun = fragment(Opcode.text, "a", { isFinal: false });
   const lone = fragment(Opcode.continuation, "a", { isFinal: true });
-  const push = (stream: Buffer) => new FrameScanner(new Found(), ALL).push(stream, 0, stream.length);
 
-  expect(() => push(lone)).toThrow("opcode 0 out of turn");
-  expect(() => push(Buffer.concat([begun, frame(Opcode.text, "b")]))).toThrow("opcode 1 out of turn");
-  expect(() => push(fragment(Opcode.ping, "0123456789", { isFinal: false }))).toThrow("a control frame in fragments");
+  expect(() => scan(lone)).toThrow("opcode 0 out of turn");
+  expect(() => scan(Buffer.concat([begun, frame(Opcode.text, "b")]))).toThrow("opcode 1 out of turn");
+  expect(() => scan(fragment(Opcode.ping, "0123456789", { isFinal: false }))).toThrow("a control frame in fragments");
 });
 
 it("finds NATS deliveries in a stream that was cut into frames anyhow", () => {

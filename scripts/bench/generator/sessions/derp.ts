@@ -14,8 +14,11 @@ const CLIENT_INFO = Buffer.from('{"version":2}');
 
 /** As much of @noble/ciphers as this uses: it is no dependency, so its types are not here. */
 type Salsa = {
-  hsalsa(sigma: Uint32Array, key: Uint32Array, input: Uint32Array, output: Uint32Array): void;
-  xsalsa20poly1305(key: Uint8Array, nonce: Uint8Array): { encrypt(plaintext: Uint8Array): Uint8Array };
+  readonly hsalsa: (sigma: Uint32Array, key: Uint32Array, input: Uint32Array, output: Uint32Array) => void;
+  readonly xsalsa20poly1305: (
+    key: Uint8Array,
+    nonce: Uint8Array,
+  ) => { readonly encrypt: (plaintext: Uint8Array) => Uint8Array };
 };
 
 /** DERP version 2, Tailscale's relay protocol: clients are known by Curve25519 keys and send packets to each other's. */
