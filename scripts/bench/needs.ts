@@ -7,7 +7,7 @@ import { delimiter, join } from "node:path";
 export type Need = { readonly program: string } | { readonly npmPackage: string } | { readonly file: string };
 
 /** Where docs/benchmarks.md has the peers built: programs in `bin`, npm packages in `node_modules`. */
-export const PEERS_FOLDER: string = process.env["PEERS"] ?? join(homedir(), ".cache", "postern-bench");
+const PEERS_FOLDER: string = process.env["PEERS"] ?? join(homedir(), ".cache", "postern-bench");
 
 /** Whether it is on this machine. */
 export function isThere(need: Need): boolean {

@@ -54,7 +54,7 @@ export type Check = {
 };
 
 /** One start of the benchmark. */
-export type RunOfBench = {
+type RunOfBench = {
   readonly command: string;
   readonly finishedAt: string;
   readonly rounds: number;
