@@ -132,10 +132,10 @@ function groupsOf(contestant: Contestant, workloads: readonly Workload[]): reado
   return [...groups.values()].map((own) => ({ contestant, workloads: own }));
 }
 
-/** The same for workloads whose members can be connected once. */
+/** The same for workloads whose members can be connected once: all is equal but when they send. */
 function membersKeyOf(workload: Workload): string {
   if (workload.kind !== "exchange") return workload.id;
-  const { pace: _pace, id: _id, sentence: _sentence, recordContent: _content, growth: _growth, ...members } = workload;
+  const { pace: _pace, id: _id, sentence: _sentence, growth: _growth, ...members } = workload;
   return JSON.stringify(members);
 }
 

@@ -63,7 +63,7 @@ it("loads one set of connections at several paces, one slice after the other", a
   await connections.open(few("W1 window 8"));
   onTestFinished(() => connections.close());
 
-  for (const id of ["W1 window 8", "W1 window 64 shared records", "W1 window 1"]) {
+  for (const id of ["W1 window 8", "W1 window 64", "W1 window 1"]) {
     const load = connections.load(few(id));
     await load.open();
 

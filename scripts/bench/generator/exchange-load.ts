@@ -30,7 +30,7 @@ export class ExchangeConnections implements Receiver {
     this.#connections = await openAll(this.#subject, workload, this, HEAD_BYTES);
   }
 
-  /** @param workload has the members of the one that they were opened for. */
+  /** @param workload differs from the one that they were opened for in its pace alone. */
   load(workload: ExchangeWorkload): Load {
     const receiversPerMessage = receiverCount(this.#subject, workload);
     const traffic = new Traffic(workload, { receiversPerMessage, messagesPerSender: Number.POSITIVE_INFINITY });

@@ -13,7 +13,8 @@ const GREATEST_FRAGMENT_BYTES = 16_384;
 /**
  * Writes messages of one length over TLS so that the records hold what they are to hold. Node joins everything that is
  * written while a write is under way, and then cuts it into the longest records there can be. So where the length of a
- * message may be the length of a record, records are made so long; where it may not, each write waits for the one before.
+ * message may be the length of a record, records are made so long; where it may not, each write waits for the one before. Neither can be
+ * taken back: a socket has writers of one kind for as long as it lives.
  */
 export class RecordWriter {
   readonly #socket: TLSSocket;

@@ -6,6 +6,7 @@ import { makePayload, writeSequence } from "./stamp.ts";
 
 /** Messages that a sender at a fixed rate may have under way: more would measure a backlog and not a rate. */
 const MAX_UNDER_WAY = 256;
+
 /** Which of the senders it is, and which of its connection's topics it sends to. */
 type Identity = { readonly senderIndex: number; readonly topicPlace: number };
 
