@@ -28,18 +28,23 @@ function burning(microsPerUnit: number, told: () => void): Load {
     work: async (durationMs) => {
       told();
       const unitCount = 40;
-      const before = process.cpuUsage().user;
-      while (process.cpuUsage().user - before < unitCount * microsPerUnit);
+      const end = usedMicros() + unitCount * microsPerUnit;
+      while (usedMicros() < end);
       return durationMs > 0 ? unitCount : 0;
     },
     close: () => undefined,
   };
 }
 
+function usedMicros(): number {
+  const { user, system } = process.cpuUsage();
+  return user + system;
+}
+
 it("tells what a unit costs in each of two builds, which take turns and change who is first", async () => {
   const order: string[] = [];
-  const head = { load: burning(200, () => order.push("head")), pids: [process.pid] };
-  const base = { load: burning(100, () => order.push("base")), pids: [process.pid] };
+  const head = { load: burning(1000, () => order.push("head")), pids: [process.pid] };
+  const base = { load: burning(500, () => order.push("base")), pids: [process.pid] };
   const options = { warmUpMs: 1, sliceMs: 1, pairCount: 4, isHeadFirst: true };
 
   const pairs = await measurePairs(head, base, options);

@@ -63,11 +63,13 @@ export class Churn implements Load {
   }
 
   async work(durationMs: number): Promise<number> {
+    const { visitsPerSecond } = this.#workload;
+    const wantedCount = Math.max(1, Math.round((durationMs * visitsPerSecond) / 1000));
     const startMs = performance.now();
     const visits: Promise<void>[] = [];
-    for (let elapsedMs = 0; elapsedMs < durationMs; elapsedMs = performance.now() - startMs) {
-      const dueCount = Math.ceil((elapsedMs * this.#workload.visitsPerSecond) / 1000);
-      while (visits.length < dueCount) visits.push(this.#visit());
+    while (visits.length < wantedCount || performance.now() - startMs < durationMs) {
+      const dueCount = Math.ceil(((performance.now() - startMs) * visitsPerSecond) / 1000);
+      while (visits.length < Math.min(dueCount, wantedCount)) visits.push(this.#visit());
       await after(PACE_INTERVAL_MS);
     }
     await Promise.all(visits);
