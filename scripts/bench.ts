@@ -15,7 +15,7 @@ import { toMarkdown } from "./bench/report/table.ts";
 import type { ExchangeWorkload, Workload } from "./bench/workload.ts";
 import { workloads } from "./bench/workloads.ts";
 
-const QUICK = { rounds: 1, warmUpMs: 400, measureMs: 500, attempts: 1 };
+const QUICK = { warmUpMs: 400, measureMs: 500, attempts: 1 };
 const THOROUGH = { warmUpMs: 1500, measureMs: 2000, attempts: 3 };
 /** Two relays take turns in slices so short that a disturbance of the machine hits both. */
 const SLICES = { warmUpMs: 100, sliceMs: 20, pairCount: 16 };
@@ -71,7 +71,8 @@ async function measure(options: Options, parts: CampaignParts, { head }: Builds)
     skipped.push("what others would pick instead: --peers was not asked for");
   for (const reason of skipped) say(`skipped: ${reason}`);
   const taking = wanted.filter((contestant) => whatIsMissing(contestant) === undefined);
-  const times = options.quick ? QUICK : { ...THOROUGH, rounds: options.rounds ?? ROUNDS };
+  const { quick, rounds = quick ? 1 : ROUNDS } = options;
+  const times = { ...(quick ? QUICK : THOROUGH), rounds };
   const campaign = new Campaign(parts, times);
   const checks: Check[] = [];
   const cells: Cell[] = [];
@@ -83,7 +84,7 @@ async function measure(options: Options, parts: CampaignParts, { head }: Builds)
     cells.push(...(await campaign.measure(workload, taking)));
   }
   const { failures } = campaign;
-  const { rounds, measureMs } = times;
+  const { measureMs } = times;
   const run = { command: commandLine(), finishedAt: new Date().toISOString(), rounds, measureMs, loadBefore };
   report({ format: 2, runs: [run], machine, skipped, failures, checks, cells }, options);
 }
