@@ -1,7 +1,7 @@
 import { expect, it, onTestFinished } from "vitest";
 import { Churn } from "../../scripts/bench/generator/churn.ts";
 import { createTarget } from "../../scripts/bench/generator/connection.ts";
-import { ExchangeConnections } from "../../scripts/bench/generator/exchange-load.ts";
+import { ExchangeConnections } from "../../scripts/bench/generator/exchange-connections.ts";
 import { Handshakes } from "../../scripts/bench/generator/handshakes.ts";
 import type { Load } from "../../scripts/bench/generator/load.ts";
 import { measurePairs } from "../../scripts/bench/generator/slices.ts";

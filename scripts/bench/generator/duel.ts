@@ -1,7 +1,7 @@
 import type { Workload } from "../workload.ts";
 import { Churn } from "./churn.ts";
 import { createTarget } from "./connection.ts";
-import { ExchangeConnections } from "./exchange-load.ts";
+import { ExchangeConnections } from "./exchange-connections.ts";
 import { Handshakes } from "./handshakes.ts";
 import { measureIdle } from "./idle.ts";
 import type { Load } from "./load.ts";
