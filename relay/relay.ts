@@ -7,6 +7,7 @@ import { type Clock, systemClock, type Timer } from "./clock.ts";
 import type { Config } from "./config/options.ts";
 import { createDialects } from "./dialects/all.ts";
 import { createTopicRates, Entrance } from "./entrance/entrance.ts";
+import { openFrontDoor } from "./http/front-door.ts";
 import type { RelayFigures } from "./http/routes.ts";
 import { Hub } from "./hub/hub.ts";
 import { ConnectionEvents } from "./observability/connection-events.ts";
@@ -170,12 +171,7 @@ function createParts(config: Config, { log, clock, onDrainRequested, lostLogLine
 
 /** What the server's events lead to. */
 function serveOn(server: Server, { entrance, observation }: Parts): void {
-  const { routes } = observation;
   entrance.guard(server);
   observation.watch(server);
-  server.on("request", (request, response) => routes.handle(request, response));
-  server.on("upgrade", (request, _, head) => {
-    if (routes.isAnswering(request.socket)) request.socket.destroy();
-    else entrance.upgrade(request, head);
-  });
+  openFrontDoor(server, { routes: observation.routes, entrance });
 }

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
+import { SUBPROTOCOL_V1, TOKEN_SUBPROTOCOL_PREFIX } from "../../protocol/subprotocol.ts";
 import type { Clock } from "../clock.ts";
 import { Counter, wordsOf } from "../counter.ts";
 import type { Networks } from "../limits/address.ts";
@@ -17,6 +18,11 @@ export const upgradeRefusals = {
   "bad-request": { status: 400, text: "Bad Request" },
   "no-such-path": { status: 404, text: "Not Found" },
   "bad-handshake": { status: 400, text: "This is no WebSocket handshake" },
+  "upgrade-stripped": {
+    status: 426,
+    text: "This WebSocket request lost its Upgrade header on the way: a proxy between you and the relay takes it out. Ask whoever runs the proxy to let WebSockets to this host through.",
+  },
+  subprotocol: { status: 400, text: "This relay speaks none of the versions of postern that are offered" },
   draining: { status: 503, text: "The relay restarts", retryAfterSeconds: 5 },
   address: { status: 403, text: "This address may not connect" },
   origin: { status: 403, text: "Pages of this origin may not connect" },
@@ -132,6 +138,7 @@ export class Admission {
     const { allowed, denied, limits } = this.#parts;
     if (!isWellFormed(request)) return "bad-request";
     if (this.claiming(request).length === 0) return "no-such-path";
+    if (isOfAnotherVersion(request)) return "subprotocol";
     if (this.#isDraining) return "draining";
     if (denied.has(clientAddress) || !(allowed.isEmpty || allowed.has(clientAddress))) return "address";
     if (!this.#allowedOrigins.has(request.headers.origin)) return "origin";
@@ -206,6 +213,23 @@ function isWellFormed({ rawHeaders, headers }: IncomingMessage): boolean {
   const hosts = rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === "host").length;
   const hasBody = headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) !== 0;
   return hosts === 1 && !hasBody;
+}
+
+/** Subprotocols that are offered (RFC 6455 section 11.3.4); an empty element is none, as with any list (RFC 9110 section 5.6.1). */
+export function offeredSubprotocols({ headers }: IncomingMessage): readonly string[] {
+  const offered = headers["sec-websocket-protocol"] ?? "";
+  return offered
+    .split(",")
+    .map((name) => name.trim())
+    .filter((name) => name !== "");
+}
+
+/** Versions of our own protocol alone, and none that we speak: such a client would take a classic conversation for broken. */
+function isOfAnotherVersion(request: IncomingMessage): boolean {
+  const versions = offeredSubprotocols(request).filter(
+    (name) => name.startsWith("postern.") && !name.startsWith(TOKEN_SUBPROTOCOL_PREFIX),
+  );
+  return versions.length > 0 && !versions.includes(SUBPROTOCOL_V1);
 }
 
 /** What a request asks for (RFC 9112 section 3.2.1); its query does not matter. */

@@ -1,4 +1,4 @@
-import type { IncomingMessage, Server } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Logger } from "pino";
 import type { Authority } from "../auth/ports.ts";
@@ -99,6 +99,11 @@ export class Entrance {
   /** Takes an `upgrade` event of the HTTP server. */
   upgrade(request: IncomingMessage, head: Buffer): void {
     this.#upgrade.handle(request, request.socket, head);
+  }
+
+  /** Answers a request whose Upgrade was taken on the way. @returns whether it was one. */
+  answerStripped(request: IncomingMessage, response: ServerResponse): boolean {
+    return this.#upgrade.answerStripped(request, response);
   }
 
   /** Under what a client is counted: its address, however it came; "" where it is gone. */

@@ -42,6 +42,7 @@ const rules: readonly { readonly folder: string; readonly may: readonly RegExp[]
     folder: "relay/entrance/",
     may: [
       /^node:/,
+      /^protocol\/subprotocol\.ts$/,
       /^ws$/,
       /^pino$/,
       /^relay\/(auth\/ports|config\/options)\.ts$/,
@@ -76,7 +77,7 @@ const rules: readonly { readonly folder: string; readonly may: readonly RegExp[]
       /^node:/,
       /^relay\/(limits|tls)\//,
       /^relay\/session\/ports\.ts$/,
-      /^relay\/(clock|listen-on|relay-error)\.ts$/,
+      /^relay\/(clock|listen-on|relay-error|request-target)\.ts$/,
     ],
   },
   { folder: "relay/config/", may: [/^node:net$/, /^relay\/relay-error\.ts$/] },
@@ -92,7 +93,7 @@ const rules: readonly { readonly folder: string; readonly may: readonly RegExp[]
       /^pino$/,
       /^relay\/tls\/store\/ports\.ts$/,
       /^relay\/tls\/(address|alpn-challenges|material|self-signed|source)\.ts$/,
-      /^relay\/(clock|json|listen-on|relay-error|version)\.ts$/,
+      /^relay\/(clock|json|listen-on|relay-error|request-target|version)\.ts$/,
     ],
   },
   {

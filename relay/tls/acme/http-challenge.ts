@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { isIP } from "node:net";
 import { ListenFailure, listenOn } from "../../listen-on.ts";
 import { RelayError } from "../../relay-error.ts";
+import { toOriginForm } from "../../request-target.ts";
 
 const CHALLENGE_PATH = "/.well-known/acme-challenge/";
 /** A request here has a short path and a few headers, or is none of ours. */
@@ -75,7 +76,9 @@ export class HttpChallengeResponder {
     this.#answers.delete(token);
   }
 
-  #answer({ method, url = "", headers }: IncomingMessage, response: ServerResponse): void {
+  #answer(request: IncomingMessage, response: ServerResponse): void {
+    toOriginForm(request);
+    const { method, url = "", headers } = request;
     const isReading = method === "GET" || method === "HEAD";
     const answer = url.startsWith(CHALLENGE_PATH) ? this.#answers.get(url.slice(CHALLENGE_PATH.length)) : undefined;
     if (isReading && answer !== undefined) {
