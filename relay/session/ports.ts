@@ -201,7 +201,7 @@ export interface Dialect {
   readonly routes: readonly Route[];
   /** How many sweeps in a row may hear nothing of a connection; with the next one it is cut off. */
   readonly maxSilentSweeps: number;
-  /** The largest message that is taken; undefined: as MAX_FRAME_BYTES says. */
+  /** The largest message that is taken, where that is less than MAX_FRAME_BYTES; a larger one closes with 1009. */
   readonly maxMessageBytes?: number;
   /** How its connections are closed when the relay stops. */
   readonly restartClose: Close;

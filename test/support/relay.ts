@@ -5,7 +5,7 @@ import { loadConfig } from "../../relay/config/load.ts";
 import type { Config } from "../../relay/config/options.ts";
 import type { RelayFigures } from "../../relay/http/routes.ts";
 import { createLogger } from "../../relay/observability/logger.ts";
-import { createRelay } from "../../relay/relay.ts";
+import { createRelay, type RelayParts } from "../../relay/relay.ts";
 
 /** A relay that runs in this process, on a free port of loopback. */
 export type TestRelay = {
@@ -26,7 +26,7 @@ export type TestRelay = {
 export async function startRelay(
   overrides: Partial<Config> = {},
   clock?: Clock,
-  onDrainRequested: () => void = () => undefined,
+  parts: Pick<RelayParts, "createDialects" | "onDrainRequested"> = {},
 ): Promise<TestRelay> {
   const config: Config = {
     ...loadConfig({ flags: {}, env: {} }).config,
@@ -41,7 +41,7 @@ export async function startRelay(
   const relay = createRelay(config, {
     log,
     isPortChosen: true,
-    onDrainRequested,
+    ...parts,
     ...(clock === undefined ? {} : { clock }),
   });
   const { port, certificate } = await relay.start();
