@@ -102,6 +102,7 @@ export class Connection implements SessionConnection, LinkOwner, ConnectionFacts
   }
 
   receive(message: Uint8Array, isBinary: boolean, isPrintable: boolean): void {
+    if (this.#isOver) return;
     try {
       const session = this.#session ?? this.#begin(this.#claiming(message, isBinary));
       // The link's own bound may be another dialect's.
