@@ -1,13 +1,24 @@
-import { defineConfig, type ViteUserConfig } from "vitest/config";
+import { defineConfig, type TestProjectInlineConfiguration, type ViteUserConfig } from "vitest/config";
+import { TEST_TIMEOUT_MS, TIME_FACTOR } from "./test/support/patience.ts";
+
+/** How much longer than a short one a long test may take, and wait for one thing. */
+const LONG_FACTOR = 4;
+
+/** Which files a kind of test is in, and how much longer than usual it may take. */
+type Kind = { readonly include: string; readonly exclude?: string; readonly factor: number };
 
 const config: ViteUserConfig = defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
-    // On a busy machine everything takes longer, and nothing is lost by waiting for it.
-    testTimeout: 120_000,
-    hookTimeout: 60_000,
     // Most tests wait for sockets and timers; by default a machine of two cores would run them one file at a time.
     maxWorkers: 3,
+    // A process for each file costs a fifth of all. What a file changes it puts back: it may come before any other.
+    isolate: false,
+    restoreMocks: true,
+    projects: [
+      project("short", { include: "test/**/*.test.ts", exclude: "**/*.{long,soak}.test.ts", factor: 1 }),
+      project("long", { include: "test/**/*.long.test.ts", factor: LONG_FACTOR }),
+      project("soak", { include: "test/**/*.soak.test.ts", factor: LONG_FACTOR }),
+    ],
     coverage: {
       provider: "v8",
       include: ["protocol/**/*.ts", "relay/**/*.ts"],
@@ -24,3 +35,19 @@ const config: ViteUserConfig = defineConfig({
 });
 
 export default config;
+
+function project(name: string, { include, exclude, factor }: Kind): TestProjectInlineConfiguration {
+  return {
+    extends: true,
+    test: {
+      name,
+      include: [include],
+      exclude: ["**/node_modules/**", ...(exclude === undefined ? [] : [exclude])],
+      globalSetup: "test/support/shared-certificate.setup.ts",
+      testTimeout: TEST_TIMEOUT_MS * factor,
+      hookTimeout: TEST_TIMEOUT_MS * factor,
+      // What tests wait for follows: see test/support/patience.ts.
+      env: { TEST_TIME_FACTOR: `${TIME_FACTOR * factor}` },
+    },
+  };
+}

@@ -5,27 +5,68 @@
  * @see docs/protocol.md#close-codes
  */
 export const CloseCode = {
-  /** No join in time, or a join that can never succeed. Do not retry unchanged. */
+  /** No join in time, or a join that can never succeed. */
   policyViolation: 1008,
-  /** A frame above the relay's frame limit. Do not retry unchanged. */
+  /** A frame above the relay's frame limit. */
   messageTooBig: 1009,
-  /** The relay met a defect of its own. Retry with back-off. */
+  /** The relay met a defect of its own. */
   internalError: 1011,
-  /** A planned stop. Reconnect after a random delay. */
+  /** A planned stop. */
   serviceRestart: 1012,
-  /** The outbox of this connection is full, or a classic client's topic is. Reconnect with back-off. */
+  /** The outbox of this connection is full, or a classic client's topic is; or what was refused may be had later. */
   tryAgainLater: 1013,
-  /** This connection was congested and drained nothing: it is taken for dead. Reconnect. */
+  /** This connection was congested and drained nothing: it is taken for dead. */
   stalledReader: 4001,
-  /** This connection stayed congested for too long: its link is too slow for its topics. Reconnect with back-off. */
+  /** This connection stayed congested for too long: its link is too slow for its topics. */
   slowReader: 4002,
-  /** The token of this connection has expired. Get a new one and reconnect; or renew it in time, with `auth`. */
+  /** The token of this connection has expired. */
   grantExpired: 4003,
-  /** This connection has no token that permits what it asked for. Do not retry unchanged. */
+  /** This connection has no token that permits what it asked for. */
   unauthorized: 4004,
-  /** The token of this connection, or its subject, was revoked. Do not retry. */
+  /** The token of this connection, or its subject, was revoked. */
   grantRevoked: 4005,
 } as const;
 
 /** One of the codes above. */
 export type CloseCode = (typeof CloseCode)[keyof typeof CloseCode];
+
+/**
+ * Whether a client that did not end the connection itself is to dial again.
+ * - `now`: at once; with 1012 after a random time within `reconnectWithinMs`, with 4003 with a new token. A connection
+ *   that has lasted for a few seconds only is a reason for back-off all the same.
+ * - `back-off`: after a random time whose bound grows with each attempt.
+ * - `never`: not before something has changed, such as the client, its message or its token.
+ */
+export type Reconnect = "now" | "back-off" | "never";
+
+/** One code that a client may see. Of the relay's own codes the name is also the word in metrics and in the access log. */
+type CloseCodeEntry = { readonly code: number; readonly name: string; readonly reconnect: Reconnect };
+
+/**
+ * What a client may see when a connection ends, by code: the codes above and those of others. 1005 and 1006 are never
+ * sent: a WebSocket reports them where there was no code, or no close frame (RFC 6455 section 7.4.1).
+ */
+export const closeCodes: readonly CloseCodeEntry[] = [
+  { code: 1000, name: "normal-closure", reconnect: "never" },
+  // A proxy says it when its configuration changes.
+  { code: 1001, name: "going-away", reconnect: "back-off" },
+  { code: 1002, name: "protocol-error", reconnect: "never" },
+  { code: 1005, name: "no-code", reconnect: "back-off" },
+  { code: 1006, name: "no-close-frame", reconnect: "back-off" },
+  { code: 1007, name: "invalid-data", reconnect: "never" },
+  { code: CloseCode.policyViolation, name: "policy-violation", reconnect: "never" },
+  { code: CloseCode.messageTooBig, name: "message-too-big", reconnect: "never" },
+  { code: CloseCode.internalError, name: "internal-error", reconnect: "back-off" },
+  { code: CloseCode.serviceRestart, name: "service-restart", reconnect: "now" },
+  { code: CloseCode.tryAgainLater, name: "try-again-later", reconnect: "back-off" },
+  { code: CloseCode.stalledReader, name: "stalled-reader", reconnect: "now" },
+  { code: CloseCode.slowReader, name: "slow-reader", reconnect: "back-off" },
+  { code: CloseCode.grantExpired, name: "grant-expired", reconnect: "now" },
+  { code: CloseCode.unauthorized, name: "unauthorized", reconnect: "never" },
+  { code: CloseCode.grantRevoked, name: "grant-revoked", reconnect: "never" },
+];
+
+/** Whether to dial again after a close with this code. One that is not in the table is a reason for back-off. */
+export function reconnectAfter(code: number): Reconnect {
+  return closeCodes.find((entry) => entry.code === code)?.reconnect ?? "back-off";
+}

@@ -19,6 +19,7 @@ export const errorSentences = {
   "ref-invalid": "A ref is an integer from 0 to 4294967295",
   "no-such-peer": "No member of this topic has this peerHandle",
   "peer-cannot-signal": "This member does not understand signals",
+  omitted: "Messages of this member were not delivered to this one",
   unauthorized: "This relay wants a valid token first",
   "not-permitted": "The token does not permit this",
 } as const;

@@ -1,20 +1,13 @@
-import { MAX_PEER_ID_BYTES, MAX_SIGNAL_BYTES, MAX_TOPIC_BYTES, MAX_UINT32 } from "./limits.ts";
-
-/** A JSON object as it came off the wire: nothing in it is trusted yet. */
-export type UntrustedObject = Readonly<Record<string, unknown>>;
+import {
+  MAX_PEER_ID_BYTES,
+  MAX_SENTENCE_BYTES,
+  MAX_SIGNAL_BYTES,
+  MAX_TOPIC_BYTES,
+  MAX_UINT32,
+  MAX_WORD_BYTES,
+} from "./limits.ts";
 
 const encoder = new TextEncoder();
-
-/** Parses text into an object, or undefined for anything that is not one (broken JSON, null, arrays, numbers). */
-export function parseObject(text: string): UntrustedObject | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as UntrustedObject) : undefined;
-}
 
 /** Whether this is a string of 1..maxBytes bytes of UTF-8 with no lone surrogate (which would not survive encoding). */
 function isText(value: unknown, maxBytes: number): value is string {
@@ -42,12 +35,32 @@ export function isData(value: unknown): value is string {
   return typeof value === "string" && value.length > 0;
 }
 
-/** Whether this is a member's handle: 1..2^32-1. */
-export function isPeerHandle(value: unknown): value is number {
+/** Whether this is the handle of a member or of a topic: 1..2^32-1. */
+export function isHandle(value: unknown): value is number {
   return isRef(value) && value > 0;
 }
 
 /** Whether this is a client's own reference to one of its messages: 0..2^32-1. */
 export function isRef(value: unknown): value is number {
   return typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= MAX_UINT32;
+}
+
+/** Whether this is a whole number from 0 to 2^53-1: a time, a duration or a count. */
+export function isCount(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+}
+
+/** Whether this is a word for programs, such as the code of an error: 1..128 bytes. */
+export function isWord(value: unknown): value is string {
+  return isText(value, MAX_WORD_BYTES);
+}
+
+/** Whether this is a sentence for people: 1..1024 bytes. Show it without its control characters. */
+export function isSentence(value: unknown): value is string {
+  return isText(value, MAX_SENTENCE_BYTES);
+}
+
+/** The same check for a field that may be left out. */
+export function optional<T>(mayBe: (value: unknown) => value is T): (value: unknown) => value is T | undefined {
+  return (value): value is T | undefined => value === undefined || mayBe(value);
 }

@@ -1,3 +1,5 @@
+import type { Unreadable } from "./json-message.ts";
+
 /**
  * The binary data message of `postern.v1`: these 12 bytes, then the payload as it is.
  *
@@ -17,11 +19,24 @@ export const DATA_HEADER_BYTES = 12;
 const KIND_DATA = 1;
 const FLAG_ADDRESSED = 1;
 
-/** A binary data message on its way to the relay. The payload is a view of the frame. */
-export type BinaryData = {
+/** A binary data message on its way to the relay. A decoded payload is a view of the frame. */
+export type BinaryClientData = {
   readonly topicHandle: number;
   /** The addressee; undefined for all members. */
   readonly to: number | undefined;
+  /** At least one byte. */
+  readonly payload: Uint8Array;
+};
+
+/** A binary data message on its way to a client. A decoded payload is a view of the frame. */
+export type BinaryRelayData = {
+  readonly type: "binary-data";
+  readonly topicHandle: number;
+  /** The sender. */
+  readonly peerHandle: number;
+  /** Whether it was sent to this member alone. */
+  readonly isAddressed: boolean;
+  /** At least one byte. */
   readonly payload: Uint8Array;
 };
 
@@ -39,8 +54,13 @@ export function encodeDataHeader(
   return header;
 }
 
-/** Reads a client's binary frame; undefined where it is not of this layout, or holds no payload. */
-export function decodeBinaryData(frame: Uint8Array): BinaryData | undefined {
+/** Writes a client's binary frame. The payload is copied into it. */
+export function encodeBinaryClientData({ topicHandle, to, payload }: BinaryClientData): Uint8Array {
+  return frameOf(encodeDataHeader(topicHandle, to ?? 0, { isAddressed: to !== undefined }), payload);
+}
+
+/** Reads a client's binary frame; undefined where it is not of this layout, or holds no payload. Never throws. */
+export function decodeBinaryClientData(frame: Uint8Array): BinaryClientData | undefined {
   if (frame.length <= DATA_HEADER_BYTES || frame[0] !== KIND_DATA) return undefined;
   const peerHandle = readUint32(frame, 8);
   const isAddressed = frame[1] === FLAG_ADDRESSED;
@@ -51,6 +71,37 @@ export function decodeBinaryData(frame: Uint8Array): BinaryData | undefined {
     to: isAddressed ? peerHandle : undefined,
     payload: frame.subarray(DATA_HEADER_BYTES),
   };
+}
+
+/** Writes the relay's binary frame. The payload is copied into it. */
+export function encodeBinaryRelayData(data: Omit<BinaryRelayData, "type">): Uint8Array {
+  return frameOf(encodeDataHeader(data.topicHandle, data.peerHandle, data), data.payload);
+}
+
+/**
+ * Reads a binary frame of the relay. Never throws. Another kind, and a flag that this layout does not know, are
+ * `unknown`: from a relay that is newer than the client.
+ */
+export function decodeBinaryRelayData(frame: Uint8Array): BinaryRelayData | Unreadable {
+  const [kind, flags = 0, high, low] = frame;
+  if (kind === undefined) return { type: "invalid", field: "type" };
+  if (kind !== KIND_DATA) return { type: "unknown", name: `binary kind ${kind}` };
+  if ((flags & ~FLAG_ADDRESSED) !== 0) return { type: "unknown", name: `binary flags ${flags}` };
+  if (frame.length <= DATA_HEADER_BYTES) return { type: "invalid", field: "payload" };
+  if (high !== 0 || low !== 0) return { type: "invalid", field: "reserved" };
+  const topicHandle = readUint32(frame, 4);
+  if (topicHandle === 0) return { type: "invalid", field: "topicHandle" };
+  const peerHandle = readUint32(frame, 8);
+  if (peerHandle === 0) return { type: "invalid", field: "peerHandle" };
+  const payload = frame.subarray(DATA_HEADER_BYTES);
+  return { type: "binary-data", topicHandle, peerHandle, isAddressed: flags === FLAG_ADDRESSED, payload };
+}
+
+function frameOf(header: Uint8Array, payload: Uint8Array): Uint8Array {
+  const frame = new Uint8Array(header.length + payload.length);
+  frame.set(header);
+  frame.set(payload, header.length);
+  return frame;
 }
 
 function writeUint32(bytes: Uint8Array, at: number, value: number): void {

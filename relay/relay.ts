@@ -29,7 +29,7 @@ const SLOW_READER_CHECK_MS = 250;
 /** What a client is told that reads too slowly. */
 const SLOW_READER_CLOSES = {
   "outbox-full": { code: CloseCode.tryAgainLater, reason: "outbox full" },
-  stalled: { code: CloseCode.stalledReader, reason: "drained nothing" },
+  stalled: { code: CloseCode.stalledReader, reason: "reads nothing" },
   slow: { code: CloseCode.slowReader, reason: "reads too slowly" },
 };
 
@@ -94,6 +94,7 @@ export function createRelay(
       }
       entrance.start();
       connections.start();
+      turnClock.start();
       slowReaderCheck = turnClock.every(SLOW_READER_CHECK_MS, () => hub.endOverdueReaders());
       statistics.start(config.statsIntervalMs);
       state.started(port.status);
@@ -107,6 +108,7 @@ export function createRelay(
       await Promise.all([port?.stopRenewing(), connections.drain(RECONNECT_WITHIN_MS, config.drainTimeoutMs)]);
       statistics.stop();
       slowReaderCheck?.cancel();
+      turnClock.stop();
       authority.stop();
       await Promise.all([port?.close(), observation.stop()]);
     },

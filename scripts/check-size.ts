@@ -1,4 +1,4 @@
-import { functionsOf, readSourceFiles, type SourceFile } from "../test/architecture/source-files.ts";
+import { functionsOf, readSourceFiles, type SourceFile } from "./checks/source-files.ts";
 
 /**
  * Holds the size budget of the code: whole files and functions have a maximum (the linter's), and most are far below it

@@ -2,9 +2,9 @@
 import { spawnSync } from "node:child_process";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { Pebble } from "../test/support/pebble.ts";
 import { ContainerScene } from "./container/container-scene.ts";
 import { type Engine, findEngine } from "./container/engine.ts";
+import { Pebble } from "./loopback/pebble.ts";
 
 /** Builds the image and runs it, against an authority on this machine: docs/deploy/docker.md. Not part of `npm test`. */
 const HELP = `Builds the image with podman or docker, runs it, stops it and starts it again. Needs Linux, and for the

@@ -4,6 +4,10 @@ import { createInterface } from "node:readline";
 import { TLSSocket } from "node:tls";
 import { Command, InvalidArgumentError } from "commander";
 import { WebSocket } from "ws";
+import { encodeClassicClientMessage } from "../protocol/classic-client-messages.ts";
+import { type ClassicRelayMessage, decodeClassicRelayMessage } from "../protocol/classic-relay-messages.ts";
+import { errorSentences } from "../protocol/error-codes.ts";
+import { isPeerId, isTopic } from "../protocol/fields.ts";
 
 /**
  * Joins a topic from the terminal: what you type goes to the others as base64, what they send is printed.
@@ -12,21 +16,13 @@ import { WebSocket } from "ws";
 new Command("talk")
   .argument("<url>", "wss:// or ws:// address of a relay", parseUrl)
   .argument("<topic>", "what both sides join; treat it as a secret", parseTopic)
-  .option("--peer-id <id>", "the name the others see")
+  .option("--peer-id <id>", "the name the others see", parsePeerId)
   .option("--fingerprint <sha256>", "trust exactly the certificate with this fingerprint, self-signed or not")
   .option("--token-file <path>", "the file that holds a token, for a relay that wants one")
   .action(talk)
   .parse();
 
 type Options = { readonly peerId?: string; readonly fingerprint?: string; readonly tokenFile?: string };
-
-/** What a relay sends to a client that knows the classic messages. */
-type RelayMessage = {
-  readonly type: string;
-  readonly peerId?: string;
-  readonly data?: string;
-  readonly payload?: string;
-};
 
 function talk(url: URL, topic: string, { peerId, fingerprint, tokenFile }: Options): void {
   let hasFailed = false;
@@ -48,14 +44,15 @@ function talk(url: URL, topic: string, { peerId, fingerprint, tokenFile }: Optio
     if (seen.toUpperCase() !== fingerprint.toUpperCase()) fail(`! the relay shows another certificate: ${seen}`);
   });
   socket.on("open", () => {
-    socket.send(JSON.stringify({ type: "join", topic, peerId }));
+    socket.send(encodeClassicClientMessage({ type: "join", topic, peerId }));
     say("* connected; type a line and press Enter, end with Ctrl-D");
     readLines(socket);
   });
   socket.on("message", (bytes: Buffer) => {
-    const message = JSON.parse(bytes.toString()) as RelayMessage;
+    const message = decodeClassicRelayMessage(bytes.toString());
     if (message.type === "error") fail(`! ${message.payload}`);
-    else show(message);
+    else if (message.type === "invalid") fail("! this is not a relay: it says what no client can read");
+    else if (message.type !== "unknown") show(message);
   });
   socket.on("error", (error) => fail(`! ${error.message}${hintFor(error)}`));
   socket.on("close", (code) => {
@@ -91,8 +88,13 @@ function parseUrl(text: string): URL {
 }
 
 function parseTopic(text: string): string {
-  if (text !== "") return text;
-  throw new InvalidArgumentError("A topic has at least one character.");
+  if (isTopic(text)) return text;
+  throw new InvalidArgumentError(`${errorSentences["topic-invalid"]}.`);
+}
+
+function parsePeerId(text: string): string {
+  if (isPeerId(text)) return text;
+  throw new InvalidArgumentError(`${errorSentences["peer-id-invalid"]}.`);
 }
 
 function hintFor({ code }: NodeJS.ErrnoException): string {
@@ -102,15 +104,16 @@ function hintFor({ code }: NodeJS.ErrnoException): string {
 function readLines(socket: WebSocket): void {
   const lines = createInterface({ input: process.stdin });
   lines.on("line", (line) => {
-    if (line !== "") socket.send(JSON.stringify({ type: "data", data: Buffer.from(line).toString("base64") }));
+    if (line === "") return;
+    socket.send(encodeClassicClientMessage({ type: "data", data: Buffer.from(line).toString("base64") }));
   });
   lines.on("close", () => socket.close(1000));
 }
 
-function show({ type, peerId, data }: RelayMessage): void {
-  if (type === "data") say(`${peerId}: ${Buffer.from(data ?? "", "base64").toString()}`);
-  else if (type === "peer-joined") say(`* ${peerId} is here`);
-  else if (type === "peer-left") say(`* ${peerId} left`);
+function show(message: Exclude<ClassicRelayMessage, { type: "error" }>): void {
+  const { type, peerId } = message;
+  if (type === "data") say(`${peerId}: ${Buffer.from(message.data, "base64").toString()}`);
+  else say(type === "peer-joined" ? `* ${peerId} is here` : `* ${peerId} left`);
 }
 
 function say(line: string): void {

@@ -5,6 +5,8 @@ import { RelayError } from "../relay-error.ts";
 
 /** What the relay takes tokens by. */
 export const algorithms = ["EdDSA", "ES256", "HS256"] as const;
+
+/** One of them: Ed25519, ECDSA on P-256 with SHA-256, or HMAC with SHA-256 (RFC 7518 section 3.1, RFC 8037 section 3.1). */
 export type Algorithm = (typeof algorithms)[number];
 
 /** What a token is to say. */

@@ -5,6 +5,7 @@ import type { Config } from "./options.ts";
 export function contradictions(config: Config): readonly string[] {
   return [
     ...aboutOutboxes(config),
+    ...aboutPings(config),
     ...aboutAcme(config),
     ...aboutFiles(config),
     ...aboutProxies(config),
@@ -16,6 +17,11 @@ export function contradictions(config: Config): readonly string[] {
 function aboutOutboxes({ outboxHighWaterBytes, maxOutboxBytes }: Config): readonly string[] {
   if (outboxHighWaterBytes <= maxOutboxBytes) return [];
   return [`OUTBOX_HIGH_WATER_BYTES is ${outboxHighWaterBytes}, above MAX_OUTBOX_BYTES, which is ${maxOutboxBytes}`];
+}
+
+function aboutPings({ pingIntervalMs, sweepIntervalMs }: Config): readonly string[] {
+  if (pingIntervalMs <= sweepIntervalMs) return [];
+  return [`PING_INTERVAL_MS is ${pingIntervalMs}, above SWEEP_INTERVAL_MS, which is ${sweepIntervalMs}`];
 }
 
 function aboutAcme(config: Config): readonly string[] {

@@ -94,7 +94,19 @@ const serviceOptions = {
     min: 4096,
     max: 1_073_741_824,
     unit: "bytes",
-    sentence: "Bytes that may wait for one connection before the relay stops reading those who send to it.",
+    sentence: "Bytes that may wait for one connection before messages for it are held at their senders.",
+  },
+  // 64 senders with a message of 1 MiB each; above it nobody has more than one.
+  maxHeldBytes: {
+    kind: "integer",
+    flag: "--max-held-bytes",
+    env: "MAX_HELD_BYTES",
+    default: 67_108_864,
+    min: 0,
+    max: 1_073_741_824,
+    unit: "bytes",
+    sentence:
+      "Bytes that may be held at senders in all; above it, a connection with more than one held message is not read.",
   },
   slowReaderPolicy: {
     kind: "choice",
@@ -103,29 +115,41 @@ const serviceOptions = {
     default: "pause",
     choices: ["pause", "close"],
     sentence:
-      "Above the high-water mark: pause the senders, or close a reader that is still there at the next check with 1013.",
+      "Above the high-water mark: hold messages at their senders, or close a reader that is still there at the next check with 1013.",
   },
-  // A sleeping laptop costs a busy topic this much.
+  // Chromium's busy page was silent for 8 s, a line of 64 kbit/s for 5.
   stalledReaderTimeoutMs: {
     kind: "integer",
     flag: "--stalled-reader-timeout-ms",
     env: "STALLED_READER_TIMEOUT_MS",
-    default: 2000,
-    min: 100,
-    max: 600_000,
-    unit: "ms",
-    sentence: "How long a reader above the high-water mark may drain nothing; then it is closed with 4001.",
-  },
-  slowReaderTimeoutMs: {
-    kind: "integer",
-    flag: "--slow-reader-timeout-ms",
-    env: "SLOW_READER_TIMEOUT_MS",
     default: 10_000,
     min: 100,
     max: 600_000,
     unit: "ms",
     sentence:
-      "How long a reader may stay above the low-water mark, a quarter of the high one; then it is closed with 4002.",
+      "How long a reader that others wait for may read nothing; then it is closed with 4001. 1.6 times as long where much is on its way, 3 times where it answers no pings.",
+  },
+  slowReaderTimeoutMs: {
+    kind: "integer",
+    flag: "--slow-reader-timeout-ms",
+    env: "SLOW_READER_TIMEOUT_MS",
+    default: 15_000,
+    min: 100,
+    max: 600_000,
+    unit: "ms",
+    sentence:
+      "How long a reader that others wait for may read less than SLOW_READER_BYTES_PER_SECOND; then it is closed with 4002.",
+  },
+  // Half of 64 kbit/s.
+  slowReaderBytesPerSecond: {
+    kind: "integer",
+    flag: "--slow-reader-bytes-per-second",
+    env: "SLOW_READER_BYTES_PER_SECOND",
+    default: 4096,
+    min: 0,
+    max: 1_073_741_824,
+    unit: "bytes per second",
+    sentence: "What a reader that others wait for has to read at least.",
   },
   // Room for what comes while senders are being paused, and for the frames that nobody paces: presence and answers.
   maxOutboxBytes: {
@@ -178,7 +202,18 @@ const serviceOptions = {
     min: 100,
     max: 600_000,
     unit: "ms",
-    sentence: "How often every connection is pinged, and ended if nothing was heard of it since the time before.",
+    sentence: "A connection of which nothing is heard for one and a half times this, though it was pinged, is cut off.",
+  },
+  // Common proxies end a connection after 30 s of silence: a ping every 30 s races with that.
+  pingIntervalMs: {
+    kind: "integer",
+    flag: "--ping-interval-ms",
+    env: "PING_INTERVAL_MS",
+    default: 25_000,
+    min: 100,
+    max: 600_000,
+    unit: "ms",
+    sentence: "How often every connection is pinged; no more than SWEEP_INTERVAL_MS.",
   },
   statsIntervalMs: {
     kind: "integer",

@@ -6,7 +6,7 @@ import type { AccessLog } from "../observability/access-log.ts";
 import type { Access, Applicant, Dialect } from "../session/ports.ts";
 import type { TurnClock } from "../turn-clock.ts";
 import { Flusher, type LatencySink } from "../websocket/flusher.ts";
-import { type LinkParts, WebSocketLink } from "../websocket/link.ts";
+import { type LinkOptions, type LinkParts, WebSocketLink } from "../websocket/link.ts";
 import { Pacing } from "../websocket/pacing.ts";
 import type { Throttle } from "../websocket/throttle.ts";
 import { type Admission, askedOf, type Decision, type UpgradeRefusal, upgradeRefusals } from "./admission.ts";
@@ -14,10 +14,7 @@ import type { Reception } from "./reception.ts";
 import { RequestIds } from "./request-id.ts";
 
 /** What tunes the upgrade. */
-export type UpgradeOptions = {
-  readonly maxFrameBytes: number;
-  /** How long a closed connection may take to send what is queued and to answer the close. */
-  readonly closeTimeoutMs: number;
+export type UpgradeOptions = LinkOptions & {
   readonly flushIntervalMs: number;
 };
 

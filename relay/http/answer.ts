@@ -6,10 +6,12 @@ export type Answer = {
   readonly headers?: Readonly<Record<string, string>>;
 };
 
+/** A value as JSON. */
 export function json(status: number, value: object): Answer {
   return { status, contentType: "application/json", body: JSON.stringify(value) };
 }
 
+/** One sentence for people. */
 export function text(status: number, sentence: string): Answer {
   return { status, contentType: "text/plain; charset=utf-8", body: sentence };
 }

@@ -1,9 +1,22 @@
 import { Counter } from "../counter.ts";
-import { Congestion, type CongestionOptions, type SlowReason, slowReasons } from "./congestion.ts";
 import { type HandleShare, Handles } from "./handles.ts";
-import { type DropReason, dropReasons, type OutboxOptions } from "./outbox.ts";
+import { Holds, type HoldsOptions } from "./holds.ts";
+import { dropReasons, type OutboxOptions } from "./outbox.ts";
 import { Peer } from "./peer.ts";
-import type { Encoding, HubEvent, HubHooks, Link, Origin, Payload, TopicRate, TurnTime } from "./ports.ts";
+import {
+  type Encoding,
+  type HoldRules,
+  type HubEvent,
+  type HubHooks,
+  type Link,
+  type MemberIdentity,
+  type Origin,
+  type Payload,
+  type SlowReason,
+  slowReasons,
+  type TopicRate,
+  type TurnTime,
+} from "./ports.ts";
 import { type Delivery, type Member, type OnTrouble, Topic } from "./topic.ts";
 import { Traffic } from "./traffic.ts";
 
@@ -19,16 +32,20 @@ export type HubCounts = {
   readonly outboxesFull: number;
   readonly stalledReaders: number;
   readonly slowReaders: number;
-  /** How often a sender was kept waiting for a congested topic. */
+  /** How often a sender was not read for what was held of it. */
   readonly pauses: number;
+  /** What is held now at senders for receivers without room. */
+  readonly heldBytes: number;
   /** Memberships that began, and that ended. */
   readonly joins: number;
   readonly leaves: number;
   /** Connections that read too slowly now. */
   readonly congested: number;
-  /** Frames that were not queued, by reason. */
-  readonly drops: Readonly<Record<DropReason, number>>;
+  /** Frames and messages that were lost, by reason. */
+  readonly drops: CountsOfDrops;
 };
+
+type CountsOfDrops = Readonly<Record<(typeof dropReasons)[number], number>>;
 
 /** Why the hub ends a connection: a closed set; each is a label of the counter. */
 export type EndReason = "outbox-full" | SlowReason;
@@ -38,7 +55,7 @@ type Close = { readonly code: number; readonly reason: string };
 
 /** What tunes the hub: bounds, and how connections end that read too slowly. */
 export type HubOptions = OutboxOptions &
-  CongestionOptions & {
+  HoldsOptions & {
     readonly closeFor: Readonly<Record<EndReason, Close>>;
     /** Left out, or 0: as many as come. */
     readonly maxMembersPerTopic?: number;
@@ -61,6 +78,14 @@ export type Join = {
   readonly encoding: Encoding;
 };
 
+/** How a connection ended: as it should, by a close frame or a planned stop; or it was cut off. */
+type Ending = "closed" | "cut";
+
+/** By member: who never heard that it came. */
+type Strangers = ReadonlyMap<MemberIdentity, ReadonlySet<Peer<Member>>>;
+
+const READ_WHILE_NOTHING_IS_HELD: HoldRules = { holdLimitBytes: 0 };
+
 /** Writes the frames that a new member gets first. */
 export type Welcome = (member: Member) => Iterable<Uint8Array>;
 
@@ -73,7 +98,7 @@ export class Hub {
   readonly #createTopicRate: () => TopicRate | undefined;
   readonly #hooks: HubHooks | undefined;
   readonly #topics = new Map<string, Topic>();
-  readonly #congestion: Congestion;
+  readonly #holds: Holds;
   /** Found to read too slowly by the operation at hand. */
   readonly #fullPeers: Peer<Member>[] = [];
   readonly #handles: Handles;
@@ -92,12 +117,20 @@ export class Hub {
     this.#createTopicRate = createTopicRate;
     this.#hooks = hooks;
     this.#handles = new Handles(options.handleShare);
-    this.#congestion = new Congestion(options, time);
+    this.#holds = new Holds(options, {
+      time,
+      give: (to, event) => this.#give(to, event, undefined),
+      afterGiving: () => this.#endFullPeers(),
+      onLost: (why, count) => this.#drops.add(why, count),
+    });
   }
 
-  /** Takes up a connection. It is in no topic yet and counts as no peer. The caller owes a `disconnect`. */
-  connect(link: Link): Peer<Member> {
-    return new Peer<Member>(link, this.#options);
+  /**
+   * Takes up a connection. It is in no topic yet and counts as no peer. The caller owes a `disconnect`.
+   * @param holdRules how much of it may be held for others while it is read.
+   */
+  connect(link: Link, holdRules: HoldRules = READ_WHILE_NOTHING_IS_HELD): Peer<Member> {
+    return new Peer<Member>(link, this.#options, holdRules);
   }
 
   /** The topic of this name while it has members. */
@@ -128,7 +161,6 @@ export class Hub {
     this.#joinCount += 1;
     if (peer.topicCount === 0) this.#peerCount += 1;
     peer.add(member);
-    this.#congestion.joined(member);
     this.#tellOthers(topic, { type: "peer-joined", member }, member);
     for (const frame of welcome(member)) this.#offer(peer, frame);
     // Joining again and again under other names is sending too: it waits for slow readers, and for the topic's rate.
@@ -209,13 +241,20 @@ export class Hub {
 
   /** Ends the readers that have been congested for too long. To be called a few times a second. */
   endOverdueReaders(): void {
-    for (const [peer, why] of this.#congestion.overdue()) this.#endSlow(peer, why);
-    this.#endFullPeers();
+    for (const [peer, why] of this.#holds.overdue()) {
+      this.#endSlow(peer, why);
+      this.#endFullPeers();
+    }
+    this.#holds.lookAround();
   }
 
-  /** Takes a connection out of every topic for good, and tells the rest. Idempotent. */
-  disconnect(peer: Peer<Member>): void {
-    this.#removeFromAll(peer);
+  /**
+   * Takes a connection out of every topic for good, and tells the rest. Idempotent.
+   * @param how it ended: what is held of one that closed as it should is still delivered, for a while; that of one that
+   *   was cut off is not.
+   */
+  disconnect(peer: Peer<Member>, how: Ending = "cut"): void {
+    this.#removeFromAll(peer, how);
     this.#endFullPeers();
   }
 
@@ -228,10 +267,11 @@ export class Hub {
       outboxesFull: this.#ended.of("outbox-full"),
       stalledReaders: this.#ended.of("stalled"),
       slowReaders: this.#ended.of("slow"),
-      pauses: this.#congestion.pauseCount,
+      pauses: this.#holds.pauseCount,
+      heldBytes: this.#holds.byteCount,
       joins: this.#joinCount,
       leaves: this.#leaveCount,
-      congested: this.#congestion.congestedCount,
+      congested: this.#holds.congestedCount,
       drops: this.#drops.read(),
     };
   }
@@ -251,19 +291,22 @@ export class Hub {
   }
 
   #tellOthers(topic: Topic, event: HubEvent, member: Member): void {
-    topic.fanOut(event, member, member.peer.link);
+    const owedTo = topic.fanOut(event, member, member.peer.link);
+    if (owedTo !== undefined) this.#holds.hold(member.peer, event, owedTo);
     this.#hooks?.published(topic.name, event);
   }
 
   #deliver(to: Member, event: HubEvent & { readonly payload: Payload }, from: Member): void {
-    this.#give(to, event, from.peer.link);
+    if (to.peer.outbox.hasRoom) this.#give(to, event, from.peer.link);
+    else this.#holds.hold(from.peer, event, [to]);
     this.#sent(from, event.payload.byteLength);
     this.#endFullPeers();
   }
 
   #give(to: Member, event: HubEvent, origin: Origin | undefined): void {
+    if (event.type === "omitted" && !to.encoding.takes("omitted")) return;
     const frame = to.encoding.encode(event);
-    to.delivered.add(1, frame.length);
+    if ("payload" in event) to.delivered.add(1, frame.length);
     this.#offer(to.peer, frame, origin);
   }
 
@@ -272,9 +315,9 @@ export class Hub {
     if (outcome !== "queued") this.#trouble(peer, outcome);
   }
 
-  #trouble(peer: Peer<Member>, outcome: "congested" | DropReason): void {
+  #trouble(peer: Peer<Member>, outcome: "congested" | "outbox-full" | "closed"): void {
     if (outcome === "congested") {
-      this.#congestion.congested(peer);
+      this.#holds.congested(peer);
       return;
     }
     this.#drops.add(outcome);
@@ -286,9 +329,8 @@ export class Hub {
     topic.count(byteLength);
   }
 
-  /** The message is on its way; its sender may have to wait before the next one. */
+  /** The message is on its way; its sender may have to wait before the next one: the topic may be above its rate. */
   #sent(from: Member, byteLength: number): void {
-    this.#congestion.sent(from);
     const { rate } = from.topic;
     if (rate === undefined) return;
     const waitMs = rate.published(byteLength);
@@ -296,25 +338,36 @@ export class Hub {
   }
 
   /** @returns whether it was in the relay until now. */
-  #removeFromAll(peer: Peer<Member>): boolean {
+  #removeFromAll(peer: Peer<Member>, how: Ending): boolean {
     if (!peer.end()) return false;
-    for (const member of peer.memberships()) this.#remove(member);
-    this.#congestion.gone(peer);
+    this.#holds.gone(peer);
+    const strangers = how === "cut" ? this.#holds.discard(peer) : undefined;
+    for (const member of peer.memberships()) this.#remove(member, strangers);
+    if (how === "closed") this.#holds.outlive(peer);
     return true;
   }
 
-  #remove(member: Member): void {
+  /** @param strangers where it was cut off: who never heard of it. */
+  #remove(member: Member, strangers?: Strangers): void {
     const { peer, topic } = member;
     if (!peer.remove(member)) return;
     this.#leaveCount += 1;
     if (peer.topicCount === 0) this.#peerCount -= 1;
     topic.remove(member);
-    this.#congestion.left(member);
-    this.#tellOthers(topic, { type: "peer-left", member }, member);
+    this.#holds.left(member);
+    if (strangers === undefined) this.#tellOthers(topic, { type: "peer-left", member }, member);
+    else this.#tellAtOnce(topic, { type: "peer-left", member }, strangers.get(member));
     if (topic.memberCount > 0) return;
     this.#topics.delete(topic.name);
     this.#handlesInUse.delete(topic.handle);
     this.#hooks?.topicClosed(topic.name);
+  }
+
+  /** There is no sender any more at which it could be held: who has no room gets it all the same. */
+  #tellAtOnce(topic: Topic, event: HubEvent, strangers: ReadonlySet<Peer<Member>> | undefined): void {
+    const owedTo = topic.fanOut(event, undefined, undefined);
+    for (const member of owedTo ?? []) if (!strangers?.has(member.peer)) this.#give(member, event, undefined);
+    this.#hooks?.published(topic.name, event);
   }
 
   /**
@@ -329,7 +382,7 @@ export class Hub {
 
   #endSlow(peer: Peer<Member>, why: EndReason): void {
     // Found slow twice: by the check, and by a frame that the check's own peer-left could not add to its outbox.
-    if (!this.#removeFromAll(peer)) return;
+    if (!this.#removeFromAll(peer, "cut")) return;
     const { code, reason } = this.#options.closeFor[why];
     this.#ended.add(why);
     peer.link.close(code, reason);

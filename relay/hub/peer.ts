@@ -1,5 +1,5 @@
 import { Outbox, type OutboxOptions } from "./outbox.ts";
-import type { Link } from "./ports.ts";
+import type { HoldRules, Link } from "./ports.ts";
 
 /** What a peer has for each topic that it is in. */
 type Membership = { readonly topicName: string };
@@ -8,11 +8,13 @@ type Membership = { readonly topicName: string };
 export class Peer<M extends Membership = Membership> {
   readonly link: Link;
   readonly outbox: Outbox;
+  readonly holdRules: HoldRules;
   readonly #memberships = new Map<string, M>();
   #isOut = false;
 
-  constructor(link: Link, options: OutboxOptions) {
+  constructor(link: Link, options: OutboxOptions, holdRules: HoldRules) {
     this.link = link;
+    this.holdRules = holdRules;
     this.outbox = new Outbox(link, options);
   }
 

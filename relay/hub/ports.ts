@@ -26,17 +26,31 @@ export interface Link extends Origin {
   close(code: number, reason: string): void;
   /** Stops reading after the message at hand, so that TCP makes the peer wait: one of its topics is congested. */
   pause(): void;
-  /** Takes `pause` back. Where nothing else keeps the link from being read, that is from a later turn on. */
-  resume(): void;
+  /**
+   * Takes `pause` back. Where nothing else keeps the link from being read, that is from a later turn on.
+   * @param isFreed by the end of one who was in the way: the clocks of this reader begin anew.
+   */
+  resume(how: { readonly isFreed: boolean }): void;
   /** Stops reading after the message at hand, for this long at least: the peer sends above its rate. */
   pauseFor(durationMs: number): void;
+  /** Whether the peer takes too little of what waits for it, for too long: as far as the link can know. */
+  judge(): SlowReason | undefined;
   /** Calls back once, when no more than this waits to be sent. Never from within this call. */
   whenBelow(bytes: number, callback: () => void): void;
 }
 
-/** The time as of the last chunk or timer, in monotonic milliseconds. Implemented by relay/turn-clock.ts. */
+/** Why a reader is ended: a closed set; each is a label of the counter. `stalled`: it takes nothing; `slow`: too little. */
+export const slowReasons = ["stalled", "slow"] as const;
+
+/** One of the reasons above. */
+export type SlowReason = (typeof slowReasons)[number];
+
+/** The time, and its turns. Implemented by relay/turn-clock.ts. */
 export interface TurnTime {
+  /** As of the last chunk or timer, in monotonic milliseconds. */
   readonly nowMs: number;
+  /** Runs a task in the next turn of the event loop. */
+  nextTurn(task: () => void): void;
 }
 
 /** A member as its topic knows it. The handle is unique in the topic and given by the relay; the peer id is a claim. */
@@ -85,11 +99,36 @@ export type HubEvent =
       readonly from: MemberIdentity;
       readonly to: number;
       readonly payload: Payload;
+    }
+  | {
+      /** So many messages of this member were not delivered to this receiver. Only encodings that take `omitted` write it. */
+      readonly type: "omitted";
+      readonly from: MemberIdentity;
+      readonly count: number;
+      /** Of their payloads, as the sender wrote them. */
+      readonly sizeBytes: number;
     };
+
+/** What a connection is told of its own holds: it may hold back until it is relieved. */
+export type HoldNotice = {
+  readonly state: "congested" | "relieved";
+  readonly topicName: string;
+  /** The addressee that has no room; undefined: the topic as a whole. */
+  readonly to: number | undefined;
+  readonly heldBytes: number;
+};
+
+/** How much a connection may have held, and how it is told. Given by its session. */
+export type HoldRules = {
+  /** It is read while no more than this is held of it. 0: while nothing is. */
+  readonly holdLimitBytes: number;
+  /** Left out: its clients have no word for it. */
+  readonly notify?: (notice: HoldNotice) => void;
+};
 
 /** One way to write events as frames; stateless, shared by all connections that speak it. Implemented by the dialects. */
 export interface Encoding {
-  /** Whether its clients understand this kind of addressed message. */
+  /** Whether its clients understand this kind of message: an addressed one of the dialect, or `omitted`. */
   takes(kind: string): boolean;
   /** Writes one event as one frame. Called once per (event, encoding), whatever the number of members. */
   encode(event: HubEvent): Uint8Array;

@@ -1,6 +1,5 @@
 import { EncodedEvent } from "./encoded-event.ts";
 import { Handles } from "./handles.ts";
-import type { DropReason } from "./outbox.ts";
 import type { Peer } from "./peer.ts";
 import type { Encoding, HubEvent, MemberIdentity, Origin, TopicRate } from "./ports.ts";
 import { Traffic } from "./traffic.ts";
@@ -8,7 +7,7 @@ import { Traffic } from "./traffic.ts";
 const NOTHING: Uint8Array = new Uint8Array(0);
 
 /** What becomes of a peer whose outbox did not just take a frame. */
-export type OnTrouble = (peer: Peer<Member>, outcome: "congested" | DropReason) => void;
+export type OnTrouble = (peer: Peer<Member>, outcome: "congested" | "outbox-full" | "closed") => void;
 
 /** What a topic is made with. */
 export type TopicParts = {
@@ -149,10 +148,12 @@ export class Topic {
   }
 
   /**
-   * Offers one event to every member but one, in join order, encoded once per encoding. Synchronous: order is kept.
+   * Offers one event to every member but one that has room, in join order, encoded once per encoding. Synchronous: order
+   * is kept.
    * @param origin whose message it is; undefined: nobody's.
+   * @returns those who have no room, and are owed it; undefined: nobody is.
    */
-  fanOut(event: HubEvent, except: Member | undefined, origin: Origin | undefined): void {
+  fanOut(event: HubEvent, except: Member | undefined, origin: Origin | undefined): Member[] | undefined {
     const encoded = new EncodedEvent(event);
     const isData = event.type === "data";
     // Members of one encoding stand side by side more often than not: they are counted together.
@@ -160,8 +161,14 @@ export class Topic {
     let encoding: Encoding | undefined;
     let frame = NOTHING;
     let count = 0;
+    let owedTo: Member[] | undefined;
     for (const member of this.#members.values()) {
       if (member === except) continue;
+      if (!member.peer.outbox.hasRoom) {
+        if (owedTo === undefined) owedTo = [member];
+        else owedTo.push(member);
+        continue;
+      }
       if (member.encoding !== encoding) {
         if (isData) delivered?.add(count, frame.length);
         ({ delivered, encoding } = member);
@@ -173,5 +180,6 @@ export class Topic {
       if (outcome !== "queued") this.#onTrouble(member.peer, outcome);
     }
     if (isData) delivered?.add(count, frame.length);
+    return owedTo;
   }
 }

@@ -15,7 +15,7 @@ const ENVELOPE_BYTES = 1024;
 
 /**
  * The memory that the relay cannot exceed, whatever its clients do: every connection with a full outbox, one frame over
- * it, one write in TLS, and one unfinished message coming in. Frames are shared between readers, so a relay full of
+ * it, one write in TLS, one message held for others, and one unfinished message coming in; and what may be held beside. Frames are shared between readers, so a relay full of
  * stalled readers of the same topics holds far less.
  */
 export function memoryBoundBytes(config: Config): number {
@@ -27,7 +27,9 @@ export function memoryBoundBytes(config: Config): number {
     CONNECTION_BYTES +
     Math.ceil(PIECE_RATIO * (config.maxOutboxBytes + encodedFrameBytes)) +
     WRITE_BYTES +
+    // A message that is held for receivers without room.
+    config.maxFrameBytes +
     // A message in fragments: what is together of it, and the fragment that is coming in.
     2 * config.maxFrameBytes;
-  return PROCESS_BYTES + config.maxConnections * perConnectionBytes;
+  return PROCESS_BYTES + config.maxHeldBytes + config.maxConnections * perConnectionBytes;
 }

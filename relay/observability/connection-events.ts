@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Logger } from "pino";
-import { CloseCode } from "../../protocol/close-codes.ts";
+import { closeCodes } from "../../protocol/close-codes.ts";
 import type { Clock } from "../clock.ts";
 import { Counter } from "../counter.ts";
 import type { AccessLog, ConnectionEnd, ConnectionFacts, RefusedRequest } from "./access-log.ts";
@@ -10,19 +10,19 @@ import type { ClientCount, CountsByLabel } from "./readings.ts";
 const RECENT_REFUSALS = 20;
 
 /** What the codes that are not the relay's own are called (RFC 6455 section 7.4.1; 1006: no close frame came). */
-const OTHER_CODES: readonly (readonly [number, string])[] = [
+const OTHER_CODES: ReadonlyMap<number, string> = new Map([
   [1000, "normal"],
   [1001, "normal"],
   [1005, "normal"],
   [1006, "connection-lost"],
   [1002, "broken-frame"],
   [1007, "broken-frame"],
-];
+]);
 
 /** The relay's own codes are called as in protocol/close-codes.ts. */
 const REASONS: ReadonlyMap<number, string> = new Map([
   ...OTHER_CODES,
-  ...Object.entries(CloseCode).map(([name, code]) => [code, inKebabCase(name)] as const),
+  ...closeCodes.filter(({ code }) => !OTHER_CODES.has(code)).map(({ code, name }) => [code, name] as const),
 ]);
 
 /** Why connections end: a closed set, it is a label. `other`: a code of the client's own. */
@@ -160,10 +160,6 @@ export class ConnectionEvents implements AccessLog {
 
 function keyOf({ dialect, client }: Client): string {
   return `${dialect} ${client}`;
-}
-
-function inKebabCase(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
 /** By the request id, so that a connection is in it with all its lines or with none. */

@@ -7,6 +7,7 @@ import type {
   Close,
   ConnectionLink,
   Dialect,
+  Ending,
   LinkOwner,
   Opening,
   Session,
@@ -22,6 +23,12 @@ export type ConnectionParts = {
   /** Told of the end of each, once. */
   readonly onEnd: (connection: Connection) => void;
 };
+
+/** How often a client is asked whether it is there, and how long it may say nothing: one and a half sweep intervals. */
+export type LivenessOptions = { readonly sweepIntervalMs: number; readonly pingIntervalMs: number };
+
+/** A client whose own heartbeat comes once per interval must not be cut off for a little drift. */
+const MIN_SILENT_SWEEPS = 1.5;
 
 /** What is its own. */
 export type ConnectionOwn = {
@@ -50,8 +57,9 @@ export class Connection implements SessionConnection, LinkOwner, ConnectionFacts
   #session: Session | undefined;
   #rateClass: string | undefined;
   #isOver = false;
-  #silentSweepCount = 0;
   #maxMessageBytes = Number.POSITIVE_INFINITY;
+  #heardAtMs: number;
+  #pingedAtMs: number;
 
   constructor(parts: ConnectionParts, { link, access, applicant, requestId, opening, candidates }: ConnectionOwn) {
     this.#parts = parts;
@@ -62,6 +70,8 @@ export class Connection implements SessionConnection, LinkOwner, ConnectionFacts
     this.#opening = opening;
     this.#candidates = candidates;
     this.#dialect = candidates.at(-1) ?? candidates[0];
+    this.#heardAtMs = link.openedAtMs;
+    this.#pingedAtMs = link.openedAtMs;
   }
 
   /** Begins the conversation. @param head what came with the upgrade request. */
@@ -113,14 +123,14 @@ export class Connection implements SessionConnection, LinkOwner, ConnectionFacts
     }
   }
 
-  hungUp(): void {
+  hungUp(how: Ending): void {
     this.#isOver = true;
-    this.#session?.end();
+    this.#session?.end(how);
   }
 
-  end({ code, reason }: Close): void {
+  end({ code, reason }: Close, how: Ending = "cut"): void {
     if (this.#isOver) return;
-    this.hungUp();
+    this.hungUp(how);
     this.link.close(code, reason);
   }
 
@@ -130,7 +140,7 @@ export class Connection implements SessionConnection, LinkOwner, ConnectionFacts
   }
 
   ended(closeCode: number): void {
-    this.hungUp();
+    this.hungUp("cut");
     this.access.release();
     // It never said which dialect it speaks: what is counted as closed was opened.
     if (this.#session === undefined) this.#parts.accessLog.connected(this);
@@ -142,17 +152,24 @@ export class Connection implements SessionConnection, LinkOwner, ConnectionFacts
   /** The relay stops: those who understand are told, and the conversation ends. */
   restart(reconnectWithinMs: number): void {
     if (!this.#isOver) this.#session?.announceRestart(reconnectWithinMs);
-    this.end(this.#dialect.restartClose);
+    this.end(this.#dialect.restartClose, "closed");
   }
 
-  /** Looks whether the client is still there, and asks it for a sign of life. @returns false: it was cut off. */
-  sweep(): boolean {
-    this.#silentSweepCount = this.link.wasHeard() ? 0 : this.#silentSweepCount + 1;
-    if (this.#silentSweepCount > this.#dialect.maxSilentSweeps) {
+  /**
+   * Looks whether the client is still there, and asks it for a sign of life where it is time.
+   * @returns false: it was cut off, because nothing was heard of it though it was asked.
+   */
+  lookAfter(nowMs: number, { sweepIntervalMs, pingIntervalMs }: LivenessOptions): boolean {
+    if (this.link.wasHeard()) this.#heardAtMs = nowMs;
+    const silentMs = (MIN_SILENT_SWEEPS + this.#dialect.extraSilentSweeps) * sweepIntervalMs;
+    if (nowMs - this.#heardAtMs >= silentMs && !this.link.isPingWaiting && this.#pingedAtMs > this.#heardAtMs) {
       this.link.terminate();
       return false;
     }
-    this.link.ping();
+    if (nowMs - this.#pingedAtMs >= pingIntervalMs) {
+      this.#pingedAtMs = nowMs;
+      this.link.ping();
+    }
     return true;
   }
 

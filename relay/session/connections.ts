@@ -1,17 +1,18 @@
 import { CloseCode } from "../../protocol/close-codes.ts";
 import type { Clock, Timer } from "../clock.ts";
-import type { Connection } from "./connection.ts";
+import type { Connection, LivenessOptions } from "./connection.ts";
 
 /** How often undecided connections are looked at: their time limit is exact to this. */
 const UNDECIDED_CHECK_MS = 1000;
 /** A destroyed socket reports its close in the next turns of the event loop. */
 const TERMINATE_MS = 1000;
 
+/** How often all are looked after, at most; less often than pings are due nobody has to be. */
+const CARE_INTERVAL_MS = 5000;
+const CARES_PER_PING = 5;
+
 /** What tunes the care of connections. */
-export type ConnectionsOptions = {
-  readonly sweepIntervalMs: number;
-  readonly joinTimeoutMs: number;
-};
+export type ConnectionsOptions = LivenessOptions & { readonly joinTimeoutMs: number };
 
 /**
  * All open connections and how long they may live: one timer for all of them and none for each, because ten thousand
@@ -30,7 +31,8 @@ export class Connections {
   /** @param clock the relay's turn clock. */
   constructor(clock: Clock, options: ConnectionsOptions) {
     this.#clock = clock;
-    this.#options = options;
+    // A ping that comes after the sweep would come too late.
+    this.#options = { ...options, pingIntervalMs: Math.min(options.pingIntervalMs, options.sweepIntervalMs) };
   }
 
   get count(): number {
@@ -57,9 +59,9 @@ export class Connections {
   }
 
   start(): void {
-    const { sweepIntervalMs, joinTimeoutMs } = this.#options;
+    const { pingIntervalMs, joinTimeoutMs } = this.#options;
     this.#timers = [
-      this.#clock.every(sweepIntervalMs, () => this.#sweep()),
+      this.#clock.every(Math.min(CARE_INTERVAL_MS, pingIntervalMs / CARES_PER_PING), () => this.#lookAfterAll()),
       this.#clock.every(Math.min(UNDECIDED_CHECK_MS, joinTimeoutMs), () => this.#closeUndecided()),
     ];
   }
@@ -112,9 +114,10 @@ export class Connections {
     });
   }
 
-  /** Pings every connection, and ends those of which nothing was heard since the sweep before. */
-  #sweep(): void {
-    for (const connection of this.#all) if (!connection.sweep()) this.#sweptCount += 1;
+  /** Pings every connection in time, and ends those of which nothing is heard. */
+  #lookAfterAll(): void {
+    const nowMs = this.#clock.monotonicMs();
+    for (const connection of this.#all) if (!connection.lookAfter(nowMs, this.#options)) this.#sweptCount += 1;
   }
 
   #closeUndecided(): void {

@@ -13,8 +13,13 @@ export interface ConnectionLink extends Link {
   readonly bytesOut: number;
   /** Starts the conversation: from now on what comes is the owner's. @param head what came with the upgrade request. */
   attach(owner: LinkOwner, head: Buffer): void;
-  /** Whether anything came in since this was last asked, the first time: ever. Also where it was not read meanwhile: that silence is not the peer's. */
+  /**
+   * Whether the peer gave a sign of life since this was last asked, the first time: ever. Anything that came in, and
+   * anything that left and had to wait before; also where it was not read meanwhile: that silence is not the peer's.
+   */
   wasHeard(): boolean;
+  /** Whether a ping still waits to be written: it accuses nobody. */
+  readonly isPingWaiting: boolean;
   /** Asks the peer for a sign of life. */
   ping(): void;
   /** Stops reading after the message at hand: the session waits for something before it can take the next one. */
@@ -31,8 +36,8 @@ export interface ConnectionLink extends Link {
 export interface LinkOwner {
   /** Takes one whole message. Never throws. The bytes may be reused after the call. @param isPrintable every byte is printable ASCII. */
   receive(message: Uint8Array, isBinary: boolean, isPrintable: boolean): void;
-  /** The peer has said its last word: it closes, or broke the protocol. The link sees to its own close. */
-  hungUp(): void;
+  /** The peer has said its last word: it closed as it should, or broke the protocol. The link sees to its own close. */
+  hungUp(how: Ending): void;
   /** The link is gone. Called once. @param closeCode RFC 6455 section 7.1.5: 1006 where there was no close frame. */
   ended(closeCode: number): void;
 }
@@ -92,6 +97,9 @@ export type Applicant = {
   readonly isOverRate: boolean;
 };
 
+/** How a conversation ends: with a close frame, or a planned stop; or the connection was cut off, or broke a rule. */
+export type Ending = "closed" | "cut";
+
 /** How a connection is closed: an RFC 6455 code, and a reason that says why in a word or a few. */
 export type Close = { readonly code: number; readonly reason: string };
 
@@ -122,8 +130,8 @@ export interface Session {
   receive(message: Uint8Array, isBinary: boolean, isPrintable: boolean): void;
   /** Tells the client, if it understands, that the relay is about to stop. */
   announceRestart(reconnectWithinMs: number): void;
-  /** Leaves every topic, and takes nothing more. Idempotent. */
-  end(): void;
+  /** Leaves every topic, and takes nothing more. Idempotent. @param how what becomes of that which is held of it. */
+  end(how: Ending): void;
 }
 
 /** What an upgrade request asks for, as far as a dialect is concerned. */
@@ -199,8 +207,8 @@ export interface Dialect {
   open(link: ConnectionLink, connection: SessionConnection, opening: Opening): Session;
   /** Pages for plain HTTP. */
   readonly routes: readonly Route[];
-  /** How many sweeps in a row may hear nothing of a connection; with the next one it is cut off. */
-  readonly maxSilentSweeps: number;
+  /** How many sweep intervals longer than others a connection may be silent. */
+  readonly extraSilentSweeps: number;
   /** The largest message that is taken, where that is less than MAX_FRAME_BYTES; a larger one closes with 1009. */
   readonly maxMessageBytes?: number;
   /** How its connections are closed when the relay stops. */

@@ -50,7 +50,8 @@ export function acmeDirectoryUrl({ acmeDirectory }: Config): string {
   return directoryUrlOf(acmeDirectory) ?? acmeDirectory;
 }
 
-function acmeOptions(config: Config): AcmeOptions {
+/** What an ACME source asks for, of the options. */
+export function acmeOptions(config: Config): AcmeOptions {
   const { acmeEabKeyId: keyId, acmeEabHmacKey: hmacKey } = config;
   return {
     names: config.domain,

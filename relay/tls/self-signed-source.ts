@@ -12,8 +12,8 @@ const LOOK_INTERVAL_MS = 3_600_000;
 /** For clients whose clock is behind. */
 const NOT_BEFORE_MS = 60_000;
 
-/** What the source uses. */
-export type SelfSignedParts = { readonly clock: Clock };
+/** What the source uses. `create` makes a certificate and takes a tenth of a second; tests share one that is made already. */
+export type SelfSignedParts = { readonly clock: Clock; readonly create?: typeof createSelfSigned };
 
 /** What tunes it: the names and addresses that the certificate is for. */
 export type SelfSignedSourceOptions = { readonly names: readonly string[] };
@@ -21,13 +21,15 @@ export type SelfSignedSourceOptions = { readonly names: readonly string[] };
 /** Makes certificates that nobody knows: for development. Each start has a new one, and it renews itself. */
 export class SelfSignedSource implements CertificateSource {
   readonly #clock: Clock;
+  readonly #create: typeof createSelfSigned;
   readonly #names: readonly string[];
   #madeAtMs = 0;
   #expiresAtMs = 0;
   #timer: Timer | undefined;
 
-  constructor({ clock }: SelfSignedParts, { names }: SelfSignedSourceOptions) {
+  constructor({ clock, create = createSelfSigned }: SelfSignedParts, { names }: SelfSignedSourceOptions) {
     this.#clock = clock;
+    this.#create = create;
     this.#names = [...new Set(names)];
   }
 
@@ -64,7 +66,7 @@ export class SelfSignedSource implements CertificateSource {
 
   #make(): TlsMaterial {
     this.#madeAtMs = this.#clock.epochMs();
-    const material = createSelfSigned({
+    const material = this.#create({
       names: this.#names,
       notBefore: new Date(this.#madeAtMs - NOT_BEFORE_MS),
       lifetimeDays: LIFETIME_DAYS,

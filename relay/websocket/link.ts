@@ -1,16 +1,18 @@
 import type { Socket } from "node:net";
 import type { Timer } from "../clock.ts";
-import type { Origin } from "../hub/ports.ts";
-import { type Rates, SenderRate } from "../limits/sender-rate.ts";
+import type { Origin, SlowReason } from "../hub/ports.ts";
+import { ClassRate } from "../limits/class-rate.ts";
 import type { ConnectionLink, LinkOwner } from "../session/ports.ts";
 import type { TurnClock } from "../turn-clock.ts";
-import { closeFrame } from "../wire/control-frame.ts";
+import { closeFrame, numberIn } from "../wire/control-frame.ts";
 import { LARGE_FRAME_BYTES } from "../wire/frame-memory.ts";
 import { type FrameHandler, FrameParser, type ProtocolFault } from "../wire/frame-parser.ts";
 import type { Flushable, Flusher } from "./flusher.ts";
 import { type Pacing, SenderPace } from "./pacing.ts";
+import { type ReaderLimits, ReaderProgress } from "./reader-progress.ts";
 import { ANY_REASON, type GatedReading, ReadingGate, Reason } from "./reading-gate.ts";
 import { SendQueue } from "./send-queue.ts";
+import { SignsOfLife } from "./signs-of-life.ts";
 import type { Throttle, Throttled } from "./throttle.ts";
 
 /** What all links share. */
@@ -22,7 +24,14 @@ export type LinkParts = {
 };
 
 /** What tunes a link. */
-export type LinkOptions = { readonly maxFrameBytes: number; readonly closeTimeoutMs: number };
+export type LinkOptions = ReaderLimits & {
+  readonly maxFrameBytes: number;
+  /** How long a closed connection may take to send what is queued and to answer the close. */
+  readonly closeTimeoutMs: number;
+};
+
+/** A reader is asked what it has read from this on: those who get little need no book. */
+const ASKED_FROM_BYTES = 8192;
 
 const LINK = Symbol("link");
 type LinkedSocket = Socket & { [LINK]: WebSocketLink };
@@ -34,7 +43,7 @@ type LinkedSocket = Socket & { [LINK]: WebSocketLink };
 export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, GatedReading, Throttled {
   readonly openedAtMs: number;
   readonly #parts: LinkParts;
-  readonly #closeTimeoutMs: number;
+  readonly #options: LinkOptions;
   readonly #socket: Socket;
   readonly #parser: FrameParser;
   readonly #gate: ReadingGate;
@@ -50,12 +59,12 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
   #closeTimer: Timer | undefined;
 
   #receivedAtMs = 0;
+  /** A pong of a numbered ping was in the chunk at hand. */
+  #hasPonged = false;
   #mayWait = false;
   readonly #pace = new SenderPace();
-  /** Undefined where it may send as fast as it likes. */
-  #rate: SenderRate | undefined;
-  #rates: Rates | undefined;
-  #bytesHeard = -1;
+  readonly #rate: ClassRate;
+  readonly #signs = new SignsOfLife();
 
   #scheduled: "no" | "soon" | "later" = "no";
   #lastFlushMs = Number.NEGATIVE_INFINITY;
@@ -64,18 +73,20 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
   /** One frame that has to wait for the write under way is followed: what this is when it is written, and when it came. */
   #followedUntilBytes = 0;
   #followedSinceMs = 0;
+  /** Undefined until it has been given enough to be asked. */
+  #progress: ReaderProgress | undefined;
   #below: { readonly bytes: number; readonly callback: () => void } | undefined;
   readonly #onWritten = (error?: Error | null) => this.#written(error);
 
   constructor(parts: LinkParts, socket: Socket, options: LinkOptions) {
     this.#parts = parts;
     this.#socket = socket;
-    this.#closeTimeoutMs = options.closeTimeoutMs;
+    this.#options = options;
     this.#parser = new FrameParser(this, { maxMessageBytes: options.maxFrameBytes });
     this.#gate = new ReadingGate(this);
     this.#queue = new SendQueue(parts.flusher.root);
-    this.openedAtMs = parts.clock.tick();
-    this.limitTo(undefined);
+    this.openedAtMs = parts.clock.monotonicMs();
+    this.#rate = new ClassRate(parts.throttle.rates, parts.clock.nowMs);
   }
 
   attach(owner: LinkOwner, head: Buffer): void {
@@ -107,9 +118,12 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     return this.#queue.byteCount + this.#writingBytes;
   }
 
-  /** What the operating system has taken of it: as near to the peer as a socket can see. */
   get readByPeerBytes(): number {
-    return this.#writtenBytes;
+    return this.#progress?.readBytes ?? 0;
+  }
+
+  judge(): SlowReason | undefined {
+    return this.#asked().judge(this.#parts.clock.judgedMs);
   }
 
   get bytesIn(): number {
@@ -124,8 +138,8 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     this.#shut(Reason.congestion);
   }
 
-  resume(): void {
-    this.#gate.open(Reason.congestion);
+  resume(how: { readonly isFreed: boolean }): void {
+    this.#gate.open(Reason.congestion, how);
   }
 
   pauseFor(durationMs: number): void {
@@ -139,14 +153,8 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     this.#gate.open(Reason.rate);
   }
 
-  /** A change is no fresh start. */
   limitTo(rateClass: string | undefined): void {
-    const { clock, throttle } = this.#parts;
-    const rates = throttle.rates.of(rateClass);
-    if (rates === this.#rates) return;
-    this.#rates = rates;
-    const isLimited = rates.messages !== undefined || rates.bytes !== undefined;
-    this.#rate = isLimited ? new SenderRate(rates, clock.tick(), this.#rate) : undefined;
+    this.#rate.limitTo(rateClass, this.#parts.clock.tick());
   }
 
   hold(): void {
@@ -184,7 +192,7 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     this.#parts.throttle.forget(this);
     this.#gate.open(ANY_REASON);
     this.#scheduleSoon();
-    this.#closeTimer = this.#parts.clock.after(this.#closeTimeoutMs, () => this.terminate());
+    this.#closeTimer = this.#parts.clock.after(this.#options.closeTimeoutMs, () => this.terminate());
   }
 
   /** Ends the connection at once, without a close frame. */
@@ -192,45 +200,48 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     this.#socket.destroy();
   }
 
+  /** Not while it is not read: the pong could not come through, and some clients stop at a ping that they cannot answer. */
   ping(): void {
-    if (this.#state !== "open") return;
+    if (this.#state !== "open" || !this.#gate.isOpen) return;
     this.#queue.ping();
     this.#scheduleSoon();
   }
 
-  /**
-   * Asking the socket's own count keeps the hot path free of book-keeping, and sees pongs and the parts of a large frame
-   * on a slow line too.
-   */
   wasHeard(): boolean {
-    const bytesRead = this.#socket.bytesRead;
     const wasShut = this.#gate.wasShut();
-    const wasHeard = bytesRead !== this.#bytesHeard || wasShut;
-    this.#bytesHeard = bytesRead;
-    return wasHeard;
+    return this.#signs.ask(this.#socket.bytesRead) || wasShut;
+  }
+
+  get isPingWaiting(): boolean {
+    return this.#queue.isPingWaiting || this.#writingBytes > 0;
   }
 
   /** Takes what came from the socket. */
   read(chunk: Buffer): void {
     if (this.#state === "ended") return;
     this.#receivedAtMs = this.#parts.clock.tick();
-    this.#rate?.fill(this.#receivedAtMs);
-    const isSpent = this.#rate?.tookBytes(chunk.length);
+    this.#rate.fill(this.#receivedAtMs);
+    const isSpent = this.#rate.tookBytes(chunk.length);
+    this.#hasPonged = false;
     this.#failOn(this.#parser.push(chunk));
-    if (isSpent === true) this.#keepToRate();
+    if (!this.#hasPonged) this.#progress?.heard(this.#parts.clock.judgedMs);
+    if (isSpent) this.#keepToRate();
   }
 
   /** The gate's. */
   stopReading(): void {
+    this.#progress?.unread();
     this.#parser.stop();
     this.#socket.pause();
   }
 
   /** The gate's. */
-  goOnReading(): void {
+  goOnReading(how: { readonly isFreed: boolean }): void {
     if (this.#state === "ended") return;
+    this.#progress?.readAgain(this.#parts.clock.judgedMs, how);
+    if (this.bufferedBytes > 0) this.#scheduleSoon();
     this.#receivedAtMs = this.#parts.clock.tick();
-    this.#rate?.fill(this.#receivedAtMs);
+    this.#rate.fill(this.#receivedAtMs);
     this.#failOn(this.#parser.resume());
     if (this.#gate.isOpen) this.#socket.resume();
   }
@@ -241,7 +252,7 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
 
   /** What came is taken; what comes next waits until the rate allows it. */
   #keepToRate(): void {
-    const waitMs = this.#rate?.waitMs ?? 0;
+    const { waitMs } = this.#rate;
     if (waitMs === 0) return;
     if (!this.#gate.isShutFor(Reason.rate)) this.#parts.throttle.hit();
     this.pauseFor(waitMs);
@@ -249,7 +260,7 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
 
   #failOn(fault: ProtocolFault | undefined): void {
     if (fault === undefined) return;
-    this.#owner?.hungUp();
+    this.#owner?.hungUp("cut");
     // RFC 6455 section 7.1.7: the connection is failed; its end does not wait for an answer.
     this.#isPeerDone = true;
     this.close(fault.code, fault.reason);
@@ -259,19 +270,26 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     if (this.#state !== "open") return;
     this.#mayWait = this.#parts.pacing.sent(this.#pace);
     this.#owner?.receive(bytes, isBinary, isPrintable);
-    if (this.#rate?.tookMessage() === true) this.#keepToRate();
+    if (this.#rate.tookMessage()) this.#keepToRate();
   }
 
   onPing(payload: Buffer): void {
-    if (this.#rate?.tookMessage() === true) this.#keepToRate();
+    if (this.#rate.tookMessage()) this.#keepToRate();
     this.#queue.pong(payload);
     this.#scheduleSoon();
+  }
+
+  onPong(payload: Buffer): void {
+    const number = numberIn(payload);
+    if (number === undefined || this.#progress?.ponged(number, this.#parts.clock.judgedMs) !== true) return;
+    this.#hasPonged = true;
+    if (this.#writingBytes === 0 && !this.#queue.isEmpty) this.#scheduleSoon();
   }
 
   onClose(code: number | undefined): void {
     this.#isPeerDone = true;
     this.#isCloseReceived = true;
-    this.#owner?.hungUp();
+    this.#owner?.hungUp("closed");
     if (this.#state === "open") {
       // RFC 6455 section 5.5.1: the answer echoes the code; section 7.1.5: 1005 stands for none.
       this.close(code ?? 1005, "");
@@ -282,10 +300,14 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
   flush(): void {
     this.#scheduled = "no";
     if (this.#writingBytes > 0 || this.#socket.destroyed) return;
-    const bytes = this.#queue.take();
+    if (this.#progress === undefined && this.#writtenBytes + this.#queue.frameBytes >= ASKED_FROM_BYTES) this.#asked();
+    // One that is being closed has its time limit: it need not answer for what is left.
+    const progress = this.#state === "open" ? this.#progress : undefined;
+    const bytes = this.#queue.take(progress, this.#parts.clock.judgedMs);
     if (bytes === undefined) return;
     this.#lastFlushMs = this.#parts.clock.nowMs;
     this.#writingBytes = bytes.length;
+    this.#signs.writing(this.#lastFlushMs);
     this.#socket.write(bytes, this.#onWritten);
   }
 
@@ -306,6 +328,14 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     this.#followedSinceMs = receivedAtMs;
   }
 
+  #asked(): ReaderProgress {
+    if (this.#progress === undefined) {
+      this.#progress = new ReaderProgress(this.#options);
+      if (!this.#gate.isOpen) this.#progress.unread();
+    }
+    return this.#progress;
+  }
+
   #scheduleSoon(origin?: Origin): void {
     if (this.#scheduled === "soon") return;
     this.#scheduled = "soon";
@@ -318,6 +348,8 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     this.#queue.written();
     this.#writtenBytes += this.#writingBytes;
     this.#writingBytes = 0;
+    this.#signs.written(this.#parts.clock.tick());
+    this.#progress?.drained(this.#parts.clock.judgedMs);
     if (this.#followedUntilBytes > 0 && this.#writtenBytes >= this.#followedUntilBytes) {
       this.#followedUntilBytes = 0;
       this.#parts.flusher.writtenLate(this.#followedSinceMs);

@@ -1,16 +1,19 @@
-import { controlFrame, FrameStart, PING } from "../wire/control-frame.ts";
+import { controlFrame, FrameStart, numberedPing, PING } from "../wire/control-frame.ts";
 import { frameMemory, LARGE_FRAME_BYTES } from "../wire/frame-memory.ts";
+import { Fragments } from "../wire/message-frame.ts";
 import type { Batch } from "./batch.ts";
+import type { ReaderProgress } from "./reader-progress.ts";
 
 /**
- * How much is handed to TLS at once: it is encrypted then, and no longer shared with other links. Also the step in which
- * a slow reader's progress is seen.
+ * How much is handed to TLS at once: it is encrypted then, and no longer shared with other links.
  */
 const MAX_WRITE_BYTES = 131_072;
 /** Pongs that may wait for a client that pings faster than it reads. */
 const MAX_PONGS = 64;
 /** What a waiting frame costs beside its bytes: its buffer's object and its places in chain and queue. */
 const FRAME_OVERHEAD_BYTES = 256;
+/** The longest header of a frame of the relay's. */
+const MAX_HEADER_BYTES = 10;
 /** Places of sent frames are given up when there are this many, and no fewer than those of waiting ones. */
 const MIN_COMPACTION = 1024;
 
@@ -27,6 +30,8 @@ export class SendQueue {
   #backlogBytes = 0;
   /** A frame has been written in part: nothing may come between its parts. */
   #isInFrame = false;
+  /** A message that has been taken in part, as fragments: control frames may come between them, and no other message. */
+  #fragments: Fragments | undefined;
   /** The large frame whose last bytes were taken and are not written yet. */
   #lent: Uint8Array | undefined;
   #pongs: Uint8Array[] = [];
@@ -53,6 +58,11 @@ export class SendQueue {
 
   get isEmpty(): boolean {
     return this.byteCount === 0 && this.#pongs.length === 0 && !this.#isPingDue && this.#close === undefined;
+  }
+
+  /** Whether a ping of the sweep has not been taken yet. */
+  get isPingWaiting(): boolean {
+    return this.#isPingDue;
   }
 
   /** Whether the close frame has been taken: nothing follows it. */
@@ -84,6 +94,7 @@ export class SendQueue {
     this.#backlog = [];
     this.#at = 0;
     this.#backlogBytes = 0;
+    this.#fragments = undefined;
     this.#pongs = [];
     this.#close = undefined;
   }
@@ -94,19 +105,28 @@ export class SendQueue {
     this.#lent = undefined;
   }
 
-  /** Takes up to one write's worth of what waits; undefined where nothing does. Never write to it: it may be shared. */
-  take(): Uint8Array | undefined {
-    const control = this.#isInFrame ? undefined : this.#takeControl();
+  /**
+   * Takes up to one write's worth of what waits; undefined where nothing does, or the reader has to read first. Never
+   * write to it: it may be shared.
+   * @param progress what is known of the reader; undefined: nothing has been asked of it yet.
+   */
+  take(progress: ReaderProgress | undefined, nowMs: number): Uint8Array | undefined {
+    const control = this.#isInFrame ? undefined : this.#takeControl(progress, nowMs);
     const batch = this.#batch;
-    const isShort = this.#backlogBytes === 0 && batch.byteLength <= MAX_WRITE_BYTES && !batch.hasLarge;
+    const roomBytes = Math.min(MAX_WRITE_BYTES, progress?.roomBytes ?? MAX_WRITE_BYTES);
+    const isShort = this.#backlogBytes === 0 && batch.byteLength <= roomBytes && !batch.hasLarge;
     if (isShort && control === undefined && this.#close === undefined) {
       this.#batch = this.#root;
       batch.forgetNext();
-      return batch.byteLength === 0 ? undefined : batch.bytes();
+      if (batch.byteLength === 0) return undefined;
+      const bytes = batch.bytes();
+      if (progress?.wrote(bytes.length, nowMs) !== true) return bytes;
+      return Buffer.concat([bytes, numberedPing(progress.pinged(nowMs))]);
     }
     const pieces = control === undefined ? [] : [control];
     this.#toBacklog(batch);
-    this.#takeBacklog(pieces);
+    if (roomBytes > 0) this.#takeBacklog(pieces, roomBytes, progress?.fragmentBytes ?? Number.POSITIVE_INFINITY);
+    if (progress !== undefined) this.#askBehind(pieces, progress, nowMs);
     if (this.#close !== undefined && this.#backlogBytes === 0 && this.#lent === undefined) {
       pieces.push(this.#close);
       this.#close = undefined;
@@ -116,11 +136,21 @@ export class SendQueue {
     return pieces.length > 1 ? Buffer.concat(pieces) : pieces[0];
   }
 
-  #takeControl(): Uint8Array | undefined {
-    if (this.#pongs.length === 0 && !this.#isPingDue) return undefined;
+  /** A ping behind what was taken, where it is time for one. */
+  #askBehind(pieces: Uint8Array[], progress: ReaderProgress, nowMs: number): void {
+    let byteCount = 0;
+    for (const piece of pieces) byteCount += piece.length;
+    const isDue = byteCount > 0 && progress.wrote(byteCount, nowMs);
+    if (isDue && !this.#isInFrame) pieces.push(numberedPing(progress.pinged(nowMs)));
+  }
+
+  #takeControl(progress: ReaderProgress | undefined, nowMs: number): Uint8Array | undefined {
+    const isAskDue = progress?.isPingDue === true;
+    if (this.#pongs.length === 0 && !this.#isPingDue && !isAskDue) return undefined;
     const frames = this.#isPingDue ? [...this.#pongs, PING] : this.#pongs;
     this.#pongs = [];
     this.#isPingDue = false;
+    if (isAskDue) frames.push(numberedPing(progress.pinged(nowMs)));
     return Buffer.concat(frames);
   }
 
@@ -132,13 +162,20 @@ export class SendQueue {
     this.#batch = this.#root;
   }
 
-  #takeBacklog(pieces: Uint8Array[]): void {
-    let roomBytes = MAX_WRITE_BYTES;
+  /** @param fragmentBytes larger messages go in fragments of this. */
+  #takeBacklog(pieces: Uint8Array[], maxBytes: number, fragmentBytes: number): void {
+    let roomBytes = maxBytes;
     while (this.#at < this.#backlog.length && roomBytes > 0) {
       const frame = this.#backlog[this.#at] ?? NOTHING;
-      const isLarge = frame.length >= LARGE_FRAME_BYTES || this.#isInFrame;
+      const isCut =
+        this.#fragments !== undefined || (!this.#isInFrame && frame.length > fragmentBytes + MAX_HEADER_BYTES);
+      const isLarge = frame.length >= LARGE_FRAME_BYTES || this.#isInFrame || isCut;
       // A frame is cut only where it alone is more than one write.
       if ((isLarge || frame.length > roomBytes) && pieces.length > 0) break;
+      if (isCut) {
+        this.#takeFragment(frame, pieces, Math.min(fragmentBytes, maxBytes));
+        break;
+      }
       const piece = frame.subarray(0, roomBytes);
       pieces.push(piece);
       roomBytes -= piece.length;
@@ -154,6 +191,22 @@ export class SendQueue {
     }
     if (this.#at === this.#backlog.length) this.#compact();
     else if (this.#at >= MIN_COMPACTION && this.#at * 2 >= this.#backlog.length) this.#compact();
+  }
+
+  #takeFragment(frame: Uint8Array, pieces: Uint8Array[], maxBytes: number): void {
+    let fragments = this.#fragments;
+    if (fragments === undefined) {
+      fragments = new Fragments(frame);
+      this.#backlogBytes -= frame.length - fragments.restBytes;
+    }
+    const [header, piece] = fragments.take(maxBytes);
+    pieces.push(header, piece);
+    this.#backlogBytes -= piece.length;
+    this.#fragments = fragments.restBytes === 0 ? undefined : fragments;
+    if (this.#fragments !== undefined) return;
+    this.#backlog[this.#at] = NOTHING;
+    this.#at += 1;
+    this.#lent = frame.length >= LARGE_FRAME_BYTES ? frame : undefined;
   }
 
   #compact(): void {

@@ -13,6 +13,19 @@ export function controlFrame(start: number, payload: Uint8Array): Uint8Array {
   return frame;
 }
 
+/** A ping that its pong will name: the number as four bytes, big-endian. @param number unsigned, 32 bits. */
+export function numberedPing(number: number): Uint8Array {
+  const payload = new Uint8Array(4);
+  new DataView(payload.buffer).setUint32(0, number);
+  return controlFrame(FrameStart.ping, payload);
+}
+
+/** The number in the payload of a pong; undefined where there is none. */
+export function numberIn(payload: Uint8Array): number | undefined {
+  if (payload.length !== 4) return undefined;
+  return new DataView(payload.buffer, payload.byteOffset, 4).getUint32(0);
+}
+
 /** RFC 6455 section 5.5.1. @param code 1005 stands for none and must not be sent. @param reason ASCII, at most 123 characters. */
 export function closeFrame(code: number, reason: string): Uint8Array {
   if (code === 1005) return controlFrame(FrameStart.close, new Uint8Array(0));

@@ -20,6 +20,7 @@ export interface FrameHandler {
   /** One whole message; text is valid UTF-8. @param isPrintable every byte is printable ASCII. */
   onMessage(bytes: Buffer, isBinary: boolean, isPrintable: boolean): void;
   onPing(payload: Buffer): void;
+  onPong(payload: Buffer): void;
   /** The peer's close frame; nothing follows. @param code undefined where it named none. */
   onClose(code: number | undefined): void;
 }
@@ -162,6 +163,7 @@ export class FrameParser {
 
   #control(opcode: number, payload: Buffer): void {
     if (opcode === Opcode.ping) this.#handler.onPing(payload);
+    else if (opcode === Opcode.pong) this.#handler.onPong(payload);
     else if (opcode === Opcode.close) this.#close(payload);
   }
 

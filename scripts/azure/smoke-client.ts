@@ -1,5 +1,8 @@
 import { once } from "node:events";
 import { WebSocket } from "ws";
+import { SUBPROTOCOL_V1 } from "../../protocol/subprotocol.ts";
+import { encodeV1ClientMessage, type V1ClientMessage } from "../../protocol/v1-client-messages.ts";
+import { decodeV1RelayMessage, type V1RelayMessage } from "../../protocol/v1-relay-messages.ts";
 import { PATIENCE_MS, type Trust } from "./smoke-probes.ts";
 
 /** How to open a connection. */
@@ -8,20 +11,20 @@ export type Opening = Trust & {
   readonly token?: string;
 };
 
-/** What a relay sends to a client of postern.v1. */
-type Received = Readonly<Record<string, unknown>> & { readonly type?: unknown };
+/** The message of the relay that has this type. */
+type Received<Type> = Extract<V1RelayMessage, { readonly type: Type }>;
 
 /** A client of postern.v1 that waits for one kind of message at a time. */
 export class SmokeClient {
   readonly #socket: WebSocket;
-  readonly #messages: Received[] = [];
+  readonly #messages: ReturnType<typeof decodeV1RelayMessage>[] = [];
   #wake: (() => void) | undefined;
   #end: string | undefined;
 
   private constructor(socket: WebSocket) {
     this.#socket = socket;
     socket.on("message", (bytes: Buffer) => {
-      this.#messages.push(JSON.parse(bytes.toString()) as Received);
+      this.#messages.push(decodeV1RelayMessage(bytes.toString()));
       this.#wake?.();
     });
     socket.on("close", (code) => {
@@ -38,7 +41,7 @@ export class SmokeClient {
     }
     const trust = { rejectUnauthorized: !isUntrusted, ...(ca === undefined ? {} : { ca }) };
     const headers = token === undefined ? {} : { Authorization: `Bearer ${token}` };
-    const socket = new WebSocket(url, ["postern.v1"], { ...trust, headers, handshakeTimeout: PATIENCE_MS });
+    const socket = new WebSocket(url, [SUBPROTOCOL_V1], { ...trust, headers, handshakeTimeout: PATIENCE_MS });
     await once(socket, "open");
     return new SmokeClient(socket);
   }
@@ -48,17 +51,18 @@ export class SmokeClient {
     return this.#socket.protocol;
   }
 
-  send(message: object): void {
-    this.#socket.send(JSON.stringify(message));
+  send(message: V1ClientMessage): void {
+    this.#socket.send(encodeV1ClientMessage(message));
   }
 
-  /** The next message of this type; passes over others, but for an error, which is thrown. */
-  async next(type: string): Promise<Received> {
+  /** The next message of this type; passes over others. An error is thrown, and so is what no client can read. */
+  async next<Type extends V1RelayMessage["type"]>(type: Type): Promise<Received<Type>> {
     const deadlineMs = performance.now() + PATIENCE_MS;
     for (;;) {
       const message = this.#messages.shift();
-      if (message?.type === type) return message;
-      if (message?.type === "error") throw new Error(`the relay refused: ${String(message["code"])}`);
+      if (message?.type === type) return message as Received<Type>;
+      if (message?.type === "error") throw new Error(`the relay refused: ${message.code}`);
+      if (message?.type === "invalid") throw new Error(`the relay sent a message with a bad ${message.field}`);
       if (message !== undefined) continue;
       if (this.#end !== undefined) throw new Error(this.#end);
       if (performance.now() > deadlineMs) throw new Error(`no ${type} in ${PATIENCE_MS} ms`);

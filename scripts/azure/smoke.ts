@@ -66,7 +66,7 @@ async function join([first, second]: Pair, topic: string): Promise<string> {
   second.send({ type: "join", topic, peerId: "second" });
   const { members } = await second.next("joined");
   await first.next("peer-joined");
-  if (!Array.isArray(members) || members.length !== 1) throw new Error("the second does not see the first");
+  if (members.length !== 1) throw new Error("the second does not see the first");
   return "each sees the other";
 }
 

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TLSSocket } from "node:tls";
 import { type ClientOptions, WebSocket } from "ws";
-import type { Pebble } from "../../test/support/pebble.ts";
+import type { Pebble } from "../loopback/pebble.ts";
 import type { Engine } from "./engine.ts";
 
 const NAME = "relay.example.test";

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
-import { functionsOf, readSourceFiles } from "./source-files.ts";
+import { functionsOf, readSourceFiles } from "../../scripts/checks/source-files.ts";
 
 const files = readSourceFiles("protocol", "relay", "client");
 /** Who makes or runs a whole relay: the command line, and the entry point of the package. */

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { readSourceFiles, type SourceFile } from "./source-files.ts";
+import { readSourceFiles, type SourceFile } from "../../scripts/checks/source-files.ts";
 
 it("gives each piece of state one owner: no class has a field, or a setter, that others may write", () => {
   const files = readSourceFiles("protocol", "relay", "client");

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
+import { freePort } from "../../scripts/loopback/free-port.ts";
 import { eventually } from "../support/eventually.ts";
-import { freePort } from "../support/free-port.ts";
 import { Run } from "../support/process.ts";
 
 const LISTENING = /"msg":"listening"/;

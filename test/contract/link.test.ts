@@ -3,7 +3,7 @@ import { connect, createServer, type Socket } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { systemClock } from "../../relay/clock.ts";
 import { RateClasses } from "../../relay/limits/rate-classes.ts";
-import type { ConnectionLink, LinkOwner } from "../../relay/session/ports.ts";
+import type { ConnectionLink, Ending, LinkOwner } from "../../relay/session/ports.ts";
 import { TurnClock } from "../../relay/turn-clock.ts";
 import { Flusher } from "../../relay/websocket/flusher.ts";
 import { WebSocketLink } from "../../relay/websocket/link.ts";
@@ -15,6 +15,7 @@ import { MemoryLink } from "../support/memory-link.ts";
 import { decodeFrames, encodeFrame, Opcode, type ServerFrame } from "../support/raw-socket.ts";
 
 const CLOSE_TIMEOUT_MS = 50;
+const STALLED_MS = 40;
 
 /** The far end of a link. It reads by itself until it is told not to, and answers what a client has to answer. */
 type Peer = {
@@ -42,8 +43,8 @@ class Owner implements LinkOwner {
     this.onReceive();
   }
 
-  hungUp(): void {
-    this.events.push("hung up");
+  hungUp(how: Ending): void {
+    this.events.push(`hung up: ${how}`);
   }
 
   ended(closeCode: number): void {
@@ -71,7 +72,7 @@ function linkContract(name: string, create: () => Promise<Scene>): void {
     });
 
     it.each([
-      ["pause", (link: ConnectionLink) => link.pause(), (link: ConnectionLink) => link.resume()],
+      ["pause", (link: ConnectionLink) => link.pause(), (link: ConnectionLink) => link.resume({ isFreed: false })],
       ["hold", (link: ConnectionLink) => link.hold(), (link: ConnectionLink) => link.release()],
       ["pauseFor", (link: ConnectionLink) => link.pauseFor(20), () => undefined],
     ])("stops after the message at hand (%s), and goes on in order, later", async (_name, shut, open) => {
@@ -100,7 +101,7 @@ function linkContract(name: string, create: () => Promise<Scene>): void {
       peer.say("1", "2");
       await eventually(() => expect(owner.received).toHaveLength(1));
 
-      link.resume();
+      link.resume({ isFreed: false });
       await turns();
       const whileHeld = [...owner.received];
       link.release();
@@ -118,9 +119,9 @@ function linkContract(name: string, create: () => Promise<Scene>): void {
         if (index % 2 === 0) await turns();
       }
 
-      await eventually(() => expect(peer.frames()).toHaveLength(sizes.length));
-      expect(peer.frames().map(({ opcode, payload }) => [opcode, payload.length, new Set(payload)])).toEqual(
-        sizes.map((size, index) => [Opcode.binary, size, new Set([index + 1])]),
+      const expected = sizes.map((size, index) => [Opcode.binary, size, new Set([index + 1])]);
+      await eventually(() =>
+        expect(dataOf(peer).map(({ opcode, payload }) => [opcode, payload.length, new Set(payload)])).toEqual(expected),
       );
     });
 
@@ -131,21 +132,40 @@ function linkContract(name: string, create: () => Promise<Scene>): void {
       const COUNT = 400;
       for (let count = 0; count < COUNT; count += 1) link.send(frame);
       await turns();
-      const buffered = link.bufferedBytes;
+      const [buffered, readBefore] = [link.bufferedBytes, link.readByPeerBytes];
       const calledAt: number[] = [];
       link.whenBelow(100_000, () => calledAt.push(link.bufferedBytes));
       const callsAtOnce = calledAt.length;
 
       peer.startReading();
 
-      await eventually(() => expect(peer.frames()).toHaveLength(COUNT));
-      await eventually(() => expect(link.readByPeerBytes).toBeGreaterThanOrEqual(COUNT * frame.length));
-      expect(link.bufferedBytes).toBe(0);
+      const allBytes = COUNT * 65_536;
+      await eventually(() => expect(dataOf(peer).reduce((sum, { payload }) => sum + payload.length, 0)).toBe(allBytes));
+      await eventually(() => expect(link.bufferedBytes).toBe(0));
+      // As far as a link can know: not all of it, but not more than was read.
+      expect(link.readByPeerBytes).toBeGreaterThan(readBefore);
+      expect(link.readByPeerBytes).toBeLessThanOrEqual(link.bytesOut);
       expect(link.bytesOut).toBeGreaterThanOrEqual(COUNT * frame.length);
       expect(buffered).toBeGreaterThan(100_000);
       expect(callsAtOnce).toBe(0);
       expect(calledAt).toHaveLength(1);
       expect(calledAt[0]).toBeLessThanOrEqual(100_000);
+    });
+
+    it("judges a peer that takes nothing of what waits as stalled, and not one that reads", async () => {
+      const { link, peer } = await attached();
+      const frame = messageFrame("binary", Buffer.alloc(65_536));
+      const verdicts: unknown[] = [];
+      for (let count = 0; count < 20; count += 1) {
+        link.send(frame);
+        await turns();
+        verdicts.push(link.judge());
+      }
+      peer.stopReading();
+      for (let count = 0; count < 400; count += 1) link.send(frame);
+
+      await eventually(() => expect(link.judge()).toBe("stalled"));
+      expect(new Set(verdicts)).toEqual(new Set([undefined]));
     });
 
     it("closes behind what is queued, takes nothing more from either side, and ends once, with the first code", async () => {
@@ -203,7 +223,7 @@ function linkContract(name: string, create: () => Promise<Scene>): void {
 
       peer.hangUp(1000);
 
-      await eventually(() => expect(owner.events).toEqual(["hung up", "ended 1000"]));
+      await eventually(() => expect(owner.events).toEqual(["hung up: closed", "ended 1000"]));
     });
 
     it("tells its owner that the peer is gone", async () => {
@@ -244,6 +264,16 @@ const turns = () =>
   new Promise((resolve) => {
     setImmediate(() => setImmediate(() => setImmediate(resolve)));
   });
+
+/** Messages as they were sent: a link may send a large one in pieces (RFC 6455 section 5.4). */
+function dataOf(peer: Peer): readonly ServerFrame[] {
+  const messages: { opcode: number; pieces: Buffer[] }[] = [];
+  for (const { opcode, payload } of peer.frames()) {
+    if (opcode === Opcode.continuation) messages.at(-1)?.pieces.push(payload);
+    else if (opcode < Opcode.close) messages.push({ opcode, pieces: [payload] });
+  }
+  return messages.map(({ opcode, pieces }) => ({ opcode, payload: Buffer.concat(pieces) }));
+}
 
 function isDataOrClose({ opcode }: ServerFrame): boolean {
   return opcode <= Opcode.close;
@@ -325,12 +355,18 @@ linkContract("a WebSocket on a socket", async () => {
   const clock = new TurnClock(systemClock);
   const throttle = new Throttle(clock, new RateClasses({ messages: undefined, bytes: undefined }, []));
   const parts = { clock, flusher: new Flusher(clock, { flushIntervalMs: 0 }), pacing: new Pacing(clock), throttle };
-  const link = new WebSocketLink(parts, near, { maxFrameBytes: 1_000_000, closeTimeoutMs: CLOSE_TIMEOUT_MS });
+  const link = new WebSocketLink(parts, near, {
+    maxFrameBytes: 1_000_000,
+    closeTimeoutMs: CLOSE_TIMEOUT_MS,
+    stalledReaderTimeoutMs: STALLED_MS,
+    slowReaderTimeoutMs: 60_000,
+    slowReaderBytesPerSecond: 1,
+  });
   return { link, peer: new SocketPeer(far) };
 });
 
 linkContract("a link in memory", () => {
-  const link = new MemoryLink(systemClock, { closeTimeoutMs: CLOSE_TIMEOUT_MS });
+  const link = new MemoryLink(systemClock, { closeTimeoutMs: CLOSE_TIMEOUT_MS, stalledReaderTimeoutMs: STALLED_MS });
   const bodies: Buffer[] = [];
   const poll = () => {
     const body = link.take();

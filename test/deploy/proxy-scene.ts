@@ -7,10 +7,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { WebSocket } from "ws";
-import { createSelfSigned } from "../../relay/tls/self-signed.ts";
+import { encodeClassicClientMessage } from "../../protocol/classic-client-messages.ts";
+import { type ClassicRelayMessage, decodeClassicRelayMessage } from "../../protocol/classic-relay-messages.ts";
+import { freePort } from "../../scripts/loopback/free-port.ts";
 import { eventually } from "../support/eventually.ts";
-import { freePort } from "../support/free-port.ts";
 import { Run } from "../support/process.ts";
+import { sharedCertificate } from "../support/shared-certificate.ts";
 
 /** The shortest wait for a silent connection that tests give a proxy, in place of the minutes of its file. */
 export const PROXY_TIMEOUT_MS = 2000;
@@ -36,11 +38,7 @@ export type ProxyKind = (parts: ProxyParts) => readonly [command: string, ...arg
 /** Starts a proxy before a port, and stops it with the test. Resolves when it takes connections. */
 export async function startProxy(kind: ProxyKind, upstreamPort: number): Promise<Proxy> {
   const folder = mkdtempSync(join(tmpdir(), "postern-proxy-"));
-  const { key, certificate } = createSelfSigned({
-    names: ["localhost"],
-    notBefore: new Date(Date.now() - 60_000),
-    lifetimeDays: 1,
-  });
+  const { key, certificate } = sharedCertificate();
   const [certFile, keyFile] = [join(folder, "cert.pem"), join(folder, "key.pem")];
   writeFileSync(certFile, certificate);
   writeFileSync(keyFile, key, { mode: 0o600 });
@@ -78,15 +76,18 @@ export async function dial({ port, ca }: Proxy): Promise<WebSocket> {
 
 /** Joins a topic as a classic client does. */
 export function joinTopic(socket: WebSocket, topic: string): void {
-  socket.send(JSON.stringify({ type: "join", topic }));
+  socket.send(encodeClassicClientMessage({ type: "join", topic }));
 }
 
 /** The next message of a type. */
-export async function message(socket: WebSocket, type: string): Promise<Readonly<Record<string, unknown>>> {
+export async function message<Type extends ClassicRelayMessage["type"]>(
+  socket: WebSocket,
+  type: Type,
+): Promise<Extract<ClassicRelayMessage, { readonly type: Type }>> {
   for (;;) {
     const [data] = (await once(socket, "message")) as [Buffer];
-    const parsed = JSON.parse(data.toString()) as Readonly<Record<string, unknown>>;
-    if (parsed["type"] === type) return parsed;
+    const received = decodeClassicRelayMessage(data.toString());
+    if (received.type === type) return received as Extract<ClassicRelayMessage, { readonly type: Type }>;
   }
 }
 

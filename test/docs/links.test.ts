@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { expect, it } from "vitest";
-import { readSourceFiles } from "../architecture/source-files.ts";
+import { readSourceFiles } from "../../scripts/checks/source-files.ts";
 
 const NOT_OURS = new Set(["node_modules", "dist", "coverage", ".git"]);
 

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
-import { CloseCode } from "../../protocol/close-codes.ts";
+import { CloseCode, closeCodes, type Reconnect, reconnectAfter } from "../../protocol/close-codes.ts";
 import { errorSentences } from "../../protocol/error-codes.ts";
 import { refusalCounter, refusalStatus } from "../../relay/auth/refusals.ts";
 import { ExitCode } from "../../relay/cli/terminal.ts";
@@ -8,10 +8,14 @@ import { renderOptionsAsMarkdown } from "../../relay/config/render.ts";
 import { wordsOf } from "../../relay/counter.ts";
 import { closeFor } from "../../relay/dialects/topic/access-closes.ts";
 import { certificateErrorCodes } from "../../relay/tls/source.ts";
-import { readSourceFiles, type SourceFile } from "../architecture/source-files.ts";
+import { readSourceFiles, type SourceFile } from "../../scripts/checks/source-files.ts";
 
-/** Codes that a client sees and the relay has no constant for: the WebSocket layer's, the client's own, and none at all. */
-const CODES_OF_OTHERS = [1000, 1001, 1002, 1005, 1006, 1007];
+/** How docs/protocol.md says whether to come back. */
+const RECONNECT_WORDS: Readonly<Record<Reconnect, string>> = {
+  now: "at once",
+  "back-off": "with back-off",
+  never: "no",
+};
 
 it("shows in docs/configuration.md the options that the relay has", () => {
   const [, table] = /<!-- options:start -->\n([\s\S]*)\n<!-- options:end -->/.exec(read("docs/configuration.md")) ?? [];
@@ -26,11 +30,30 @@ it("lists in docs/protocol.md every error code with its sentence, and no other",
   expect(listed).toEqual(Object.entries(errorSentences));
 });
 
-it("lists in docs/protocol.md every close code that the relay or the WebSocket layer gives, and no other", () => {
+it("lists in docs/protocol.md every close code with its name and whether to come back, and no other", () => {
   const rows = tableRows("docs/protocol.md", "## Close codes");
 
-  const expected = [...Object.values(CloseCode), ...CODES_OF_OTHERS].toSorted((a, b) => a - b);
-  expect(rows.map(([code]) => Number(code))).toEqual(expected);
+  const expected = closeCodes.map(({ code, name, reconnect }) => [
+    String(code),
+    name.replaceAll("-", " "),
+    RECONNECT_WORDS[reconnect],
+  ]);
+  expect(rows.map(([code, name, , , reconnect]) => [code, name, reconnect])).toEqual(expected);
+});
+
+it("has in the table of close codes every code that the relay sends, under its own name", () => {
+  const names = Object.entries(CloseCode).map(([name, code]) => [
+    code,
+    name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`),
+  ]);
+
+  expect(closeCodes.map(({ code, name }) => [code, name])).toEqual(expect.arrayContaining(names));
+  expect(closeCodes.map(({ code }) => code)).toEqual(closeCodes.map(({ code }) => code).toSorted((a, b) => a - b));
+});
+
+it("tells for every close code whether to come back, and to back off for one that it does not know", () => {
+  expect(closeCodes.map(({ code }) => reconnectAfter(code))).toEqual(closeCodes.map(({ reconnect }) => reconnect));
+  expect([reconnectAfter(1003), reconnectAfter(4999)]).toEqual(["back-off", "back-off"]);
 });
 
 it("lists in docs/protocol.md every refusal of a token with its status and its close code, and no other", () => {
@@ -45,13 +68,6 @@ it("lists in docs/protocol.md every refusal of a token with its status and its c
       .filter((reason) => reason !== "missing" && reason !== "other-subject")
       .map((reason) => [reason, String(refusalStatus(reason))]),
   );
-});
-
-it("tells for every close code whether to come back", () => {
-  const rows = tableRows("docs/protocol.md", "## Close codes");
-
-  const silent = rows.filter((cells) => cells.length !== 5 || cells.at(-1) === "");
-  expect(silent).toEqual([]);
 });
 
 it("lists in docs/operations.md every exit code, and no other", () => {

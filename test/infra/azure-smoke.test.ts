@@ -2,10 +2,12 @@ import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { expect, it, onTestFinished } from "vitest";
 import { type WebSocket, WebSocketServer } from "ws";
+import { decodeV1ClientMessage } from "../../protocol/v1-client-messages.ts";
+import type { V1RelayMessage } from "../../protocol/v1-relay-messages.ts";
 import { runSmoke } from "../../scripts/azure/smoke.ts";
 import { waitUntilReady } from "../../scripts/azure/wait-until-ready.ts";
+import { freePort } from "../../scripts/loopback/free-port.ts";
 import { CertificateFiles, makePair } from "../support/certificate-files.ts";
-import { freePort } from "../support/free-port.ts";
 import { Run } from "../support/process.ts";
 import { startRelay, type TestRelay } from "../support/relay.ts";
 import { token, tokenOptions, writeTemporary } from "../support/tokens.ts";
@@ -90,6 +92,7 @@ it.each([
   ["alters what it passes on", { data: "YWx0ZXJlZA==" }, /^FAILED +exchange +what arrived is not what was sent$/],
   ["says that somebody else left", { peerId: "third" }, /^FAILED +leave +somebody else left$/],
   ["does not tell who is there", { members: [] }, /^FAILED +join +the second does not see the first$/],
+  ["gives no handles", { topicHandle: 0 }, /^FAILED +join +the relay sent a message with a bad topicHandle$/],
 ])("fails where the relay %s", async (_how, lie, said) => {
   const url = await startLiar(lie);
 
@@ -147,20 +150,23 @@ async function startLiar(lie: Message): Promise<string> {
   const { key, certificate } = makePair();
   const server = createTlsServer({ key, cert: certificate }, (_request, response) => void response.end("{}"));
   const sockets: WebSocket[] = [];
-  const tell = (to: WebSocket | undefined, truth: Message): void => {
+  const tell = (to: WebSocket | undefined, truth: V1RelayMessage): void => {
     const said = Object.entries(truth).map(([name, value]) => [name, name in lie ? lie[name] : value]);
     to?.send(JSON.stringify(Object.fromEntries(said)));
   };
   new WebSocketServer({ server }).on("connection", (socket) => {
     const place = sockets.push(socket) - 1;
     socket.on("message", (bytes: Buffer) => {
-      const { type, data } = JSON.parse(bytes.toString()) as Message;
+      const message = decodeV1ClientMessage(bytes.toString());
+      const own = { topic: "t", peerId: place === 0 ? "first" : "second", peerHandle: place + 1 };
       const other = sockets[1 - place];
-      if (type === "data") tell(other, { type, data });
-      if (type === "leave") tell(other, { type: "peer-left", peerId: "second" });
-      if (type !== "join") return;
-      tell(socket, { type: "joined", members: place === 0 ? [] : ["first"] });
-      if (place === 1) tell(other, { type: "peer-joined" });
+      if (message.type === "data") tell(other, { type: "data", ...own, data: message.data });
+      if (message.type === "leave") tell(other, { type: "peer-left", ...own });
+      if (message.type !== "join") return;
+      const members = place === 0 ? [] : [{ peerId: "first", peerHandle: 1 }];
+      const limits = { maxFrameBytes: 1024, maxTopicsPerConnection: 1 };
+      tell(socket, { type: "joined", topicHandle: 1, ...own, members, limits });
+      if (place === 1) tell(other, { type: "peer-joined", ...own });
     });
   });
   onTestFinished(() => {

@@ -8,6 +8,7 @@ import { optionRows } from "../../relay/config/options.ts";
 import { memoryBoundBytes } from "../../relay/limits/memory-bound.ts";
 import { problemsOf } from "../deploy/deployed-options.ts";
 import { makeFolder } from "../support/certificate-files.ts";
+import { TEST_TIMEOUT_MS } from "../support/patience.ts";
 import { hasBicep } from "../support/requires.ts";
 import { type BicepFile, readBicepFile } from "./bicep-file.ts";
 import { requiredParams } from "./symbols.ts";
@@ -215,7 +216,7 @@ it("has azd provision a template of the subscription", () => {
 });
 
 if (hasBicep()) {
-  it("is taken by the compiler and its linter without a word", { timeout: 120_000 }, () => {
+  it("is taken by the compiler and its linter without a word", { timeout: 8 * TEST_TIMEOUT_MS }, () => {
     const folder = makeFolder();
     for (const path of ["relay.bicep", "infra/main.bicep"]) {
       execFileSync("bicep", ["build", path, "--outfile", join(folder, "template.json")], { stdio: "pipe" });

@@ -160,7 +160,7 @@ describe("an authority", () => {
     const { failed, warnings } = await startSource(authority, { clock });
 
     expect((await failed()).lastErrorCode).toBe("clock-wrong");
-    expect(warnings()[0]?.["reason"]).toBe(`This machine's clock is 6 minutes ${side} the CA's. Set it right.`);
+    expect(warnings()[0]?.["reason"]).toContain(`6 minutes ${side}`);
     expect(authority.accountCount).toBe(0);
   });
 

@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
+import { freePort } from "../../scripts/loopback/free-port.ts";
 import { ADMIN_TOKEN, askAsAdmin, BEARER, formTokenOf, signIn } from "../support/admin.ts";
 import { type Asked, ask } from "../support/ask.ts";
 import { openClassic } from "../support/client.ts";
 import { FakeClock } from "../support/fake-clock.ts";
-import { freePort } from "../support/free-port.ts";
 import { answerTo } from "../support/raw-socket.ts";
 import { startRelay, type TestRelay } from "../support/relay.ts";
 

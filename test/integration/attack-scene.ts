@@ -3,6 +3,7 @@ import type { Config } from "../../relay/config/options.ts";
 import { openClassic, openV1 } from "../support/client.ts";
 import { eventually } from "../support/eventually.ts";
 import { startRelay, type TestRelay } from "../support/relay.ts";
+import { unhurriedClock } from "../support/unhurried-clock.ts";
 
 /** A relay under attack, with two innocent bystanders in a topic of their own. */
 export type Scene = TestRelay & {
@@ -15,7 +16,7 @@ export type Scene = TestRelay & {
 
 /** Starts a relay over TLS (unless `tls` is off) whose closed connections are gone soon, and its bystanders. */
 export async function openScene(overrides: Partial<Config> = {}): Promise<Scene> {
-  const relay = await startRelay({ drainTimeoutMs: 200, ...overrides });
+  const relay = await startRelay({ drainTimeoutMs: 200, ...overrides }, unhurriedClock);
   const classic = await openClassic(relay, "bystanders", "classic");
   const [v1] = await openV1(relay, "bystanders", "v1");
   await classic.next();

@@ -3,6 +3,7 @@ import { WebSocket } from "ws";
 import { type Client, openClassic } from "../support/client.ts";
 import { eventually } from "../support/eventually.ts";
 import { startRelay, type TestRelay } from "../support/relay.ts";
+import { unhurriedClock } from "../support/unhurried-clock.ts";
 
 const MESSAGE_BYTES = 100_000;
 /** More than the operating system's buffers and the relay's together. */
@@ -89,7 +90,10 @@ it("goes on in other topics while one waits", async () => {
 });
 
 it("does not take a sender for silent that it does not read from itself", async () => {
-  const relay = await startRelay({ stalledReaderTimeoutMs: 60_000, slowReaderTimeoutMs: 60_000, sweepIntervalMs: 500 });
+  const relay = await startRelay(
+    { stalledReaderTimeoutMs: 60_000, slowReaderTimeoutMs: 60_000, sweepIntervalMs: 500 },
+    unhurriedClock,
+  );
   const { sender, stopped } = await scene(relay);
   await eventually(() => expect(relay.figures().pauses).toBeGreaterThan(0));
 

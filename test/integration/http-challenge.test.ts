@@ -3,7 +3,7 @@ import { request } from "node:http";
 import { connect } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { HttpChallengeResponder } from "../../relay/tls/acme/http-challenge.ts";
-import { freePort } from "../support/free-port.ts";
+import { freePort } from "../../scripts/loopback/free-port.ts";
 
 const TOKEN_PATH = "/.well-known/acme-challenge/token-1";
 
@@ -73,7 +73,7 @@ describe("the responder", () => {
   it.each([
     ["says nothing", ""],
     ["does not end its headers", "GET / HTTP/1.1\r\nhost: relay.example\r\n"],
-  ])("lets go of whoever %s within seconds: there is room for the authority", { timeout: 20_000 }, async (_, text) => {
+  ])("lets go of whoever %s within seconds: there is room for the authority", async (_, text) => {
     const { port } = await startResponder();
     const socket = connect(port, "127.0.0.1");
     onTestFinished(() => void socket.destroy());

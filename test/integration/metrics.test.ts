@@ -1,12 +1,12 @@
 import { expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { latencyMetric, metricsTable } from "../../relay/observability/metrics-table.ts";
+import { freePort } from "../../scripts/loopback/free-port.ts";
 import { ADMIN_TOKEN, askAsAdmin } from "../support/admin.ts";
 import { ask } from "../support/ask.ts";
 import { Client, openClassic, openV1 } from "../support/client.ts";
 import { eventually } from "../support/eventually.ts";
 import { FakeClock } from "../support/fake-clock.ts";
-import { freePort } from "../support/free-port.ts";
 import { startRelay, type TestRelay } from "../support/relay.ts";
 import { openTls } from "../support/tls-client.ts";
 

@@ -16,7 +16,7 @@ import { FakeConnection } from "../support/session-connection.ts";
 /** A relay, and a way into its topics without a socket: what a second link adds to the entrance is the last line. */
 async function startWithMemoryLinks() {
   let all: readonly Dialect[] = [];
-  const relay = await startRelay({ stalledReaderTimeoutMs: 60_000 }, undefined, {
+  const relay = await startRelay({}, undefined, {
     createDialects: (parts) => {
       all = createDialects(parts);
       return all;
@@ -24,7 +24,11 @@ async function startWithMemoryLinks() {
   });
   const left: Applicant[] = [];
   const told: string[] = [];
-  const connections = new Connections(systemClock, { sweepIntervalMs: 30_000, joinTimeoutMs: 30_000 });
+  const connections = new Connections(systemClock, {
+    sweepIntervalMs: 30_000,
+    pingIntervalMs: 30_000,
+    joinTimeoutMs: 30_000,
+  });
   const reception = new Reception({
     log: pino({ level: "silent" }),
     connections,
@@ -42,7 +46,7 @@ async function startWithMemoryLinks() {
     const [first, ...others] = new Dialects(all).claiming({ path: "/", host: "localhost" });
     if (first === undefined) throw new Error("no dialect claims /");
     const { access } = new FakeConnection();
-    const link = new MemoryLink(systemClock, { closeTimeoutMs: 1000 });
+    const link = new MemoryLink(systemClock, { closeTimeoutMs: 1000, stalledReaderTimeoutMs: 60_000 });
     onTestFinished(() => link.terminate());
     const applicant = { clientAddress: "127.0.0.1", isOverRate: false };
     const opening = { path: "/", host: "localhost", subprotocol };

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { Batch } from "../../relay/websocket/batch.ts";
 import { SendQueue } from "../../relay/websocket/send-queue.ts";
 import { frameMemory, LARGE_FRAME_BYTES } from "../../relay/wire/frame-memory.ts";
@@ -43,7 +43,7 @@ class Reader {
 
   take(): void {
     if (this.#writing !== undefined || this.#isEnded) return;
-    const bytes = this.queue.take();
+    const bytes = this.queue.take(undefined, 0);
     if (bytes === undefined) return;
     this.#writing = { bytes, copy: Buffer.from(bytes) };
     expect(this.#expected.subarray(0, bytes.length).equals(bytes)).toBe(true);
@@ -101,17 +101,29 @@ it("gives every link the bytes of its own frames, whatever memory is used again 
   fc.assert(fc.property(fc.array(step, { maxLength: 100 }), run), { numRuns: 300 });
 });
 
-it("uses the memory of a large frame again once the last link has written it, and not before", () => {
-  const root = Batch.empty();
-  const queues = [new SendQueue(root), new SendQueue(root)];
-  const frame = messageFrame("binary", START, Buffer.alloc(90_000));
+/** The same modules once more, with a memory that no other test has used. */
+async function importAnew() {
+  vi.resetModules();
+  const [batch, sendQueue, frame] = await Promise.all([
+    import("../../relay/websocket/batch.ts"),
+    import("../../relay/websocket/send-queue.ts"),
+    import("../../relay/wire/message-frame.ts"),
+  ]);
+  return { ...batch, ...sendQueue, ...frame };
+}
+
+it("uses the memory of a large frame again once the last link has written it, and not before", async () => {
+  const anew = await importAnew();
+  const root = anew.Batch.empty();
+  const queues = [new anew.SendQueue(root), new anew.SendQueue(root)];
+  const frame = anew.messageFrame("binary", START, Buffer.alloc(90_000));
   for (const queue of queues) queue.append(frame);
-  for (const queue of queues) queue.take();
+  for (const queue of queues) queue.take(undefined, 0);
 
   queues[0]?.written();
-  const whileOneWrites = messageFrame("binary", START, Buffer.alloc(90_000));
+  const whileOneWrites = anew.messageFrame("binary", START, Buffer.alloc(90_000));
   queues[1]?.written();
-  const afterBoth = messageFrame("binary", START, Buffer.alloc(90_000));
+  const afterBoth = anew.messageFrame("binary", START, Buffer.alloc(90_000));
 
   expect(whileOneWrites.buffer).not.toBe(frame.buffer);
   expect(afterBoth.buffer).toBe(frame.buffer);

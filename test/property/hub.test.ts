@@ -5,6 +5,7 @@ import type { Peer } from "../../relay/hub/peer.ts";
 import type { Member } from "../../relay/hub/topic.ts";
 import { hubOptions } from "../support/hub-options.ts";
 import { PlainEncoding, RecordingLink, textPayload } from "../support/recording-link.ts";
+import { TestTime } from "../support/test-time.ts";
 
 /** What may happen, in any order: connections 0..4 and topics "a".."c". */
 const CONNECTIONS = 5;
@@ -59,7 +60,7 @@ class Model {
 
 /** The hub with its connections; a connection that was disconnected is opened anew when it is next needed. */
 class Real {
-  readonly hub = new Hub(hubOptions(), { time: { nowMs: 0 } });
+  readonly hub = new Hub(hubOptions(), { time: new TestTime() });
   readonly links = Array.from({ length: CONNECTIONS }, () => new RecordingLink());
   readonly encoding = new PlainEncoding();
   readonly #peers = new Map<number, Peer<Member>>();

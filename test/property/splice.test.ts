@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { CLASSIC_CLIENT_DATA_START } from "../../protocol/classic-json.ts";
+import { CLASSIC_CLIENT_DATA_START } from "../../protocol/classic-client-messages.ts";
 import { spliceData } from "../../relay/dialects/topic/splice.ts";
 import { TopicDialect } from "../../relay/dialects/topic/topic-dialect.ts";
 import { Hub } from "../../relay/hub/hub.ts";
@@ -8,6 +8,7 @@ import { frameTexts } from "../support/frame-texts.ts";
 import { hubOptions } from "../support/hub-options.ts";
 import { RecordingLink } from "../support/recording-link.ts";
 import { FakeConnection } from "../support/session-connection.ts";
+import { TestTime } from "../support/test-time.ts";
 
 /** Frames of the known shape, and the same with a byte or two changed, left out or put in. */
 const base64 = fc.uint8Array({ minLength: 1, maxLength: 40 }).map((bytes) => Buffer.from(bytes).toString("base64"));
@@ -35,7 +36,7 @@ function relayed(
   messages: readonly string[],
   options: { readonly mayBeSpliced: boolean },
 ): string[] {
-  const hub = new Hub(hubOptions(), { time: { nowMs: 0 } });
+  const hub = new Hub(hubOptions(), { time: new TestTime() });
   const limits = { maxFrameBytes: 1_000_000, maxTopicsPerConnection: 10 };
   const dialect = new TopicDialect({ hub, limits, nowMs: () => 0 });
   const frames: Uint8Array[] = [];

@@ -8,6 +8,7 @@ import { messageFrame, messageFrameAround } from "../../relay/wire/message-frame
 import { hubOptions } from "../support/hub-options.ts";
 import { decodeFrames } from "../support/raw-socket.ts";
 import { RecordingLink } from "../support/recording-link.ts";
+import { TestTime } from "../support/test-time.ts";
 
 /** Writes a start of its own around the payload where it lies, as a binary dialect does. */
 class AroundEncoding implements Encoding {
@@ -46,7 +47,7 @@ const receivers = fc.array(fc.nat(encodings.length - 1), { minLength: 1, maxLeng
 it("gives every receiver its own start and the sender's bytes, whatever encodings write around one payload", () => {
   fc.assert(
     fc.property(receivers, fc.array(message, { minLength: 1, maxLength: 4 }), (kinds, messages) => {
-      const hub = new Hub(hubOptions(), { time: { nowMs: 0 } });
+      const hub = new Hub(hubOptions(), { time: new TestTime() });
       const sentTo: Uint8Array[][] = kinds.map(() => []);
       for (const [index, kind] of kinds.entries()) {
         const link = Object.assign(new RecordingLink(), {

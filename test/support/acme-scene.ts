@@ -9,9 +9,9 @@ import { DEFAULT_PACE, type Pace } from "../../relay/tls/acme/schedule.ts";
 import { AlpnChallenges } from "../../relay/tls/alpn-challenges.ts";
 import type { TlsMaterial } from "../../relay/tls/material.ts";
 import type { CertificateStatus } from "../../relay/tls/source.ts";
+import type { Pebble } from "../../scripts/loopback/pebble.ts";
 import { eventually } from "./eventually.ts";
 import { MemoryCertificateStore } from "./memory-certificate-store.ts";
-import type { Pebble } from "./pebble.ts";
 
 /** In no hurry with the CA after a failure, and in a hurry with all else. */
 export const TEST_PACE: Pace = {

@@ -12,6 +12,7 @@ import { TEST_PACE } from "./acme-scene.ts";
 import { eventually } from "./eventually.ts";
 import type { FakeAuthority } from "./fake-authority.ts";
 import { MemoryCertificateStore } from "./memory-certificate-store.ts";
+import { sharedCertificate } from "./shared-certificate.ts";
 
 /** What the sources of these tests ask for. */
 export const NAMES: readonly string[] = ["relay.example.test"];
@@ -57,7 +58,7 @@ export async function startSource(authority: FakeAuthority, given: StartOptions 
   };
   const pace = { ...TEST_PACE, retryDelaysMs: [], ...given.pace };
   const source = new AcmeSource(
-    { clock, log, store, challenges: new AlpnChallenges(), random: () => 0 },
+    { clock, log, store, challenges: new AlpnChallenges(), random: () => 0, createStandIn: sharedCertificate },
     options,
     pace,
   );

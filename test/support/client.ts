@@ -1,10 +1,14 @@
 import { once } from "node:events";
 import { expect, onTestFinished } from "vitest";
 import { WebSocket } from "ws";
+import { encodeClassicClientMessage } from "../../protocol/classic-client-messages.ts";
+import { decodeClassicRelayMessage } from "../../protocol/classic-relay-messages.ts";
+import { SUBPROTOCOL_V1 } from "../../protocol/subprotocol.ts";
+import { decodeBinaryRelayData } from "../../protocol/v1-binary.ts";
+import { encodeV1ClientMessage } from "../../protocol/v1-client-messages.ts";
+import { decodeV1RelayMessage } from "../../protocol/v1-relay-messages.ts";
+import { PATIENCE_MS } from "./patience.ts";
 import type { TestRelay } from "./relay.ts";
-
-/** How long a client waits for what must come: long, because nothing waits for it in a passing run. */
-const PATIENCE_MS = 110_000;
 
 /** What the relay sends, as parsed JSON. */
 export type Received = Readonly<Record<string, unknown>>;
@@ -16,11 +20,16 @@ export type ClientOptions = {
   readonly headers?: Readonly<Record<string, string>>;
 };
 
-/** A real `ws` client over TLS that keeps what it receives until a test asks for it. */
+/**
+ * A real `ws` client over TLS that keeps what it receives until a test asks for it. What a test sends and compares is as
+ * it is on the wire; beside that, everything that comes has to be what a client of `protocol/` can read.
+ */
 export class Client {
   readonly socket: WebSocket;
   /** Every text frame as it came, oldest first; `next` does not take from it. */
   readonly texts: string[] = [];
+  /** What came and is none of the relay's messages. */
+  readonly #unreadable: object[] = [];
   readonly #closed: Promise<{ readonly code: number; readonly reason: string }>;
   #read = 0;
   #wake: (() => void) | undefined;
@@ -29,6 +38,7 @@ export class Client {
     this.socket = socket;
     socket.on("message", (bytes: Buffer, isBinary) => {
       this.texts.push(isBinary ? `binary ${bytes.toString("hex")}` : bytes.toString());
+      this.#readAsClient(bytes, isBinary);
       this.#wake?.();
     });
     socket.on("error", () => this.#wake?.());
@@ -46,15 +56,18 @@ export class Client {
     { path = "/", subprotocols = [], headers = {} }: ClientOptions = {},
   ): Promise<Client> {
     const socket = new WebSocket(`${relay.url}${path}`, [...subprotocols], { ca: relay.certificate, headers });
-    onTestFinished(() => socket.terminate());
     const client = new Client(socket);
+    onTestFinished(() => {
+      socket.terminate();
+      expect(client.#unreadable).toEqual([]);
+    });
     await once(socket, "open");
     return client;
   }
 
   /** Opens a client of `postern.v1`. */
   static async openV1(relay: TestRelay): Promise<Client> {
-    return Client.open(relay, { subprotocols: ["postern.v1"] });
+    return Client.open(relay, { subprotocols: [SUBPROTOCOL_V1] });
   }
 
   /** Sends an object as JSON text, a string as text, bytes as a binary frame. */
@@ -100,6 +113,12 @@ export class Client {
     return Promise.race([this.#closed, rejection(deadline)]);
   }
 
+  #readAsClient(bytes: Buffer, isBinary: boolean): void {
+    const decodeText = this.socket.protocol === SUBPROTOCOL_V1 ? decodeV1RelayMessage : decodeClassicRelayMessage;
+    const message = isBinary ? decodeBinaryRelayData(bytes) : decodeText(bytes.toString());
+    if (message.type === "unknown" || message.type === "invalid") this.#unreadable.push(message);
+  }
+
   async #woken(deadline: AbortSignal): Promise<void> {
     await Promise.race([
       new Promise<void>((resolve) => {
@@ -113,7 +132,7 @@ export class Client {
 /** Joins a topic as a classic client and waits until the relay has taken the join. */
 export async function openClassic(relay: TestRelay, topic: string, peerId?: string): Promise<Client> {
   const client = await Client.open(relay);
-  client.send({ type: "join", topic, peerId });
+  client.send(encodeClassicClientMessage({ type: "join", topic, peerId }));
   await client.settled();
   return client;
 }
@@ -121,7 +140,7 @@ export async function openClassic(relay: TestRelay, topic: string, peerId?: stri
 /** Joins a topic as a v1 client. */
 export async function openV1(relay: TestRelay, topic: string, peerId?: string): Promise<[Client, Received]> {
   const client = await Client.openV1(relay);
-  client.send({ type: "join", topic, peerId });
+  client.send(encodeV1ClientMessage({ type: "join", topic, peerId }));
   return [client, await client.next()];
 }
 

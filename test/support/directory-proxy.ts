@@ -4,8 +4,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, request, type Server } from "node:https";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { createSelfSigned } from "../../relay/tls/self-signed.ts";
-import type { Pebble } from "./pebble.ts";
+import type { Pebble } from "../../scripts/loopback/pebble.ts";
+import { sharedCertificate } from "./shared-certificate.ts";
 
 /** What the proxy adds to the directory of the authority behind it. */
 export type DirectoryAdditions = {
@@ -39,8 +39,7 @@ export class DirectoryProxy {
   }
 
   static async start(pebble: Pebble, additions: DirectoryAdditions): Promise<DirectoryProxy> {
-    const notBefore = new Date(Date.now() - 60_000);
-    const { key, certificate } = createSelfSigned({ names: ["localhost"], notBefore, lifetimeDays: 1 });
+    const { key, certificate } = sharedCertificate();
     const server = createServer({ key, cert: certificate }).listen(0, "127.0.0.1");
     await once(server, "listening");
     const address = server.address();

@@ -1,4 +1,5 @@
-const PATIENCE_MS = 110_000;
+import { PATIENCE_MS } from "./patience.ts";
+
 const STEP_MS = 5;
 
 /** Waits until a claim holds, for what no event tells: counts inside the relay. Throws the last failure when it never does. */

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { type Clock, systemClock } from "../../relay/clock.ts";
-import { createSelfSigned } from "../../relay/tls/self-signed.ts";
+import { sharedCertificate } from "./shared-certificate.ts";
 
 /** What the authority says to a request; "nothing" leaves it waiting for good. */
 export type Answer =
@@ -36,8 +36,7 @@ export class FakeAuthority {
   }
 
   static async start(): Promise<FakeAuthority> {
-    const notBefore = new Date(Date.now() - 60_000);
-    const { key, certificate } = createSelfSigned({ names: ["localhost"], notBefore, lifetimeDays: 1 });
+    const { key, certificate } = sharedCertificate();
     const folder = mkdtempSync(join(tmpdir(), "postern-authority-"));
     const caFile = join(folder, "ca.pem");
     writeFileSync(caFile, certificate);

@@ -3,7 +3,7 @@ import type { ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";
-import { createSelfSigned } from "../../relay/tls/self-signed.ts";
+import { sharedCertificate } from "./shared-certificate.ts";
 
 /** Answers one request for the keys. */
 type Answer = (response: ServerResponse) => void;
@@ -32,16 +32,15 @@ export class FakeIssuer {
   }
 
   static async start(keys: readonly object[]): Promise<FakeIssuer> {
-    const yesterday = new Date(Date.now() - 86_400_000);
-    const material = createSelfSigned({ names: ["localhost"], notBefore: yesterday, lifetimeDays: 30 });
-    const server = createServer({ key: material.key, cert: material.certificate });
+    const { key, certificate } = sharedCertificate();
+    const server = createServer({ key, cert: certificate });
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
     onTestFinished(() => {
       server.closeAllConnections();
       server.close();
     });
-    return new FakeIssuer(server, material.certificate, keys);
+    return new FakeIssuer(server, certificate, keys);
   }
 
   get url(): string {

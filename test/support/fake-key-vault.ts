@@ -4,8 +4,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";
-import { createSelfSigned } from "../../relay/tls/self-signed.ts";
 import { FakeManagedIdentity } from "./fake-managed-identity.ts";
+import { sharedCertificate } from "./shared-certificate.ts";
 
 /** What the roles of a vault distinguish: the data actions of secrets. */
 type Action = "getSecret" | "setSecret" | "readMetadata" | "update";
@@ -61,11 +61,7 @@ export class FakeKeyVault {
 
   private constructor(identity: FakeManagedIdentity) {
     this.identity = identity;
-    const { key, certificate } = createSelfSigned({
-      names: ["127.0.0.1"],
-      notBefore: new Date(Date.now() - 60_000),
-      lifetimeDays: 1,
-    });
+    const { key, certificate } = sharedCertificate();
     this.ca = certificate;
     this.#server = createServer({ key, cert: certificate }, (request, response) => {
       void this.#answer(request, response);

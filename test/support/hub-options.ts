@@ -6,8 +6,8 @@ export function hubOptions(changes: Partial<HubOptions> = {}): HubOptions {
     outboxHighWaterBytes: 1_000_000,
     maxOutboxBytes: 1_000_000,
     slowReaderPolicy: "pause",
-    stalledReaderTimeoutMs: 2000,
-    slowReaderTimeoutMs: 10_000,
+    maxHeldBytes: 10_000_000,
+    drainTimeoutMs: 8000,
     closeFor: {
       "outbox-full": { code: 1013, reason: "outbox full" },
       stalled: { code: 4001, reason: "drained nothing" },

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from "../../relay/clock.ts";
+import type { SlowReason } from "../../relay/hub/ports.ts";
 import type { ConnectionLink, LinkOwner } from "../../relay/session/ports.ts";
 import { ANY_REASON, type GatedReading, ReadingGate, Reason } from "../../relay/websocket/reading-gate.ts";
 import { closeFrame } from "../../relay/wire/control-frame.ts";
@@ -7,7 +8,7 @@ import { frameMemory } from "../../relay/wire/frame-memory.ts";
 type Said = { readonly message: Buffer; readonly isBinary: boolean };
 
 /** What tunes it. */
-export type MemoryLinkOptions = { readonly closeTimeoutMs: number };
+export type MemoryLinkOptions = { readonly closeTimeoutMs: number; readonly stalledReaderTimeoutMs: number };
 
 /**
  * A link without a socket, as one that is polled would be: its peer says messages, and takes what waits when it likes, the
@@ -16,6 +17,7 @@ export type MemoryLinkOptions = { readonly closeTimeoutMs: number };
 export class MemoryLink implements ConnectionLink, GatedReading {
   readonly openedAtMs: number;
   readonly mayWait = false;
+  readonly isPingWaiting = false;
   readonly #clock: Clock;
   readonly #options: MemoryLinkOptions;
   readonly #gate: ReadingGate;
@@ -31,6 +33,7 @@ export class MemoryLink implements ConnectionLink, GatedReading {
   #receivedAtMs = 0;
   #bufferedBytes = 0;
   #readByPeerBytes = 0;
+  #waitsSinceMs = 0;
   #bytesIn = 0;
   #below: { readonly bytes: number; readonly callback: () => void } | undefined;
 
@@ -88,8 +91,8 @@ export class MemoryLink implements ConnectionLink, GatedReading {
     this.#gate.shut(Reason.congestion);
   }
 
-  resume(): void {
-    this.#gate.open(Reason.congestion);
+  resume(how: { readonly isFreed: boolean }): void {
+    this.#gate.open(Reason.congestion, how);
   }
 
   pauseFor(durationMs: number): void {
@@ -104,6 +107,13 @@ export class MemoryLink implements ConnectionLink, GatedReading {
 
   release(): void {
     this.#gate.open(Reason.held);
+  }
+
+  /** What it has read is known for certain: each poll says so. */
+  judge(): SlowReason | undefined {
+    if (this.#bufferedBytes === 0) return undefined;
+    const silentMs = this.#clock.monotonicMs() - this.#waitsSinceMs;
+    return silentMs >= this.#options.stalledReaderTimeoutMs ? "stalled" : undefined;
   }
 
   whenBelow(bytes: number, callback: () => void): void {
@@ -160,7 +170,7 @@ export class MemoryLink implements ConnectionLink, GatedReading {
 
   /** The peer's: it has said its last word. */
   hangUp(code: number): void {
-    this.#owner?.hungUp();
+    this.#owner?.hungUp("closed");
     if (this.#state === "open") this.#closeCode = code;
     this.#end();
   }
@@ -171,6 +181,7 @@ export class MemoryLink implements ConnectionLink, GatedReading {
   }
 
   #queue(frame: Uint8Array): void {
+    if (this.#bufferedBytes === 0) this.#waitsSinceMs = this.#clock.monotonicMs();
     frameMemory.retain(frame);
     this.#waiting.push(frame);
     this.#bufferedBytes += frame.length;

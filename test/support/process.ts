@@ -1,8 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { join } from "node:path";
 import { onTestFinished } from "vitest";
+import { PATIENCE_MS } from "./patience.ts";
 
-const PATIENCE_MS = 110_000;
+/** Where Node keeps what it has compiled: half of what a start of the relay takes. */
+const COMPILE_CACHE = join(process.cwd(), "node_modules/.cache/postern-tests");
 
 /** How to run a process. */
 export type RunOptions = {
@@ -18,10 +21,10 @@ export class Run {
   readonly #exited: Promise<number | null>;
   #wake: (() => void) | undefined;
 
-  /** Runs node with these arguments, or another command. The environment is PATH and what is given, nothing else. */
+  /** Runs node with these arguments, or another command. The environment is PATH, Node's cache and what is given, nothing else. */
   constructor(args: readonly string[], { env = {}, command = process.execPath }: RunOptions = {}) {
     this.#child = spawn(command, args, {
-      env: { PATH: process.env["PATH"] ?? "", ...env },
+      env: { PATH: process.env["PATH"] ?? "", NODE_COMPILE_CACHE: COMPILE_CACHE, ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#child.stdout?.on("data", (chunk: Buffer) => {

@@ -1,4 +1,4 @@
-import type { Encoding, HubEvent } from "../../relay/hub/ports.ts";
+import type { Encoding, HubEvent, SlowReason } from "../../relay/hub/ports.ts";
 import { BytesPayload } from "../../relay/session/payload.ts";
 import type { ConnectionLink } from "../../relay/session/ports.ts";
 
@@ -33,6 +33,14 @@ export class RecordingLink implements ConnectionLink {
 
   attach(): void {
     // Nothing comes by itself: a test gives messages to the session.
+  }
+
+  /** What a test has the hub find when it asks. */
+  verdict: SlowReason | undefined;
+  readonly isPingWaiting = false;
+
+  judge(): SlowReason | undefined {
+    return this.verdict;
   }
 
   wasHeard(): boolean {
@@ -126,7 +134,7 @@ export class PlainEncoding implements Encoding {
     this.encodeCount += 1;
     const { peerId, peerHandle, topicName } = "member" in event ? event.member : event.from;
     const type = event.type === "addressed" ? event.kind : event.type;
-    const rest = "member" in event ? {} : { to: event.to, payload: textOf(event.payload.jsonText()) };
+    const rest = "payload" in event ? { to: event.to, payload: textOf(event.payload.jsonText()) } : {};
     return new TextEncoder().encode(JSON.stringify({ type, peerId, peerHandle, topicName, ...rest }));
   }
 }

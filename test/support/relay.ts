@@ -1,11 +1,13 @@
 import { Writable } from "node:stream";
 import { onTestFinished } from "vitest";
-import type { Clock } from "../../relay/clock.ts";
+import { type Clock, systemClock } from "../../relay/clock.ts";
 import { loadConfig } from "../../relay/config/load.ts";
 import type { Config } from "../../relay/config/options.ts";
 import type { RelayFigures } from "../../relay/http/routes.ts";
 import { createLogger } from "../../relay/observability/logger.ts";
 import { createRelay, type RelayParts } from "../../relay/relay.ts";
+import { SelfSignedSource } from "../../relay/tls/self-signed-source.ts";
+import { shareSelfSigned } from "./shared-certificate.ts";
 
 /** A relay that runs in this process, on a free port of loopback. */
 export type TestRelay = {
@@ -25,7 +27,7 @@ export type TestRelay = {
 /** Starts a relay that stops when the test does. Over TLS unless `tls` is off. */
 export async function startRelay(
   overrides: Partial<Config> = {},
-  clock?: Clock,
+  clock: Clock = systemClock,
   parts: Pick<RelayParts, "createDialects" | "onDrainRequested"> = {},
 ): Promise<TestRelay> {
   const config: Config = {
@@ -38,11 +40,15 @@ export async function startRelay(
   };
   const written: string[] = [];
   const log = createLogger(config.logLevel, collector(written));
+  const names = ["localhost", "127.0.0.1", "::1"];
+  const source =
+    config.tls === "self-signed" ? new SelfSignedSource({ clock, create: shareSelfSigned }, { names }) : undefined;
   const relay = createRelay(config, {
     log,
+    clock,
     isPortChosen: true,
     ...parts,
-    ...(clock === undefined ? {} : { clock }),
+    ...(source === undefined ? {} : { source }),
   });
   const { port, certificate } = await relay.start();
   let stopped: Promise<void> | undefined;

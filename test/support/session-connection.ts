@@ -44,7 +44,7 @@ export class FakeConnection implements SessionConnection {
   }
 
   end({ code, reason }: Close): void {
-    this.#session?.end();
+    this.#session?.end("cut");
     this.#link?.close(code, reason);
   }
 

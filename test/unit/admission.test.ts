@@ -12,6 +12,7 @@ import type { Access } from "../../relay/session/ports.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { hubOptions } from "../support/hub-options.ts";
 import { FakeConnection } from "../support/session-connection.ts";
+import { TestTime } from "../support/test-time.ts";
 
 const ADDRESS = "192.0.2.1";
 
@@ -30,10 +31,10 @@ function scene(options: Partial<AdmissionOptions> = {}) {
   const admission = new Admission(
     {
       clock,
-      connections: new Connections(clock, { sweepIntervalMs: 1000, joinTimeoutMs: 1000 }),
+      connections: new Connections(clock, { sweepIntervalMs: 1000, pingIntervalMs: 800, joinTimeoutMs: 1000 }),
       dialects: new Dialects([
         new TopicDialect({
-          hub: new Hub(hubOptions(), { time: { nowMs: 0 } }),
+          hub: new Hub(hubOptions(), { time: new TestTime() }),
           limits: { maxFrameBytes: 1, maxTopicsPerConnection: 1 },
           nowMs: () => 0,
         }),

@@ -1,7 +1,7 @@
 import { pino } from "pino";
 import { expect, it, vi } from "vitest";
 import { Connection } from "../../relay/session/connection.ts";
-import type { Dialect, Session } from "../../relay/session/ports.ts";
+import type { Dialect, Ending, Session } from "../../relay/session/ports.ts";
 import { RecordingLink } from "../support/recording-link.ts";
 import { collector } from "../support/relay.ts";
 import { FakeConnection } from "../support/session-connection.ts";
@@ -22,8 +22,9 @@ class FakeSession implements Session {
     this.calls.push(`restart ${reconnectWithinMs}`);
   }
 
-  end(): void {
-    this.calls.push("end");
+  end(how: Ending): void {
+    // Idempotent, as every session.
+    if (!this.calls.some((call) => call.startsWith("end"))) this.calls.push(`end ${how}`);
   }
 }
 
@@ -36,7 +37,7 @@ function fakeDialect(name: string, session: FakeSession, changes: Partial<Dialec
     clientOf: () => "client",
     open: () => session,
     routes: [],
-    maxSilentSweeps: 0,
+    extraSilentSweeps: 0,
     restartClose: { code: 1012, reason: `${name} restarts` },
     traffic: () => [],
     rejected: () => ({}),
@@ -95,17 +96,17 @@ it("ends the session first and then the link, once, whoever says so and however 
   connection.end({ code: 4004, reason: "second" });
   connection.failed(new Error("third"));
 
-  expect(session.calls).toEqual(["end"]);
+  expect(session.calls).toEqual(["end cut"]);
   expect(link.closes).toEqual(["4003 first"]);
 });
 
 it("does not close a link whose peer has said its last word", () => {
   const { connection, link, session } = scene();
 
-  connection.hungUp();
+  connection.hungUp("closed");
   connection.end({ code: 1008, reason: "late" });
 
-  expect(session.calls).toEqual(["end"]);
+  expect(session.calls).toEqual(["end closed"]);
   expect(link.closes).toEqual([]);
 });
 
@@ -149,9 +150,7 @@ it("gives back its access and tells of its end when the link is gone, and not be
 it("asks the candidates in order whose the first message is, and the last one takes what no other wants", () => {
   const dialectsOf = (text: string) => {
     const claimsFirst = (word: string) => (message: Uint8Array) => Buffer.from(message).toString() === word;
-    const others = ["a", "b"].map((name) =>
-      fakeDialect(name, new FakeSession(), { claimsFirst: claimsFirst(name), maxSilentSweeps: 5 }),
-    );
+    const others = ["a", "b"].map((name) => fakeDialect(name, new FakeSession(), { claimsFirst: claimsFirst(name) }));
     const { connection, told, say } = scene({ claimsFirst: () => false }, others);
     const before = [connection.dialect, told.length];
     say(text);
@@ -183,7 +182,7 @@ it("holds the dialect's own bound of a message: at it, and one byte above", () =
   say("12345");
 
   expect(atTheBound).toEqual([]);
-  expect(session.calls).toEqual(["receive 1234", "end"]);
+  expect(session.calls).toEqual(["receive 1234", "end cut"]);
   expect(link.closes).toEqual(["1009 message too big"]);
 });
 
@@ -193,20 +192,21 @@ it("announces a restart only to a conversation that goes on", () => {
 
   for (const { connection } of [open, over]) connection.restart(5000);
 
-  expect(open.session.calls).toEqual(["restart 5000", "end"]);
+  expect(open.session.calls).toEqual(["restart 5000", "end closed"]);
   expect(open.link.closes).toEqual(["1012 main restarts"]);
-  expect(over.session.calls).toEqual(["end"]);
+  expect(over.session.calls).toEqual(["end cut"]);
 });
 
-it("is cut off after one silent sweep more than its dialect allows, and a sign of life begins the count anew", () => {
-  const { connection, link } = scene({ maxSilentSweeps: 1 });
-  const sweeps = [true, false, true, false, false, false].map((isHeard) => {
-    link.isHeard = isHeard;
-    return connection.sweep();
+it("is cut off when nothing was heard of it for a sweep and a half, and for as many more as its dialect allows", () => {
+  const liveness = { sweepIntervalMs: 1000, pingIntervalMs: 1000 };
+  const cutOffAtMs = [0, 2].map((extraSilentSweeps) => {
+    const { connection, link } = scene({ extraSilentSweeps });
+    link.isHeard = false;
+    for (let nowMs = 100; nowMs < 10_000; nowMs += 100) if (!connection.lookAfter(nowMs, liveness)) return nowMs;
+    return Number.POSITIVE_INFINITY;
   });
 
-  expect(sweeps).toEqual([true, true, true, true, false, false]);
-  expect(link.isTerminated).toBe(true);
+  expect(cutOffAtMs).toEqual([1500, 3500]);
 });
 
 it("has its link keep to the rate class of its access, told when that changes", () => {

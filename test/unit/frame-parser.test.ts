@@ -21,6 +21,10 @@ class Found implements FrameHandler {
     this.found.push(`ping ${payload.toString("latin1")}`);
   }
 
+  onPong(payload: Buffer): void {
+    this.found.push(`pong ${payload.toString("latin1")}`);
+  }
+
   onClose(code: number | undefined): void {
     this.found.push(`close ${code}`);
   }

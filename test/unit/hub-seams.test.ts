@@ -6,6 +6,7 @@ import type { Member } from "../../relay/hub/topic.ts";
 import { BytesPayload } from "../../relay/session/payload.ts";
 import { hubOptions } from "../support/hub-options.ts";
 import { PlainEncoding, RecordingLink, textPayload } from "../support/recording-link.ts";
+import { TestTime } from "../support/test-time.ts";
 
 /** Keeps what a bus or a store would: words for what happened, and the payloads. */
 class Witness implements HubHooks {
@@ -29,7 +30,7 @@ class Witness implements HubHooks {
 
 function scene(changes: Parameters<typeof hubOptions>[0] = {}) {
   const hooks = new Witness();
-  const hub = new Hub(hubOptions(changes), { time: { nowMs: 0 }, hooks });
+  const hub = new Hub(hubOptions(changes), { time: new TestTime(), hooks });
   const encoding: Encoding = new PlainEncoding();
   function join(topicName: string, peerId: string): { readonly member: Member; readonly link: RecordingLink } {
     const link = new RecordingLink();

@@ -5,8 +5,9 @@ import { Topic } from "../../relay/hub/topic.ts";
 import { Traffic } from "../../relay/hub/traffic.ts";
 import { hubOptions } from "../support/hub-options.ts";
 import { PlainEncoding, RecordingLink, textPayload } from "../support/recording-link.ts";
+import { TestTime } from "../support/test-time.ts";
 
-const newHub = (maxOutboxBytes = 1_000_000) => new Hub(hubOptions({ maxOutboxBytes }), { time: { nowMs: 0 } });
+const newHub = (maxOutboxBytes = 1_000_000) => new Hub(hubOptions({ maxOutboxBytes }), { time: new TestTime() });
 
 it("encodes a message once per encoding, whatever the number of members", () => {
   const hub = newHub();
@@ -208,7 +209,7 @@ it("sends to one member, carries signals where they are understood, and says why
 });
 
 it("has somebody who joins again and again wait for the slow readers that it fills, as one who sends", () => {
-  const hub = new Hub(hubOptions({ maxOutboxBytes: 1_000_000, outboxHighWaterBytes: 1000 }), { time: { nowMs: 0 } });
+  const hub = new Hub(hubOptions({ maxOutboxBytes: 1_000_000, outboxHighWaterBytes: 1000 }), { time: new TestTime() });
   const encoding = new PlainEncoding();
   const stalled = new RecordingLink({ isReading: false });
   hub.join(hub.connect(stalled), { topicName: "t", peerId: "stalled", encoding }, () => []);

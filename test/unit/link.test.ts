@@ -51,7 +51,13 @@ function scene(rates: Rates = { messages: undefined, bytes: undefined }) {
     throttle,
   };
   const socket = new HeldSocket();
-  const link = new WebSocketLink(parts, socket, { maxFrameBytes: 1000, closeTimeoutMs: 500 });
+  const link = new WebSocketLink(parts, socket, {
+    maxFrameBytes: 1000,
+    closeTimeoutMs: 500,
+    stalledReaderTimeoutMs: 10_000,
+    slowReaderTimeoutMs: 15_000,
+    slowReaderBytesPerSecond: 4096,
+  });
   const received: string[] = [];
   const owner = {
     receive: (bytes: Uint8Array) => void received.push(Buffer.from(bytes).toString()),
@@ -152,7 +158,7 @@ it("reads nothing while it is paused, then goes on in order", async () => {
   link.pause();
   link.read(Buffer.concat([second ?? frame(""), third ?? frame("")]));
   const whilePaused = [...received];
-  link.resume();
+  link.resume({ isFreed: false });
   await turns();
 
   expect(whilePaused).toEqual(["1"]);
@@ -184,7 +190,7 @@ it("counts silence only while it reads", () => {
 
   link.pause();
   const whilePaused = [link.wasHeard(), link.wasHeard()];
-  link.resume();
+  link.resume({ isFreed: false });
 
   expect([atFirst, silent, whilePaused]).toEqual([true, false, [true, true]]);
   expect([link.wasHeard(), link.wasHeard()]).toEqual([true, false]);
@@ -203,7 +209,12 @@ it("is read again only when no topic, no rate and no session keeps it from it", 
   link.read(messages(1));
 
   const receivedAfter: number[] = [];
-  for (const step of [() => link.resume(), () => link.release(), () => clock.advance(40), () => clock.advance(20)]) {
+  for (const step of [
+    () => link.resume({ isFreed: false }),
+    () => link.release(),
+    () => clock.advance(40),
+    () => clock.advance(20),
+  ]) {
     step();
     await turns();
     receivedAfter.push(received.length);

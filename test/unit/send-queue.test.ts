@@ -7,7 +7,7 @@ const WRITE_BYTES = 131_072;
 /** Everything that is taken until nothing is left, each write as its length. */
 function takeAll(queue: SendQueue): { lengths: number[]; bytes: Buffer } {
   const writes: Uint8Array[] = [];
-  for (let bytes = queue.take(); bytes !== undefined; bytes = queue.take()) {
+  for (let bytes = queue.take(undefined, 0); bytes !== undefined; bytes = queue.take(undefined, 0)) {
     writes.push(bytes);
     queue.written();
   }
@@ -48,7 +48,7 @@ it("puts nothing between the parts of a frame: pongs and pings wait for its end"
   const queue = new SendQueue(Batch.empty());
   queue.append(Buffer.alloc(WRITE_BYTES + 1, "x"));
   queue.append(Buffer.from("next"));
-  queue.take();
+  queue.take(undefined, 0);
 
   queue.pong(Buffer.from("!"));
   queue.ping();
@@ -61,11 +61,11 @@ it("takes the close frame last, and once", () => {
   queue.append(Buffer.alloc(WRITE_BYTES, "x"));
   queue.append(Buffer.from("last"));
   queue.close(Buffer.from("close"));
-  const first = queue.take();
+  const first = queue.take(undefined, 0);
   queue.written();
 
   expect(queue.isCloseTaken).toBe(false);
-  expect([first?.length, Buffer.from(queue.take() ?? "").toString(), queue.take()]).toEqual([
+  expect([first?.length, Buffer.from(queue.take(undefined, 0) ?? "").toString(), queue.take(undefined, 0)]).toEqual([
     WRITE_BYTES,
     "lastclose",
     undefined,
@@ -85,7 +85,7 @@ it("lets go of what is sent, though the queue never becomes empty", () => {
 
   // A reader that takes as much as comes: a large frame goes alone.
   for (let count = 0; count < 5000; count += 1) {
-    queue.take();
+    queue.take(undefined, 0);
     queue.written();
     append();
   }

@@ -6,10 +6,11 @@ import { frameTexts } from "../support/frame-texts.ts";
 import { hubOptions } from "../support/hub-options.ts";
 import { RecordingLink } from "../support/recording-link.ts";
 import { FakeConnection } from "../support/session-connection.ts";
+import { TestTime } from "../support/test-time.ts";
 
 /** A hub in which the topic `there` has a member, and no other topic exists. */
 function openHub() {
-  const hub = new Hub(hubOptions(), { time: { nowMs: 0 } });
+  const hub = new Hub(hubOptions(), { time: new TestTime() });
   const limits = { maxFrameBytes: 1_000_000, maxTopicsPerConnection: 10 };
   const dialect = new TopicDialect({ hub, limits, nowMs: () => 0 });
 
@@ -164,7 +165,7 @@ it.each<Presented>([
   const { session, link, texts } = open("postern.v1", { ...NOTHING, present: () => promise });
   say(session, { type: "auth", token: "t" });
 
-  session.end();
+  session.end("cut");
   resolve(presented);
   await turn();
 

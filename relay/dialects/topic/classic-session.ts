@@ -1,15 +1,15 @@
 import {
   CLASSIC_CLIENT_DATA_START,
-  type ClassicMessage,
-  decodeClassicMessage,
-  encodeClassicPresence,
-} from "../../../protocol/classic-json.ts";
+  type ClassicJoinRefused,
+  decodeClassicClientMessage,
+} from "../../../protocol/classic-client-messages.ts";
+import { encodeClassicRelayMessage } from "../../../protocol/classic-relay-messages.ts";
 import { CloseCode } from "../../../protocol/close-codes.ts";
 import type { Peer } from "../../hub/peer.ts";
 import type { Link, Payload } from "../../hub/ports.ts";
 import type { Member } from "../../hub/topic.ts";
 import { BytesPayload } from "../../session/payload.ts";
-import type { Close, Session, SessionConnection } from "../../session/ports.ts";
+import type { Close, Ending, Session, SessionConnection } from "../../session/ports.ts";
 import { closeFor, NOT_PERMITTED_CLOSE } from "./access-closes.ts";
 import { classicEncoding, classicErrorFrame, textFrame, toText } from "./codec.ts";
 import { makeFreePeerId } from "./peer-id.ts";
@@ -51,7 +51,7 @@ export class ClassicSession implements Session {
 
   #decode(bytes: Uint8Array): void {
     const text = toText(bytes);
-    const message = text === undefined ? undefined : decodeClassicMessage(text);
+    const message = text === undefined ? undefined : decodeClassicClientMessage(text);
     if (message === undefined) {
       this.#parts.traffic.reject("bad-message");
       return;
@@ -72,8 +72,8 @@ export class ClassicSession implements Session {
     // The original has no word for it: its clients see close code 1012.
   }
 
-  end(): void {
-    this.#parts.hub.disconnect(this.#peer);
+  end(how: Ending): void {
+    this.#parts.hub.disconnect(this.#peer, how);
   }
 
   #publish(payload: Payload): void {
@@ -118,7 +118,7 @@ export class ClassicSession implements Session {
   }
 
   /** A missing topic may be put right on the same socket, as with the original; anything else can never succeed. */
-  #refuseJoin(code: Extract<ClassicMessage, { type: "join-refused" }>["code"]): void {
+  #refuseJoin(code: ClassicJoinRefused["code"]): void {
     this.#parts.traffic.reject(code);
     this.#parts.hub.offer(this.#peer, classicErrorFrame(code));
     if (code !== "topic-required") this.#connection.end({ code: CloseCode.policyViolation, reason: code });
@@ -136,6 +136,7 @@ export class ClassicSession implements Session {
 /** One frame for each member who was there before, in join order: the client's `connect()` waits for the first. */
 function* nameOthers(own: Member): Iterable<Uint8Array> {
   for (const member of own.topic.members()) {
-    if (member !== own) yield textFrame(encodeClassicPresence("peer-joined", member.peerId, own.topic.name));
+    if (member === own) continue;
+    yield textFrame(encodeClassicRelayMessage({ type: "peer-joined", peerId: member.peerId, topic: own.topic.name }));
   }
 }

@@ -1,7 +1,13 @@
-import { classicDataStart, encodeClassicError, encodeClassicPresence } from "../../../protocol/classic-json.ts";
+import { classicDataStart, encodeClassicRelayMessage } from "../../../protocol/classic-relay-messages.ts";
 import { errorSentences } from "../../../protocol/error-codes.ts";
 import { encodeDataHeader } from "../../../protocol/v1-binary.ts";
-import { encodeV1Presence, type SignalType, v1DataStart, v1SignalStart } from "../../../protocol/v1-json.ts";
+import type { SignalType } from "../../../protocol/v1-client-messages.ts";
+import {
+  encodeV1Error,
+  encodeV1RelayMessage,
+  v1DataStart,
+  v1SignalStart,
+} from "../../../protocol/v1-relay-messages.ts";
 import type { Encoding, HubEvent, MemberIdentity } from "../../hub/ports.ts";
 import { messageFrame, messageFrameAround } from "../../wire/message-frame.ts";
 
@@ -13,8 +19,8 @@ const TEXT_END = encoder.encode('"}');
 type DataEvent = Extract<HubEvent, { type: "data" }>;
 type AddressedEvent = Extract<HubEvent, { type: "addressed" }>;
 
-/** The kinds of addressed messages that v1 clients exchange to find a direct path. The relay does not look into them. */
-const SIGNALS: ReadonlySet<string> = new Set<SignalType>(["offer", "answer", "candidate"]);
+/** What v1 clients understand: the signals that they exchange to find a direct path, and that something is missing. */
+const TAKEN: ReadonlySet<string> = new Set<SignalType | "omitted">(["offer", "answer", "candidate", "omitted"]);
 
 /** Writes text as a frame. */
 export function textFrame(text: string): Uint8Array {
@@ -37,7 +43,9 @@ export const classicEncoding: Encoding = {
     switch (event.type) {
       case "peer-joined":
       case "peer-left":
-        return textFrame(encodeClassicPresence(event.type, event.member.peerId, event.member.topicName));
+        return textFrame(
+          encodeClassicRelayMessage({ type: event.type, peerId: event.member.peerId, topic: event.member.topicName }),
+        );
       case "data":
         return messageFrame(
           "text",
@@ -46,14 +54,15 @@ export const classicEncoding: Encoding = {
           TEXT_END,
         );
       case "addressed":
-        throw new TypeError("classic clients take no addressed messages: ask first");
+      case "omitted":
+        throw new TypeError("classic clients have no word for this: ask first");
     }
   },
 };
 
 /** The frames of `postern.v1` as JSON text. */
 export const v1JsonEncoding: Encoding = {
-  takes: (kind) => SIGNALS.has(kind),
+  takes: (kind) => TAKEN.has(kind),
   encode(event: HubEvent): Uint8Array {
     return event.type === "data" ? v1JsonData(event) : v1Text(event);
   },
@@ -61,7 +70,7 @@ export const v1JsonEncoding: Encoding = {
 
 /** The frames of `postern.v1` with data in binary; everything else is JSON text. */
 export const v1BinaryEncoding: Encoding = {
-  takes: (kind) => SIGNALS.has(kind),
+  takes: (kind) => TAKEN.has(kind),
   encode(event: HubEvent): Uint8Array {
     if (event.type !== "data") return v1Text(event);
     const raw = event.payload.raw();
@@ -82,9 +91,22 @@ function v1JsonData({ from, to, payload }: DataEvent): Uint8Array {
 }
 
 function v1Text(event: Exclude<HubEvent, DataEvent>): Uint8Array {
-  return event.type === "addressed"
-    ? v1Signal(event)
-    : textFrame(encodeV1Presence(event.type, event.member.topicName, nameOf(event.member)));
+  switch (event.type) {
+    case "addressed":
+      return v1Signal(event);
+    case "omitted":
+      return v1Omitted(event);
+    case "peer-joined":
+    case "peer-left":
+      return textFrame(
+        encodeV1RelayMessage({ type: event.type, topic: event.member.topicName, ...nameOf(event.member) }),
+      );
+  }
+}
+
+function v1Omitted({ from, count, sizeBytes }: Extract<HubEvent, { type: "omitted" }>): Uint8Array {
+  const { topicName: topic, peerHandle } = from;
+  return textFrame(encodeV1Error("omitted", undefined, { topic, peerHandle, sizeBytes, count }));
 }
 
 function v1Signal({ kind, from, to, payload }: AddressedEvent): Uint8Array {
@@ -118,5 +140,5 @@ type ClassicErrorCode =
 
 /** The original's answer to a join that cannot be taken. */
 export function classicErrorFrame(code: ClassicErrorCode): Uint8Array {
-  return textFrame(encodeClassicError(errorSentences[code]));
+  return textFrame(encodeClassicRelayMessage({ type: "error", payload: errorSentences[code] }));
 }

@@ -1,4 +1,4 @@
-import type { ConnectionLimits } from "../../../protocol/v1-json.ts";
+import type { ConnectionLimits } from "../../../protocol/v1-relay-messages.ts";
 import type { Hub } from "../../hub/hub.ts";
 import type { TopicTraffic } from "./traffic.ts";
 

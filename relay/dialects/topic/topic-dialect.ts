@@ -25,7 +25,7 @@ export class TopicDialect implements Dialect {
   readonly name = "topic";
   readonly clients: readonly string[] = [CLASSIC, SUBPROTOCOL_V1];
   readonly routes: readonly [] = [];
-  readonly maxSilentSweeps = 0;
+  readonly extraSilentSweeps = 0;
   readonly restartClose: { readonly code: number; readonly reason: string } = {
     code: CloseCode.serviceRestart,
     reason: "the relay restarts",

@@ -1,26 +1,33 @@
 import type { ErrorCode } from "../../../protocol/error-codes.ts";
-import { decodeBinaryData } from "../../../protocol/v1-binary.ts";
+import { decodeBinaryClientData } from "../../../protocol/v1-binary.ts";
 import {
-  decodeV1Message,
-  encodeV1Authorized,
-  encodeV1Error,
-  encodeV1Joined,
-  encodeV1Presence,
-  encodeV1Restarting,
+  decodeV1ClientMessage,
   type SignalType,
-  type V1Message,
+  type V1ClientMessage,
+  type V1Refused,
   v1ClientDataStart,
-} from "../../../protocol/v1-json.ts";
+} from "../../../protocol/v1-client-messages.ts";
+import { encodeV1Error, encodeV1RelayMessage } from "../../../protocol/v1-relay-messages.ts";
 import type { Peer } from "../../hub/peer.ts";
-import type { Payload } from "../../hub/ports.ts";
+import type { HoldNotice, Payload } from "../../hub/ports.ts";
 import type { Member } from "../../hub/topic.ts";
 import { BytesPayload } from "../../session/payload.ts";
-import type { AccessRefusal, ConnectionLink, Presented, Session, SessionConnection } from "../../session/ports.ts";
+import type {
+  AccessRefusal,
+  ConnectionLink,
+  Ending,
+  Presented,
+  Session,
+  SessionConnection,
+} from "../../session/ports.ts";
 import { closeFor } from "./access-closes.ts";
 import { nameOf, textFrame, toText, v1BinaryEncoding, v1JsonEncoding } from "./codec.ts";
 import { makeFreePeerId } from "./peer-id.ts";
 import type { SessionParts } from "./session-parts.ts";
 import { spliceData } from "./splice.ts";
+
+/** So much may be held of a v1 client while it is read on: it is told, and what is not held goes on meanwhile. */
+const HOLD_LIMIT_BYTES = 262_144;
 
 /** A client that offered `postern.v1`: many topics, one addressee, signals, and a typed answer to every mistake. */
 export class V1Session implements Session {
@@ -38,7 +45,10 @@ export class V1Session implements Session {
     this.#parts = parts;
     this.#link = link;
     this.#connection = connection;
-    this.#peer = parts.hub.connect(link);
+    this.#peer = parts.hub.connect(link, {
+      holdLimitBytes: HOLD_LIMIT_BYTES,
+      notify: (notice) => this.#tellOfHolds(notice),
+    });
     connection.access.whenEnded((why) => connection.end(closeFor(why)));
   }
 
@@ -57,7 +67,7 @@ export class V1Session implements Session {
 
   /** Without a grant there is one thing to say. To anything else there is one answer, whatever it asked for. */
   #receiveFirst(bytes: Uint8Array, isBinary: boolean): void {
-    const message = isBinary ? undefined : decodeV1Message(toText(bytes) ?? "");
+    const message = isBinary ? undefined : decodeV1ClientMessage(toText(bytes) ?? "");
     if (message?.type === "auth") {
       void this.#authorize(message.token, message.ref);
       return;
@@ -91,7 +101,7 @@ export class V1Session implements Session {
       for (const member of this.#peer.memberships()) {
         if (!access.mayJoin(member.topicName)) this.#leave(member, undefined);
       }
-      this.#answer(encodeV1Authorized(presented.expiresAtMs, ref));
+      this.#answer(encodeV1RelayMessage({ type: "authorized", expiresAtMs: presented.expiresAtMs, ref }));
     }
   }
 
@@ -104,7 +114,7 @@ export class V1Session implements Session {
   }
 
   #receiveBinary(bytes: Uint8Array): void {
-    const data = decodeBinaryData(bytes);
+    const data = decodeBinaryClientData(bytes);
     const own = data === undefined ? undefined : this.#byTopicHandle.get(data.topicHandle);
     let refusal: ErrorCode | undefined;
     if (data === undefined) refusal = "bad-message";
@@ -125,21 +135,21 @@ export class V1Session implements Session {
   }
 
   #receiveText(bytes: Uint8Array): void {
-    const message = decodeV1Message(toText(bytes) ?? "");
+    const message = decodeV1ClientMessage(toText(bytes) ?? "");
     const refusal = this.#apply(message);
     if (refusal !== undefined) this.#refuse(refusal, message.ref);
   }
 
   announceRestart(reconnectWithinMs: number): void {
-    this.#answer(encodeV1Restarting(reconnectWithinMs));
+    this.#answer(encodeV1RelayMessage({ type: "restarting", reconnectWithinMs }));
   }
 
-  end(): void {
-    this.#parts.hub.disconnect(this.#peer);
+  end(how: Ending): void {
+    this.#parts.hub.disconnect(this.#peer, how);
   }
 
   /** @returns why the message was not taken, if it was not. */
-  #apply(message: V1Message): ErrorCode | undefined {
+  #apply(message: V1ClientMessage | V1Refused): ErrorCode | undefined {
     if (message.type === "invalid") return message.code;
     if (message.type === "auth") {
       void this.#authorize(message.token, message.ref);
@@ -174,7 +184,7 @@ export class V1Session implements Session {
     peerId: claimedPeerId,
     encoding: wanted,
     ref,
-  }: Extract<V1Message, { type: "join" }>): ErrorCode | undefined {
+  }: Extract<V1ClientMessage, { type: "join" }>): ErrorCode | undefined {
     const { hub, limits, nowMs } = this.#parts;
     // Before the topic is looked for: whether it exists must not show, in the answer or in its time.
     if (!this.#connection.access.mayJoin(topicName)) return "not-permitted";
@@ -206,13 +216,17 @@ export class V1Session implements Session {
   #joinedFrame(own: Member, ref: number | undefined): Uint8Array {
     const others = [];
     for (const member of own.topic.members()) if (member !== own) others.push(nameOf(member));
-    return textFrame(encodeV1Joined(topicOf(own), nameOf(own), others, this.#parts.limits, ref));
+    const { topicName: topic, topicHandle } = own;
+    const { limits } = this.#parts;
+    return textFrame(
+      encodeV1RelayMessage({ type: "joined", topic, topicHandle, ...nameOf(own), members: others, limits, ref }),
+    );
   }
 
   /** The answer comes last: after it, nothing of this topic follows. */
   #leave(own: Member, ref: number | undefined): undefined {
     this.#leaveTopic(own);
-    this.#answer(encodeV1Presence("peer-left", own.topic.name, nameOf(own), ref));
+    this.#answer(encodeV1RelayMessage({ type: "peer-left", topic: own.topic.name, ...nameOf(own), ref }));
   }
 
   #leaveTopic(own: Member): void {
@@ -228,7 +242,7 @@ export class V1Session implements Session {
     return undefined;
   }
 
-  #signal(own: Member, { type, to, payload }: Extract<V1Message, { type: SignalType }>): ErrorCode | undefined {
+  #signal(own: Member, { type, to, payload }: Extract<V1ClientMessage, { type: SignalType }>): ErrorCode | undefined {
     const outcome = this.#parts.hub.sendKind(own, type, to, BytesPayload.fromString(payload));
     return outcome === "not-taken" ? "peer-cannot-signal" : refusalOf(outcome);
   }
@@ -238,13 +252,13 @@ export class V1Session implements Session {
     this.#answer(encodeV1Error(code, ref));
   }
 
+  #tellOfHolds({ state, topicName: topic, to, heldBytes }: HoldNotice): void {
+    this.#answer(encodeV1RelayMessage({ type: state, topic, to, heldBytes, holdLimitBytes: HOLD_LIMIT_BYTES }));
+  }
+
   #answer(text: string): void {
     this.#parts.hub.offer(this.#peer, textFrame(text));
   }
-}
-
-function topicOf({ topicName: topic, topicHandle }: Member): { topic: string; topicHandle: number } {
-  return { topic, topicHandle };
 }
 
 function refusalOf(outcome: "sent" | "no-such-peer"): ErrorCode | undefined {

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { TLSSocket } from "node:tls";
 import { WebSocket } from "ws";
+import { type ClassicClientMessage, encodeClassicClientMessage } from "../../../protocol/classic-client-messages.ts";
 
 /** What became of an attempt to connect: which relay answered, by its certificate; or how it failed. */
 export type Outcome = { readonly certificate: string } | { readonly failure: string };
@@ -35,8 +36,8 @@ export class Client {
     });
   }
 
-  send(message: object): void {
-    this.socket.send(JSON.stringify(message));
+  send(message: ClassicClientMessage): void {
+    this.socket.send(encodeClassicClientMessage(message));
   }
 
   /** Joins a topic, and resolves when the relay has taken that: the pong comes behind it. */

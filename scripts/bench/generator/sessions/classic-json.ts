@@ -1,7 +1,8 @@
+import { CLASSIC_CLIENT_DATA_START, encodeClassicClientMessage } from "../../../../protocol/classic-client-messages.ts";
+import { classicDataStart } from "../../../../protocol/classic-relay-messages.ts";
 import { maskedFrame, Opcode } from "../frame-scanner.ts";
 import { type Member, maskedPublication, maskKey, type Publication, type Session } from "./session.ts";
 
-const BEFORE_DATA = '{"type":"data","data":"';
 const AFTER_DATA = '"}';
 
 /** The seed's JSON: what the relay and the plain ws server both speak. */
@@ -18,12 +19,13 @@ export class SeedJsonSession implements Session {
   constructor(member: Member) {
     this.#member = member;
     this.#key = maskKey(member);
-    this.prefixBytes = beforeDataOf(member.peerId).length;
+    this.prefixBytes = classicDataStart(member).length;
   }
 
   /** The seed does not answer a join; a pong tells that it was taken. */
   hello(): Uint8Array {
-    const join = JSON.stringify({ type: "join", topic: this.#member.topic, peerId: this.#member.peerId });
+    const { topic, peerId } = this.#member;
+    const join = encodeClassicClientMessage({ type: "join", topic, peerId });
     return Buffer.concat([
       maskedFrame(Opcode.text, Buffer.from(join), this.#key).bytes,
       maskedFrame(Opcode.ping, Buffer.alloc(0), this.#key).bytes,
@@ -35,15 +37,11 @@ export class SeedJsonSession implements Session {
   }
 
   publication(payload: Buffer): Publication {
-    const text = Buffer.concat([Buffer.from(BEFORE_DATA), payload, Buffer.from(AFTER_DATA)]);
-    return maskedPublication(maskedFrame(Opcode.text, text, this.#key), BEFORE_DATA.length);
+    const text = Buffer.concat([Buffer.from(CLASSIC_CLIENT_DATA_START), payload, Buffer.from(AFTER_DATA)]);
+    return maskedPublication(maskedFrame(Opcode.text, text, this.#key), CLASSIC_CLIENT_DATA_START.length);
   }
 
   isEnvelope(before: Buffer, after: Buffer, { member }: { readonly member: Member }): boolean {
-    return before.toString() === beforeDataOf(member.peerId) && after.toString() === AFTER_DATA;
+    return before.toString() === classicDataStart(member) && after.toString() === AFTER_DATA;
   }
-}
-
-function beforeDataOf(peerId: string): string {
-  return `{"type":"data","peerId":"${peerId}","data":"`;
 }

@@ -1,5 +1,7 @@
 import { SUBPROTOCOL_V1 } from "../../../../protocol/subprotocol.ts";
 import { DATA_HEADER_BYTES, encodeDataHeader } from "../../../../protocol/v1-binary.ts";
+import { encodeV1ClientMessage } from "../../../../protocol/v1-client-messages.ts";
+import { decodeV1RelayMessage } from "../../../../protocol/v1-relay-messages.ts";
 import { maskedFrame, Opcode } from "../frame-scanner.ts";
 import { type Member, maskedPublication, maskKey, type Publication, type Session } from "./session.ts";
 
@@ -24,18 +26,16 @@ export class V1BinarySession implements Session {
 
   hello(): Uint8Array {
     const { topic, peerId } = this.#member;
-    const join = JSON.stringify({ type: "join", topic, peerId, encoding: "binary" });
+    const join = encodeV1ClientMessage({ type: "join", topic, peerId, encoding: "binary" });
     return maskedFrame(Opcode.text, Buffer.from(join), this.#key).bytes;
   }
 
   hear(kind: number | "message", bytes: Buffer): undefined {
     if (kind !== "message" || this.isJoined) return;
-    const { type, topicHandle, peerHandle } = JSON.parse(bytes.toString()) as Record<string, unknown>;
-    if (type !== "joined" || typeof topicHandle !== "number" || typeof peerHandle !== "number") {
-      throw new Error(`not joined: ${bytes.toString()}`);
-    }
-    this.#topicHandle = topicHandle;
-    this.#peerHandle = peerHandle;
+    const message = decodeV1RelayMessage(bytes.toString());
+    if (message.type !== "joined") throw new Error(`not joined: ${bytes.toString()}`);
+    this.#topicHandle = message.topicHandle;
+    this.#peerHandle = message.peerHandle;
     this.isJoined = true;
   }
 

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect } from "vitest";
+import { encodeClassicClientMessage } from "../../protocol/classic-client-messages.ts";
 import { startRelay } from "../support/relay.ts";
 import { itWithCommands } from "../support/requires.ts";
 import {
@@ -65,13 +66,13 @@ describe.each([
     const joined = message(first, "peer-joined");
     joinTopic(second, "behind-a-proxy");
     await joined;
-    second.send(JSON.stringify({ type: "data", data }));
+    second.send(encodeClassicClientMessage({ type: "data", data }));
     const received = await message(first, "data");
     const ready = await get(proxy, "/ready");
     const closed = once(first, "close");
     await relay.stop();
 
-    expect(received["data"]).toBe(data);
+    expect(received.data).toBe(data);
     expect(ready.status).toBe(200);
     expect(await closed).toEqual([1012, Buffer.from("the relay restarts")]);
   });

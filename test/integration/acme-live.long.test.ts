@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished } from "vitest";
 import { WebSocket } from "ws";
+import { Pebble } from "../../scripts/loopback/pebble.ts";
 import { shownTo } from "../support/acme-scene.ts";
 import { Client } from "../support/client.ts";
-import { Pebble } from "../support/pebble.ts";
 import { startRelay, type TestRelay } from "../support/relay.ts";
 import { itWithPebble } from "../support/requires.ts";
 
@@ -28,9 +28,7 @@ async function openClient(relay: TestRelay, peerId: string): Promise<Client> {
   return client;
 }
 
-it("renews a short-lived certificate three times under a live WebSocket, which loses nothing", {
-  timeout: 120_000,
-}, async () => {
+it("renews a short-lived certificate three times under a live WebSocket, which loses nothing", async () => {
   const pebble = await Pebble.start({ validitySeconds: LIFETIME_SECONDS });
   onTestFinished(() => pebble.stop());
   const stateDirectory = mkdtempSync(join(tmpdir(), "postern-state-"));

@@ -53,9 +53,7 @@ async function readEntrance(
   };
 }
 
-it(`takes ${CONNECTIONS} connections that begin with garbage, and is as it was before`, {
-  timeout: 240_000,
-}, async () => {
+it(`takes ${CONNECTIONS} connections that begin with garbage, and is as it was before`, async () => {
   const scene = await openScene({ handshakeTimeoutMs: 10_000, adminToken: ADMIN_TOKEN });
   let begun = 0;
 

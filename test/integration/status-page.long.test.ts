@@ -1,88 +1,78 @@
 import { expect } from "vitest";
+import { freePort } from "../../scripts/loopback/free-port.ts";
 import { ADMIN_TOKEN } from "../support/admin.ts";
 import { BrowserPage, type View } from "../support/browser.ts";
 import { type Client, openClassic } from "../support/client.ts";
 import { eventually } from "../support/eventually.ts";
 import { FakeClock } from "../support/fake-clock.ts";
-import { freePort } from "../support/free-port.ts";
 import { startRelay, type TestRelay } from "../support/relay.ts";
 import { itInBrowser } from "../support/requires.ts";
 
 const it = itInBrowser();
-/** A browser on a busy machine takes its time. */
-const PATIENCE_MS = 240_000;
 
 /** What a name must not do to the page that shows its hash. */
 const HOSTILE_TOPIC = "</td><script>document.title='owned'</script>\n\u001b[31m";
 
-it(
-  "shows who signs in the figures, draws the charts, and asks nobody but the relay",
-  async () => {
-    const { relay, clock, client } = await busyRelay();
-    const page = await BrowserPage.open();
-    await page.goTo(urlOf(relay, "/status"));
-    const before = await page.evaluate("document.body.innerText");
+it("shows who signs in the figures, draws the charts, and asks nobody but the relay", async () => {
+  const { relay, clock, client } = await busyRelay();
+  const page = await BrowserPage.open();
+  await page.goTo(urlOf(relay, "/status"));
+  const before = await page.evaluate("document.body.innerText");
 
-    await signIn(page);
+  await signIn(page);
 
-    await eventually(async () => {
-      expect(await page.evaluate("document.querySelectorAll('figure:not([hidden]) path.line').length")).toBe(5);
-    });
-    const figures = await readPage(page);
-    expect(before).not.toContain("Connections");
-    expect(figures).toMatchObject({ state: "running", connections: "2", topics: "1", certificate: "364 d 23 h" });
-    expect(await page.evaluate("document.querySelector('#topics td').textContent")).toMatch(/^[0-9a-f]{12}$/);
-    expect(await page.evaluate("document.title")).toBe("Status · Postern relay");
-    expect(new Set(page.requested.map((url) => new URL(url).origin))).toEqual(new Set([urlOf(relay, "")]));
-    expect(page.requested.join()).not.toContain(ADMIN_TOKEN);
-    expect(await page.evaluate("document.cookie")).toBe("");
-    expect(await page.evaluate("localStorage.length")).toBe(0);
-    expect(page.complaints.filter((complaint) => /Refused|Content Security|exception/i.test(complaint))).toEqual([]);
+  await eventually(async () => {
+    expect(await page.evaluate("document.querySelectorAll('figure:not([hidden]) path.line').length")).toBe(5);
+  });
+  const figures = await readPage(page);
+  expect(before).not.toContain("Connections");
+  expect(figures).toMatchObject({ state: "running", connections: "2", topics: "1", certificate: "364 d 23 h" });
+  expect(await page.evaluate("document.querySelector('#topics td').textContent")).toMatch(/^[0-9a-f]{12}$/);
+  expect(await page.evaluate("document.title")).toBe("Status · Postern relay");
+  expect(new Set(page.requested.map((url) => new URL(url).origin))).toEqual(new Set([urlOf(relay, "")]));
+  expect(page.requested.join()).not.toContain(ADMIN_TOKEN);
+  expect(await page.evaluate("document.cookie")).toBe("");
+  expect(await page.evaluate("localStorage.length")).toBe(0);
+  expect(page.complaints.filter((complaint) => /Refused|Content Security|exception/i.test(complaint))).toEqual([]);
 
-    await page.evaluate(`(() => {
+  await page.evaluate(`(() => {
       const chart = document.querySelector("[data-chart=connections] svg");
       const { left, width } = chart.getBoundingClientRect();
       chart.dispatchEvent(new PointerEvent("pointermove", { clientX: left + width / 2 }));
     })()`);
-    expect(await page.evaluate("document.querySelectorAll('[data-chart=connections] .now').length")).toBe(1);
-    expect(await page.evaluate("document.querySelector('[data-chart=connections] b').textContent")).toBe("2");
+  expect(await page.evaluate("document.querySelectorAll('[data-chart=connections] .now').length")).toBe(1);
+  expect(await page.evaluate("document.querySelector('[data-chart=connections] b').textContent")).toBe("2");
 
-    client.send({ type: "data", data: "aGVsbG8=" });
-    await client.settled();
-    clock.advance(10_000);
-    await eventually(async () => {
-      expect(await readPage(page)).toMatchObject({ received: "0.1/s", sent: "0.1/s" });
-    });
-  },
-  PATIENCE_MS,
-);
+  client.send({ type: "data", data: "aGVsbG8=" });
+  await client.settled();
+  clock.advance(10_000);
+  await eventually(async () => {
+    expect(await readPage(page)).toMatchObject({ received: "0.1/s", sent: "0.1/s" });
+  });
+});
 
-it(
-  "shows the same numbers without JavaScript, and drains from there",
-  async () => {
-    const drained: string[] = [];
-    const { relay } = await busyRelay(() => drained.push("drain"));
-    const page = await BrowserPage.open({ hasScript: false });
-    await page.goTo(urlOf(relay, "/status"));
-    await signIn(page);
+it("shows the same numbers without JavaScript, and drains from there", async () => {
+  const drained: string[] = [];
+  const { relay } = await busyRelay(() => drained.push("drain"));
+  const page = await BrowserPage.open({ hasScript: false });
+  await page.goTo(urlOf(relay, "/status"));
+  await signIn(page);
 
-    const figures = await readPage(page);
-    const charts = await page.evaluate("document.querySelectorAll('figure:not([hidden])').length");
-    // The browser itself keeps a form back whose box is not ticked.
-    await page.evaluate("document.querySelector('summary').click(); document.querySelector('.drain button').click()");
-    const withoutTick = [...drained];
-    await page.leaveBy(
-      "document.querySelector('[name=confirm]').click(); document.querySelector('.drain button').click()",
-    );
+  const figures = await readPage(page);
+  const charts = await page.evaluate("document.querySelectorAll('figure:not([hidden])').length");
+  // The browser itself keeps a form back whose box is not ticked.
+  await page.evaluate("document.querySelector('summary').click(); document.querySelector('.drain button').click()");
+  const withoutTick = [...drained];
+  await page.leaveBy(
+    "document.querySelector('[name=confirm]').click(); document.querySelector('.drain button').click()",
+  );
 
-    expect(figures).toMatchObject({ state: "running", connections: "2", members: "2", topics: "1" });
-    expect(charts).toBe(0);
-    expect(withoutTick).toEqual([]);
-    expect(drained).toEqual(["drain"]);
-    expect(await page.evaluate("document.querySelector('.notice').textContent")).toContain("drains");
-  },
-  PATIENCE_MS,
-);
+  expect(figures).toMatchObject({ state: "running", connections: "2", members: "2", topics: "1" });
+  expect(charts).toBe(0);
+  expect(withoutTick).toEqual([]);
+  expect(drained).toEqual(["drain"]);
+  expect(await page.evaluate("document.querySelector('.notice').textContent")).toContain("drains");
+});
 
 it.each([
   { scheme: "light", width: 1280 },
@@ -111,32 +101,27 @@ it.each([
     expect(contrast).toBeGreaterThanOrEqual(4.5);
     expect(image.length).toBeGreaterThan(20_000);
   },
-  PATIENCE_MS,
 );
 
-it(
-  "needs no token on a port of its own, and says when the relay answers no more",
-  async () => {
-    const adminPort = await freePort();
-    const relay = await startRelay({ adminPort });
-    const page = await BrowserPage.open();
+it("needs no token on a port of its own, and says when the relay answers no more", async () => {
+  const adminPort = await freePort();
+  const relay = await startRelay({ adminPort });
+  const page = await BrowserPage.open();
 
-    await page.goTo(`http://127.0.0.1:${adminPort}/status`);
-    await eventually(async () => {
-      expect(page.requested.some((url) => url.endsWith("/status/figures"))).toBe(true);
-    });
-    const isStale = () => page.evaluate("!document.querySelector('#stale').hidden");
-    const before = await isStale();
-    await relay.stop();
+  await page.goTo(`http://127.0.0.1:${adminPort}/status`);
+  await eventually(async () => {
+    expect(page.requested.some((url) => url.endsWith("/status/figures"))).toBe(true);
+  });
+  const isStale = () => page.evaluate("!document.querySelector('#stale').hidden");
+  const before = await isStale();
+  await relay.stop();
 
-    await eventually(async () => {
-      expect(await isStale()).toBe(true);
-    });
-    expect(before).toBe(false);
-    expect(await page.evaluate("document.querySelector('[action=\"/status/sign-out\"]')")).toBeNull();
-  },
-  PATIENCE_MS,
-);
+  await eventually(async () => {
+    expect(await isStale()).toBe(true);
+  });
+  expect(before).toBe(false);
+  expect(await page.evaluate("document.querySelector('[action=\"/status/sign-out\"]')")).toBeNull();
+});
 
 /** A relay with two members and five minutes of history. */
 async function busyRelay(

@@ -1,0 +1,126 @@
+import type { ErrorCode } from "./error-codes.ts";
+import { isData, isHandle, isPeerId, isRef, isSignalPayload, isTopic } from "./fields.ts";
+import { parseObject, type UntrustedObject } from "./json-message.ts";
+
+/** The three signals that two peers exchange to find a direct path. The relay does not look into them. */
+export type SignalType = "offer" | "answer" | "candidate";
+
+/** How a member wants its `data`: as JSON text with base64, or as binary frames (v1-binary.ts). */
+type DataEncoding = "json" | "binary";
+
+/** The client's own number for a message: 0..2^32-1. The answer to it, or its error, repeats it. */
+type Ref = number | undefined;
+
+/**
+ * What a client of `postern.v1` says to the relay, as JSON text. Fields without a value are left out.
+ * @see docs/protocol.md#v1-messages
+ */
+export type V1ClientMessage =
+  | {
+      readonly type: "join";
+      readonly topic: string;
+      /** Left out: the relay makes one. */
+      readonly peerId?: string | undefined;
+      /** Left out: `json`. */
+      readonly encoding?: DataEncoding | undefined;
+      readonly ref?: Ref;
+    }
+  | { readonly type: "auth"; readonly token: string; readonly ref?: Ref }
+  | { readonly type: "leave"; readonly topic: string; readonly ref?: Ref }
+  | {
+      readonly type: "data";
+      readonly topic: string;
+      /** The handle of the one member that it is for; left out: all. */
+      readonly to?: number | undefined;
+      readonly data: string;
+      readonly ref?: Ref;
+    }
+  | {
+      readonly type: SignalType;
+      readonly topic: string;
+      readonly to: number;
+      readonly payload: string;
+      readonly ref?: Ref;
+    };
+
+/** A message that cannot be taken: answered by `error` with this code. */
+export type V1Refused = { readonly type: "invalid"; readonly ref: Ref; readonly code: ErrorCode };
+
+/** What a client's `data` for all members of a topic begins with: encodeV1ClientMessage writes it so. */
+export function v1ClientDataStart(topic: string): string {
+  return `{"type":"data","topic":${JSON.stringify(topic)},"data":"`;
+}
+
+/** Writes a message to the relay. It does not look whether the relay will take it: the checks in fields.ts tell. */
+export function encodeV1ClientMessage(message: V1ClientMessage): string {
+  const { type, ref } = message;
+  switch (message.type) {
+    case "join":
+      return JSON.stringify({ type, topic: message.topic, peerId: message.peerId, encoding: message.encoding, ref });
+    case "auth":
+      return JSON.stringify({ type, token: message.token, ref });
+    case "leave":
+      return JSON.stringify({ type, topic: message.topic, ref });
+    case "data":
+      return JSON.stringify({ type, topic: message.topic, to: message.to, data: message.data, ref });
+    case "offer":
+    case "answer":
+    case "candidate":
+      return JSON.stringify({ type, topic: message.topic, to: message.to, payload: message.payload, ref });
+  }
+}
+
+/** Reads one text frame of a v1 client. Never throws. */
+export function decodeV1ClientMessage(text: string): V1ClientMessage | V1Refused {
+  const object = parseObject(text);
+  if (object === undefined) return refused(undefined, "bad-message");
+  const ref = object["ref"];
+  if (ref !== undefined && !isRef(ref)) return refused(undefined, "ref-invalid");
+  switch (object["type"]) {
+    case "join":
+      return decodeJoin(object, ref);
+    case "leave":
+      return isTopic(object["topic"]) ? { type: "leave", ref, topic: object["topic"] } : refused(ref, "topic-invalid");
+    case "data":
+      return decodeData(object, ref);
+    case "auth":
+      // What is no string is no token: whoever checks it says so.
+      return { type: "auth", ref, token: typeof object["token"] === "string" ? object["token"] : "" };
+    case "offer":
+    case "answer":
+    case "candidate":
+      return decodeSignal(object["type"], object, ref);
+    default:
+      return refused(ref, "bad-message");
+  }
+}
+
+function decodeJoin({ topic, peerId, encoding = "json" }: UntrustedObject, ref: Ref): V1ClientMessage | V1Refused {
+  if (topic === undefined || topic === "") return refused(ref, "topic-required");
+  if (!isTopic(topic)) return refused(ref, "topic-invalid");
+  if (peerId !== undefined && !isPeerId(peerId)) return refused(ref, "peer-id-invalid");
+  if (encoding !== "json" && encoding !== "binary") return refused(ref, "encoding-invalid");
+  return { type: "join", ref, topic, peerId, encoding };
+}
+
+function decodeData({ topic, to, data }: UntrustedObject, ref: Ref): V1ClientMessage | V1Refused {
+  if (!isTopic(topic)) return refused(ref, "topic-invalid");
+  if (to !== undefined && !isHandle(to)) return refused(ref, "to-invalid");
+  if (!isData(data)) return refused(ref, "data-required");
+  return { type: "data", ref, topic, to, data };
+}
+
+function decodeSignal(
+  type: SignalType,
+  { topic, to, payload }: UntrustedObject,
+  ref: Ref,
+): V1ClientMessage | V1Refused {
+  if (!isTopic(topic)) return refused(ref, "topic-invalid");
+  if (!isHandle(to)) return refused(ref, "to-invalid");
+  if (!isSignalPayload(payload)) return refused(ref, "payload-invalid");
+  return { type, ref, topic, to, payload };
+}
+
+function refused(ref: Ref, code: ErrorCode): V1Refused {
+  return { type: "invalid", ref, code };
+}

@@ -1,0 +1,177 @@
+import { type ErrorCode, errorSentences } from "./error-codes.ts";
+import {
+  isCount,
+  isData,
+  isHandle,
+  isPeerId,
+  isRef,
+  isSentence,
+  isSignalPayload,
+  isTopic,
+  isWord,
+  optional,
+} from "./fields.ts";
+import { hasFields, type MessageTable, readMessage, type Unreadable, writeMessage } from "./json-message.ts";
+import type { SignalType } from "./v1-client-messages.ts";
+
+/** One member of a topic as v1 clients see it: the name is claimed, the handle is the relay's and unique in the topic. */
+type MemberName = { readonly peerId: string; readonly peerHandle: number };
+
+/** What the relay allows this connection; sent with `joined`. */
+export type ConnectionLimits = { readonly maxFrameBytes: number; readonly maxTopicsPerConnection: number };
+
+/** The `ref` of the message that this one answers. */
+type Ref = number | undefined;
+
+/** The topic, and the member of it that a message is from or about. */
+type OfMember = MemberName & { readonly topic: string };
+
+/** The answer to a join. */
+type V1Joined = OfMember & {
+  readonly type: "joined";
+  /** Stands for the topic in binary data. */
+  readonly topicHandle: number;
+  /** The others, in join order. */
+  readonly members: readonly MemberName[];
+  readonly limits: ConnectionLimits;
+  readonly ref?: Ref;
+};
+
+/** What waits at the relay of that which this connection has sent: to a topic, or to one member of it. */
+type V1Congestion = {
+  readonly type: "congested" | "relieved";
+  readonly topic: string;
+  /** The addressee; left out: the topic as a whole. */
+  readonly to?: number | undefined;
+  /** What is held of this connection in all, and from how much on it is not read. */
+  readonly heldBytes: number;
+  readonly holdLimitBytes: number;
+};
+
+/** A message was refused. The connection and its topics stay, but where `requestId` says that a close follows. */
+type V1Error = {
+  readonly type: "error";
+  /** One of `errorSentences`; from a relay that is newer than the client perhaps another. */
+  readonly code: string;
+  /** A sentence for people. */
+  readonly payload: string;
+  /** Why a token does not do. */
+  readonly reason?: string | undefined;
+  /** What the operator finds the connection by in the log. */
+  readonly requestId?: string | undefined;
+  /** With `omitted`: whose messages, how many, and the bytes of their payloads as they were sent. */
+  readonly topic?: string | undefined;
+  readonly peerHandle?: number | undefined;
+  readonly sizeBytes?: number | undefined;
+  readonly count?: number | undefined;
+  readonly ref?: Ref;
+};
+
+/**
+ * What the relay says to a client of `postern.v1`, as JSON text. Fields without a value are left out.
+ * @see docs/protocol.md#v1-messages
+ */
+export type V1RelayMessage =
+  | V1Joined
+  | (OfMember & { readonly type: "peer-joined" })
+  /** With the own handle, and the `ref`, it is the answer to a leave. */
+  | (OfMember & { readonly type: "peer-left"; readonly ref?: Ref })
+  /** @property to the own handle, where it was sent to this member alone. */
+  | (OfMember & { readonly type: "data"; readonly to?: number | undefined; readonly data: string })
+  | (OfMember & { readonly type: SignalType; readonly to: number; readonly payload: string })
+  /** The answer to `auth`. @property expiresAtMs since the epoch; left out where the grant has no end. */
+  | { readonly type: "authorized"; readonly expiresAtMs?: number | undefined; readonly ref?: Ref }
+  | V1Error
+  /** Hold back; or, go on. `congested` is said again while the connection is not read. */
+  | V1Congestion
+  /** A close with 1012 is about to follow. Come back after a random time within this one. */
+  | { readonly type: "restarting"; readonly reconnectWithinMs: number };
+
+const congestion = { topic: isTopic, to: optional(isHandle), heldBytes: isCount, holdLimitBytes: isCount };
+const signal = { topic: isTopic, peerId: isPeerId, peerHandle: isHandle, to: isHandle, payload: isSignalPayload };
+
+/** A new message, or a new field, is a line here and one in the type above. */
+const messages: MessageTable<V1RelayMessage> = {
+  joined: {
+    topic: isTopic,
+    topicHandle: isHandle,
+    peerId: isPeerId,
+    peerHandle: isHandle,
+    members: areMembers,
+    limits: areLimits,
+    ref: optional(isRef),
+  },
+  "peer-joined": { topic: isTopic, peerId: isPeerId, peerHandle: isHandle },
+  "peer-left": { topic: isTopic, peerId: isPeerId, peerHandle: isHandle, ref: optional(isRef) },
+  data: { topic: isTopic, peerId: isPeerId, peerHandle: isHandle, to: optional(isHandle), data: isData },
+  offer: signal,
+  answer: signal,
+  candidate: signal,
+  authorized: { expiresAtMs: optional(isCount), ref: optional(isRef) },
+  error: {
+    code: isWord,
+    payload: isSentence,
+    reason: optional(isWord),
+    requestId: optional(isWord),
+    topic: optional(isTopic),
+    peerHandle: optional(isHandle),
+    sizeBytes: optional(isCount),
+    count: optional(isCount),
+    ref: optional(isRef),
+  },
+  congested: congestion,
+  relieved: congestion,
+  restarting: { reconnectWithinMs: isCount },
+};
+
+/** Reads one text frame of the relay. Never throws. The largest message that is read is for the caller to bound. */
+export function decodeV1RelayMessage(text: string): V1RelayMessage | Unreadable {
+  return readMessage(messages, text);
+}
+
+/** Writes a message to a v1 client. */
+export function encodeV1RelayMessage(message: V1RelayMessage): string {
+  return writeMessage(messages, message);
+}
+
+/** What an `error` says besides its code. */
+type ErrorDetails = Omit<V1Error, "type" | "code" | "payload" | "ref">;
+
+/** Writes an `error`: the stable code and its sentence. */
+export function encodeV1Error(code: ErrorCode, ref: Ref, details: ErrorDetails = {}): string {
+  return encodeV1RelayMessage({ type: "error", code, payload: errorSentences[code], ...details, ref });
+}
+
+/** The member that a message comes from. */
+type Sender = MemberName & { readonly topicName: string };
+
+/**
+ * What every `data` from a member begins with, up to and with the quote that opens the payload; after the payload comes
+ * `"}`. @param to the own handle, when it was sent to this member alone.
+ */
+export function v1DataStart({ topicName, peerId, peerHandle }: Sender, to?: number): string {
+  const addressee = to === undefined ? "" : `"to":${to},`;
+  const topic = JSON.stringify(topicName);
+  return `{"type":"data","topic":${topic},"peerId":${JSON.stringify(peerId)},"peerHandle":${peerHandle},${addressee}"data":"`;
+}
+
+/**
+ * What a signal from a member begins with, up to and with the quote that opens the payload; after the payload comes `"}`.
+ * @param to the own handle of the member that gets it.
+ */
+export function v1SignalStart(type: string, { topicName, peerId, peerHandle }: Sender, to: number): string {
+  const topic = JSON.stringify(topicName);
+  return `{"type":"${type}","topic":${topic},"peerId":${JSON.stringify(peerId)},"peerHandle":${peerHandle},"to":${to},"payload":"`;
+}
+
+function areMembers(value: unknown): value is readonly MemberName[] {
+  return Array.isArray(value) && value.every(isMemberName);
+}
+
+function isMemberName(value: unknown): value is MemberName {
+  return hasFields(value, { peerId: isPeerId, peerHandle: isHandle });
+}
+
+function areLimits(value: unknown): value is ConnectionLimits {
+  return hasFields(value, { maxFrameBytes: isCount, maxTopicsPerConnection: isCount });
+}

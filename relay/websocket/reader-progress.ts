@@ -1,0 +1,235 @@
+import type { SlowReason } from "../hub/ports.ts";
+
+/** When a reader takes too little. */
+export type ReaderLimits = {
+  /** One that answers pings takes nothing for this long. On a fast line, and where only the kernel can tell, it is longer. */
+  readonly stalledReaderTimeoutMs: number;
+  /** It takes less than `slowReaderBytesPerSecond` for this long. */
+  readonly slowReaderTimeoutMs: number;
+  readonly slowReaderBytesPerSecond: number;
+};
+
+/** Pings that may be out: below what ends clients that are slow to answer (ws: 60). With the spacing it is the window. */
+const MAX_PINGS = 16;
+/** Bytes between two pings: a slow line needs them close, and on a fast one they cost (16 KiB: 2.8x the CPU of 256). */
+const FIRST_SPACING_BYTES = 16_384;
+const MIN_SPACING_BYTES = 4096;
+const MAX_SPACING_BYTES = 1_048_576;
+/** A line may have become another one meanwhile. */
+const IDLE_MS = 1000;
+/** The spacing doubles where its bytes took no longer, and the pong was about as quick as ever; it halves where it was late. */
+const QUICK_BLOCK_MS = 1000;
+const QUICK_PONG_MS = 200;
+const LATE_PONG_MS = 1000;
+/** So far beyond the last pong, the next one needs longer. */
+const FAR_BYTES = 262_144;
+const FAR_RATIO = 1.6;
+/** Where only the kernel can tell: its buffers are up to 12 s between two callbacks. */
+const BLIND_RATIO = 3;
+/** A ping that is out for so long while the peer's own data keeps coming in stands behind that data. */
+const BEHIND_UPLOAD_MS = 2000;
+/** Distances of pings to a blind reader that is read. */
+const FIRST_BLIND_BYTES = 8192;
+/** A reader that was not asked about for so long had nothing waiting. */
+const NOT_JUDGED_MS = 1000;
+
+type OutPing = {
+  readonly number: number;
+  readonly behindBytes: number;
+  readonly begunAtMs: number;
+  readonly sentAtMs: number;
+};
+
+/**
+ * What one peer has read, told by itself: pings with a number go behind the data, and a pong proves that all before it was
+ * read. The kernel does not tell: Linux calls a socket writable when a third of its buffer is free, which on a slow line
+ * is every 12 s. A reader whose pongs cannot be expected is *blind*: the relay does not read it, or it never answered.
+ * @see docs/protocol.md#backpressure, RFC 6455 section 5.5.2
+ */
+export class ReaderProgress {
+  readonly #limits: ReaderLimits;
+  #spacingBytes = FIRST_SPACING_BYTES;
+  #writtenBytes = 0;
+  #sincePingBytes = 0;
+  #begunAtMs = 0;
+  #lastWriteMs = 0;
+  #lastNumber = 0;
+  #out: OutPing[] = [];
+  #readBytes = 0;
+  #quickestMs = Number.POSITIVE_INFINITY;
+  #lastPongMs = Number.NEGATIVE_INFINITY;
+  /** A pong, a write callback where that counts, or a fresh start. */
+  #progressAtMs = Number.NEGATIVE_INFINITY;
+  #firstPingMs: number | undefined;
+  #hasAnswered = false;
+  /** It is blind: it is not read; no ping was written since it is read again; or until the next pong. */
+  #isUnread = false;
+  #isUnasked = false;
+  #isUntilPong = false;
+  /** It has been blind: it has the longer time until its next pong. */
+  #hasLonger = false;
+  #blindSpacingBytes = FIRST_BLIND_BYTES;
+  #isPingDue = false;
+  #judgedAtMs = Number.NEGATIVE_INFINITY;
+  #waitsSinceMs = 0;
+  #markAtMs = 0;
+  #markBytes = 0;
+
+  constructor(limits: ReaderLimits) {
+    this.#limits = limits;
+  }
+
+  /** What the peer has read for certain. */
+  get readBytes(): number {
+    return this.#readBytes;
+  }
+
+  get isBlind(): boolean {
+    return this.#isUnread || this.#isUnasked || this.#isUntilPong;
+  }
+
+  /** How much may be written now. */
+  get roomBytes(): number {
+    if (this.isBlind) return Math.max(FIRST_SPACING_BYTES, this.#spacingBytes);
+    if (this.#out.length >= MAX_PINGS) return 0;
+    // Where no ping is out, none could open the window again.
+    if (this.#out.length === 0) return MAX_PINGS * this.#spacingBytes;
+    return (MAX_PINGS - this.#out.length) * this.#spacingBytes - this.#sincePingBytes;
+  }
+
+  /** A larger message goes in pieces of this, so that pings can go between them. */
+  get fragmentBytes(): number {
+    return this.isBlind ? Number.POSITIVE_INFINITY : this.#spacingBytes;
+  }
+
+  /** Whether a ping is to go now, ahead of everything: it was not asked since it is read again. */
+  get isPingDue(): boolean {
+    return this.#isPingDue && this.#out.length < MAX_PINGS;
+  }
+
+  /** So much is about to be written. @returns whether a ping is due behind it. */
+  wrote(byteCount: number, nowMs: number): boolean {
+    if (nowMs - this.#lastWriteMs > IDLE_MS) this.#spacingBytes = FIRST_SPACING_BYTES;
+    if (this.#sincePingBytes === 0) this.#begunAtMs = nowMs;
+    this.#lastWriteMs = nowMs;
+    this.#writtenBytes += byteCount;
+    this.#sincePingBytes += byteCount;
+    if (this.#isUnread || this.#out.length >= MAX_PINGS) return false;
+    return this.#sincePingBytes >= (this.isBlind ? this.#blindSpacingBytes : this.#spacingBytes);
+  }
+
+  /** A ping goes behind what was written. @returns its number. */
+  pinged(nowMs: number): number {
+    this.#lastNumber = (this.#lastNumber + 1) >>> 0;
+    const begunAtMs = this.#sincePingBytes === 0 ? nowMs : this.#begunAtMs;
+    this.#out.push({ number: this.#lastNumber, behindBytes: this.#writtenBytes, begunAtMs, sentAtMs: nowMs });
+    this.#firstPingMs ??= nowMs;
+    this.#sincePingBytes = 0;
+    this.#isPingDue = false;
+    if (this.isBlind) this.#blindSpacingBytes = Math.min(MAX_SPACING_BYTES, this.#blindSpacingBytes * 2);
+    this.#isUnasked = false;
+    return this.#lastNumber;
+  }
+
+  /** RFC 6455 section 5.5.3: a pong may answer for the pings before it. @returns whether it is one of ours. */
+  ponged(number: number, nowMs: number): boolean {
+    const index = this.#out.findIndex((ping) => ping.number === number);
+    if (index === -1) return false;
+    for (const ping of this.#out.slice(0, index + 1)) this.#answered(ping, nowMs);
+    this.#out = this.#out.slice(index + 1);
+    this.#hasAnswered = true;
+    this.#isUntilPong = false;
+    this.#hasLonger = this.#isUnread || this.#isUnasked;
+    this.#progressAtMs = nowMs;
+    return true;
+  }
+
+  /** The kernel has taken what it had no room for before. */
+  drained(nowMs: number): void {
+    if (this.isBlind) this.#progressAtMs = nowMs;
+  }
+
+  /** Data of the peer came, and no pong with it. */
+  heard(nowMs: number): void {
+    const [oldest] = this.#out;
+    if (oldest !== undefined && nowMs - oldest.sentAtMs >= BEHIND_UPLOAD_MS) this.#becomeBlind();
+  }
+
+  /** The relay does not read it: no pong can come, and pings would do harm. */
+  unread(): void {
+    this.#isUnread = true;
+    this.#isPingDue = false;
+    this.#hasLonger = true;
+  }
+
+  /** The relay reads it again. @param isFreed by the end of one who was in the way: a fresh start. */
+  readAgain(nowMs: number, { isFreed }: { readonly isFreed: boolean }): void {
+    this.#isUnread = false;
+    this.#isUnasked = true;
+    this.#isPingDue = true;
+    this.#blindSpacingBytes = Math.max(this.#spacingBytes, FIRST_BLIND_BYTES);
+    if (isFreed) this.#progressAtMs = nowMs;
+  }
+
+  /** Whether it takes too little of what waits. To be asked a few times a second while something waits, and only then. */
+  judge(nowMs: number): SlowReason | undefined {
+    if (nowMs - this.#judgedAtMs > NOT_JUDGED_MS) this.#beginToWait(nowMs);
+    this.#judgedAtMs = nowMs;
+    this.#lookForFirstPong(nowMs);
+    const silentMs = nowMs - Math.max(this.#progressAtMs, this.#waitsSinceMs);
+    const mayJudge = this.#hasAnswered || this.isBlind;
+    if (mayJudge && silentMs >= this.#stalledAfterMs()) return "stalled";
+    return this.#isTooSlow() ? "slow" : undefined;
+  }
+
+  #beginToWait(nowMs: number): void {
+    this.#waitsSinceMs = nowMs;
+    this.#markAtMs = nowMs;
+    this.#markBytes = this.#readBytes;
+  }
+
+  /** One that never answers is left to the kernel's word: there may be a proxy in between that eats pings. */
+  #lookForFirstPong(nowMs: number): void {
+    if (this.#hasAnswered || this.isBlind || this.#firstPingMs === undefined) return;
+    if (nowMs - this.#firstPingMs < this.#limits.stalledReaderTimeoutMs) return;
+    this.#becomeBlind();
+    this.#progressAtMs = nowMs;
+  }
+
+  #stalledAfterMs(): number {
+    const { stalledReaderTimeoutMs } = this.#limits;
+    if (this.isBlind || this.#hasLonger) return stalledReaderTimeoutMs * BLIND_RATIO;
+    const [oldest] = this.#out;
+    const isFar = oldest !== undefined && oldest.behindBytes - this.#readBytes > FAR_BYTES;
+    return isFar ? stalledReaderTimeoutMs * FAR_RATIO : stalledReaderTimeoutMs;
+  }
+
+  /** Judged at pongs: between them nothing is known. */
+  #isTooSlow(): boolean {
+    const { slowReaderTimeoutMs, slowReaderBytesPerSecond } = this.#limits;
+    const elapsedMs = this.#lastPongMs - this.#markAtMs;
+    if (elapsedMs < slowReaderTimeoutMs) return false;
+    const byteCount = this.#readBytes - this.#markBytes;
+    this.#markAtMs = this.#lastPongMs;
+    this.#markBytes = this.#readBytes;
+    return (byteCount * 1000) / elapsedMs < slowReaderBytesPerSecond;
+  }
+
+  #becomeBlind(): void {
+    if (!this.isBlind) this.#blindSpacingBytes = Math.max(this.#spacingBytes, FIRST_BLIND_BYTES);
+    this.#isUntilPong = true;
+    this.#hasLonger = true;
+  }
+
+  #answered({ behindBytes, begunAtMs, sentAtMs }: OutPing, nowMs: number): void {
+    const pongMs = nowMs - sentAtMs;
+    const blockMs = nowMs - Math.max(this.#lastPongMs, begunAtMs);
+    this.#quickestMs = Math.min(this.#quickestMs, pongMs);
+    if (pongMs >= this.#quickestMs + LATE_PONG_MS)
+      this.#spacingBytes = Math.max(MIN_SPACING_BYTES, this.#spacingBytes / 2);
+    else if (blockMs <= QUICK_BLOCK_MS && pongMs <= this.#quickestMs + QUICK_PONG_MS)
+      this.#spacingBytes = Math.min(MAX_SPACING_BYTES, this.#spacingBytes * 2);
+    this.#readBytes = Math.max(this.#readBytes, behindBytes);
+    this.#lastPongMs = nowMs;
+  }
+}
