@@ -11,26 +11,14 @@ import { Pacing } from "../../relay/websocket/pacing.ts";
 import { Throttle } from "../../relay/websocket/throttle.ts";
 import { messageFrame } from "../../relay/wire/message-frame.ts";
 import { eventually } from "../support/eventually.ts";
+import { type LinkPeer, SocketPeer } from "../support/link-peer.ts";
 import { MemoryLink } from "../support/memory-link.ts";
-import { decodeFrames, encodeFrame, Opcode, type ServerFrame } from "../support/raw-socket.ts";
+import { decodeFrames, Opcode, type ServerFrame } from "../support/raw-socket.ts";
 
-const CLOSE_TIMEOUT_MS = 50;
-const STALLED_MS = 40;
+const CLOSE_TIMEOUT_MS = 1000;
+const STALLED_MS = 300;
 
-/** The far end of a link. It reads by itself until it is told not to, and answers what a client has to answer. */
-type Peer = {
-  /** Says whole messages, all at once. */
-  say(...messages: readonly (string | Uint8Array)[]): void;
-  /** Frames that it has read so far, control frames too. */
-  frames(): readonly ServerFrame[];
-  stopReading(): void;
-  startReading(): void;
-  /** Ends as a client does that leaves, with a code. */
-  hangUp(code: number): void;
-  /** Is gone without a word. */
-  vanish(): void;
-};
-type Scene = { readonly link: ConnectionLink; readonly peer: Peer };
+type Scene = { readonly link: ConnectionLink; readonly peer: LinkPeer };
 
 /** An owner that keeps what it is told, in order; a test may act within `receive`. */
 class Owner implements LinkOwner {
@@ -154,15 +142,14 @@ function linkContract(name: string, create: () => Promise<Scene>): void {
 
     it("judges a peer that takes nothing of what waits as stalled, and not one that reads", async () => {
       const { link, peer } = await attached();
-      const frame = messageFrame("binary", Buffer.alloc(65_536));
       const verdicts: unknown[] = [];
       for (let count = 0; count < 20; count += 1) {
-        link.send(frame);
+        link.send(newLargeFrame());
         await turns();
         verdicts.push(link.judge());
       }
       peer.stopReading();
-      for (let count = 0; count < 400; count += 1) link.send(frame);
+      for (let count = 0; count < 400; count += 1) link.send(newLargeFrame());
 
       await eventually(() => expect(link.judge()).toBe("stalled"));
       expect(new Set(verdicts)).toEqual(new Set([undefined]));
@@ -266,13 +253,18 @@ const turns = () =>
   });
 
 /** Messages as they were sent: a link may send a large one in pieces (RFC 6455 section 5.4). */
-function dataOf(peer: Peer): readonly ServerFrame[] {
+function dataOf(peer: LinkPeer): readonly ServerFrame[] {
   const messages: { opcode: number; pieces: Buffer[] }[] = [];
   for (const { opcode, payload } of peer.frames()) {
     if (opcode === Opcode.continuation) messages.at(-1)?.pieces.push(payload);
     else if (opcode < Opcode.close) messages.push({ opcode, pieces: [payload] });
   }
   return messages.map(({ opcode, pieces }) => ({ opcode, payload: Buffer.concat(pieces) }));
+}
+
+/** A new one each time: the memory of one that was written belongs to the next. */
+function newLargeFrame(): Uint8Array {
+  return messageFrame("binary", Buffer.alloc(65_536));
 }
 
 function isDataOrClose({ opcode }: ServerFrame): boolean {
@@ -283,60 +275,6 @@ function shown({ opcode, payload }: ServerFrame): string {
   return opcode === Opcode.close
     ? `close ${payload.readUInt16BE(0)} ${payload.subarray(2).toString()}`
     : payload.toString();
-}
-
-/** A client on a real socket, after the handshake: answers pings and the close (RFC 6455 sections 5.5.1 and 5.5.2). */
-class SocketPeer implements Peer {
-  readonly #socket: Socket;
-  readonly #frames: ServerFrame[] = [];
-  #rest: Buffer = Buffer.alloc(0);
-
-  constructor(socket: Socket) {
-    this.#socket = socket;
-    socket.on("error", () => undefined);
-    socket.on("data", (chunk) => this.#take(Buffer.concat([this.#rest, chunk])));
-  }
-
-  say(...messages: readonly (string | Uint8Array)[]): void {
-    const frames = messages.map((payload) =>
-      encodeFrame({ payload, opcode: typeof payload === "string" ? Opcode.text : Opcode.binary }),
-    );
-    this.#socket.write(Buffer.concat(frames));
-  }
-
-  frames(): readonly ServerFrame[] {
-    return this.#frames;
-  }
-
-  #take(bytes: Buffer): void {
-    const frames = decodeFrames(bytes);
-    let takenBytes = 0;
-    for (const { opcode, payload } of frames) {
-      takenBytes += (payload.length < 126 ? 2 : payload.length < 65_536 ? 4 : 10) + payload.length;
-      if (opcode === Opcode.ping) this.#socket.write(encodeFrame({ opcode: Opcode.pong, payload }));
-      if (opcode === Opcode.close) this.#socket.write(encodeFrame({ opcode, payload }));
-    }
-    this.#frames.push(...frames);
-    this.#rest = bytes.subarray(takenBytes);
-  }
-
-  stopReading(): void {
-    this.#socket.pause();
-  }
-
-  startReading(): void {
-    this.#socket.resume();
-  }
-
-  hangUp(code: number): void {
-    const payload = Buffer.alloc(2);
-    payload.writeUInt16BE(code);
-    this.#socket.write(encodeFrame({ opcode: Opcode.close, payload }));
-  }
-
-  vanish(): void {
-    this.#socket.resetAndDestroy();
-  }
 }
 
 linkContract("a WebSocket on a socket", async () => {
@@ -353,6 +291,8 @@ linkContract("a WebSocket on a socket", async () => {
     near.destroy();
   });
   const clock = new TurnClock(systemClock);
+  clock.start();
+  onTestFinished(() => clock.stop());
   const throttle = new Throttle(clock, new RateClasses({ messages: undefined, bytes: undefined }, []));
   const parts = { clock, flusher: new Flusher(clock, { flushIntervalMs: 0 }), pacing: new Pacing(clock), throttle };
   const link = new WebSocketLink(parts, near, {

@@ -45,6 +45,22 @@ function fakeDialect(name: string, session: FakeSession, changes: Partial<Dialec
   };
 }
 
+function fail(): never {
+  throw new Error("a defect");
+}
+
+/** Whose a conversation is before its first message, and behind it: two dialects that know their names, and one that takes the rest. */
+function dialectsOf(text: string): readonly unknown[] {
+  const others = ["a", "b"].map((name) =>
+    fakeDialect(name, new FakeSession(), { claimsFirst: (message) => Buffer.from(message).toString() === name }),
+  );
+  const { connection, told, say } = scene({ claimsFirst: () => false }, others);
+  const before = [connection.dialect, told.length];
+  say(text);
+  say("a");
+  return [before, connection.dialect, told];
+}
+
 /** A link that says how often it was closed. */
 class CountingLink extends RecordingLink {
   readonly closes: string[] = [];
@@ -71,7 +87,7 @@ function scene(changes: Partial<Dialect> = {}, others: readonly Dialect[] = []) 
     refused: () => undefined,
   };
   const main = fakeDialect("main", session, changes);
-  const [first = main, ...rest] = [...others, main];
+  const [first, ...rest] = [...others, main];
   const connection = new Connection(
     { log: pino(collector(logged)), accessLog, onEnd: (gone) => void ended.push(gone) },
     {
@@ -112,9 +128,7 @@ it("does not close a link whose peer has said its last word", () => {
 
 it("closes with 1011 on a defect, and logs the request id that the client was told", () => {
   const { session, say, link, lines } = scene();
-  session.onReceive = () => {
-    throw new Error("a defect");
-  };
+  session.onReceive = fail;
 
   say("hello");
 
@@ -123,10 +137,7 @@ it("closes with 1011 on a defect, and logs the request id that the client was to
 });
 
 it("outlives a dialect that cannot open a session, and counts the connection all the same", () => {
-  const open = () => {
-    throw new Error("a defect");
-  };
-  const { connection, link, told, release, lines } = scene({ open });
+  const { connection, link, told, release, lines } = scene({ open: fail });
   connection.ended(1011);
 
   expect(link.closes).toEqual(["1011 internal error"]);
@@ -148,16 +159,6 @@ it("gives back its access and tells of its end when the link is gone, and not be
 });
 
 it("asks the candidates in order whose the first message is, and the last one takes what no other wants", () => {
-  const dialectsOf = (text: string) => {
-    const claimsFirst = (word: string) => (message: Uint8Array) => Buffer.from(message).toString() === word;
-    const others = ["a", "b"].map((name) => fakeDialect(name, new FakeSession(), { claimsFirst: claimsFirst(name) }));
-    const { connection, told, say } = scene({ claimsFirst: () => false }, others);
-    const before = [connection.dialect, told.length];
-    say(text);
-    say("a");
-    return [before, connection.dialect, told];
-  };
-
   expect(dialectsOf("b")).toEqual([["main", 0], "b", ["connected b"]]);
   expect(dialectsOf("nobody's")).toEqual([["main", 0], "main", ["connected main"]]);
 });
