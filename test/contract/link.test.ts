@@ -62,7 +62,7 @@ function linkContract(name: string, create: () => Promise<Scene>): void {
     it.each([
       ["pause", (link: ConnectionLink) => link.pause(), (link: ConnectionLink) => link.resume({ isFreed: false })],
       ["hold", (link: ConnectionLink) => link.hold(), (link: ConnectionLink) => link.release()],
-      ["pauseFor", (link: ConnectionLink) => link.pauseFor(20), () => undefined],
+      ["pauseFor", (link: ConnectionLink) => link.pauseFor(500), () => undefined],
     ])("stops after the message at hand (%s), and goes on in order, later", async (_name, shut, open) => {
       const { link, peer, owner } = await attached();
       owner.onReceive = () => {
