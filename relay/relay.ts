@@ -59,6 +59,8 @@ export type RelayParts = {
   readonly createDialects?: (parts: DialectParts) => readonly Dialect[];
   /** Told when somebody asks on the status page that the relay be stopped. */
   readonly onDrainRequested?: () => void;
+  /** How many lines the log has lost, where its owner counts them. */
+  readonly lostLogLines?: () => number;
 };
 
 /** Puts a relay together. Wiring only: each part decides for itself. */
@@ -71,9 +73,10 @@ export function createRelay(
     source,
     createDialects = createAllDialects,
     onDrainRequested = () => undefined,
+    lostLogLines = () => 0,
   }: RelayParts,
 ): Relay {
-  const parts = createParts(config, { log, clock, createDialects, onDrainRequested });
+  const parts = createParts(config, { log, clock, createDialects, onDrainRequested, lostLogLines });
   const { authority, connections, entrance, hub, observation, state, statistics, turnClock } = parts;
   let slowReaderCheck: Timer | undefined;
   let port: OpenPort | undefined;
@@ -129,9 +132,9 @@ type Parts = {
   readonly turnClock: TurnClock;
 };
 
-type Given = Required<Pick<RelayParts, "log" | "clock" | "createDialects" | "onDrainRequested">>;
+type Given = Required<Pick<RelayParts, "log" | "clock" | "createDialects" | "onDrainRequested" | "lostLogLines">>;
 
-function createParts(config: Config, { log, clock, createDialects, onDrainRequested }: Given): Parts {
+function createParts(config: Config, { log, clock, createDialects, onDrainRequested, lostLogLines }: Given): Parts {
   const turnClock = new TurnClock(clock);
   const topicRates = createTopicRates(config, turnClock);
   const hub = new Hub(
@@ -164,6 +167,7 @@ function createParts(config: Config, { log, clock, createDialects, onDrainReques
     events,
     latency,
     requestDrain: onDrainRequested,
+    lostLogLines,
   });
   return { authority, connections, entrance, hub, observation, state, statistics, turnClock };
 }

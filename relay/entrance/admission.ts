@@ -7,6 +7,7 @@ import type { AddressLimits } from "../limits/address-limits.ts";
 import type { Connections } from "../session/connections.ts";
 import type { Dialects } from "../session/dialects.ts";
 import type { Access, AccessRefusal, Applicant, Dialect, Opening } from "../session/ports.ts";
+import { AllowedOrigins } from "./allowed-origins.ts";
 
 /**
  * Why an upgrade is refused, as an HTTP answer, because no WebSocket exists yet: a closed set, it labels counts.
@@ -78,15 +79,15 @@ export type Decision =
 export class Admission {
   readonly #parts: AdmissionParts;
   readonly #options: AdmissionOptions;
-  readonly #allowedOrigins: ReadonlySet<string>;
   readonly #refused = new Counter<UpgradeRefusal>(wordsOf(upgradeRefusals));
+  readonly #allowedOrigins: AllowedOrigins;
   #checksInFlight = 0;
   #isDraining = false;
 
   constructor(parts: AdmissionParts, options: AdmissionOptions) {
     this.#parts = parts;
     this.#options = options;
-    this.#allowedOrigins = new Set(options.allowedOrigins);
+    this.#allowedOrigins = new AllowedOrigins(options.allowedOrigins);
   }
 
   /** From now on everybody is refused. */
@@ -133,7 +134,7 @@ export class Admission {
     if (this.claiming(request).length === 0) return "no-such-path";
     if (this.#isDraining) return "draining";
     if (denied.has(clientAddress) || !(allowed.isEmpty || allowed.has(clientAddress))) return "address";
-    if (!this.#isAllowedOrigin(request.headers.origin)) return "origin";
+    if (!this.#allowedOrigins.has(request.headers.origin)) return "origin";
     if (isOverRate) return "address-rate";
     const full = this.#whatIsFull();
     if (full !== undefined) return full;
@@ -179,11 +180,6 @@ export class Admission {
     if (connections.count + this.#checksInFlight >= maxConnections) return "max-connections";
     if (!connections.hasRoomForUndecided(maxUndecidedConnections - this.#checksInFlight)) return "undecided";
     return undefined;
-  }
-
-  /** RFC 6454 section 7: browsers send it, and pages cannot change it. Others may send what they like, or nothing. */
-  #isAllowedOrigin(origin: string | undefined): boolean {
-    return this.#allowedOrigins.size === 0 || origin === undefined || this.#allowedOrigins.has(origin.toLowerCase());
   }
 }
 

@@ -57,6 +57,10 @@ export type Readings = {
     readonly keyFetchFailures: number;
   };
   readonly suppressedLogLines: number;
+  /** Lines that could not be written. */
+  readonly lostLogLines: number;
+  /** Connections that were closed as they came, by reason. */
+  readonly dropped: CountsByLabel;
   readonly adminRefusals: CountsByLabel;
   readonly handshakes: HandshakeReading;
   readonly entrance: EntranceReading;
