@@ -1,4 +1,4 @@
-# The relay, compiled.
+# The relay, compiled. client/ is not copied: npm passes over a workspace whose folder is missing.
 FROM node:24-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./

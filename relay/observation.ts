@@ -80,7 +80,7 @@ export class Observation {
     const isShown = config.adminToken !== "" || config.adminPort !== 0;
     this.#pages = isShown ? this.#createPages() : undefined;
     // Where the admin pages have a port of their own, the other one has none of them.
-    const dialectRoutes = new DialectRoutes(parts.dialects.routes);
+    const dialectRoutes = new DialectRoutes(parts.dialects.routes, parts.log);
     this.routes = this.#createRoutes(config.adminPort === 0 ? this.#pages : undefined, dialectRoutes);
   }
 

@@ -5,7 +5,7 @@ import { createAuthority } from "./auth/create-authority.ts";
 import type { Authority } from "./auth/ports.ts";
 import { type Clock, systemClock, type Timer } from "./clock.ts";
 import type { Config } from "./config/options.ts";
-import { createDialects } from "./dialects/all.ts";
+import { createDialects as createAllDialects, type DialectParts } from "./dialects/all.ts";
 import { createTopicRates, Entrance } from "./entrance/entrance.ts";
 import { openFrontDoor } from "./http/front-door.ts";
 import type { RelayFigures } from "./http/routes.ts";
@@ -19,6 +19,7 @@ import { type OpenPort, openPort, type RelayAddress } from "./open-port.ts";
 import { RelayState } from "./relay-state.ts";
 import { Connections } from "./session/connections.ts";
 import { Dialects } from "./session/dialects.ts";
+import type { Dialect } from "./session/ports.ts";
 import type { CertificateSource, CertificateStatus } from "./tls/source.ts";
 import { TurnClock } from "./turn-clock.ts";
 
@@ -55,6 +56,8 @@ export type RelayParts = {
   readonly isPortChosen: boolean;
   /** Where certificates come from, in place of what the options say. */
   readonly source?: CertificateSource;
+  /** Makes the dialects that it speaks, in the order in which they are asked, in place of those in relay/dialects/all.ts. */
+  readonly createDialects?: (parts: DialectParts) => readonly Dialect[];
   /** Told when somebody asks on the status page that the relay be stopped. */
   readonly onDrainRequested?: () => void;
   /** How many lines the log has lost, where its owner counts them. */
@@ -69,11 +72,12 @@ export function createRelay(
     clock = systemClock,
     isPortChosen,
     source,
+    createDialects = createAllDialects,
     onDrainRequested = () => undefined,
     lostLogLines = () => 0,
   }: RelayParts,
 ): Relay {
-  const parts = createParts(config, { log, clock, onDrainRequested, lostLogLines });
+  const parts = createParts(config, { log, clock, createDialects, onDrainRequested, lostLogLines });
   const { authority, connections, entrance, hub, observation, state, statistics, turnClock } = parts;
   let slowReaderCheck: Timer | undefined;
   let port: OpenPort | undefined;
@@ -129,9 +133,9 @@ type Parts = {
   readonly turnClock: TurnClock;
 };
 
-type Given = Required<Pick<RelayParts, "log" | "clock" | "onDrainRequested" | "lostLogLines">>;
+type Given = Required<Pick<RelayParts, "log" | "clock" | "createDialects" | "onDrainRequested" | "lostLogLines">>;
 
-function createParts(config: Config, { log, clock, onDrainRequested, lostLogLines }: Given): Parts {
+function createParts(config: Config, { log, clock, createDialects, onDrainRequested, lostLogLines }: Given): Parts {
   const turnClock = new TurnClock(clock);
   const topicRates = createTopicRates(config, turnClock);
   const hub = new Hub(

@@ -17,6 +17,7 @@ import { Throttle } from "../websocket/throttle.ts";
 import { Admission } from "./admission.ts";
 import { ClientAddresses } from "./client-address.ts";
 import { ConnectionGate } from "./connection-gate.ts";
+import { Reception } from "./reception.ts";
 import { Upgrade, type UpgradeParts } from "./upgrade.ts";
 
 /** What it uses. */
@@ -68,6 +69,7 @@ export class Entrance {
     const { messagesPerSecondPerConnection, bytesPerSecondPerConnection, rateBurstMs } = config;
     const rates = ratesOf(messagesPerSecondPerConnection, bytesPerSecondPerConnection, rateBurstMs);
     const throttle = new Throttle(clock, new RateClasses(rates, config.rateClasses));
+    const reception = new Reception({ log, accessLog: parts.accessLog, connections, admission });
     const onUpgraded = (socket: Socket): void => gate.upgraded(socket);
     this.#gate = gate;
     this.#admission = admission;
@@ -75,7 +77,7 @@ export class Entrance {
     this.#topicRates = topicRates;
     this.#memory = memory;
     this.#upgrade = new Upgrade(
-      { ...parts, clock, log, connections, admission, throttle, onUpgraded },
+      { ...parts, clock, admission, reception, throttle, onUpgraded },
       { ...config, closeTimeoutMs: config.drainTimeoutMs },
     );
   }

@@ -1,11 +1,8 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import type { Logger } from "pino";
 import { WebSocket, WebSocketServer } from "ws";
 import type { AccessLog } from "../observability/access-log.ts";
-import { Connection, type ConnectionParts } from "../session/connection.ts";
-import type { Connections } from "../session/connections.ts";
 import type { Access, Applicant, Dialect } from "../session/ports.ts";
 import type { TurnClock } from "../turn-clock.ts";
 import { Flusher, type LatencySink } from "../websocket/flusher.ts";
@@ -20,6 +17,7 @@ import {
   type UpgradeRefusal,
   upgradeRefusals,
 } from "./admission.ts";
+import type { Reception } from "./reception.ts";
 import { RequestIds } from "./request-id.ts";
 
 /** The word of a refusal, for clients that see no body. */
@@ -33,9 +31,9 @@ export type UpgradeOptions = LinkOptions & {
 /** What the upgrade uses. */
 export type UpgradeParts = {
   readonly clock: TurnClock;
-  readonly log: Logger;
-  readonly connections: Connections;
   readonly admission: Admission;
+  /** Takes up those who were let in. */
+  readonly reception: Reception;
   readonly throttle: Throttle;
   readonly accessLog: AccessLog;
   readonly latency: LatencySink;
@@ -59,7 +57,6 @@ export class Upgrade {
   readonly #server: WebSocketServer;
   readonly #linkParts: LinkParts;
   readonly #pacing: Pacing;
-  readonly #connectionParts: ConnectionParts;
   readonly #requestIds = new RequestIds();
 
   constructor(parts: UpgradeParts, options: UpgradeOptions) {
@@ -82,8 +79,6 @@ export class Upgrade {
       pacing: this.#pacing,
       throttle: parts.throttle,
     };
-    const { log, accessLog } = parts;
-    this.#connectionParts = { log, accessLog, onEnd: (connection) => this.#ended(connection) };
   }
 
   start(): void {
@@ -175,18 +170,12 @@ export class Upgrade {
     const [first, ...others] = this.#parts.admission.claiming(request);
     // It was claimed when it was checked, and dialects do not change.
     if (first === undefined) return;
-    const { connections, onUpgraded } = this.#parts;
-    const connection = new Connection(this.#connectionParts, {
-      link: new WebSocketLink(this.#linkParts, socket, this.#options),
-      access,
-      applicant,
-      requestId,
-      opening: { ...askedOf(request), subprotocol },
-      candidates: [first, ...others],
-    });
-    connections.add(connection);
-    onUpgraded(socket);
-    connection.open(head);
+    const candidates: Candidates = [first, ...others];
+    const maxFrameBytes = maxMessageBytesOf(candidates, this.#options.maxFrameBytes);
+    const link = new WebSocketLink(this.#linkParts, socket, { ...this.#options, maxFrameBytes });
+    const opening = { ...askedOf(request), subprotocol };
+    this.#parts.onUpgraded(socket);
+    this.#parts.reception.open({ link, access, applicant, requestId, opening, candidates }, head);
   }
 
   #refuse(
@@ -204,11 +193,6 @@ export class Upgrade {
       ...headersFor(refused, status, request, word),
     ];
     refuse(socket, status, headers, detail ?? upgradeRefusals[refused].text);
-  }
-
-  #ended(connection: Connection): void {
-    this.#parts.admission.left(connection.applicant);
-    this.#parts.connections.remove(connection);
   }
 }
 
@@ -229,6 +213,14 @@ function chooseSubprotocol(claiming: readonly Dialect[], offered: ReadonlySet<st
     if (chosen !== undefined) return chosen;
   }
   return false;
+}
+
+type Candidates = readonly [Dialect, ...Dialect[]];
+
+/** Until it is known which of them it is, a message may be as large as the most generous of them takes. */
+function maxMessageBytesOf(candidates: Candidates, maxFrameBytes: number): number {
+  const bounds = candidates.map(({ maxMessageBytes = maxFrameBytes }) => maxMessageBytes);
+  return Math.min(maxFrameBytes, Math.max(...bounds));
 }
 
 /** What a refusal says beside its status. */

@@ -14,6 +14,8 @@ import type {
   SessionConnection,
 } from "./ports.ts";
 
+const TOO_BIG: Close = { code: CloseCode.messageTooBig, reason: "message too big" };
+
 /** What all connections share. */
 export type ConnectionParts = {
   readonly log: Logger;
@@ -55,6 +57,7 @@ export class Connection implements SessionConnection, LinkOwner, ConnectionFacts
   #session: Session | undefined;
   #rateClass: string | undefined;
   #isOver = false;
+  #maxMessageBytes = Number.POSITIVE_INFINITY;
   #heardAtMs: number;
   #pingedAtMs: number;
 
@@ -74,7 +77,12 @@ export class Connection implements SessionConnection, LinkOwner, ConnectionFacts
   /** Begins the conversation. @param head what came with the upgrade request. */
   open(head: Buffer): void {
     this.authorized();
-    if (this.#candidates.length === 1) this.#session = this.#begin(this.#dialect);
+    try {
+      if (this.#candidates.length === 1) this.#begin(this.#dialect);
+    } catch (error) {
+      this.failed(error);
+    }
+    // Also what has failed already: its link still has to close.
     this.link.attach(this, head);
   }
 
@@ -104,9 +112,12 @@ export class Connection implements SessionConnection, LinkOwner, ConnectionFacts
   }
 
   receive(message: Uint8Array, isBinary: boolean, isPrintable: boolean): void {
+    if (this.#isOver) return;
     try {
-      this.#session ??= this.#begin(this.#claiming(message, isBinary));
-      this.#session.receive(message, isBinary, isPrintable);
+      const session = this.#session ?? this.#begin(this.#claiming(message, isBinary));
+      // The link's own bound may be another dialect's.
+      if (message.length > this.#maxMessageBytes) this.end(TOO_BIG);
+      else session.receive(message, isBinary, isPrintable);
     } catch (error) {
       this.failed(error);
     }
@@ -183,7 +194,9 @@ export class Connection implements SessionConnection, LinkOwner, ConnectionFacts
 
   #begin(dialect: Dialect): Session {
     this.#dialect = dialect;
+    this.#maxMessageBytes = dialect.maxMessageBytes ?? Number.POSITIVE_INFINITY;
     const session = dialect.open(this.link, this, this.#opening);
+    this.#session = session;
     this.#parts.accessLog.connected(this);
     return session;
   }

@@ -209,7 +209,7 @@ export interface Dialect {
   readonly routes: readonly Route[];
   /** How many sweep intervals longer than others a connection may be silent. */
   readonly extraSilentSweeps: number;
-  /** The largest message that is taken; undefined: as MAX_FRAME_BYTES says. */
+  /** The largest message that is taken, where that is less than MAX_FRAME_BYTES; a larger one closes with 1009. */
   readonly maxMessageBytes?: number;
   /** How its connections are closed when the relay stops. */
   readonly restartClose: Close;

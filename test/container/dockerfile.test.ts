@@ -1,5 +1,8 @@
-import { readFileSync } from "node:fs";
-import { expect, it } from "vitest";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, it, onTestFinished } from "vitest";
 import { loadConfig } from "../../relay/config/load.ts";
 
 type Instruction = { readonly name: string; readonly text: string };
@@ -62,6 +65,22 @@ it("has modules of `npm ci --omit=dev` and compiled code, and nothing else of th
     "--from=build /app/dist ./dist",
   ]);
   expect(textsOf(stage("modules"), "RUN")).toEqual([expect.stringMatching(/^npm ci --omit=dev\b/)]);
+});
+
+it("needs no workspace: npm passes over one whose folder was not copied", () => {
+  const folder = mkdtempSync(join(tmpdir(), "postern-workspace-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const { workspaces } = JSON.parse(readFileSync("package.json", "utf8")) as { readonly workspaces: string[] };
+  const link = { resolved: "client", link: true };
+  const packages = { "": { workspaces }, client: { name: "postern-client" }, "node_modules/postern-client": link };
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ workspaces }));
+  writeFileSync(join(folder, "package-lock.json"), JSON.stringify({ lockfileVersion: 3, requires: true, packages }));
+
+  execFileSync("npm", ["ci", "--offline", "--omit=dev", "--ignore-scripts"], { cwd: folder, stdio: "pipe" });
+
+  expect(workspaces).toEqual(["client"]);
+  expect(existsSync(join(folder, "node_modules/postern-client"))).toBe(false);
+  expect(textsOf(instructions, "COPY").filter((text) => text.includes("client"))).toEqual([]);
 });
 
 it("takes no build arguments, secrets or downloads", () => {
