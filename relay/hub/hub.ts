@@ -218,16 +218,16 @@ export class Hub {
 
   /**
    * Gives the members of a topic an event from elsewhere: another node, or a store. One with an addressee goes to that
-   * member alone. Nothing happens where the topic has no members here.
+   * member alone. Nothing happens where the topic has no members here, or the addressee does not take the kind. There is no
+   * sender here at which it could be held: who has no room gets it all the same, up to the bound of its outbox.
    * @param except a member that does not get it.
    */
   deliver(topicName: string, event: HubEvent, except?: Member): void {
     const topic = this.#topics.get(topicName);
     if (topic === undefined) return;
     const to = "to" in event ? event.to : undefined;
-    if (to === undefined) topic.fanOut(event, except, undefined);
-    else {
-      const member = topic.memberByHandle(to);
+    const owedTo = to === undefined ? topic.fanOut(event, except, undefined) : [topic.memberByHandle(to)];
+    for (const member of owedTo ?? []) {
       if (member !== undefined && member !== except) this.#give(member, event, undefined);
     }
     this.#endFullPeers();
@@ -304,7 +304,8 @@ export class Hub {
   }
 
   #give(to: Member, event: HubEvent, origin: Origin | undefined): void {
-    if (event.type === "omitted" && !to.encoding.takes("omitted")) return;
+    const kind = event.type === "addressed" ? event.kind : event.type === "omitted" ? event.type : undefined;
+    if (kind !== undefined && !to.encoding.takes(kind)) return;
     const frame = to.encoding.encode(event);
     if ("payload" in event) to.delivered.add(1, frame.length);
     this.#offer(to.peer, frame, origin);

@@ -133,6 +133,33 @@ it("ends a member whose outbox an event from elsewhere fills", () => {
   expect(hub.counts()).toMatchObject({ topics: 0, peers: 0 });
 });
 
+it("gives an event from elsewhere also to those without room: nobody here could hold it for them", () => {
+  const { hub, join } = scene({ outboxHighWaterBytes: 1 });
+  const link = new RecordingLink({ isReading: false });
+  hub.join(hub.connect(link), { topicName: "t", peerId: "slow", encoding: new PlainEncoding() }, () => []);
+  const { link: reader } = join("t", "reader");
+  link.frames.length = 0;
+
+  for (const payload of ["one", "two"]) {
+    hub.deliver("t", { type: "data", from: stranger(9), to: undefined, payload: textPayload(payload) });
+  }
+
+  expect(link.frames).toMatchObject([{ payload: "one" }, { payload: "two" }]);
+  expect(reader.frames).toHaveLength(2);
+});
+
+it("gives no event of a kind to a member that does not take it", () => {
+  const { hub } = scene();
+  const link = new RecordingLink();
+  const encoding = new PlainEncoding({ hasKinds: false });
+  const member = hub.join(hub.connect(link), { topicName: "t", peerId: "classic", encoding }, () => []);
+  const event = { kind: "offer", from: stranger(9), to: member.peerHandle, payload: textPayload("x") } as const;
+
+  hub.deliver("t", { type: "addressed", ...event });
+
+  expect(link.frames).toEqual([]);
+});
+
 it("gives handles of topics and members that no other node gives", () => {
   const NODES = 3;
   const given = Array.from({ length: NODES }, (_node, nodeIndex) => {
