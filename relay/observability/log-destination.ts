@@ -8,8 +8,9 @@ const RECOVERED_BYTES = MAX_LOG_BACKLOG_BYTES / 2;
 
 /**
  * Where log lines go. Its reader may end or stand still, its disk may fill up, its terminal may go away: then lines are
- * lost and counted, and the relay goes on. Pino's own destination keeps what it cannot write for ever or, with a limit,
- * stops writing at the first error.
+ * lost and counted, and the relay goes on. Not pino's own destination: it writes in a thread of Node's pool, and where a
+ * reader stands still that thread never comes back, so that the process cannot end any more. A stream of the process writes
+ * to a pipe without waiting.
  */
 export class LogDestination {
   readonly #stream: Writable;

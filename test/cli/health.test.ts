@@ -40,20 +40,20 @@ it.each([
   ["plain HTTP by the original's variable", { tls: "off" }, { ENABLE_TLS: "false" }],
   ["IPv6", { host: "::1" }, { HOST: "::1" }],
   ["every address", { host: "::" }, {}],
-  ["a proxy with a PROXY header", { proxyProtocol: true, trustedProxies: ["127.0.0.0/8"] }, PROXY("127.0.0.0/8")],
+  ["a proxy with a PROXY header", { proxyProtocol: true, trustedProxies: ["127.0.0.0/8"] }, proxyEnv("127.0.0.0/8")],
   [
     "a proxy with a PROXY header, without TLS",
     { tls: "off", proxyProtocol: true, trustedProxies: ["127.0.0.1"] },
-    { ...PROXY("127.0.0.1"), TLS: "off" },
+    { ...proxyEnv("127.0.0.1"), TLS: "off" },
   ],
-  ["proxies elsewhere", { proxyProtocol: true, trustedProxies: ["192.0.2.1"] }, PROXY("192.0.2.1")],
+  ["proxies elsewhere", { proxyProtocol: true, trustedProxies: ["192.0.2.1"] }, proxyEnv("192.0.2.1")],
 ] as const)("finds a relay healthy that serves %s", async (_what, config, env) => {
   const { port } = await startRelay(config);
 
   expect(await healthBy({ HOST: "127.0.0.1", PORT: String(port), ...env })).toMatchObject(HEALTHY);
 });
 
-function PROXY(networks: string) {
+function proxyEnv(networks: string) {
   return { PROXY_PROTOCOL: "true", TRUSTED_PROXIES: networks };
 }
 
@@ -78,7 +78,7 @@ it("is counted neither as a handshake that failed nor as a connection", async ()
 
 it("finds unhealthy what refuses, keeps silent, hangs up, or is another program; and says so", async () => {
   const silent = await listening(createServer());
-  const rude = await listening(createServer((socket) => socket.destroy()));
+  const rude = await listening(createServer((socket) => socket.once("data", () => socket.end())));
   const failing = await listening(createHttpServer((_request, response) => response.writeHead(503).end()));
   const foreign = await listening(createServer((socket) => socket.end("220 mail.example\r\n")));
   const free = await freePort();
