@@ -17,7 +17,7 @@ export type Plan = {
 export type Sending = {
   readonly topic: string;
   readonly sizeBytes: number;
-  /** 0: it never stops. */
+  /** 0: it stops when somebody leaves the topic, and not before. */
   readonly count: number;
   /** On a line on its standard input, or as soon as somebody else is in the topic. */
   readonly begins: "when-told" | "when-met";

@@ -72,8 +72,11 @@ class Connection {
       this.#names.set(Number(message["peerHandle"]), peerId ?? "");
       this.#met(topic);
     } else if (type === "data") this.#message(peerId ?? "", Buffer.from(String(message["data"]), "base64"));
-    else if (type === "peer-left") tell({ name, event: "peer-left", peerId: peerId ?? "" });
-    else if (type === "congested" || type === "relieved") {
+    else if (type === "peer-left") {
+      tell({ name, event: "peer-left", peerId: peerId ?? "" });
+      // Whoever never stops would keep a processor busy for nobody.
+      if (topic === send?.topic && send?.count === 0) this.#isBegun = false;
+    } else if (type === "congested" || type === "relieved") {
       tell({ name, event: type });
       this.#isHeldBack = type === "congested" && send?.isPolite === true;
       this.#sendMore();
