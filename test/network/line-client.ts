@@ -37,6 +37,8 @@ export type Heard = ClientEvent & { readonly atMs: number };
 export class LineClient {
   readonly events: Heard[] = [];
   readonly process: LineProcess;
+  /** Told of each event at once. */
+  onEvent: (heard: Heard) => void = () => undefined;
   #wake: (() => void) | undefined;
 
   constructor(kind: Kind, namespace: string, plans: readonly Plan[]) {
@@ -80,7 +82,9 @@ export class LineClient {
   #take(line: string): void {
     const text = line.startsWith("{") ? line : decoded(/EVENT (\S+) END/.exec(line)?.[1]);
     if (text === undefined) return;
-    this.events.push({ ...(JSON.parse(text) as ClientEvent), atMs: performance.now() });
+    const heard = { ...(JSON.parse(text) as ClientEvent), atMs: performance.now() };
+    this.events.push(heard);
+    this.onEvent(heard);
     this.#wake?.();
   }
 }

@@ -1,8 +1,11 @@
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { LineProcess } from "./line-process.ts";
 
+const OBSERVED = ["--import", join(import.meta.dirname, "observed.ts")];
+
 /** How a connection ended, as the relay's access log says. */
-export type Closed = { readonly clientAddress: string; readonly closeCode: number; readonly atMs: number };
+export type Closed = { readonly clientAddress: string; readonly closeCode: number };
 
 /** A relay that runs as a process of its own in a network namespace. */
 export class LineRelay {
@@ -11,13 +14,14 @@ export class LineRelay {
   readonly port: number;
   readonly #scheme: string;
   #memoryBoundMiB = 0;
+  #standstillMs = 0;
   #wake: (() => void) | undefined;
 
   private constructor(namespace: string, port: number, options: readonly string[], preload: readonly string[]) {
     this.port = port;
     this.#scheme = options.includes("off") ? "ws" : "wss";
     const own = ["--host", "0.0.0.0", "--port", `${port}`, "--access-log", "all"];
-    const command = [process.execPath, ...preload, "relay/main.ts", "serve", ...own, ...options];
+    const command = [process.execPath, ...OBSERVED, ...preload, "relay/main.ts", "serve", ...own, ...options];
     this.process = new LineProcess(namespace, command, (line) => this.#take(line));
   }
 
@@ -43,6 +47,11 @@ export class LineRelay {
     return this.#memoryBoundMiB;
   }
 
+  /** The time by which it judges its clients: what it stood still is not in it. Only differences mean something. */
+  get ownMs(): number {
+    return performance.now() - this.#standstillMs;
+  }
+
   /** What it takes now, resident. */
   get rssMiB(): number {
     const [, kib] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${this.process.pid}/status`, "utf8")) ?? [];
@@ -61,13 +70,18 @@ export class LineRelay {
   }
 
   #take(line: string): void {
-    if (!line.startsWith("{")) return;
-    const { msg, memoryBoundMiB, clientAddress, closeCode } = JSON.parse(line) as Record<string, unknown>;
+    if (!line.startsWith("{")) {
+      if (line.startsWith("DBG")) process.stderr.write(line + "\n");
+      return;
+    }
+    const { msg, memoryBoundMiB, clientAddress, closeCode, standstillMs } = JSON.parse(line) as Record<string, unknown>;
     if (msg === "listening") {
       this.#memoryBoundMiB = Number(memoryBoundMiB);
       this.#wake?.();
-    } else if (msg === "close") {
-      this.closes.push({ clientAddress: String(clientAddress), closeCode: Number(closeCode), atMs: performance.now() });
+    } else if (msg === "stood still") this.#standstillMs = Number(standstillMs);
+    else if (msg === "close") {
+      process.stderr.write(`DBG ${line}\n`);
+      this.closes.push({ clientAddress: String(clientAddress), closeCode: Number(closeCode) });
     }
   }
 }

@@ -56,6 +56,8 @@ export class Rows {
   readonly readers: ReadonlyMap<Kind, LineClient>;
   readonly senders: LineClient;
 
+  readonly #leftAtMs = new Map<string, number>();
+
   constructor(network: ShapedNetwork, rows: readonly Row[]) {
     this.rows = rows;
     this.senders = new LineClient(
@@ -63,6 +65,10 @@ export class Rows {
       network.relaySide,
       rows.map(({ sender }) => sender),
     );
+    this.senders.onEvent = (heard) => {
+      const row = heard.event === "peer-left" ? rows.find(({ name }) => name === heard.peerId) : undefined;
+      if (row !== undefined && !this.#leftAtMs.has(row.name)) this.#leftAtMs.set(row.name, row.relay.ownMs);
+    };
     const present = kinds.filter((kind) => rows.some((row) => row.kind === kind));
     this.readers = new Map(
       present.map((kind) => {
@@ -98,9 +104,9 @@ export class Rows {
     this.senders.tell("all");
   }
 
-  /** When it left, as its sender was told. */
-  leftAtMs(row: Row): number | undefined {
-    return this.senders.of(row.sender.name, "peer-left").find(({ peerId }) => peerId === row.name)?.atMs;
+  /** How long after that it left, as its sender was told, by the relay's own time; Infinity: it has not. */
+  leftAfterMs(row: Row, since: ReadonlyMap<LineRelay, number>): number {
+    return (this.#leftAtMs.get(row.name) ?? Number.POSITIVE_INFINITY) - (since.get(row.relay) ?? Number.NaN);
   }
 
   /** How the relay closed it; undefined while it is open. */
@@ -114,9 +120,20 @@ export class Rows {
       .reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
+  /** By the own time of each relay. */
+  now(): ReadonlyMap<LineRelay, number> {
+    return new Map(this.rows.map(({ relay }) => [relay, relay.ownMs]));
+  }
+
+  /** How its connection ended, as it tells itself. */
+  ownWord(row: Row): string {
+    const [closed] = this.readerOf(row).of(row.name, "closed");
+    return closed === undefined ? "open" : `${closed.code} ${closed.reason}`;
+  }
+
   /** Whether it is still a member, and its connection open. */
   isThere(row: Row): boolean {
-    return this.leftAtMs(row) === undefined && this.closeCodeOf(row) === undefined;
+    return !this.#leftAtMs.has(row.name) && this.closeCodeOf(row) === undefined;
   }
 
   /** Waits until all are closed, or for so long. */

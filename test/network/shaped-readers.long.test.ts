@@ -59,11 +59,11 @@ it(
     const isThere = steady.map(({ row }) => rows.isThere(row));
     const readBytes = steady.map(({ row }) => rows.bytesOf(row));
     rows.stop();
-    const stoppedAtMs = performance.now();
+    const stoppedAt = rows.now();
     await rows.allClosed(STALLED_MS * 4);
 
     for (const [at, { row, messageBytes, pongGapMs }] of steady.entries()) {
-      const silentMs = (rows.leftAtMs(row) ?? Number.POSITIVE_INFINITY) - stoppedAtMs;
+      const silentMs = rows.leftAfterMs(row, stoppedAt);
       const closeCode = rows.closeCodeOf(row);
       print(`${row.name}: read ${readBytes[at]} bytes; stopped, ${closeCode} after ${seconds(silentMs)}`);
       expect.soft(isThere[at], row.name).toBe(true);
