@@ -122,8 +122,8 @@ export type HoldNotice = {
 export type HoldRules = {
   /** It is read while no more than this is held of it. 0: while nothing is. */
   readonly holdLimitBytes: number;
-  /** Left out: its clients have no word for it. */
-  readonly notify?: (notice: HoldNotice) => void;
+  /** Writes what its client is told, as a frame. Left out: its clients have no word for it. */
+  readonly encodeNotice?: (notice: HoldNotice) => Uint8Array;
 };
 
 /** One way to write events as frames; stateless, shared by all connections that speak it. Implemented by the dialects. */
