@@ -32,6 +32,8 @@ const BEHIND_UPLOAD_MS = 2000;
 const FIRST_BLIND_BYTES = 8192;
 /** A reader that was not asked about for so long had nothing waiting. */
 const NOT_JUDGED_MS = 1000;
+/** How soon one that is read again is asked again without data. */
+const PING_AGAIN_MS = 1000;
 
 type OutPing = {
   readonly number: number;
@@ -54,6 +56,7 @@ export class ReaderProgress {
   #begunAtMs = 0;
   #lastWriteMs = 0;
   #lastNumber = 0;
+  #lastPingMs = Number.NEGATIVE_INFINITY;
   #out: OutPing[] = [];
   #readBytes = 0;
   #quickestMs = Number.POSITIVE_INFINITY;
@@ -124,6 +127,7 @@ export class ReaderProgress {
     const begunAtMs = this.#sincePingBytes === 0 ? nowMs : this.#begunAtMs;
     this.#out.push({ number: this.#lastNumber, behindBytes: this.#writtenBytes, begunAtMs, sentAtMs: nowMs });
     this.#firstPingMs ??= nowMs;
+    this.#lastPingMs = nowMs;
     this.#sincePingBytes = 0;
     this.#isPingDue = false;
     if (this.isBlind) this.#blindSpacingBytes = Math.min(MAX_SPACING_BYTES, this.#blindSpacingBytes * 2);
@@ -149,10 +153,12 @@ export class ReaderProgress {
     if (this.isBlind) this.#progressAtMs = nowMs;
   }
 
-  /** Data of the peer came, and no pong with it. */
-  heard(nowMs: number): void {
+  /** Data of the peer came, and no pong with it. @returns whether it is blind for that, and was not before. */
+  heard(nowMs: number): boolean {
     const [oldest] = this.#out;
-    if (oldest !== undefined && nowMs - oldest.sentAtMs >= BEHIND_UPLOAD_MS) this.#becomeBlind();
+    if (this.isBlind || oldest === undefined || nowMs - oldest.sentAtMs < BEHIND_UPLOAD_MS) return false;
+    this.#becomeBlind();
+    return true;
   }
 
   /** The relay does not read it: no pong can come, and pings would do harm. */
@@ -162,13 +168,19 @@ export class ReaderProgress {
     this.#hasLonger = true;
   }
 
-  /** The relay reads it again. @param isFreed by the end of one who was in the way: a fresh start. */
-  readAgain(nowMs: number, { isFreed }: { readonly isFreed: boolean }): void {
+  /** The relay reads it again. */
+  readAgain(nowMs: number): void {
     this.#isUnread = false;
     this.#isUnasked = true;
-    this.#isPingDue = true;
+    // One that is above its rate is stopped and let go 100 times a second.
+    this.#isPingDue = nowMs - this.#lastPingMs >= PING_AGAIN_MS;
     this.#blindSpacingBytes = Math.max(this.#spacingBytes, FIRST_BLIND_BYTES);
-    if (isFreed) this.#progressAtMs = nowMs;
+  }
+
+  /** It was not read for one who was in its way and who has been ended: a fresh start. */
+  freed(nowMs: number): void {
+    this.#progressAtMs = nowMs;
+    this.#beginToWait(nowMs);
   }
 
   /** Whether it takes too little of what waits. To be asked a few times a second while something waits, and only then. */
