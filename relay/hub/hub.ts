@@ -159,8 +159,9 @@ export class Hub {
    */
   join(peer: Peer<Member>, { topicName, peerId, encoding }: Join, welcome: Welcome | undefined): Member {
     const before = peer.memberOf(topicName);
-    if (before !== undefined) this.#remove(before);
     const topic = this.#topics.get(topicName) ?? this.#open(topicName);
+    // Though it be empty meanwhile the topic stays, with its rate and its handles.
+    if (before !== undefined) this.#takeOut(before);
     const member = topic.add(peer, peerId, this.#deliveryIn(encoding));
     this.#joinCount += 1;
     if (peer.topicCount === 0) this.#peerCount += 1;
@@ -355,17 +356,23 @@ export class Hub {
 
   /** @param strangers where it was cut off: who never heard of it. */
   #remove(member: Member, strangers?: Strangers): void {
+    const { topic } = member;
+    if (!this.#takeOut(member, strangers) || topic.memberCount > 0) return;
+    this.#topics.delete(topic.name);
+    this.#handlesInUse.delete(topic.handle);
+    this.#hooks?.topicClosed(topic.name);
+  }
+
+  /** @returns whether it was in there. */
+  #takeOut(member: Member, strangers?: Strangers): boolean {
     const { peer, topic } = member;
-    if (!peer.remove(member)) return;
+    if (!peer.remove(member)) return false;
     this.#leaveCount += 1;
     if (peer.topicCount === 0) this.#peerCount -= 1;
     topic.remove(member);
     if (strangers === undefined) this.#tellOthers(topic, { type: "peer-left", member }, member);
     else this.#tellAtOnce(topic, { type: "peer-left", member }, strangers.get(member));
-    if (topic.memberCount > 0) return;
-    this.#topics.delete(topic.name);
-    this.#handlesInUse.delete(topic.handle);
-    this.#hooks?.topicClosed(topic.name);
+    return true;
   }
 
   /** There is no sender any more at which it could be held: who has no room gets it all the same. */

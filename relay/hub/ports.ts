@@ -14,8 +14,6 @@ export interface Origin {
 export interface Link extends Origin {
   /** Bytes accepted by `send` and not yet taken from it. */
   readonly bufferedBytes: number;
-  /** Bytes that the peer has read since the start, as far as the link can know: while it stays the same, it reads nothing. */
-  readonly readByPeerBytes: number;
   /**
    * Queues one frame, header and all. Never waits, never throws; does nothing on a link that is closing. The link keeps
    * the reference.

@@ -118,10 +118,6 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     return this.#queue.byteCount + this.#writingBytes;
   }
 
-  get readByPeerBytes(): number {
-    return this.#progress?.readBytes ?? 0;
-  }
-
   judge(): SlowReason | undefined {
     const progress = this.#asked();
     const fault = progress.judge(this.#parts.clock.judgedMs);
@@ -214,6 +210,7 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
   }
 
   wasHeard(): boolean {
+    if (this.#progress?.loseSight(this.#parts.clock.judgedMs) === true) this.#writeOn();
     const wasShut = this.#gate.wasShut();
     return this.#signs.ask(this.#socket.bytesRead) || wasShut;
   }
@@ -236,7 +233,7 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
 
   /** The gate's. */
   stopReading(): void {
-    this.#progress?.unread();
+    this.#progress?.unread(this.#parts.clock.judgedMs);
     this.#parser.stop();
     this.#socket.pause();
   }
@@ -337,7 +334,7 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
   #asked(): ReaderProgress {
     if (this.#progress === undefined) {
       this.#progress = new ReaderProgress(this.#options);
-      if (!this.#gate.isOpen) this.#progress.unread();
+      if (!this.#gate.isOpen) this.#progress.unread(this.#parts.clock.judgedMs);
     }
     return this.#progress;
   }
