@@ -171,7 +171,7 @@ export class ReaderProgress {
     if (this.isBlind || oldest === undefined) return false;
     const { stalledReaderTimeoutMs } = this.#limits;
     const limitMs = this.#hasAnswered ? stalledReaderTimeoutMs * MUTE_RATIO : stalledReaderTimeoutMs;
-    if (nowMs - oldest.sentAtMs < limitMs) return false;
+    if (nowMs - Math.max(oldest.sentAtMs, this.#lastPongMs) < limitMs) return false;
     this.#becomeBlind(nowMs);
     this.#progressAtMs = nowMs;
     return true;

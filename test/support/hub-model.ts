@@ -197,7 +197,8 @@ export class HubModel {
     this.#operate(() => {
       connection.members.delete(topicName);
       connection.present.delete(topicName);
-      for (const [from, tokens] of connection.due) this.#keep(connection, from, tokens, (t) => t.topicName !== topicName);
+      for (const [from, tokens] of connection.due)
+        this.#keep(connection, from, tokens, (t) => t.topicName !== topicName);
       this.#owe(connection, topicName, "peer-left", member);
       this.hub.leave(member);
     });
@@ -213,7 +214,12 @@ export class HubModel {
     const number = (this.#lastNumber += 1);
     const payload = textPayload(`${number}`.padEnd(sizeBytes, " "));
     this.#operate(() => {
-      this.#owe(connection, topicName, "data", member, { number, byteLength: payload.byteLength, addressee, to: addressed });
+      this.#owe(connection, topicName, "data", member, {
+        number,
+        byteLength: payload.byteLength,
+        addressee,
+        to: addressed,
+      });
       if (addressed === undefined) this.hub.publish(member, payload);
       else this.hub.send(member, addressed.peerHandle, payload);
     });
@@ -317,7 +323,8 @@ export class HubModel {
     const message: Message = { from, byteLength: OVERHEAD_BYTES + (data?.byteLength ?? 0), owedCount: 0 };
     const place = data === undefined ? undefined : `${topicName} ${data.to?.peerHandle ?? ""}`;
     for (const to of this.#all()) {
-      const isReceiver = data?.addressee === undefined ? to.members.has(topicName) && to !== from : to === data.addressee;
+      const isReceiver =
+        data?.addressee === undefined ? to.members.has(topicName) && to !== from : to === data.addressee;
       if (!isReceiver) continue;
       const author = `${topicName} ${member.peerHandle ?? "?"}`;
       const token = { type, author, name: member.peerId, topicName, number: data?.number, message, place };
@@ -382,11 +389,11 @@ export class HubModel {
     const tokens = to.due.get(from) ?? [];
     const [token] = tokens;
     const what = `${told.type} ${told.name} ${told.number ?? ""} to ${to.name}`;
+    const isAtOnce = !this.#isServing && !this.#isGivenUp(from);
+    if (isAtOnce && to.owedBefore > 0) throw new BrokenRule("newcomers queue", what);
     if (token === undefined || token.type !== told.type || token.name !== told.name || token.number !== told.number)
       throw new BrokenRule("no overtaking", `${what}, and not ${token?.type} ${token?.name} ${token?.number ?? ""}`);
     this.#see(to, told);
-    const isAtOnce = !this.#isServing && !this.#isGivenUp(from);
-    if (isAtOnce && to.owedBefore > 0) throw new BrokenRule("newcomers queue", what);
     if (this.#isServing) this.#countRound(to, from, what);
     this.#keep(to, from, tokens, (other) => other !== token);
   }
@@ -433,7 +440,8 @@ export class HubModel {
     const isNew = type === "congested" ? !to.noticed.has(author) : to.noticed.delete(author);
     if (type === "congested") to.noticed.add(author);
     // Who is not read is told again.
-    if (!isNew && !(type === "congested" && this.#mayRepeat && to.isPaused)) throw new BrokenRule("told when congested and relieved", `${to.name}: ${type} twice`);
+    if (!isNew && !(type === "congested" && this.#mayRepeat && to.isPaused))
+      throw new BrokenRule("told when congested and relieved", `${to.name}: ${type} twice`);
   }
 
   #serve(act: () => void): void {
