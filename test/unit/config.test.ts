@@ -70,7 +70,9 @@ it("computes the memory bound from the options", () => {
 
   const joinedBytes = 1000 * 832;
   const outboxBytes = (262_144 + joinedBytes) * 1.125;
-  expect(memoryBoundBytes(config)).toBe(134_217_728 + 1000 * (65_536 + outboxBytes + 131_072 + 2 * 65_536));
+  expect(memoryBoundBytes(config)).toBe(
+    134_217_728 + 67_108_864 + 1000 * (65_536 + outboxBytes + 131_072 + 3 * 65_536),
+  );
 });
 
 it("refuses an empty flag", () => {
