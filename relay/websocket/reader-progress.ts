@@ -121,6 +121,8 @@ export class ReaderProgress {
     this.#sincePingBytes += byteCount;
     if (this.isBlind) this.#blindUntilBytes = this.#writtenBytes;
     if (this.#isUnread || this.#out.length >= MAX_PINGS) return false;
+    // The first at once: who reads slowly has to have answered one before it counts as one that never answers.
+    if (this.#lastNumber === 0) return true;
     return this.#sincePingBytes >= (this.isBlind ? this.#blindSpacingBytes : this.#spacingBytes);
   }
 
