@@ -70,17 +70,13 @@ export class LineRelay {
   }
 
   #take(line: string): void {
-    if (!line.startsWith("{")) {
-      if (line.startsWith("DBG")) process.stderr.write(line + "\n");
-      return;
-    }
+    if (!line.startsWith("{")) return;
     const { msg, memoryBoundMiB, clientAddress, closeCode, standstillMs } = JSON.parse(line) as Record<string, unknown>;
     if (msg === "listening") {
       this.#memoryBoundMiB = Number(memoryBoundMiB);
       this.#wake?.();
     } else if (msg === "stood still") this.#standstillMs = Number(standstillMs);
     else if (msg === "close") {
-      process.stderr.write(`DBG ${line}\n`);
       this.closes.push({ clientAddress: String(clientAddress), closeCode: Number(closeCode) });
     }
   }
