@@ -120,6 +120,7 @@ export class Hub {
     this.#holds = new Holds(options, {
       time,
       give: (to, event) => this.#give(to, event, undefined),
+      tell: (peer, frame) => this.#offer(peer, frame),
       afterGiving: () => this.#endFullPeers(),
       onLost: (why, count) => this.#drops.add(why, count),
     });
@@ -151,18 +152,23 @@ export class Hub {
   }
 
   /**
-   * Adds a peer to a topic that it is not in, tells the members who were there before, and welcomes the new one.
+   * Adds a peer to a topic, tells the members who were there before, and welcomes the new one. One that is in it already
+   * leaves it first, and is owed under its new name what it was owed under the old.
    * @param welcome the frames that the new member gets, before anything else of this topic. Who is there:
-   *   `member.topic.members()`, in join order, the new one last.
+   *   `member.topic.members()`, in join order, the new one last. Undefined: it knows, from what it was told before.
    */
-  join(peer: Peer<Member>, { topicName, peerId, encoding }: Join, welcome: Welcome): Member {
+  join(peer: Peer<Member>, { topicName, peerId, encoding }: Join, welcome: Welcome | undefined): Member {
+    const before = peer.memberOf(topicName);
     const topic = this.#topics.get(topicName) ?? this.#open(topicName);
+    // Though it be empty meanwhile the topic stays, with its rate and its handles.
+    if (before !== undefined) this.#takeOut(before);
     const member = topic.add(peer, peerId, this.#deliveryIn(encoding));
     this.#joinCount += 1;
     if (peer.topicCount === 0) this.#peerCount += 1;
     peer.add(member);
     this.#tellOthers(topic, { type: "peer-joined", member }, member);
-    for (const frame of welcome(member)) this.#offer(peer, frame);
+    if (before !== undefined) this.#holds.renamed(before, member, { isWelcomed: welcome !== undefined });
+    for (const frame of welcome?.(member) ?? []) this.#offer(peer, frame);
     // Joining again and again under other names is sending too: it waits for slow readers, and for the topic's rate.
     if (topic.memberCount > 1) this.#sent(member, 0);
     this.#endFullPeers();
@@ -186,6 +192,7 @@ export class Hub {
 
   /** Takes a member out of its topic, and tells the rest. An empty topic vanishes. Idempotent. */
   leave(member: Member): void {
+    this.#holds.left(member);
     this.#remove(member);
     this.#endFullPeers();
   }
@@ -226,10 +233,10 @@ export class Hub {
     const topic = this.#topics.get(topicName);
     if (topic === undefined) return;
     const to = "to" in event ? event.to : undefined;
-    const owedTo = to === undefined ? topic.fanOut(event, except, undefined) : [topic.memberByHandle(to)];
-    for (const member of owedTo ?? []) {
+    const members = to === undefined ? topic.fanOut(event, except, undefined) : [topic.memberByHandle(to)];
+    // There is nobody here at whom it could be held: who has no room gets it all the same.
+    for (const member of members ?? [])
       if (member !== undefined && member !== except) this.#give(member, event, undefined);
-    }
     this.#endFullPeers();
   }
 
@@ -246,6 +253,7 @@ export class Hub {
       this.#endFullPeers();
     }
     this.#holds.lookAround();
+    this.#endFullPeers();
   }
 
   /**
@@ -350,18 +358,23 @@ export class Hub {
 
   /** @param strangers where it was cut off: who never heard of it. */
   #remove(member: Member, strangers?: Strangers): void {
-    const { peer, topic } = member;
-    if (!peer.remove(member)) return;
-    this.#leaveCount += 1;
-    if (peer.topicCount === 0) this.#peerCount -= 1;
-    topic.remove(member);
-    this.#holds.left(member);
-    if (strangers === undefined) this.#tellOthers(topic, { type: "peer-left", member }, member);
-    else this.#tellAtOnce(topic, { type: "peer-left", member }, strangers.get(member));
-    if (topic.memberCount > 0) return;
+    const { topic } = member;
+    if (!this.#takeOut(member, strangers) || topic.memberCount > 0) return;
     this.#topics.delete(topic.name);
     this.#handlesInUse.delete(topic.handle);
     this.#hooks?.topicClosed(topic.name);
+  }
+
+  /** @returns whether it was in there. */
+  #takeOut(member: Member, strangers?: Strangers): boolean {
+    const { peer, topic } = member;
+    if (!peer.remove(member)) return false;
+    this.#leaveCount += 1;
+    if (peer.topicCount === 0) this.#peerCount -= 1;
+    topic.remove(member);
+    if (strangers === undefined) this.#tellOthers(topic, { type: "peer-left", member }, member);
+    else this.#tellAtOnce(topic, { type: "peer-left", member }, strangers.get(member));
+    return true;
   }
 
   /** There is no sender any more at which it could be held: who has no room gets it all the same. */

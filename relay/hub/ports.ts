@@ -14,8 +14,6 @@ export interface Origin {
 export interface Link extends Origin {
   /** Bytes accepted by `send` and not yet taken from it. */
   readonly bufferedBytes: number;
-  /** Bytes that the peer has read since the start, as far as the link can know: while it stays the same, it reads nothing. */
-  readonly readByPeerBytes: number;
   /**
    * Queues one frame, header and all. Never waits, never throws; does nothing on a link that is closing. The link keeps
    * the reference.
@@ -122,8 +120,8 @@ export type HoldNotice = {
 export type HoldRules = {
   /** It is read while no more than this is held of it. 0: while nothing is. */
   readonly holdLimitBytes: number;
-  /** Left out: its clients have no word for it. */
-  readonly notify?: (notice: HoldNotice) => void;
+  /** Writes what its client is told, as a frame. Left out: its clients have no word for it. */
+  readonly encodeNotice?: (notice: HoldNotice) => Uint8Array;
 };
 
 /** One way to write events as frames; stateless, shared by all connections that speak it. Implemented by the dialects. */

@@ -118,12 +118,12 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     return this.#queue.byteCount + this.#writingBytes;
   }
 
-  get readByPeerBytes(): number {
-    return this.#progress?.readBytes ?? 0;
-  }
-
   judge(): SlowReason | undefined {
-    return this.#asked().judge(this.#parts.clock.judgedMs);
+    const progress = this.#asked();
+    const fault = progress.judge(this.#parts.clock.judgedMs);
+    // One that never answers is given more without: for pongs it would wait in vain.
+    if (progress.isBlind) this.#writeOn();
+    return fault;
   }
 
   get bytesIn(): number {
@@ -138,8 +138,10 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     this.#shut(Reason.congestion);
   }
 
-  resume(how: { readonly isFreed: boolean }): void {
-    this.#gate.open(Reason.congestion, how);
+  resume({ isFreed }: { readonly isFreed: boolean }): void {
+    // At once: it may be judged before it is read.
+    if (isFreed) this.#progress?.freed(this.#parts.clock.judgedMs);
+    this.#gate.open(Reason.congestion);
   }
 
   pauseFor(durationMs: number): void {
@@ -208,6 +210,7 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
   }
 
   wasHeard(): boolean {
+    if (this.#progress?.loseSight(this.#parts.clock.judgedMs) === true) this.#writeOn();
     const wasShut = this.#gate.wasShut();
     return this.#signs.ask(this.#socket.bytesRead) || wasShut;
   }
@@ -224,21 +227,21 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     const isSpent = this.#rate.tookBytes(chunk.length);
     this.#hasPonged = false;
     this.#failOn(this.#parser.push(chunk));
-    if (!this.#hasPonged) this.#progress?.heard(this.#parts.clock.judgedMs);
+    if (!this.#hasPonged && this.#progress?.heard(this.#parts.clock.judgedMs) === true) this.#writeOn();
     if (isSpent) this.#keepToRate();
   }
 
   /** The gate's. */
   stopReading(): void {
-    this.#progress?.unread();
+    this.#progress?.unread(this.#parts.clock.judgedMs);
     this.#parser.stop();
     this.#socket.pause();
   }
 
   /** The gate's. */
-  goOnReading(how: { readonly isFreed: boolean }): void {
+  goOnReading(): void {
     if (this.#state === "ended") return;
-    this.#progress?.readAgain(this.#parts.clock.judgedMs, how);
+    this.#progress?.readAgain(this.#parts.clock.judgedMs);
     if (this.bufferedBytes > 0) this.#scheduleSoon();
     this.#receivedAtMs = this.#parts.clock.tick();
     this.#rate.fill(this.#receivedAtMs);
@@ -283,7 +286,7 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     const number = numberIn(payload);
     if (number === undefined || this.#progress?.ponged(number, this.#parts.clock.judgedMs) !== true) return;
     this.#hasPonged = true;
-    if (this.#writingBytes === 0 && !this.#queue.isEmpty) this.#scheduleSoon();
+    this.#writeOn();
   }
 
   onClose(code: number | undefined): void {
@@ -331,9 +334,14 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
   #asked(): ReaderProgress {
     if (this.#progress === undefined) {
       this.#progress = new ReaderProgress(this.#options);
-      if (!this.#gate.isOpen) this.#progress.unread();
+      if (!this.#gate.isOpen) this.#progress.unread(this.#parts.clock.judgedMs);
     }
     return this.#progress;
+  }
+
+  /** More may be written than before: what waits goes on. */
+  #writeOn(): void {
+    if (this.#writingBytes === 0 && !this.#queue.isEmpty) this.#scheduleSoon();
   }
 
   #scheduleSoon(origin?: Origin): void {

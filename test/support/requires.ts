@@ -10,6 +10,9 @@ import { CHROMIUM } from "./browser.ts";
  */
 const MAY_BE_ABSENT_IN_CI: ReadonlySet<string> = new Set();
 
+/** A line as slow as can be: whether the kernel shapes lines at all. */
+const SHAPE = ["rate", "64kbit", "burst", "3200", "latency", "500ms"];
+
 /** Whether a command is there and runs. */
 function runs(command: string, args: readonly string[]): boolean {
   try {
@@ -25,6 +28,16 @@ export function itInNamespace(): TestAPI | TestAPI["skip"] {
   return needs(
     runs("unshare", ["--net", "ip", "link", "set", "lo", "up"]) && runs("setpriv", ["--version"]),
     "network namespaces (root, and Debian's util-linux and iproute2)",
+  );
+}
+
+/** Tests of slow lines: two namespaces, and the programs that are clients in one of them. */
+export function itOnShapedLines(): TestAPI | TestAPI["skip"] {
+  const hasNamespaces = runs("unshare", ["--net", "tc", "qdisc", "add", "dev", "lo", "root", "tbf", ...SHAPE]);
+  const hasClients = existsSync(CHROMIUM) && runs("/usr/bin/python3", ["-c", "import websockets"]);
+  return needs(
+    hasNamespaces && hasClients,
+    "shaped lines and clients (root, and Debian's iproute2, python3-websockets and chromium)",
   );
 }
 

@@ -101,14 +101,12 @@ export class ClassicSession implements Session {
       this.#turnAway("topic-full");
       return;
     }
-    if (before !== undefined) this.#leave(before);
+    if (before !== undefined && !isSameTopic) this.#leave(before);
     const peerId = claimedPeerId ?? makeFreePeerId(hub.topic(topicName), nowMs);
     // With a new name in the same topic it knows the others already: naming them again would open them twice.
-    this.#member = hub.join(
-      this.#peer,
-      { topicName, peerId, encoding: classicEncoding },
-      isSameTopic ? () => [] : nameOthers,
-    );
+    const welcome = isSameTopic ? undefined : nameOthers;
+    if (isSameTopic) this.#connection.left(topicName);
+    this.#member = hub.join(this.#peer, { topicName, peerId, encoding: classicEncoding }, welcome);
     this.#connection.joined(topicName);
   }
 

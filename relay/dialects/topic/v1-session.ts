@@ -47,7 +47,7 @@ export class V1Session implements Session {
     this.#connection = connection;
     this.#peer = parts.hub.connect(link, {
       holdLimitBytes: HOLD_LIMIT_BYTES,
-      notify: (notice) => this.#tellOfHolds(notice),
+      encodeNotice,
     });
     connection.access.whenEnded((why) => connection.end(closeFor(why)));
   }
@@ -198,13 +198,14 @@ export class V1Session implements Session {
     const topic = hub.topic(topicName);
     if (claimedPeerId !== undefined && topic?.hasPeerId(claimedPeerId)) return "peer-id-taken";
     if (known === undefined && hub.isFull(topicName)) return "topic-full";
-    if (known !== undefined) this.#leaveTopic(known);
-    // To leave may end others, and to be told of that may fill the outbox of this one, which then is ended too.
-    if (this.#peer.isOver) return undefined;
-    if (this.#peer.topicCount >= limits.maxTopicsPerConnection) return "too-many-topics";
+    if (known === undefined && this.#peer.topicCount >= limits.maxTopicsPerConnection) return "too-many-topics";
 
     const peerId = claimedPeerId ?? makeFreePeerId(topic, nowMs);
     this.#hasJoined = true;
+    if (known !== undefined) {
+      this.#byTopicHandle.delete(known.topicHandle);
+      this.#connection.left(topicName);
+    }
     hub.join(this.#peer, { topicName, peerId, encoding }, (own) => {
       this.#byTopicHandle.set(own.topicHandle, own);
       return [this.#joinedFrame(own, ref)];
@@ -252,13 +253,13 @@ export class V1Session implements Session {
     this.#answer(encodeV1Error(code, ref));
   }
 
-  #tellOfHolds({ state, topicName: topic, to, heldBytes }: HoldNotice): void {
-    this.#answer(encodeV1RelayMessage({ type: state, topic, to, heldBytes, holdLimitBytes: HOLD_LIMIT_BYTES }));
-  }
-
   #answer(text: string): void {
     this.#parts.hub.offer(this.#peer, textFrame(text));
   }
+}
+
+function encodeNotice({ state, topicName: topic, to, heldBytes }: HoldNotice): Uint8Array {
+  return textFrame(encodeV1RelayMessage({ type: state, topic, to, heldBytes, holdLimitBytes: HOLD_LIMIT_BYTES }));
 }
 
 function refusalOf(outcome: "sent" | "no-such-peer"): ErrorCode | undefined {
