@@ -122,7 +122,7 @@ async function compare(options: Options, parts: CampaignParts, base: { readonly 
 /** The workloads that a run is about. */
 function choose(options: Options): readonly Workload[] {
   const wanted = workloads.filter(({ id }) => isWanted(id, options));
-  return options.quick ? wanted.filter(isQuick) : wanted;
+  return options.quick && options.only === undefined ? wanted.filter(isQuick) : wanted;
 }
 
 /** Of growth only the smallest size; in G4 the topic is large at each. */
