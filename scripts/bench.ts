@@ -18,7 +18,7 @@ import { workloads } from "./bench/workloads.ts";
 const QUICK = { warmUpMs: 400, measureMs: 500, attempts: 1 };
 const THOROUGH = { warmUpMs: 1500, measureMs: 2000, attempts: 3 };
 /** Two relays take turns in slices so short that a disturbance of the machine hits both. */
-const SLICES = { warmUpMs: 100, sliceMs: 20, pairCount: 16 };
+const SLICES = { warmUpMs: 100, sliceMs: 20, pairCount: 10 };
 const ROUNDS = 3;
 const ROUNDS_AGAINST_REF = 5;
 
