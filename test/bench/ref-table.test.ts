@@ -43,6 +43,13 @@ it("says that 3 % would not have been seen where the rounds are too far apart", 
   expect(toRefTable([verdict], "main")).toContain("| none seen | no |");
 });
 
+it("claims nothing after too few rounds", () => {
+  const verdict = verdictOf(1.2, 1.21, 1.2, 1.22);
+
+  expect(verdict).toMatchObject({ difference: "too few rounds", isSharp: false });
+  expect(isWorse(verdict)).toBe(false);
+});
+
 it("writes the ratio, between what it lies, and how surely", () => {
   const table = toRefTable([verdictOf(1.04, 1.06, 1.05, 1.07, 1.03)], "main");
 

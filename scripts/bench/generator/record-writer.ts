@@ -19,26 +19,31 @@ const GREATEST_FRAGMENT_BYTES = 16_384;
 export class RecordWriter {
   readonly #socket: TLSSocket;
   readonly #messageBytes: number;
-  readonly #isCutByMessage: boolean;
+  /** Whether a write waits for the one before it, which takes a turn of the event loop. */
+  readonly #isOnePerTurn: boolean;
 
   constructor(socket: TLSSocket, content: RecordContent, messageBytes: number) {
     this.#socket = socket;
     this.#messageBytes = messageBytes;
     const isRecordLength = messageBytes >= LEAST_FRAGMENT_BYTES && messageBytes <= GREATEST_FRAGMENT_BYTES;
     if (content === "message" && isRecordLength) socket.setMaxSendFragment(messageBytes);
-    this.#isCutByMessage = content === "message" && !isRecordLength;
+    this.#isOnePerTurn = content === "message" && !isRecordLength;
     // Without it a stream hands its writes on one by one.
-    if (this.#isCutByMessage) Object.assign(socket, { _writev: null });
+    if (this.#isOnePerTurn) Object.assign(socket, { _writev: null });
   }
 
-  /** @param batch whole messages, one behind the other; it is not to be changed afterwards. */
-  write(batch: Buffer): void {
-    if (!this.#isCutByMessage) {
+  /**
+   * @param batch whole messages, one behind the other; it is not to be changed afterwards.
+   * @returns how many turns of the event loop it takes until all are written: 0 where they are, or may be as well.
+   */
+  write(batch: Buffer): number {
+    if (!this.#isOnePerTurn) {
       this.#socket.write(batch);
-      return;
+      return 0;
     }
     for (let at = 0; at < batch.length; at += this.#messageBytes) {
       this.#socket.write(batch.subarray(at, at + this.#messageBytes));
     }
+    return this.#messageBytes < LEAST_FRAGMENT_BYTES ? batch.length / this.#messageBytes - 1 : 0;
   }
 }

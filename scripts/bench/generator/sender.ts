@@ -65,12 +65,12 @@ export class Sender {
     return true;
   }
 
-  /** Sends what is owed, as far as the limits allow. */
-  sendOwed(nowMs: number): void {
+  /** Sends what is owed, as far as the limits allow. @returns how many turns of the event loop that takes. */
+  sendOwed(nowMs: number): number {
     const room = Math.min(this.#ringMask + 1 - this.#underWay, this.#messageLimit - this.sentCount);
     const count = Math.min(this.owed, room);
     this.owed = 0;
-    if (count <= 0) return;
+    if (count <= 0) return 0;
     const { bytes, stampAt, stampMask } = this.#publication;
     const batch = Buffer.allocUnsafe(count * bytes.length);
     for (let index = 0; index < count; index += 1) {
@@ -83,7 +83,7 @@ export class Sender {
       this.sentCount += 1;
     }
     this.#underWay += count;
-    this.#writer.write(batch);
+    return this.#writer.write(batch);
   }
 }
 

@@ -37,6 +37,16 @@ export class Traffic implements Receiver {
   #isStopped = false;
   #onFailure: (error: Error) => void = () => undefined;
   readonly #sendReady = () => this.#flush();
+  #connections: readonly Connection[] = [];
+  #heldTurns = 0;
+  readonly #holdOn = () => {
+    if (this.#heldTurns <= 1) {
+      this.#releaseReads();
+      return;
+    }
+    this.#heldTurns -= 1;
+    setImmediate(this.#holdOn);
+  };
   /** Rejects when a connection fails. */
   readonly failure: Promise<never>;
 
@@ -49,6 +59,7 @@ export class Traffic implements Receiver {
 
   /** Makes senders of those of these connections that send; all have joined. */
   connect(connections: readonly Connection[]): void {
+    this.#connections = connections;
     for (const connection of connections) {
       const { index, isSender, alsoIn = [] } = connection.member;
       if (!isSender) continue;
@@ -141,7 +152,27 @@ export class Traffic implements Receiver {
     this.#ready = [];
     if (this.#isStopped) return;
     const nowMs = performance.now();
-    for (const sender of ready) sender.sendOwed(nowMs);
+    let turns = 0;
+    for (const sender of ready) turns = Math.max(turns, sender.sendOwed(nowMs));
+    if (turns > 0) this.#holdReads(turns);
+  }
+
+  /**
+   * Reads nothing for so many turns of the event loop: what a sender sends at one time is to go out without a pause, and not
+   * with all that can be read between one message and the next. It ends whether or not all is written: who waits for
+   * the other side to read has to read.
+   */
+  #holdReads(turns: number): void {
+    if (this.#heldTurns === 0) {
+      for (const { socket } of this.#connections) socket.pause();
+      setImmediate(this.#holdOn);
+    }
+    this.#heldTurns = Math.max(this.#heldTurns, turns);
+  }
+
+  #releaseReads(): void {
+    this.#heldTurns = 0;
+    for (const { socket } of this.#connections) socket.resume();
   }
 
   /** Messages that are due go to the senders in turn, so that each sends at even intervals. */

@@ -1,6 +1,6 @@
 import type { Comparison } from "../ref-comparison.ts";
 import { type CostUnit, unitOf } from "./results.ts";
-import { type Interval, median, medianInterval } from "./statistics.ts";
+import { type Interval, median, medianInterval, WANTED_CONFIDENCE } from "./statistics.ts";
 
 /** A difference that the comparison is to be able to show, as a share. */
 const LEAST_DIFFERENCE = 0.03;
@@ -16,7 +16,7 @@ export type Verdict = {
   readonly ratio: number;
   /** Between which two rounds it lies. */
   readonly interval: Interval;
-  readonly difference: "dearer" | "cheaper" | "none seen";
+  readonly difference: "dearer" | "cheaper" | "none seen" | "too few rounds";
   /** Whether a difference of 3 % would have been seen. */
   readonly isSharp: boolean;
 };
@@ -29,6 +29,7 @@ export function toVerdicts(comparisons: readonly Comparison[]): readonly Verdict
     const ratio = median(ratios);
     const interval = medianInterval(ratios);
     const { low, high } = interval;
+    const isSure = interval.confidence >= WANTED_CONFIDENCE;
     return [
       {
         workload: workload.id,
@@ -38,11 +39,16 @@ export function toVerdicts(comparisons: readonly Comparison[]): readonly Verdict
         baseCost: median(rounds.flat().map(({ baseCost }) => baseCost)),
         ratio,
         interval,
-        difference: low > 1 ? "dearer" : high < 1 ? "cheaper" : "none seen",
-        isSharp: Math.max(high - ratio, ratio - low) < LEAST_DIFFERENCE,
+        difference: isSure ? differenceOf(interval) : "too few rounds",
+        isSharp: isSure && Math.max(high - ratio, ratio - low) < LEAST_DIFFERENCE,
       } as const,
     ];
   });
+}
+
+function differenceOf({ low, high }: Interval): Verdict["difference"] {
+  if (low > 1) return "dearer";
+  return high < 1 ? "cheaper" : "none seen";
 }
 
 /** Whether the working tree got worse by what the comparison is to be able to show. */

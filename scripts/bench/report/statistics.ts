@@ -9,8 +9,8 @@ export function median(values: readonly number[]): number {
 /** Where the true median lies, and how surely, from 0 to 1. */
 export type Interval = { readonly low: number; readonly high: number; readonly confidence: number };
 
-/** What is asked of an interval where there are values enough for it. */
-const WANTED_CONFIDENCE = 0.9;
+/** What is asked of an interval where there are values enough for it: five. */
+export const WANTED_CONFIDENCE = 0.9;
 
 /**
  * Two of the values between which the median of what they are drawn from lies, whatever its distribution: as near to each
