@@ -72,8 +72,8 @@ export class Upgrade {
       pacing: this.#pacing,
       throttle: parts.throttle,
     };
-    const { log, accessLog } = parts;
-    this.#connectionParts = { log, accessLog, onEnd: (connection) => this.#ended(connection) };
+    const { clock, log, accessLog } = parts;
+    this.#connectionParts = { clock, log, accessLog, onEnd: (connection) => this.#ended(connection) };
   }
 
   start(): void {

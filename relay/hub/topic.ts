@@ -1,10 +1,11 @@
 import { EncodedEvent } from "./encoded-event.ts";
 import { Handles } from "./handles.ts";
 import type { Peer } from "./peer.ts";
-import type { Encoding, HubEvent, MemberIdentity, Origin, TopicRate } from "./ports.ts";
+import type { Encoding, HubEvent, MemberIdentity, Origin, Payload, TopicRate } from "./ports.ts";
 import { Traffic } from "./traffic.ts";
 
 const NOTHING: Uint8Array = new Uint8Array(0);
+const NOBODY: readonly Member[] = [];
 
 /** What becomes of a peer whose outbox did not just take a frame. */
 export type OnTrouble = (peer: Peer<Member>, outcome: "congested" | "outbox-full" | "closed") => void;
@@ -22,12 +23,17 @@ export type TopicParts = {
 /** How a member gets its frames, and the count of those that came in the same way. */
 export type Delivery = { readonly encoding: Encoding; readonly delivered: Traffic };
 
+/** Under what name a peer joins, and what it takes. */
+export type Naming = { readonly peerId: string; readonly maxPayloadBytes?: number | undefined };
+
 /** One peer in one topic. */
 export class Member implements MemberIdentity {
   readonly peer: Peer<Member>;
   readonly topic: Topic;
   readonly peerId: string;
   readonly peerHandle: number;
+  /** The largest payload that it takes; of a larger one it is told that it was left out. */
+  readonly maxPayloadBytes: number;
   #encoding: Encoding;
   #delivered: Traffic;
   readonly #starts = new Map<Encoding, Uint8Array>();
@@ -35,13 +41,14 @@ export class Member implements MemberIdentity {
   constructor(
     peer: Peer<Member>,
     topic: Topic,
-    { peerId, peerHandle }: { readonly peerId: string; readonly peerHandle: number },
+    { peerId, peerHandle, maxPayloadBytes = Number.POSITIVE_INFINITY }: Naming & { readonly peerHandle: number },
     { encoding, delivered }: Delivery,
   ) {
     this.peer = peer;
     this.topic = topic;
     this.peerId = peerId;
     this.peerHandle = peerHandle;
+    this.maxPayloadBytes = maxPayloadBytes;
     this.#encoding = encoding;
     this.#delivered = delivered;
   }
@@ -88,6 +95,13 @@ export class Topic {
   readonly rate: TopicRate | undefined;
   readonly #published = new Traffic();
   readonly #members = new Map<number, Member>();
+  /** The same in no order, to choose some at random, and where each stands. */
+  readonly #pool: Member[] = [];
+  readonly #places = new Map<Member, number>();
+  /** By the id that they claim; several may claim one. */
+  readonly #byPeerId = new Map<string, Member[]>();
+  /** Members that do not take every payload. */
+  #limitedCount = 0;
   readonly #onTrouble: OnTrouble;
   readonly #handles: Handles;
 
@@ -127,33 +141,81 @@ export class Topic {
     return this.#members.get(peerHandle);
   }
 
-  /** Whether a member claims this id. Classic clients may share one; v1 clients may not take one that is in use. */
+  /** Who claims this id. Classic clients may share one; v1 clients may not take one that is in use. */
+  membersByPeerId(peerId: string): readonly Member[] {
+    return this.#byPeerId.get(peerId) ?? [];
+  }
+
   hasPeerId(peerId: string): boolean {
-    for (const member of this.#members.values()) {
-      if (member.peerId === peerId) return true;
+    return this.#byPeerId.has(peerId);
+  }
+
+  /** Members chosen at random, each once, in no order; all but one where there are no more. Does not look at the others. */
+  sample(count: number, except: Member): readonly Member[] {
+    const chosen = new Set<Member>();
+    const last = this.#pool.length - 1;
+    const wanted = Math.min(count, last);
+    // Floyd's way: so many steps as are wanted, whatever there is. `except` stands for nobody, so one more is drawn.
+    for (let top = last - wanted; top <= last && chosen.size < wanted; top += 1) {
+      const drawn = this.#pool[Math.floor(Math.random() * (top + 1))];
+      const at = this.#pool[top];
+      const pick = drawn === undefined || chosen.has(drawn) || drawn === except ? at : drawn;
+      if (pick !== undefined && pick !== except) chosen.add(pick);
     }
-    return false;
+    return [...chosen];
   }
 
   /** Adds a member at the end of the join order, under a handle that no other member has. */
-  add(peer: Peer<Member>, peerId: string, delivery: Delivery): Member {
+  add(peer: Peer<Member>, naming: Naming, delivery: Delivery): Member {
     const peerHandle = this.#handles.next((handle) => this.#members.has(handle));
-    const member = new Member(peer, this, { peerId, peerHandle }, delivery);
+    const member = new Member(peer, this, { ...naming, peerHandle }, delivery);
     this.#members.set(peerHandle, member);
+    this.#places.set(member, this.#pool.length);
+    this.#pool.push(member);
+    const namesakes = this.#byPeerId.get(member.peerId);
+    if (namesakes === undefined) this.#byPeerId.set(member.peerId, [member]);
+    else namesakes.push(member);
+    if (member.maxPayloadBytes < Number.POSITIVE_INFINITY) this.#limitedCount += 1;
     return member;
   }
 
   remove(member: Member): void {
-    this.#members.delete(member.peerHandle);
+    if (!this.#members.delete(member.peerHandle)) return;
+    this.#removeFromPool(member);
+    const namesakes = (this.#byPeerId.get(member.peerId) ?? []).filter((other) => other !== member);
+    if (namesakes.length === 0) this.#byPeerId.delete(member.peerId);
+    else this.#byPeerId.set(member.peerId, namesakes);
+    if (member.maxPayloadBytes < Number.POSITIVE_INFINITY) this.#limitedCount -= 1;
+  }
+
+  /** Those for whom a payload is too large, but for one member. Mostly all take all, and nobody is looked at. */
+  tooSmallFor(payload: Payload, except: Member): readonly Member[] {
+    if (this.#limitedCount === 0) return NOBODY;
+    return this.#pool.filter((member) => member !== except && payload.isLargerThan(member.maxPayloadBytes));
+  }
+
+  #removeFromPool(member: Member): void {
+    const place = this.#places.get(member);
+    const last = this.#pool.pop();
+    this.#places.delete(member);
+    if (place === undefined || last === undefined || last === member) return;
+    this.#pool[place] = last;
+    this.#places.set(last, place);
   }
 
   /**
    * Offers one event to every member but one that has room, in join order, encoded once per encoding. Synchronous: order
    * is kept.
    * @param origin whose message it is; undefined: nobody's.
+   * @param leftOut do not get it either.
    * @returns those who have no room, and are owed it; undefined: nobody is.
    */
-  fanOut(event: HubEvent, except: Member | undefined, origin: Origin | undefined): Member[] | undefined {
+  fanOut(
+    event: HubEvent,
+    except: Member | undefined,
+    origin: Origin | undefined,
+    leftOut: readonly Member[] = NOBODY,
+  ): Member[] | undefined {
     const encoded = new EncodedEvent(event);
     const isData = event.type === "data";
     // Members of one encoding stand side by side more often than not: they are counted together.
@@ -163,7 +225,7 @@ export class Topic {
     let count = 0;
     let owedTo: Member[] | undefined;
     for (const member of this.#members.values()) {
-      if (member === except) continue;
+      if (member === except || (leftOut.length > 0 && leftOut.includes(member))) continue;
       if (!member.peer.outbox.hasRoom) {
         if (owedTo === undefined) owedTo = [member];
         else owedTo.push(member);

@@ -51,6 +51,12 @@ export class BytesPayload implements Payload {
     return this.#raw;
   }
 
+  isLargerThan(byteCount: number): boolean {
+    // Text is never shorter than what it stands for: most are decided by their length.
+    if (this.byteLength <= byteCount) return false;
+    return !this.isText || (this.raw()?.length ?? this.byteLength) > byteCount;
+  }
+
   /** Copies what looks into a chunk; what was made of it is kept as it is. */
   keep(): BytesPayload {
     const sent = Uint8Array.from(this.asSent());

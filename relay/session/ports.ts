@@ -20,7 +20,9 @@ export interface ConnectionLink extends Link {
   wasHeard(): boolean;
   /** Whether a ping still waits to be written: it accuses nobody. */
   readonly isPingWaiting: boolean;
-  /** Asks the peer for a sign of life. */
+  /** Whether the relay reads it now. */
+  readonly isRead: boolean;
+  /** Asks the peer for a sign of life, ahead of what waits. */
   ping(): void;
   /** Stops reading after the message at hand: the session waits for something before it can take the next one. */
   hold(): void;
@@ -38,8 +40,8 @@ export interface LinkOwner {
   receive(message: Uint8Array, isBinary: boolean, isPrintable: boolean): void;
   /** The peer has said its last word: it closed as it should, or broke the protocol. The link sees to its own close. */
   hungUp(how: Ending): void;
-  /** The link is gone. Called once. @param closeCode RFC 6455 section 7.1.5: 1006 where there was no close frame. */
-  ended(closeCode: number): void;
+  /** The link is gone. Called once. @param closeCode RFC 6455 section 7.1.5: 1006 where there was no close frame. @param by who said it first. */
+  ended(closeCode: number, by: "peer" | "relay"): void;
 }
 
 /**
@@ -117,6 +119,12 @@ export interface SessionConnection {
   left(topicName: string): void;
   /** Ends the conversation: the session, and then the link, behind what is queued for it. Idempotent. */
   end(close: Close): void;
+  /** Asks the client whether it is there, once per 10 s whoever asks. Calls back within a bounded time, never from within this call. */
+  probe(onAnswer: (isThere: boolean) => void): void;
+  /** Nothing is heard of the client: ends the conversation, and cuts the link. */
+  lost(): void;
+  /** The client is back on another connection: this one ends. */
+  takenOver(): void;
 }
 
 /** The conversation on one link. Implemented by the dialects. */

@@ -52,6 +52,7 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
   #state: "open" | "closing" | "ended" = "open";
   /** 1006: the socket ended without a close frame (RFC 6455 section 7.1.5). */
   #closeCode = 1006;
+  #closedBy: "peer" | "relay" = "peer";
   /** Nothing more is expected of the peer: it has sent its close frame, or broken the protocol. */
   #isPeerDone = false;
   /** The peer's close frame came: after it the peer sends nothing that matters. */
@@ -188,6 +189,7 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     this.#state = "closing";
     this.#queue.close(closeFrame(code, reason));
     this.#closeCode = code;
+    this.#closedBy = "relay";
     // The peer's answer must be heard.
     this.#parts.throttle.forget(this);
     this.#gate.open(ANY_REASON);
@@ -210,6 +212,10 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
   wasHeard(): boolean {
     const wasShut = this.#gate.wasShut();
     return this.#signs.ask(this.#socket.bytesRead) || wasShut;
+  }
+
+  get isRead(): boolean {
+    return this.#gate.isOpen;
   }
 
   get isPingWaiting(): boolean {
@@ -293,6 +299,7 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     if (this.#state === "open") {
       // RFC 6455 section 5.5.1: the answer echoes the code; section 7.1.5: 1005 stands for none.
       this.close(code ?? 1005, "");
+      this.#closedBy = "peer";
     } else if (this.#queue.isCloseTaken && this.#writingBytes === 0) this.#endSocket();
   }
 
@@ -319,7 +326,7 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     this.#parts.throttle.forget(this);
     this.#queue.clear();
     this.#below = undefined;
-    this.#owner?.ended(this.#closeCode);
+    this.#owner?.ended(this.#closeCode, this.#closedBy);
   }
 
   /** Notes the frame that came last. */

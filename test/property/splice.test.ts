@@ -37,8 +37,15 @@ function relayed(
   options: { readonly mayBeSpliced: boolean },
 ): string[] {
   const hub = new Hub(hubOptions(), { time: new TestTime() });
-  const limits = { maxFrameBytes: 1_000_000, maxTopicsPerConnection: 10 };
-  const dialect = new TopicDialect({ hub, limits, nowMs: () => 0 });
+  const limits = { maxFrameBytes: 1_000_000, maxTopicsPerConnection: 10, maxPayloadBytes: 1_000_000 };
+  const dialect = new TopicDialect({
+    hub,
+    limits,
+    pingIntervalMs: 25_000,
+    time: new TestTime(),
+    takeoverOf: () => "1.x",
+    nowMs: () => 0,
+  });
   const frames: Uint8Array[] = [];
   const sender = dialect.open(new RecordingLink(), new FakeConnection(), { subprotocol });
   for (const readers of ["", "postern.v1"]) {

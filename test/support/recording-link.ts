@@ -38,6 +38,7 @@ export class RecordingLink implements ConnectionLink {
   /** What a test has the hub find when it asks. */
   verdict: SlowReason | undefined;
   readonly isPingWaiting = false;
+  readonly isRead = true;
 
   judge(): SlowReason | undefined {
     return this.verdict;
@@ -124,6 +125,10 @@ export class PlainEncoding implements Encoding {
 
   constructor(options: { readonly hasKinds: boolean } = { hasKinds: true }) {
     this.#hasKinds = options.hasKinds;
+  }
+
+  isAlikeForAll(): boolean {
+    return false;
   }
 
   takes(): boolean {

@@ -48,6 +48,19 @@ export class FakeConnection implements SessionConnection {
     this.#link?.close(code, reason);
   }
 
+  /** Nobody asks in these tests: whoever has a name is there. */
+  probe(onAnswer: (isThere: boolean) => void): void {
+    setImmediate(() => onAnswer(true));
+  }
+
+  lost(): void {
+    this.told.push("lost");
+  }
+
+  takenOver(): void {
+    this.told.push("taken over");
+  }
+
   left(topicName: string): void {
     this.told.push(`left ${topicName}`);
   }

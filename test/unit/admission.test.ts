@@ -35,7 +35,10 @@ function scene(options: Partial<AdmissionOptions> = {}) {
       dialects: new Dialects([
         new TopicDialect({
           hub: new Hub(hubOptions(), { time: new TestTime() }),
-          limits: { maxFrameBytes: 1, maxTopicsPerConnection: 1 },
+          limits: { maxFrameBytes: 1, maxTopicsPerConnection: 1, maxPayloadBytes: 1_000_000 },
+          pingIntervalMs: 25_000,
+          time: new TestTime(),
+          takeoverOf: () => "1.x",
           nowMs: () => 0,
         }),
       ]),

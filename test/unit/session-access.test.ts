@@ -11,8 +11,15 @@ import { TestTime } from "../support/test-time.ts";
 /** A hub in which the topic `there` has a member, and no other topic exists. */
 function openHub() {
   const hub = new Hub(hubOptions(), { time: new TestTime() });
-  const limits = { maxFrameBytes: 1_000_000, maxTopicsPerConnection: 10 };
-  const dialect = new TopicDialect({ hub, limits, nowMs: () => 0 });
+  const limits = { maxFrameBytes: 1_000_000, maxTopicsPerConnection: 10, maxPayloadBytes: 1_000_000 };
+  const dialect = new TopicDialect({
+    hub,
+    limits,
+    pingIntervalMs: 25_000,
+    time: new TestTime(),
+    takeoverOf: () => "1.x",
+    nowMs: () => 0,
+  });
 
   function open(subprotocol: string, changes: Partial<Access> = {}) {
     const frames: Uint8Array[] = [];

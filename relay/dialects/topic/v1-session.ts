@@ -21,13 +21,17 @@ import type {
   SessionConnection,
 } from "../../session/ports.ts";
 import { closeFor } from "./access-closes.ts";
-import { nameOf, textFrame, toText, v1BinaryEncoding, v1JsonEncoding } from "./codec.ts";
-import { makeFreePeerId } from "./peer-id.ts";
+import { nameOf, textFrame, toText } from "./codec.ts";
+import { MembershipChanges } from "./membership-changes.ts";
 import type { SessionParts } from "./session-parts.ts";
 import { spliceData } from "./splice.ts";
+import { V1Joins } from "./v1-joins.ts";
 
 /** So much may be held of a v1 client while it is read on: it is told, and what is not held goes on meanwhile. */
 const HOLD_LIMIT_BYTES = 262_144;
+
+/** How long a client whose outbox has no room waits for the answer to its next question. */
+const ANSWER_PAUSE_MS = 50;
 
 /** A client that offered `postern.v1`: many topics, one addressee, signals, and a typed answer to every mistake. */
 export class V1Session implements Session {
@@ -39,7 +43,8 @@ export class V1Session implements Session {
   /** Where it last published by text, and what such a message begins with. */
   #lastTopic: string | undefined;
   #lastDataStart: Uint8Array | undefined;
-  #hasJoined = false;
+  readonly #joins: V1Joins;
+  readonly #changes: MembershipChanges;
 
   constructor(parts: SessionParts, link: ConnectionLink, connection: SessionConnection) {
     this.#parts = parts;
@@ -49,11 +54,22 @@ export class V1Session implements Session {
       holdLimitBytes: HOLD_LIMIT_BYTES,
       notify: (notice) => this.#tellOfHolds(notice),
     });
+    parts.connections.add(this.#peer, connection);
+    this.#changes = new MembershipChanges(parts.time, link);
+    this.#joins = new V1Joins({
+      parts,
+      link,
+      connection,
+      peer: this.#peer,
+      onJoined: (own) => void this.#byTopicHandle.set(own.topicHandle, own),
+      leave: (own) => this.#leaveTopic(own),
+      refuse: (code, ref) => this.#refuse(code, ref),
+    });
     connection.access.whenEnded((why) => connection.end(closeFor(why)));
   }
 
   get hasJoined(): boolean {
-    return this.#hasJoined;
+    return this.#joins.hasDecided;
   }
 
   receive(bytes: Uint8Array, isBinary: boolean, isPrintable: boolean): void {
@@ -130,7 +146,9 @@ export class V1Session implements Session {
     const own = this.#peer.memberOf(this.#lastTopic);
     const spliced = own === undefined ? undefined : spliceData(bytes, this.#lastDataStart);
     if (own === undefined || spliced === undefined) return false;
-    this.#parts.hub.publish(own, BytesPayload.fromJsonText(spliced));
+    const payload = BytesPayload.fromJsonText(spliced);
+    if (payload.isLargerThan(this.#parts.limits.maxPayloadBytes)) return false;
+    this.#parts.hub.publish(own, payload);
     return true;
   }
 
@@ -155,12 +173,21 @@ export class V1Session implements Session {
       void this.#authorize(message.token, message.ref);
       return undefined;
     }
-    if (message.type === "join") return this.#join(message);
+    if (message.type === "join") {
+      this.#changes.count();
+      this.#slowAnswers();
+      return this.#joins.join(message);
+    }
     const member = this.#peer.memberOf(message.topic);
     if (member === undefined) return "not-joined";
     switch (message.type) {
       case "leave":
+        this.#changes.count();
         return this.#leave(member, message.ref);
+      case "members":
+        this.#joins.members(member, message);
+        this.#slowAnswers();
+        return undefined;
       case "data":
         this.#expectLike(message.topic);
         return this.#publish(member, message.to, BytesPayload.fromString(message.data));
@@ -179,50 +206,6 @@ export class V1Session implements Session {
     this.#lastDataStart = new TextEncoder().encode(v1ClientDataStart(topicName));
   }
 
-  #join({
-    topic: topicName,
-    peerId: claimedPeerId,
-    encoding: wanted,
-    ref,
-  }: Extract<V1ClientMessage, { type: "join" }>): ErrorCode | undefined {
-    const { hub, limits, nowMs } = this.#parts;
-    // Before the topic is looked for: whether it exists must not show, in the answer or in its time.
-    if (!this.#connection.access.mayJoin(topicName)) return "not-permitted";
-    const encoding = wanted === "binary" ? v1BinaryEncoding : v1JsonEncoding;
-    const known = this.#peer.memberOf(topicName);
-    if (known !== undefined && (claimedPeerId === undefined || claimedPeerId === known.peerId)) {
-      hub.changeEncoding(known, encoding);
-      hub.offer(this.#peer, this.#joinedFrame(known, ref));
-      return undefined;
-    }
-    const topic = hub.topic(topicName);
-    if (claimedPeerId !== undefined && topic?.hasPeerId(claimedPeerId)) return "peer-id-taken";
-    if (known === undefined && hub.isFull(topicName)) return "topic-full";
-    if (known !== undefined) this.#leaveTopic(known);
-    // To leave may end others, and to be told of that may fill the outbox of this one, which then is ended too.
-    if (this.#peer.isOver) return undefined;
-    if (this.#peer.topicCount >= limits.maxTopicsPerConnection) return "too-many-topics";
-
-    const peerId = claimedPeerId ?? makeFreePeerId(topic, nowMs);
-    this.#hasJoined = true;
-    hub.join(this.#peer, { topicName, peerId, encoding }, (own) => {
-      this.#byTopicHandle.set(own.topicHandle, own);
-      return [this.#joinedFrame(own, ref)];
-    });
-    this.#connection.joined(topicName);
-    return undefined;
-  }
-
-  #joinedFrame(own: Member, ref: number | undefined): Uint8Array {
-    const others = [];
-    for (const member of own.topic.members()) if (member !== own) others.push(nameOf(member));
-    const { topicName: topic, topicHandle } = own;
-    const { limits } = this.#parts;
-    return textFrame(
-      encodeV1RelayMessage({ type: "joined", topic, topicHandle, ...nameOf(own), members: others, limits, ref }),
-    );
-  }
-
   /** The answer comes last: after it, nothing of this topic follows. */
   #leave(own: Member, ref: number | undefined): undefined {
     this.#leaveTopic(own);
@@ -235,8 +218,10 @@ export class V1Session implements Session {
     this.#connection.left(own.topicName);
   }
 
-  #publish(own: Member, to: number | undefined, payload: Payload): ErrorCode | undefined {
+  #publish(own: Member, to: number | readonly number[] | undefined, payload: Payload): ErrorCode | undefined {
     if (!this.#connection.access.mayPublish) return "not-permitted";
+    if (payload.isLargerThan(this.#parts.limits.maxPayloadBytes)) return "payload-too-large";
+    if (typeof to === "object") return refusalOf(this.#parts.hub.sendToList(own, to, payload));
     if (to !== undefined) return refusalOf(this.#parts.hub.send(own, to, payload));
     this.#parts.hub.publish(own, payload);
     return undefined;
@@ -250,6 +235,11 @@ export class V1Session implements Session {
   #refuse(code: ErrorCode, ref: number | undefined): void {
     this.#parts.traffic.reject(code);
     this.#answer(encodeV1Error(code, ref));
+  }
+
+  /** Who asks for more than it reads is slowed, so that it need not be closed. */
+  #slowAnswers(): void {
+    if (!this.#peer.outbox.hasRoom) this.#link.pauseFor(ANSWER_PAUSE_MS);
   }
 
   #tellOfHolds({ state, topicName: topic, to, heldBytes }: HoldNotice): void {
