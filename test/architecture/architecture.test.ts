@@ -26,6 +26,7 @@ const rules: readonly { readonly folder: string; readonly may: readonly RegExp[]
       /^relay\/hub\//,
       /^relay\/session\/(ports|payload)\.ts$/,
       /^relay\/wire\/message-frame\.ts$/,
+      /^relay\/limits\/token-bucket\.ts$/,
       /^relay\/counter\.ts$/,
     ],
   },
