@@ -135,9 +135,9 @@ export class Hub {
     return member;
   }
 
-  /** From now on this member gets its frames in another encoding. */
-  changeEncoding(member: Member, encoding: Encoding): void {
-    member.deliverBy(this.#deliveryIn(encoding));
+  /** From now on this member gets its frames in another encoding, and takes payloads of this size; undefined: of any. */
+  changeDelivery(member: Member, { encoding, maxPayloadBytes }: Pick<Join, "encoding" | "maxPayloadBytes">): void {
+    member.topic.change(member, this.#deliveryIn(encoding), maxPayloadBytes);
   }
 
   /** Data and signals that members were given in one encoding: frames, one for each receiver, and their bytes. It goes on counting. */
@@ -176,15 +176,19 @@ export class Hub {
     return "sent";
   }
 
-  /** The same to several; those that are not there, doubled ones and the sender are passed over. */
-  sendToList(from: Member, to: readonly number[], payload: Payload): "sent" | "no-such-peer" {
+  /**
+   * The same to several; those that are not there, doubled ones and the sender are passed over.
+   * @returns how many are left, each of whom is sent it.
+   */
+  sendToList(from: Member, to: readonly number[], payload: Payload): number {
     const members = [...new Set(to)]
       .map((handle) => from.topic.memberByHandle(handle))
       .filter((member) => member !== undefined && member !== from);
     // Frames that name no addressee are written once for all of them.
     const frames = new Map<Encoding, Uint8Array>();
     for (const member of members) {
-      if (member === undefined) continue;
+      // To give one of them its message may end others, and the sender too.
+      if (member === undefined || member.peer.isOver || from.peer.isOver) continue;
       this.#count(from.topic, payload);
       const event = { type: "data", from, to: member.peerHandle, payload } as const;
       const { encoding } = member;
@@ -192,7 +196,7 @@ export class Hub {
       if (frame !== undefined) frames.set(encoding, frame);
       this.#deliver(member, event, from, frame);
     }
-    return members.length === 0 ? "no-such-peer" : "sent";
+    return members.length;
   }
 
   /** Sends a message of a dialect's own kind to one other member of the sender's topic, if that member takes the kind. */
@@ -278,7 +282,7 @@ export class Hub {
     return { encoding, delivered: this.delivered(encoding) };
   }
 
-  #tellOthers(topic: Topic, event: HubEvent, member: Member, leftOut?: readonly Member[]): void {
+  #tellOthers(topic: Topic, event: HubEvent, member: Member, leftOut?: ReadonlySet<Member>): void {
     const owedTo = topic.fanOut(event, member, member.peer.link, leftOut);
     if (owedTo !== undefined) this.#holds.hold(member.peer, event, owedTo);
     this.#hooks?.published(topic.name, event);

@@ -5,7 +5,7 @@ import type { Encoding, HubEvent, MemberIdentity, Origin, Payload, TopicRate } f
 import { Traffic } from "./traffic.ts";
 
 const NOTHING: Uint8Array = new Uint8Array(0);
-const NOBODY: readonly Member[] = [];
+const NOBODY: ReadonlySet<Member> = new Set();
 
 /** What becomes of a peer whose outbox did not just take a frame. */
 export type OnTrouble = (peer: Peer<Member>, outcome: "congested" | "outbox-full" | "closed") => void;
@@ -32,8 +32,7 @@ export class Member implements MemberIdentity {
   readonly topic: Topic;
   readonly peerId: string;
   readonly peerHandle: number;
-  /** The largest payload that it takes; of a larger one it is told that it was left out. */
-  readonly maxPayloadBytes: number;
+  #maxPayloadBytes: number;
   #encoding: Encoding;
   #delivered: Traffic;
   readonly #starts = new Map<Encoding, Uint8Array>();
@@ -48,7 +47,7 @@ export class Member implements MemberIdentity {
     this.topic = topic;
     this.peerId = peerId;
     this.peerHandle = peerHandle;
-    this.maxPayloadBytes = maxPayloadBytes;
+    this.#maxPayloadBytes = maxPayloadBytes;
     this.#encoding = encoding;
     this.#delivered = delivered;
   }
@@ -61,6 +60,16 @@ export class Member implements MemberIdentity {
     return this.topic.handle;
   }
 
+  /** The largest payload that it takes; of a larger one it is told that it was left out. */
+  get maxPayloadBytes(): number {
+    return this.#maxPayloadBytes;
+  }
+
+  /** Whether it does not take every payload. */
+  get isLimited(): boolean {
+    return this.#maxPayloadBytes < Number.POSITIVE_INFINITY;
+  }
+
   /** How frames are written for it. */
   get encoding(): Encoding {
     return this.#encoding;
@@ -71,10 +80,11 @@ export class Member implements MemberIdentity {
     return this.#delivered;
   }
 
-  /** The hub's: from now on it gets its frames in another way. */
-  deliverBy({ encoding, delivered }: Delivery): void {
+  /** The topic's: from now on it gets its frames in another way, and takes payloads of this size. */
+  deliverBy({ encoding, delivered }: Delivery, maxPayloadBytes: number = Number.POSITIVE_INFINITY): void {
     this.#encoding = encoding;
     this.#delivered = delivered;
+    this.#maxPayloadBytes = maxPayloadBytes;
   }
 
   startFor(encoding: Encoding, write: (from: MemberIdentity) => Uint8Array): Uint8Array {
@@ -102,6 +112,9 @@ export class Topic {
   readonly #byPeerId = new Map<string, Member[]>();
   /** Members that do not take every payload. */
   #limitedCount = 0;
+  #lastHandle = 0;
+  /** Handles have begun again: join order is no longer theirs. */
+  #hasWrapped = false;
   readonly #onTrouble: OnTrouble;
   readonly #handles: Handles;
 
@@ -137,6 +150,14 @@ export class Topic {
     return this.#members.values();
   }
 
+  /** Those whose handles are larger, in the order of handles: who joins meanwhile mostly comes behind. */
+  *membersAfter(peerHandle: number): Iterable<Member> {
+    const members = this.#hasWrapped
+      ? this.#pool.toSorted((a, b) => a.peerHandle - b.peerHandle)
+      : this.#members.values();
+    for (const member of members) if (member.peerHandle > peerHandle) yield member;
+  }
+
   memberByHandle(peerHandle: number): Member | undefined {
     return this.#members.get(peerHandle);
   }
@@ -150,33 +171,47 @@ export class Topic {
     return this.#byPeerId.has(peerId);
   }
 
-  /** Members chosen at random, each once, in no order; all but one where there are no more. Does not look at the others. */
+  /**
+   * Members chosen at random, each once, in random order: all but one, where there are no more. Takes so many steps as are
+   * wanted, whatever there is.
+   */
   sample(count: number, except: Member): readonly Member[] {
-    const chosen = new Set<Member>();
-    const last = this.#pool.length - 1;
-    const wanted = Math.min(count, last);
-    // Floyd's way: so many steps as are wanted, whatever there is. `except` stands for nobody, so one more is drawn.
-    for (let top = last - wanted; top <= last && chosen.size < wanted; top += 1) {
-      const drawn = this.#pool[Math.floor(Math.random() * (top + 1))];
-      const at = this.#pool[top];
-      const pick = drawn === undefined || chosen.has(drawn) || drawn === except ? at : drawn;
-      if (pick !== undefined && pick !== except) chosen.add(pick);
+    const ownPlace = this.#places.get(except) ?? this.#pool.length;
+    const otherCount = this.#places.has(except) ? this.#pool.length - 1 : this.#pool.length;
+    // The first steps of a shuffle (Fisher and Yates) of all places but one; what it has moved is kept beside the pool.
+    const moved = new Map<number, number>();
+    const chosen: Member[] = [];
+    for (let index = 0; index < Math.min(count, otherCount); index += 1) {
+      const drawn = index + Math.floor(Math.random() * (otherCount - index));
+      const place = moved.get(drawn) ?? drawn;
+      moved.set(drawn, moved.get(index) ?? index);
+      const member = this.#pool[place < ownPlace ? place : place + 1];
+      if (member !== undefined) chosen.push(member);
     }
-    return [...chosen];
+    return chosen;
   }
 
   /** Adds a member at the end of the join order, under a handle that no other member has. */
   add(peer: Peer<Member>, naming: Naming, delivery: Delivery): Member {
     const peerHandle = this.#handles.next((handle) => this.#members.has(handle));
     const member = new Member(peer, this, { ...naming, peerHandle }, delivery);
+    this.#hasWrapped ||= peerHandle < this.#lastHandle;
+    this.#lastHandle = peerHandle;
     this.#members.set(peerHandle, member);
     this.#places.set(member, this.#pool.length);
     this.#pool.push(member);
     const namesakes = this.#byPeerId.get(member.peerId);
     if (namesakes === undefined) this.#byPeerId.set(member.peerId, [member]);
     else namesakes.push(member);
-    if (member.maxPayloadBytes < Number.POSITIVE_INFINITY) this.#limitedCount += 1;
+    if (member.isLimited) this.#limitedCount += 1;
     return member;
+  }
+
+  /** From now on a member gets its frames in another way, and takes payloads of this size; undefined: of any. */
+  change(member: Member, delivery: Delivery, maxPayloadBytes: number | undefined): void {
+    if (member.isLimited) this.#limitedCount -= 1;
+    member.deliverBy(delivery, maxPayloadBytes);
+    if (member.isLimited) this.#limitedCount += 1;
   }
 
   remove(member: Member): void {
@@ -185,13 +220,17 @@ export class Topic {
     const namesakes = (this.#byPeerId.get(member.peerId) ?? []).filter((other) => other !== member);
     if (namesakes.length === 0) this.#byPeerId.delete(member.peerId);
     else this.#byPeerId.set(member.peerId, namesakes);
-    if (member.maxPayloadBytes < Number.POSITIVE_INFINITY) this.#limitedCount -= 1;
+    if (member.isLimited) this.#limitedCount -= 1;
   }
 
   /** Those for whom a payload is too large, but for one member. Mostly all take all, and nobody is looked at. */
-  tooSmallFor(payload: Payload, except: Member): readonly Member[] {
+  tooSmallFor(payload: Payload, except: Member): ReadonlySet<Member> {
     if (this.#limitedCount === 0) return NOBODY;
-    return this.#pool.filter((member) => member !== except && payload.isLargerThan(member.maxPayloadBytes));
+    return new Set(
+      this.#pool.filter(
+        (member) => member !== except && member.isLimited && payload.isLargerThan(member.maxPayloadBytes),
+      ),
+    );
   }
 
   #removeFromPool(member: Member): void {
@@ -214,7 +253,7 @@ export class Topic {
     event: HubEvent,
     except: Member | undefined,
     origin: Origin | undefined,
-    leftOut: readonly Member[] = NOBODY,
+    leftOut: ReadonlySet<Member> = NOBODY,
   ): Member[] | undefined {
     const encoded = new EncodedEvent(event);
     const isData = event.type === "data";
@@ -225,7 +264,7 @@ export class Topic {
     let count = 0;
     let owedTo: Member[] | undefined;
     for (const member of this.#members.values()) {
-      if (member === except || (leftOut.length > 0 && leftOut.includes(member))) continue;
+      if (member === except || (leftOut.size > 0 && leftOut.has(member))) continue;
       if (!member.peer.outbox.hasRoom) {
         if (owedTo === undefined) owedTo = [member];
         else owedTo.push(member);

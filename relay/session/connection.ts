@@ -128,9 +128,9 @@ export class Connection implements SessionConnection, LinkOwner, ConnectionFacts
     this.link.close(code, reason);
   }
 
-  probe(onAnswer: (isThere: boolean) => void): void {
+  probe(onAnswer: (isThere: boolean) => void): () => void {
     this.#probe ??= new Probe(this.#parts.clock, this.link);
-    this.#probe.ask(onAnswer);
+    return this.#probe.ask(onAnswer);
   }
 
   lost(): void {

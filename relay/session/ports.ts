@@ -24,6 +24,8 @@ export interface ConnectionLink extends Link {
   readonly isRead: boolean;
   /** Asks the peer for a sign of life, ahead of what waits. */
   ping(): void;
+  /** Counts towards the rates of this client, beside what it has sent: messages that stand for more, and answers. */
+  charge(cost: { readonly messageCount: number; readonly byteCount: number }): void;
   /** Stops reading after the message at hand: the session waits for something before it can take the next one. */
   hold(): void;
   /** Takes `hold` back. */
@@ -119,8 +121,11 @@ export interface SessionConnection {
   left(topicName: string): void;
   /** Ends the conversation: the session, and then the link, behind what is queued for it. Idempotent. */
   end(close: Close): void;
-  /** Asks the client whether it is there, once per 10 s whoever asks. Calls back within a bounded time, never from within this call. */
-  probe(onAnswer: (isThere: boolean) => void): void;
+  /**
+   * Asks the client whether it is there, once per 10 s whoever asks. Calls back within a bounded time, never from within
+   * this call. @returns takes it back.
+   */
+  probe(onAnswer: (isThere: boolean) => void): () => void;
   /** Nothing is heard of the client: ends the conversation, and cuts the link. */
   lost(): void;
   /** The client is back on another connection: this one ends. */

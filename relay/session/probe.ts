@@ -6,7 +6,10 @@ const SILENCE_MS = 10_000;
 /** How often it is looked whether something came. */
 const LOOK_MS = 250;
 /** Where the ping cannot leave, or its answer cannot be read, for so long, nothing is known: then it counts as there. */
-const MAX_WAIT_MS = 40_000;
+const MAX_WAIT_MS = 20_000;
+
+/** Is told whether the client is there. */
+type OnAnswer = (isThere: boolean) => void;
 
 /**
  * Asks one client whether it is there, for somebody who wants its name: a ping, ahead of what waits, and 10 s from the
@@ -15,10 +18,12 @@ const MAX_WAIT_MS = 40_000;
 export class Probe {
   readonly #clock: Clock;
   readonly #link: ConnectionLink;
-  #waiting: ((isThere: boolean) => void)[] = [];
+  readonly #waiting = new Set<OnAnswer>();
   #timer: Timer | undefined;
   #bytesIn = 0;
   #beganAtMs = 0;
+  #hasPinged = false;
+  /** Since when an answer could have come. */
   #askedAtMs: number | undefined;
   #wasThereAtMs = Number.NEGATIVE_INFINITY;
 
@@ -28,20 +33,15 @@ export class Probe {
     this.#link = link;
   }
 
-  /** Calls back once; never from within this call. */
-  ask(onAnswer: (isThere: boolean) => void): void {
-    this.#waiting.push(onAnswer);
-    if (this.#timer !== undefined) return;
-    const nowMs = this.#clock.monotonicMs();
-    if (nowMs - this.#wasThereAtMs < SILENCE_MS) {
-      this.#timer = this.#clock.after(0, () => this.#answer(true));
-      return;
-    }
-    this.#beganAtMs = nowMs;
-    this.#askedAtMs = undefined;
-    this.#bytesIn = this.#link.bytesIn;
-    this.#link.ping();
-    this.#timer = this.#clock.every(LOOK_MS, () => this.#look());
+  /**
+   * Calls back once; never from within this call.
+   * @param onAnswer a function of its own for each ask.
+   * @returns takes the ask back.
+   */
+  ask(onAnswer: OnAnswer): () => void {
+    this.#waiting.add(onAnswer);
+    if (this.#timer === undefined) this.#begin();
+    return () => void this.#waiting.delete(onAnswer);
   }
 
   /** The connection is gone: nobody is there. */
@@ -49,8 +49,30 @@ export class Probe {
     if (this.#timer !== undefined) this.#answer(false);
   }
 
+  #begin(): void {
+    const nowMs = this.#clock.monotonicMs();
+    if (nowMs - this.#wasThereAtMs < SILENCE_MS) {
+      this.#timer = this.#clock.after(0, () => this.#tell(true));
+      return;
+    }
+    this.#beganAtMs = nowMs;
+    this.#bytesIn = this.#link.bytesIn;
+    this.#hasPinged = false;
+    this.#askedAtMs = undefined;
+    this.#ping();
+    this.#timer = this.#clock.every(LOOK_MS, () => this.#look());
+  }
+
+  /** A link that is not read sends none: it is asked when it is read again. */
+  #ping(): void {
+    if (this.#hasPinged || !this.#link.isRead) return;
+    this.#hasPinged = true;
+    this.#link.ping();
+  }
+
   #look(): void {
     const nowMs = this.#clock.monotonicMs();
+    this.#ping();
     if (this.#link.bytesIn !== this.#bytesIn || nowMs - this.#beganAtMs >= MAX_WAIT_MS) this.#answer(true);
     // What is not read cannot answer, and a ping that has not left accuses nobody.
     else if (!this.#link.isRead || this.#link.isPingWaiting) this.#askedAtMs = undefined;
@@ -61,11 +83,15 @@ export class Probe {
   }
 
   #answer(isThere: boolean): void {
+    if (isThere) this.#wasThereAtMs = this.#clock.monotonicMs();
+    this.#tell(isThere);
+  }
+
+  #tell(isThere: boolean): void {
     this.#timer?.cancel();
     this.#timer = undefined;
-    if (isThere) this.#wasThereAtMs = this.#clock.monotonicMs();
-    const waiting = this.#waiting;
-    this.#waiting = [];
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
     for (const onAnswer of waiting) onAnswer(isThere);
   }
 }

@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import type { Timer } from "../clock.ts";
 import type { Origin, SlowReason } from "../hub/ports.ts";
-import { ClassRate } from "../limits/class-rate.ts";
+import { ClassRate, type RateCost } from "../limits/class-rate.ts";
 import type { ConnectionLink, LinkOwner } from "../session/ports.ts";
 import type { TurnClock } from "../turn-clock.ts";
 import { closeFrame, numberIn } from "../wire/control-frame.ts";
@@ -32,10 +32,8 @@ export type LinkOptions = ReaderLimits & {
 
 /** A reader is asked what it has read from this on: those who get little need no book. */
 const ASKED_FROM_BYTES = 8192;
-
 const LINK = Symbol("link");
 type LinkedSocket = Socket & { [LINK]: WebSocketLink };
-
 /**
  * One WebSocket after its handshake: reads messages for its owner and writes frames for the hub. It owns the socket, the
  * frames that wait for it, and the closing handshake.
@@ -58,7 +56,6 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
   /** The peer's close frame came: after it the peer sends nothing that matters. */
   #isCloseReceived = false;
   #closeTimer: Timer | undefined;
-
   #receivedAtMs = 0;
   /** A pong of a numbered ping was in the chunk at hand. */
   #hasPonged = false;
@@ -66,7 +63,6 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
   readonly #pace = new SenderPace();
   readonly #rate: ClassRate;
   readonly #signs = new SignsOfLife();
-
   #scheduled: "no" | "soon" | "later" = "no";
   #lastFlushMs = Number.NEGATIVE_INFINITY;
   #writingBytes = 0;
@@ -156,6 +152,10 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
 
   limitTo(rateClass: string | undefined): void {
     this.#rate.limitTo(rateClass, this.#parts.clock.tick());
+  }
+
+  charge(cost: RateCost): void {
+    if (this.#rate.took(cost)) this.#keepToRate();
   }
 
   hold(): void {
@@ -382,7 +382,6 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
 }
 
 // One function for all sockets in place of a closure for each.
-
 function onData(this: LinkedSocket, chunk: Buffer): void {
   this[LINK].read(chunk);
 }

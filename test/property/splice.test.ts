@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { CLASSIC_CLIENT_DATA_START } from "../../protocol/classic-client-messages.ts";
+import { Takeovers } from "../../relay/auth/takeovers.ts";
 import { spliceData } from "../../relay/dialects/topic/splice.ts";
 import { TopicDialect } from "../../relay/dialects/topic/topic-dialect.ts";
 import { Hub } from "../../relay/hub/hub.ts";
@@ -43,7 +44,7 @@ function relayed(
     limits,
     pingIntervalMs: 25_000,
     time: new TestTime(),
-    takeoverOf: () => "1.x",
+    takeovers: new Takeovers(),
     nowMs: () => 0,
   });
   const frames: Uint8Array[] = [];

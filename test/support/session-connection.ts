@@ -49,8 +49,9 @@ export class FakeConnection implements SessionConnection {
   }
 
   /** Nobody asks in these tests: whoever has a name is there. */
-  probe(onAnswer: (isThere: boolean) => void): void {
-    setImmediate(() => onAnswer(true));
+  probe(onAnswer: (isThere: boolean) => void): () => void {
+    const timer = setImmediate(() => onAnswer(true));
+    return () => clearImmediate(timer);
   }
 
   lost(): void {

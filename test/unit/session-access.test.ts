@@ -1,4 +1,5 @@
 import { expect, it, vi } from "vitest";
+import { Takeovers } from "../../relay/auth/takeovers.ts";
 import { TopicDialect } from "../../relay/dialects/topic/topic-dialect.ts";
 import { Hub } from "../../relay/hub/hub.ts";
 import type { Access, Presented, Session } from "../../relay/session/ports.ts";
@@ -17,7 +18,7 @@ function openHub() {
     limits,
     pingIntervalMs: 25_000,
     time: new TestTime(),
-    takeoverOf: () => "1.x",
+    takeovers: new Takeovers(),
     nowMs: () => 0,
   });
 

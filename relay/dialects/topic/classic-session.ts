@@ -98,7 +98,6 @@ export class ClassicSession implements Session {
 
   #join(topicName: string, claimedPeerId: string | undefined): void {
     const { hub, nowMs } = this.#parts;
-    this.#changes.count();
     // Before the topic is looked for: whether it exists must not show, in the answer or in its time.
     if (!this.#connection.access.mayJoin(topicName)) {
       this.#turnAway("not-permitted");
@@ -112,6 +111,7 @@ export class ClassicSession implements Session {
       this.#turnAway("topic-full");
       return;
     }
+    this.#changes.count();
     if (before !== undefined) this.#leave(before);
     const peerId = claimedPeerId ?? makeFreePeerId(hub.topic(topicName), nowMs);
     // With a new name in the same topic it knows the others already: naming them again would open them twice.

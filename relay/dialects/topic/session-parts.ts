@@ -19,6 +19,13 @@ export class PeerConnections {
   }
 }
 
+/** The secrets that prove a membership to this relay. Implemented by relay/auth/takeovers.ts. */
+interface TakeoverSecrets {
+  secretOf(member: Pick<MemberIdentity, "topicHandle" | "peerHandle">): string;
+  /** @returns the peerHandle whose secret in this topic this is; undefined: nobody's. */
+  provedBy(secret: string, topicHandle: number): number | undefined;
+}
+
 /** What the sessions of this dialect use. One object for all of them. */
 export type SessionParts = {
   readonly hub: Hub;
@@ -27,9 +34,9 @@ export type SessionParts = {
   readonly pingIntervalMs: number;
   readonly traffic: TopicTraffic;
   readonly connections: PeerConnections;
+  /** The relay's turn clock. */
   readonly time: Pick<TurnTime, "nowMs">;
   /** Milliseconds since the epoch. */
   readonly nowMs: () => number;
-  /** The secret that proves a membership to this relay: `<handle>.<code>`. */
-  readonly takeoverOf: (member: MemberIdentity) => string;
+  readonly takeovers: TakeoverSecrets;
 };

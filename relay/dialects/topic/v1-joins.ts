@@ -6,6 +6,7 @@ import type { Encoding } from "../../hub/ports.ts";
 import type { Member } from "../../hub/topic.ts";
 import type { ConnectionLink, SessionConnection } from "../../session/ports.ts";
 import { nameOf, textFrame, v1BinaryEncoding, v1JsonEncoding } from "./codec.ts";
+import type { MembershipChanges } from "./membership-changes.ts";
 import { makeFreePeerId } from "./peer-id.ts";
 import type { SessionParts } from "./session-parts.ts";
 
@@ -15,7 +16,14 @@ type MemberName = ReturnType<typeof nameOf>;
 
 /** A page of members has at most so many bytes: some clients take no more than 32 KiB in one message. */
 const PAGE_BYTES = 16_384;
+/** No name takes less in a list: so many are more than a page has. */
+const MIN_NAME_BYTES = 31;
+/** A join waits for the owners of its name for no longer than this, and for the answer of one more. */
+const MAX_ASKING_MS = 20_000;
 const encoder = new TextEncoder();
+
+/** Some of the members, and whether there are more. */
+type Page = { readonly members: readonly MemberName[]; readonly more: boolean };
 
 /** What a session's joins need of it. */
 export type V1JoinsParts = {
@@ -23,10 +31,13 @@ export type V1JoinsParts = {
   readonly link: ConnectionLink;
   readonly connection: SessionConnection;
   readonly peer: Peer<Member>;
+  readonly changes: MembershipChanges;
   /** A membership begins: before anything of its topic comes. */
   readonly onJoined: (own: Member) => void;
   /** Ends one of the own memberships, and tells the others. */
   readonly leave: (own: Member) => void;
+  /** Answers a message: counts towards what the client may send. */
+  readonly answer: (text: string) => void;
   readonly refuse: (code: ErrorCode, ref: number | undefined) => void;
 };
 
@@ -34,27 +45,51 @@ export type V1JoinsParts = {
 export class V1Joins {
   readonly #own: V1JoinsParts;
   #hasDecided = false;
+  /** Takes back the question that a join waits for. */
+  #withdraw: (() => void) | undefined;
 
   constructor(own: V1JoinsParts) {
     this.#own = own;
   }
 
-  /** Whether it has joined, or tried to under a name that is in use: it is no idle connection. */
+  /** Whether it has joined, or tried to where there was no place for it yet: it is no idle connection. */
   get hasDecided(): boolean {
     return this.#hasDecided;
   }
 
-  /** @returns why the join was not taken, if it was not; the answer may also come later. */
-  join(message: JoinMessage): ErrorCode | undefined {
+  /** Takes a join, which is answered, or refused, at once or later. */
+  join(message: JoinMessage): void {
+    const outcome = this.#try(message);
+    if (outcome === undefined) return;
+    if (typeof outcome === "string") this.#own.refuse(outcome, message.ref);
+    else this.#waitFor(outcome, message, this.#own.parts.time.nowMs + MAX_ASKING_MS);
+  }
+
+  /** Answers with the page of members behind a handle. */
+  members(own: Member, { after, ref }: MembersMessage): void {
+    this.#own.changes.count();
+    const { members, more } = this.#page(own, after);
+    this.#own.answer(encodeV1RelayMessage({ type: "members", topic: own.topicName, members, more, ref }));
+  }
+
+  /** The session is over: nothing is waited for any more. */
+  end(): void {
+    this.#withdraw?.();
+    this.#withdraw = undefined;
+  }
+
+  /** @returns undefined: it is answered; or why it was not taken; or who has the name. */
+  #try(message: JoinMessage): ErrorCode | Member | undefined {
     const { parts, connection, peer, leave } = this.#own;
     const { topic: topicName, peerId } = message;
     // Before the topic is looked for: whether it exists must not show, in the answer or in its time.
     if (!connection.access.mayJoin(topicName)) return "not-permitted";
-    this.#takeOver(message);
+    if (message.takeover !== undefined) this.#takeOver(topicName, message.takeover);
     const known = peer.memberOf(topicName);
     if (known !== undefined && (peerId === undefined || peerId === known.peerId)) return this.#again(known, message);
+    this.#hasDecided = true;
     const owner = peerId === undefined ? undefined : parts.hub.topic(topicName)?.membersByPeerId(peerId)[0];
-    if (owner !== undefined) return this.#askOwner(owner, message);
+    if (owner !== undefined) return owner;
     if (known === undefined && parts.hub.isFull(topicName)) return "topic-full";
     if (known !== undefined) leave(known);
     // To leave may end others, and to be told of that may fill the outbox of this one, which then is ended too.
@@ -64,120 +99,122 @@ export class V1Joins {
     return undefined;
   }
 
-  /** Answers with the page of members behind a handle. */
-  members(own: Member, { after, ref }: MembersMessage): void {
-    const { members, more } = this.#page(own, after);
-    this.#answer(encodeV1RelayMessage({ type: "members", topic: own.topicName, members, more, ref }));
-  }
-
   #enter(message: JoinMessage): void {
-    const { parts, connection, peer, onJoined } = this.#own;
+    const { parts, link, connection, peer, changes, onJoined } = this.#own;
     const { topic: topicName, maxPayloadBytes, ref } = message;
     const peerId = message.peerId ?? makeFreePeerId(parts.hub.topic(topicName), parts.nowMs);
-    this.#hasDecided = true;
+    changes.count();
     parts.hub.join(peer, { topicName, peerId, maxPayloadBytes, encoding: encodingOf(message) }, (own) => {
       onJoined(own);
-      return [this.#joinedFrame(own, this.#firstPage(own, message), ref)];
+      const frame = textFrame(this.#joined(own, this.#firstPage(own, message), ref));
+      link.charge({ messageCount: 0, byteCount: frame.length });
+      return [frame];
     });
     connection.joined(topicName);
   }
 
   /** A membership that is there already: how it gets its messages may change, and the answer is short. */
   #again(known: Member, message: JoinMessage): undefined {
-    const { parts, peer } = this.#own;
-    parts.hub.changeEncoding(known, encodingOf(message));
-    parts.hub.offer(peer, this.#joinedFrame(known, { members: [], more: known.topic.memberCount > 1 }, message.ref));
+    const { parts, changes, answer } = this.#own;
+    changes.count();
+    parts.hub.changeDelivery(known, { encoding: encodingOf(message), maxPayloadBytes: message.maxPayloadBytes });
+    answer(this.#joined(known, { members: [], more: known.topic.memberCount > 1 }, message.ref));
   }
 
   /** The same client as before, who proves it: the connection that it left behind ends, whatever is known of it. */
-  #takeOver({ topic: topicName, takeover }: JoinMessage): void {
+  #takeOver(topicName: string, secret: string): void {
     const { parts, peer } = this.#own;
-    const topic = takeover === undefined ? undefined : parts.hub.topic(topicName);
-    if (topic === undefined || takeover === undefined) return;
-    const before = topic.memberByHandle(Number.parseInt(takeover, 10));
-    if (before === undefined || before.peer === peer || parts.takeoverOf(before) !== takeover) return;
+    const topic = parts.hub.topic(topicName);
+    // Looked at where there is no such topic too: that must not show in the time it takes.
+    const peerHandle = parts.takeovers.provedBy(secret, topic?.handle ?? 0);
+    const before = peerHandle === undefined ? undefined : topic?.memberByHandle(peerHandle);
+    if (before === undefined || before.peer === peer) return;
     parts.connections.of(before.peer)?.takenOver();
   }
 
   /** Nothing that was sent behind this join is taken until it is known whether the owner is there. */
-  #askOwner(owner: Member, message: JoinMessage): ErrorCode | undefined {
+  #waitFor(owner: Member, message: JoinMessage, untilMs: number): void {
     const { parts, link, peer, refuse } = this.#own;
-    this.#hasDecided = true;
     const other = parts.connections.of(owner.peer);
-    if (owner.peer === peer || other === undefined) return "peer-id-taken";
+    if (other === undefined) {
+      refuse("peer-id-taken", message.ref);
+      return;
+    }
     link.hold();
-    other.probe((isThere) => {
-      if (!peer.isOver) {
-        if (!isThere) other.lost();
-        const code = isThere ? "peer-id-taken" : this.#safely(() => this.join(message));
-        if (code !== undefined) refuse(code, message.ref);
-      }
+    this.#withdraw = other.probe((isThere) => {
+      this.#withdraw = undefined;
       link.release();
+      if (peer.isOver) return;
+      this.#safely(() => {
+        if (!isThere) other.lost();
+        this.#goOn(owner, message, untilMs);
+      });
     });
-    return undefined;
+  }
+
+  /** The owner has answered, or left meanwhile, or is gone: then the name is free, or somebody else's. */
+  #goOn(asked: Member, message: JoinMessage, untilMs: number): void {
+    const { parts, refuse } = this.#own;
+    const isStillOwner = parts.hub.topic(message.topic)?.memberByHandle(asked.peerHandle) === asked;
+    const outcome = isStillOwner ? "peer-id-taken" : this.#try(message);
+    if (outcome === undefined) return;
+    if (typeof outcome === "string") refuse(outcome, message.ref);
+    else if (parts.time.nowMs >= untilMs) refuse("peer-id-taken", message.ref);
+    else this.#waitFor(outcome, message, untilMs);
   }
 
   /** Nobody calls this but a timer: a defect must end one connection and not the process. */
-  #safely(join: () => ErrorCode | undefined): ErrorCode | undefined {
+  #safely(goOn: () => void): void {
     try {
-      return join();
+      goOn();
     } catch (error) {
       this.#own.connection.failed(error);
-      return undefined;
     }
   }
 
-  #firstPage(
-    own: Member,
-    { maxMembers }: JoinMessage,
-  ): { readonly members: readonly MemberName[]; readonly more: boolean } {
+  #firstPage(own: Member, { maxMembers }: JoinMessage): Page {
     if (maxMembers === undefined) return this.#page(own, 0);
-    const sample = own.topic.sample(maxMembers, own).map(nameOf);
-    return { members: sample.slice(0, countThatFits(sample)), more: false };
+    const count = Math.min(maxMembers, Math.ceil(PAGE_BYTES / MIN_NAME_BYTES));
+    return { members: pageOf(own.topic.sample(count, own)).members, more: false };
   }
 
-  /** Handles only rise, so who comes meanwhile is behind, and told of by an event. */
-  #page(own: Member, after: number): { readonly members: readonly MemberName[]; readonly more: boolean } {
-    const others: MemberName[] = [];
-    let byteCount = 0;
-    for (const member of own.topic.members()) {
-      if (member === own || member.peerHandle <= after) continue;
-      const name = nameOf(member);
-      byteCount += bytesOf(name);
-      if (byteCount > PAGE_BYTES) return { members: others, more: true };
-      others.push(name);
-    }
-    return { members: others, more: false };
+  /** Handles rise, so who comes meanwhile is behind, and told of by an event all the same. */
+  #page(own: Member, after: number): Page {
+    return pageOf(own.topic.membersAfter(after), own);
   }
 
-  #joinedFrame(
-    own: Member,
-    { members, more }: { readonly members: readonly MemberName[]; readonly more: boolean },
-    ref: number | undefined,
-  ): Uint8Array {
+  #joined(own: Member, { members, more }: Page, ref: number | undefined): string {
     const { topicName: topic, topicHandle } = own;
-    const { limits, pingIntervalMs, takeoverOf } = this.#own.parts;
-    return textFrame(
-      encodeV1RelayMessage({
-        type: "joined",
-        topic,
-        topicHandle,
-        ...nameOf(own),
-        members,
-        limits,
-        memberCount: own.topic.memberCount,
-        more,
-        takeover: takeoverOf(own),
-        pingIntervalMs,
-        features,
-        ref,
-      }),
-    );
+    const { limits, pingIntervalMs, takeovers } = this.#own.parts;
+    return encodeV1RelayMessage({
+      type: "joined",
+      topic,
+      topicHandle,
+      ...nameOf(own),
+      members,
+      limits,
+      memberCount: own.topic.memberCount,
+      more,
+      takeover: takeovers.secretOf(own),
+      pingIntervalMs,
+      features,
+      ref,
+    });
   }
+}
 
-  #answer(text: string): void {
-    this.#own.parts.hub.offer(this.#own.peer, textFrame(text));
+/** As many as fit. @param except is not among them. */
+function pageOf(members: Iterable<Member>, except?: Member): Page {
+  const names: MemberName[] = [];
+  let byteCount = 0;
+  for (const member of members) {
+    if (member === except) continue;
+    const name = nameOf(member);
+    byteCount += bytesOf(name);
+    if (byteCount > PAGE_BYTES) return { members: names, more: true };
+    names.push(name);
   }
+  return { members: names, more: false };
 }
 
 function encodingOf({ encoding }: JoinMessage): Encoding {
@@ -187,13 +224,4 @@ function encodingOf({ encoding }: JoinMessage): Encoding {
 /** What one name takes in a list, its comma included. */
 function bytesOf(name: MemberName): number {
   return encoder.encode(JSON.stringify(name)).length + 1;
-}
-
-function countThatFits(names: readonly MemberName[]): number {
-  let byteCount = 0;
-  for (const [index, name] of names.entries()) {
-    byteCount += bytesOf(name);
-    if (byteCount > PAGE_BYTES) return index;
-  }
-  return names.length;
 }

@@ -30,9 +30,6 @@ import { V1Joins } from "./v1-joins.ts";
 /** So much may be held of a v1 client while it is read on: it is told, and what is not held goes on meanwhile. */
 const HOLD_LIMIT_BYTES = 262_144;
 
-/** How long a client whose outbox has no room waits for the answer to its next question. */
-const ANSWER_PAUSE_MS = 50;
-
 /** A client that offered `postern.v1`: many topics, one addressee, signals, and a typed answer to every mistake. */
 export class V1Session implements Session {
   readonly #parts: SessionParts;
@@ -61,8 +58,10 @@ export class V1Session implements Session {
       link,
       connection,
       peer: this.#peer,
+      changes: this.#changes,
       onJoined: (own) => void this.#byTopicHandle.set(own.topicHandle, own),
       leave: (own) => this.#leaveTopic(own),
+      answer: (text) => this.#answer(text),
       refuse: (code, ref) => this.#refuse(code, ref),
     });
     connection.access.whenEnded((why) => connection.end(closeFor(why)));
@@ -159,11 +158,12 @@ export class V1Session implements Session {
   }
 
   announceRestart(reconnectWithinMs: number): void {
-    this.#answer(encodeV1RelayMessage({ type: "restarting", reconnectWithinMs }));
+    this.#tell(encodeV1RelayMessage({ type: "restarting", reconnectWithinMs }));
   }
 
   end(how: Ending): void {
     this.#parts.hub.disconnect(this.#peer, how);
+    this.#joins.end();
   }
 
   /** @returns why the message was not taken, if it was not. */
@@ -174,9 +174,9 @@ export class V1Session implements Session {
       return undefined;
     }
     if (message.type === "join") {
-      this.#changes.count();
-      this.#slowAnswers();
-      return this.#joins.join(message);
+      this.#joins.join(message);
+      this.#waitForRoom();
+      return undefined;
     }
     const member = this.#peer.memberOf(message.topic);
     if (member === undefined) return "not-joined";
@@ -186,7 +186,7 @@ export class V1Session implements Session {
         return this.#leave(member, message.ref);
       case "members":
         this.#joins.members(member, message);
-        this.#slowAnswers();
+        this.#waitForRoom();
         return undefined;
       case "data":
         this.#expectLike(message.topic);
@@ -221,9 +221,17 @@ export class V1Session implements Session {
   #publish(own: Member, to: number | readonly number[] | undefined, payload: Payload): ErrorCode | undefined {
     if (!this.#connection.access.mayPublish) return "not-permitted";
     if (payload.isLargerThan(this.#parts.limits.maxPayloadBytes)) return "payload-too-large";
-    if (typeof to === "object") return refusalOf(this.#parts.hub.sendToList(own, to, payload));
+    if (typeof to === "object") return this.#sendToList(own, to, payload);
     if (to !== undefined) return refusalOf(this.#parts.hub.send(own, to, payload));
     this.#parts.hub.publish(own, payload);
+    return undefined;
+  }
+
+  /** Its sender's rates count as many messages as there are receivers. */
+  #sendToList(own: Member, to: readonly number[], payload: Payload): ErrorCode | undefined {
+    const count = this.#parts.hub.sendToList(own, to, payload);
+    if (count === 0) return "no-such-peer";
+    this.#link.charge({ messageCount: count - 1, byteCount: (count - 1) * payload.byteLength });
     return undefined;
   }
 
@@ -237,17 +245,27 @@ export class V1Session implements Session {
     this.#answer(encodeV1Error(code, ref));
   }
 
-  /** Who asks for more than it reads is slowed, so that it need not be closed. */
-  #slowAnswers(): void {
-    if (!this.#peer.outbox.hasRoom) this.#link.pauseFor(ANSWER_PAUSE_MS);
+  /** Who asks for more than it reads is not read until it has: so it need not be closed. */
+  #waitForRoom(): void {
+    if (this.#peer.isOver || this.#peer.outbox.hasRoom) return;
+    this.#link.hold();
+    this.#peer.outbox.whenRoom(() => this.#link.release());
   }
 
   #tellOfHolds({ state, topicName: topic, to, heldBytes }: HoldNotice): void {
-    this.#answer(encodeV1RelayMessage({ type: state, topic, to, heldBytes, holdLimitBytes: HOLD_LIMIT_BYTES }));
+    this.#tell(encodeV1RelayMessage({ type: state, topic, to, heldBytes, holdLimitBytes: HOLD_LIMIT_BYTES }));
   }
 
+  /** What the client has asked for counts towards what it may send: little may ask for much. */
   #answer(text: string): void {
-    this.#parts.hub.offer(this.#peer, textFrame(text));
+    this.#link.charge({ messageCount: 0, byteCount: this.#tell(text) });
+  }
+
+  /** @returns the bytes of its frame. */
+  #tell(text: string): number {
+    const frame = textFrame(text);
+    this.#parts.hub.offer(this.#peer, frame);
+    return frame.length;
   }
 }
 
