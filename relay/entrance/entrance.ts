@@ -69,7 +69,7 @@ export class Entrance {
     const { messagesPerSecondPerConnection, bytesPerSecondPerConnection, rateBurstMs } = config;
     const rates = ratesOf(messagesPerSecondPerConnection, bytesPerSecondPerConnection, rateBurstMs);
     const throttle = new Throttle(clock, new RateClasses(rates, config.rateClasses));
-    const reception = new Reception({ log, accessLog: parts.accessLog, connections, admission });
+    const reception = new Reception({ clock, log, accessLog: parts.accessLog, connections, admission });
     const onUpgraded = (socket: Socket): void => gate.upgraded(socket);
     this.#gate = gate;
     this.#admission = admission;

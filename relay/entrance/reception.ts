@@ -3,7 +3,7 @@ import type { Connections } from "../session/connections.ts";
 import type { Admission } from "./admission.ts";
 
 /** What it uses. */
-export type ReceptionParts = Pick<ConnectionParts, "log" | "accessLog"> & {
+export type ReceptionParts = Pick<ConnectionParts, "clock" | "log" | "accessLog"> & {
   readonly connections: Connections;
   readonly admission: Pick<Admission, "left">;
 };
@@ -16,13 +16,13 @@ export class Reception {
   readonly #connections: Connections;
   readonly #connectionParts: ConnectionParts;
 
-  constructor({ log, accessLog, connections, admission }: ReceptionParts) {
+  constructor({ clock, log, accessLog, connections, admission }: ReceptionParts) {
     this.#connections = connections;
     const onEnd = (connection: Connection): void => {
       admission.left(connection.applicant);
       connections.remove(connection);
     };
-    this.#connectionParts = { log, accessLog, onEnd };
+    this.#connectionParts = { clock, log, accessLog, onEnd };
   }
 
   /** @param head what came with the request that opened the link. */

@@ -1,4 +1,4 @@
-import type { HubCounts } from "../hub/hub.ts";
+import type { HubCounts } from "../hub/hub-counts.ts";
 import type { TrafficReading } from "../session/ports.ts";
 import type { LagReading } from "./event-loop-lag.ts";
 import type { HandshakeReading } from "./handshake-counts.ts";

@@ -30,6 +30,7 @@ async function startWithMemoryLinks() {
     joinTimeoutMs: 30_000,
   });
   const reception = new Reception({
+    clock: systemClock,
     log: pino({ level: "silent" }),
     connections,
     admission: { left: (applicant) => void left.push(applicant) },

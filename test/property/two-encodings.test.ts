@@ -22,6 +22,10 @@ class AroundEncoding implements Encoding {
     return false;
   }
 
+  isAlikeForAll(): boolean {
+    return true;
+  }
+
   encode(event: HubEvent): Uint8Array {
     const raw = event.type === "data" ? event.payload.raw() : null;
     return raw === null ? messageFrame("text", Buffer.of()) : messageFrameAround("binary", this.start, raw);

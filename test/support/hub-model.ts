@@ -128,6 +128,7 @@ export class ModelConnection implements Link {
 
 const encoding: Encoding = {
   takes: () => true,
+  isAlikeForAll: () => false,
   encode: (event) => {
     const { peerId, peerHandle, topicName } = "member" in event ? event.member : event.from;
     const author = `${topicName} ${peerHandle}`;

@@ -18,6 +18,8 @@ export class MemoryLink implements ConnectionLink, GatedReading {
   readonly openedAtMs: number;
   readonly mayWait = false;
   readonly isPingWaiting = false;
+  /** What it was charged beside what it said. */
+  readonly charges: { readonly messageCount: number; readonly byteCount: number }[] = [];
   readonly #clock: Clock;
   readonly #options: MemoryLinkOptions;
   readonly #gate: ReadingGate;
@@ -26,6 +28,7 @@ export class MemoryLink implements ConnectionLink, GatedReading {
   #owner: LinkOwner | undefined;
   #state: "open" | "closing" | "ended" = "open";
   #closeCode = 1006;
+  readonly #closedBy = "relay";
   #closeTimer: Timer | undefined;
   #pauseTimer: Timer | undefined;
   #isStopped = false;
@@ -83,6 +86,14 @@ export class MemoryLink implements ConnectionLink, GatedReading {
     this.#closeTimer = this.#clock.after(this.#options.closeTimeoutMs, () => this.#end());
   }
 
+  get isRead(): boolean {
+    return this.#gate.isOpen;
+  }
+
+  charge(cost: { readonly messageCount: number; readonly byteCount: number }): void {
+    this.charges.push(cost);
+  }
+
   terminate(): void {
     this.#end();
   }
@@ -91,8 +102,8 @@ export class MemoryLink implements ConnectionLink, GatedReading {
     this.#gate.shut(Reason.congestion);
   }
 
-  resume(how: { readonly isFreed: boolean }): void {
-    this.#gate.open(Reason.congestion, how);
+  resume(): void {
+    this.#gate.open(Reason.congestion);
   }
 
   pauseFor(durationMs: number): void {
@@ -204,6 +215,6 @@ export class MemoryLink implements ConnectionLink, GatedReading {
     // Who never took them is gone: their memory is the collector's.
     this.#waiting.length = 0;
     this.#below = undefined;
-    this.#owner?.ended(this.#closeCode);
+    this.#owner?.ended(this.#closeCode, this.#closedBy);
   }
 }

@@ -2,6 +2,7 @@ import { pino } from "pino";
 import { expect, it, vi } from "vitest";
 import { Connection } from "../../relay/session/connection.ts";
 import type { Dialect, Ending, Session } from "../../relay/session/ports.ts";
+import { FakeClock } from "../support/fake-clock.ts";
 import { RecordingLink } from "../support/recording-link.ts";
 import { collector } from "../support/relay.ts";
 import { FakeConnection } from "../support/session-connection.ts";
@@ -89,7 +90,7 @@ function scene(changes: Partial<Dialect> = {}, others: readonly Dialect[] = []) 
   const main = fakeDialect("main", session, changes);
   const [first, ...rest] = [...others, main];
   const connection = new Connection(
-    { log: pino(collector(logged)), accessLog, onEnd: (gone) => void ended.push(gone) },
+    { clock: new FakeClock(), log: pino(collector(logged)), accessLog, onEnd: (gone) => void ended.push(gone) },
     {
       link,
       access: new FakeConnection({ release, rateClass: "fast" }).access,
@@ -138,7 +139,7 @@ it("closes with 1011 on a defect, and logs the request id that the client was to
 
 it("outlives a dialect that cannot open a session, and counts the connection all the same", () => {
   const { connection, link, told, release, lines } = scene({ open: fail });
-  connection.ended(1011);
+  connection.ended(1011, "relay");
 
   expect(link.closes).toEqual(["1011 internal error"]);
   expect(lines()).toMatchObject([{ msg: "session failed", requestId: "abc" }]);
@@ -151,7 +152,7 @@ it("gives back its access and tells of its end when the link is gone, and not be
   connection.end({ code: 1008, reason: "bye" });
   const whileClosing = [release.mock.calls.length, ended.length, told.length];
 
-  connection.ended(1008);
+  connection.ended(1008, "relay");
 
   expect(whileClosing).toEqual([0, 0, 1]);
   expect([release.mock.calls.length, ended]).toEqual([1, [connection]]);
@@ -169,7 +170,7 @@ it("opens no session after its end, though its first message comes late", () => 
 
   connection.restart(5000);
   say("late");
-  connection.ended(1012);
+  connection.ended(1012, "relay");
 
   expect(link.closes).toEqual(["1012 main restarts"]);
   expect(told).toEqual(["connected main", "closed main 1012"]);
