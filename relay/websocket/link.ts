@@ -121,7 +121,6 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
   judge(): SlowReason | undefined {
     const progress = this.#asked();
     const fault = progress.judge(this.#parts.clock.judgedMs);
-    // One that never answers is given more without.
     if (progress.isBlind) this.#writeOn();
     return fault;
   }
