@@ -26,7 +26,6 @@ export type HubOptions = OutboxOptions &
     readonly closeFor: Readonly<Record<EndReason, Close>>;
     /** Left out, or 0: as many as come. */
     readonly maxMembersPerTopic?: number;
-    /** Left out: all. */
     readonly handleShare?: HandleShare;
   };
 
@@ -227,8 +226,7 @@ export class Hub {
     const to = "to" in event ? event.to : undefined;
     const members = to === undefined ? topic.fanOut(event, except, undefined) : [topic.memberByHandle(to)];
     // There is nobody here at whom it could be held: who has no room gets it all the same.
-    for (const member of members ?? [])
-      if (member !== undefined && member !== except) this.#give(member, event, undefined);
+    for (const member of members ?? []) if (member && member !== except) this.#give(member, event, undefined);
     this.#endFullPeers();
   }
 

@@ -115,7 +115,6 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
   judge(): SlowReason | undefined {
     const progress = this.#asked();
     const fault = progress.judge(this.#parts.clock.judgedMs);
-    // One that never answers is given more without: for pongs it would wait in vain.
     if (progress.isBlind) this.#writeOn();
     return fault;
   }
@@ -336,10 +335,9 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
   }
 
   #asked(): ReaderProgress {
-    if (this.#progress === undefined) {
-      this.#progress = new ReaderProgress(this.#options);
-      if (!this.#gate.isOpen) this.#progress.unread(this.#parts.clock.judgedMs);
-    }
+    if (this.#progress !== undefined) return this.#progress;
+    this.#progress = new ReaderProgress(this.#options);
+    if (!this.#gate.isOpen) this.#progress.unread(this.#parts.clock.judgedMs);
     return this.#progress;
   }
 

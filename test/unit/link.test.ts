@@ -7,6 +7,8 @@ import { Flusher } from "../../relay/websocket/flusher.ts";
 import { WebSocketLink } from "../../relay/websocket/link.ts";
 import { Pacing } from "../../relay/websocket/pacing.ts";
 import { Throttle } from "../../relay/websocket/throttle.ts";
+import { messageFrame } from "../../relay/wire/message-frame.ts";
+import { ClientFrames } from "../support/client-frames.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { encodeFrame, Opcode } from "../support/raw-socket.ts";
 
@@ -30,6 +32,31 @@ class HeldSocket extends Socket {
 
   written(): string {
     return Buffer.concat(this.writes).toString("latin1");
+  }
+}
+
+/** Reads what was written, and answers the numbered pings. */
+class AnsweringClient {
+  readonly messages: string[] = [];
+  pingCount = 0;
+  readonly #frames: ClientFrames;
+  #readCount = 0;
+
+  constructor(link: WebSocketLink) {
+    this.#frames = new ClientFrames({
+      onPing: (number) => {
+        this.pingCount += 1;
+        const payload = Buffer.alloc(4);
+        payload.writeUInt32BE(number);
+        link.read(encodeFrame({ opcode: Opcode.pong, payload }));
+      },
+      onMessage: (start) => void this.messages.push(start),
+    });
+  }
+
+  readAll(writes: readonly Buffer[]): void {
+    for (const bytes of writes.slice(this.#readCount)) this.#frames.push(bytes);
+    this.#readCount = writes.length;
   }
 }
 
@@ -65,7 +92,12 @@ function scene(rates: Rates = { messages: undefined, bytes: undefined }) {
     ended: (closeCode: number) => void ended.push(closeCode),
   };
   link.attach(owner, Buffer.alloc(0));
-  return { clock, socket, link, received, ended, throttle, latencies, parts };
+  /** Time passes, and the relay looks at it. */
+  const pass = (durationMs: number) => {
+    clock.advance(durationMs);
+    turnClock.tick();
+  };
+  return { clock, socket, link, received, ended, throttle, latencies, parts, pass };
 }
 
 const frame = (text: string) => Buffer.from(text);
@@ -96,7 +128,7 @@ it("has one write under way, and sends what came meanwhile in the next", async (
   expect([whileHeld, bufferedBytes]).toEqual([1, 5 + 11 + 2 * 256]);
   expect(socket.writes.map(String)).toEqual(["first", "secondthird"]);
   await socket.complete();
-  expect([link.bufferedBytes, link.readByPeerBytes]).toEqual([0, 16]);
+  expect([link.bufferedBytes, link.bytesOut]).toEqual([0, 16]);
 });
 
 it("follows one frame at a time that has to wait, and tells how long it took until it was written", async () => {
@@ -132,22 +164,109 @@ it("sends pongs and pings before data that waits, and the close frame after it",
   expect(socket.written()).toBe("under way.\x8a\x01?\x89\x00data.\x88\x05\x03\xf4bye");
 });
 
-it("cuts what waits into writes of bounded size, in order, and calls back when little is left", async () => {
+it("cuts what waits into fragments of bounded size with pings between, in order, and calls back when little is left", async () => {
   const { socket, link } = scene();
-  const large = Array.from({ length: 5 }, (_, index) => Buffer.alloc(100_000, `${index}`));
+  const messages = Array.from({ length: 5 }, (_, index) => Buffer.alloc(100_000, `${index}`));
   let leftBytes = -1;
-  link.send(frame("first"));
+  link.send(messageFrame("binary", frame("first")));
   await turns();
-  for (const bytes of large) link.send(bytes);
+  for (const message of messages) link.send(messageFrame("binary", message));
   link.whenBelow(250_512, () => {
     leftBytes = link.bufferedBytes;
   });
 
-  for (let count = 0; count < 6; count += 1) await socket.complete();
+  const client = new AnsweringClient(link);
+  for (let count = 0; count < 100 && link.bufferedBytes > 0; count += 1) {
+    await socket.complete();
+    client.readAll(socket.writes);
+    await turns();
+  }
 
-  expect(socket.writes.map(({ length }) => length)).toEqual([5, 100_000, 100_000, 100_000, 100_000, 100_000]);
-  expect(socket.written()).toBe(`first${large.join("")}`);
-  expect(leftBytes).toBe(200_000 + 2 * 256);
+  // A piece of 16 KiB with its header, and a numbered ping; then of twice as much, since the pong came at once.
+  expect(socket.writes.slice(1, 3).map(({ length }) => length)).toEqual([16_384 + 4 + 6, 32_768 + 4 + 6]);
+  expect(Math.max(...socket.writes.map(({ length }) => length))).toBeLessThan(131_072 + 16);
+  expect(client.messages).toEqual(["first", ...messages.map((message) => message.toString("latin1", 0, 64))]);
+  expect(leftBytes).toBeGreaterThan(180_000);
+  expect(leftBytes).toBeLessThanOrEqual(250_512);
+});
+
+it("gives no more than a window to a reader that answers no pings, and after 10 s as much as the kernel takes", async () => {
+  const { socket, link, pass } = scene();
+  const send = () => link.send(messageFrame("binary", Buffer.alloc(100_000)));
+  for (let count = 0; count < 8; count += 1) send();
+  const completeAll = async () => {
+    for (let count = 0; count < 100; count += 1) await socket.complete();
+    return link.bufferedBytes;
+  };
+  await turns();
+
+  const whileAsked = await completeAll();
+  pass(9_900);
+  link.judge();
+  const stillAsked = await completeAll();
+  pass(200);
+  const fault = link.judge();
+  await turns();
+  const afterwards = await completeAll();
+
+  expect(whileAsked).toBeGreaterThan(500_000);
+  expect([stillAsked, fault, afterwards]).toEqual([whileAsked, undefined, 0]);
+});
+
+it("gives up its window for one that answers no pings though nobody judges it, when it is looked after", async () => {
+  const { socket, link, pass } = scene();
+  for (let count = 0; count < 3; count += 1) link.send(messageFrame("binary", Buffer.alloc(100_000)));
+  await turns();
+  for (let count = 0; count < 100; count += 1) await socket.complete();
+  const whileAsked = link.bufferedBytes;
+
+  pass(10_000);
+  link.wasHeard();
+  await turns();
+  for (let count = 0; count < 100; count += 1) await socket.complete();
+
+  expect(whileAsked).toBeGreaterThan(0);
+  expect(link.bufferedBytes).toBe(0);
+});
+
+it("judges one that was freed by another's end from then on, before it is read again", async () => {
+  const { socket, link, pass } = scene();
+  for (let count = 0; count < 8; count += 1) link.send(messageFrame("binary", Buffer.alloc(100_000)));
+  await turns();
+  link.pause();
+  link.judge();
+  for (let atMs = 0; atMs < 30_000; atMs += 500) {
+    pass(500);
+    if (atMs < 29_000) expect(link.judge()).toBeUndefined();
+  }
+
+  const before = link.judge();
+  link.resume({ isFreed: true });
+  const after = link.judge();
+
+  expect([before, after]).toEqual(["stalled", undefined]);
+  expect(socket.writes.length).toBeGreaterThan(0);
+});
+
+it("sends no pings of its own while it is paused, and one when it is read again", async () => {
+  const { clock, socket, link } = scene();
+  link.pause();
+  for (let count = 0; count < 8; count += 1) link.send(messageFrame("binary", Buffer.alloc(10_000)));
+  link.ping();
+  await turns();
+  for (let count = 0; count < 20; count += 1) await socket.complete();
+  const client = new AnsweringClient(link);
+  client.readAll(socket.writes);
+  const whilePaused = client.pingCount;
+
+  clock.advance(1000);
+  link.resume({ isFreed: false });
+  link.send(messageFrame("binary", frame("more")));
+  await turns();
+  await turns();
+  client.readAll(socket.writes);
+
+  expect([whilePaused, client.pingCount, client.messages.at(-1)]).toEqual([0, 1, "more"]);
 });
 
 it("reads nothing while it is paused, then goes on in order", async () => {
