@@ -1,4 +1,5 @@
 import { Counter } from "../counter.ts";
+import { EncodedEvent } from "./encoded-event.ts";
 import { type HandleShare, Handles } from "./handles.ts";
 import { Holds, type HoldsOptions } from "./holds.ts";
 import type { Close, EndReason, HubCounts } from "./hub-counts.ts";
@@ -168,7 +169,7 @@ export class Hub {
     this.#count(topic, payload);
     const leftOut = topic.tooSmallFor(payload, from);
     this.#tellOthers(topic, { type: "data", from, to: undefined, payload }, from, leftOut);
-    for (const member of leftOut) this.#leaveOut(member, from, payload);
+    this.#leaveOut(leftOut, from, payload);
     this.#sent(from, payload.byteLength);
     this.#endFullPeers();
   }
@@ -296,18 +297,22 @@ export class Hub {
 
   /** @param frame the event as it is written for this member, where it is written already. */
   #deliver(to: Member, event: HubEvent & { readonly payload: Payload }, from: Member, frame?: Uint8Array): void {
-    if (event.payload.isLargerThan(to.maxPayloadBytes)) this.#leaveOut(to, from, event.payload);
+    if (event.payload.isLargerThan(to.maxPayloadBytes)) this.#leaveOut([to], from, event.payload);
     else if (to.peer.outbox.hasRoom) this.#give(to, event, from.peer.link, frame);
     else this.#holds.hold(from.peer, event, [to]);
     this.#sent(from, event.payload.byteLength);
     this.#endFullPeers();
   }
 
-  /** The member is told that a message was left out for it, in the place where it would have come. */
-  #leaveOut(to: Member, from: Member, { byteLength }: Payload): void {
+  /** Members are told that a message was left out for them, in the place where it would have come. */
+  #leaveOut(members: Iterable<Member>, from: Member, { byteLength }: Payload): void {
     const event = { type: "omitted", from, count: 1, sizeBytes: byteLength } as const;
-    if (to.peer.outbox.hasRoom) this.#give(to, event, from.peer.link);
-    else this.#holds.hold(from.peer, event, [to]);
+    const encoded = new EncodedEvent(event);
+    for (const to of members) {
+      if (!to.encoding.takes(event.type)) continue;
+      if (to.peer.outbox.hasRoom) this.#give(to, event, from.peer.link, encoded.frameFor(to.encoding));
+      else this.#holds.hold(from.peer, event, [to]);
+    }
   }
 
   #give(to: Member, event: HubEvent, origin: Origin | undefined, written?: Uint8Array): void {

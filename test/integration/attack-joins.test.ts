@@ -4,7 +4,7 @@ import { eventually } from "../support/eventually.ts";
 import { encodeFrame, Opcode, RawSocket } from "../support/raw-socket.ts";
 import { openScene } from "./attack-scene.ts";
 
-const JOINS = 10_000;
+const JOINS = 2000;
 /** Somewhat more joins and leaves than one connection may have at once: the rest comes 20 times a second. */
 const CHANGES = 330;
 const JOIN_IN_TIME = { joinTimeoutMs: 200 };
