@@ -139,8 +139,11 @@ class Connection {
   }
 }
 
-const plans = JSON.parse(process.argv[2] ?? "[]") as Plan[];
-const connections = new Map(plans.map((plan) => [plan.name, new Connection(plan)]));
-createInterface(process.stdin).on("line", (name) => {
-  for (const [own, connection] of connections) if (name === own || name === "all") connection.begin();
+// The first line of the standard input is the plans, each further one the name of a sender that may begin.
+const connections = new Map<string, Connection>();
+createInterface(process.stdin).on("line", (line) => {
+  if (connections.size === 0) {
+    for (const plan of JSON.parse(line) as Plan[]) connections.set(plan.name, new Connection(plan));
+  }
+  for (const [name, connection] of connections) if (line === name || line === "all") connection.begin();
 });
