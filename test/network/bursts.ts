@@ -127,7 +127,9 @@ class BurstRun {
     const { name, messagesEach } = this.#burst;
     const fastMs = Math.max(...fast.map((client) => lastAtMs(client) - begunAtMs));
     const slowMs = lastAtMs(slow) - begunAtMs;
-    const linePart = this.#lineMs / slowMs;
+    // Before the relay has a whole message it has none to give.
+    const hadFirstAtMs = Math.min(...[...fast, slow].map((client) => messagesOf(client)[0]?.atMs ?? Number.NaN));
+    const linePart = this.#lineMs / (lastAtMs(slow) - hadFirstAtMs);
     print(
       `${name}: fast after ${seconds(fastMs)}, slow ${seconds(slowMs)}, ${(linePart * 100).toFixed(0)} % of its line`,
     );
