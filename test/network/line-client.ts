@@ -43,6 +43,7 @@ export class LineClient {
 
   constructor(kind: Kind, namespace: string, plans: readonly Plan[]) {
     this.process = new LineProcess(namespace, commandOf(kind, plans), (line) => this.#take(line));
+    if (kind !== "browser") this.process.write(JSON.stringify(plans));
   }
 
   /** Lets a sender begin that waits to be told. */
@@ -71,10 +72,10 @@ export class LineClient {
   }
 
   /** Waits until so many topics have been joined, by all connections together. */
-  async joined(count: number): Promise<void> {
+  async joined(count: number, withinMs = 60_000): Promise<void> {
     await this.until(
       () => this.events.filter(({ event }) => event === "joined").length >= count,
-      60_000,
+      withinMs,
       `${count} joins`,
     );
   }
@@ -94,18 +95,20 @@ function decoded(text: string | undefined): string | undefined {
 }
 
 function commandOf(kind: Kind, plans: readonly Plan[]): readonly string[] {
-  const json = JSON.stringify(plans);
   switch (kind) {
     case "ws":
-      return [process.execPath, join(CLIENTS, "ws-client.ts"), json];
+      return [process.execPath, join(CLIENTS, "ws-client.ts")];
     case "python":
-      return [PYTHON, join(CLIENTS, "python-client.py"), json];
+      return [PYTHON, join(CLIENTS, "python-client.py")];
     case "browser": {
       const folder = mkdtempSync(join(tmpdir(), "postern-lines-"));
       onTestFinished(() => rmSync(folder, { recursive: true, force: true, maxRetries: 20 }));
       const page = join(folder, "page.html");
       const script = readFileSync(join(CLIENTS, "browser-client.js"), "utf8");
-      writeFileSync(page, `<!doctype html><title>client</title><script>const PLANS = ${json};\n${script}</script>`);
+      writeFileSync(
+        page,
+        `<!doctype html><title>client</title><script>const PLANS = ${JSON.stringify(plans)};\n${script}</script>`,
+      );
       return [
         CHROMIUM,
         ...CHROMIUM_FLAGS,

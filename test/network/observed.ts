@@ -5,7 +5,7 @@ import { TurnClock } from "../../relay/turn-clock.ts";
 
 const STEP_MS = 100;
 
-const { tick } = TurnClock.prototype;
+const tick = Object.getOwnPropertyDescriptor(TurnClock.prototype, "tick")?.value as (this: TurnClock) => number;
 let toldMs = 0;
 
 TurnClock.prototype.tick = function observedTick(this: TurnClock): number {

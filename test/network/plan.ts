@@ -9,8 +9,8 @@ export type Plan = {
   /** It reads no faster; 0: as fast as it comes. */
   readonly readBytesPerSecond?: number;
   readonly send?: Sending;
-  /** "patient": it waits for ever for the pong of its own library's pings. */
-  readonly keepalive?: "default" | "patient";
+  /** "patient": it waits for ever for the pong of its own library's pings. "mute": it answers no pings (`ws` alone). */
+  readonly keepalive?: "default" | "patient" | "mute";
 };
 
 /** What it sends: messages that begin with their number, in eight digits. */
@@ -19,6 +19,8 @@ export type Sending = {
   readonly sizeBytes: number;
   /** 0: it stops when somebody leaves the topic, and not before. */
   readonly count: number;
+  /** Not even then. */
+  readonly isEndless?: boolean;
   /** On a line on its standard input, or as soon as somebody else is in the topic. */
   readonly begins: "when-told" | "when-met";
   /** Whether it holds back while it is told that the topic is congested. */

@@ -21,16 +21,18 @@ export type RowWish = {
   /** Of each message to it. */
   readonly messageBytes: number;
   readonly relay: LineRelay;
+  /** Left out: its sender never stops. */
+  readonly count?: number;
   readonly form?: Plan["form"];
   readonly reader?: Partial<Plan>;
 };
 
 const FORMS: Readonly<Record<Kind, Plan["form"]>> = { ws: "binary", python: "classic", browser: "json" };
 
-/** A row of a topic of its own. Its sender never stops. */
+/** A row of a topic of its own. */
 export function rowOf(
   network: ShapedNetwork,
-  { name, kind, bitsPerSecond, messageBytes, relay, form, reader }: RowWish,
+  { name, kind, bitsPerSecond, messageBytes, relay, count = 0, form, reader }: RowWish,
 ): Row {
   const line = network.line(bitsPerSecond);
   const topic = `topic of ${name}`;
@@ -45,7 +47,7 @@ export function rowOf(
       url: relay.url("127.0.0.1"),
       form: "binary",
       topics: [topic],
-      send: { topic, sizeBytes: messageBytes, count: 0, begins: "when-told" },
+      send: { topic, sizeBytes: messageBytes, count, begins: "when-told" },
     },
   };
 }

@@ -123,9 +123,7 @@ class Connection:
         return json.dumps(message)
 
 
-async def listen(connections):
-    reader = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+async def listen(reader, connections):
     async for line in reader:
         for connection in connections:
             if line.decode().strip() in (connection.name, "all"):
@@ -133,8 +131,11 @@ async def listen(connections):
 
 
 async def main():
-    connections = [Connection(plan) for plan in json.loads(sys.argv[1])]
-    listening = asyncio.create_task(listen(connections))
+    # The first line of the standard input is the plans, each further one the name of a sender that may begin.
+    reader = asyncio.StreamReader(limit=2**24)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    connections = [Connection(plan) for plan in json.loads(await reader.readline())]
+    listening = asyncio.create_task(listen(reader, connections))
     await asyncio.gather(*(connection.run() for connection in connections))
     listening.cancel()
 

@@ -25,7 +25,10 @@ class Connection {
   constructor(plan: Plan) {
     this.#plan = plan;
     const subprotocols = plan.form === "classic" ? [] : ["postern.v1"];
-    this.#socket = new WebSocket(plan.url, subprotocols, { rejectUnauthorized: false });
+    this.#socket = new WebSocket(plan.url, subprotocols, {
+      rejectUnauthorized: false,
+      autoPong: plan.keepalive !== "mute",
+    });
     this.#socket.on("open", () => this.#join());
     this.#socket.on("message", (bytes: Buffer, isBinary) => this.#take(bytes, isBinary));
     this.#socket.on("error", () => undefined);
@@ -75,7 +78,7 @@ class Connection {
     else if (type === "peer-left") {
       tell({ name, event: "peer-left", peerId: peerId ?? "" });
       // Whoever never stops would keep a processor busy for nobody.
-      if (topic === send?.topic && send?.count === 0) this.#isBegun = false;
+      if (topic === send?.topic && send?.count === 0 && send.isEndless !== true) this.#isBegun = false;
     } else if (type === "congested" || type === "relieved") {
       tell({ name, event: type });
       this.#isHeldBack = type === "congested" && send?.isPolite === true;
@@ -139,8 +142,11 @@ class Connection {
   }
 }
 
-const plans = JSON.parse(process.argv[2] ?? "[]") as Plan[];
-const connections = new Map(plans.map((plan) => [plan.name, new Connection(plan)]));
-createInterface(process.stdin).on("line", (name) => {
-  for (const [own, connection] of connections) if (name === own || name === "all") connection.begin();
+// The first line of the standard input is the plans, each further one the name of a sender that may begin.
+const connections = new Map<string, Connection>();
+createInterface(process.stdin).on("line", (line) => {
+  if (connections.size === 0) {
+    for (const plan of JSON.parse(line) as Plan[]) connections.set(plan.name, new Connection(plan));
+  }
+  for (const [name, connection] of connections) if (line === name || line === "all") connection.begin();
 });
