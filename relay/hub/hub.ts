@@ -1,9 +1,10 @@
 import { Counter } from "../counter.ts";
 import { EncodedEvent } from "./encoded-event.ts";
-import { type HandleShare, Handles } from "./handles.ts";
-import { Holds, type HoldsOptions } from "./holds.ts";
-import type { Close, EndReason, HubCounts } from "./hub-counts.ts";
-import { dropReasons, type OutboxOptions } from "./outbox.ts";
+import { Handles } from "./handles.ts";
+import { Holds } from "./holds.ts";
+import type { EndReason, HubCounts } from "./hub-counts.ts";
+import type { HubOptions, HubParts } from "./hub-parts.ts";
+import { dropReasons } from "./outbox.ts";
 import { Peer } from "./peer.ts";
 import {
   type Encoding,
@@ -16,27 +17,9 @@ import {
   type Payload,
   slowReasons,
   type TopicRate,
-  type TurnTime,
 } from "./ports.ts";
 import { type Delivery, type Member, type Naming, type OnTrouble, Topic } from "./topic.ts";
 import { Traffic } from "./traffic.ts";
-
-/** What tunes the hub: bounds, and how connections end that read too slowly. */
-export type HubOptions = OutboxOptions &
-  HoldsOptions & {
-    readonly closeFor: Readonly<Record<EndReason, Close>>;
-    /** Left out, or 0: as many as come. */
-    readonly maxMembersPerTopic?: number;
-    readonly handleShare?: HandleShare;
-  };
-
-/** What the hub uses. */
-export type HubParts = {
-  readonly time: TurnTime;
-  /** Asked once for each new topic; undefined: it may be published to as fast as messages come. */
-  readonly createTopicRate?: () => TopicRate | undefined;
-  readonly hooks?: HubHooks;
-};
 
 /** Who joins what, and how frames are written for it. */
 export type Join = Naming & {
