@@ -19,6 +19,7 @@ const MAX_ANSWER_MS = 1000;
 
 /** Where a started relay is reached. */
 export type RelayAddress = {
+  readonly host: string;
   readonly port: number;
   /** PEM, and its SHA-256: what was served first; undefined without TLS. */
   readonly certificate: string | undefined;
@@ -75,9 +76,9 @@ export async function openPort(
   const patience = { clock, durationMs: Math.min(config.drainTimeoutMs, MAX_ANSWER_MS) };
   try {
     // An authority asks at the port that was chosen: no other may stand in for it.
-    const port = await listen(server, { ...config, isPortChosen: isPortChosen || config.tls === "acme" });
+    const { host, port } = await listen(server, { ...config, isPortChosen: isPortChosen || config.tls === "acme" });
     return {
-      address: { port, certificate: material?.certificate, fingerprint: certificate?.fingerprint },
+      address: { host, port, certificate: material?.certificate, fingerprint: certificate?.fingerprint },
       status: certificate && (() => certificate.status()),
       stopRenewing,
       stopListening: () => sockets.stopListening(patience),

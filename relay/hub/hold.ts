@@ -1,5 +1,5 @@
 import type { Peer } from "./peer.ts";
-import type { HoldNotice, HoldRules, HubEvent, MemberIdentity } from "./ports.ts";
+import type { HoldNotice, HubEvent } from "./ports.ts";
 import type { Member } from "./topic.ts";
 
 /** A message that some of its receivers have no room for yet. It is kept once, however many they are. */
@@ -24,10 +24,13 @@ export class HeldMessage {
   }
 }
 
+/** Gives a peer a frame that tells it of its holds. */
+export type Tell = (peer: Peer<Member>, frame: Uint8Array) => void;
+
 /** What is held at one sender for others, and whether the sender is read meanwhile. */
 export class Hold {
   readonly peer: Peer<Member>;
-  readonly #rules: HoldRules;
+  readonly #tell: Tell;
   readonly #noticed = new Map<string, { readonly topicName: string; readonly to: number | undefined; count: number }>();
   #byteCount = 0;
   #messageCount = 0;
@@ -35,9 +38,9 @@ export class Hold {
   #toldAtMs = 0;
   #deadlineMs: number | undefined;
 
-  constructor(peer: Peer<Member>, rules: HoldRules) {
+  constructor(peer: Peer<Member>, tell: Tell) {
     this.peer = peer;
-    this.#rules = rules;
+    this.#tell = tell;
   }
 
   get byteCount(): number {
@@ -60,7 +63,7 @@ export class Hold {
 
   /** Whether so much is held that its connection is not to be read. @param isTight all holds together are above their bound. */
   isAboveLimit(isTight: boolean): boolean {
-    if (this.#byteCount > this.#rules.holdLimitBytes) return true;
+    if (this.#byteCount > this.peer.holdRules.holdLimitBytes) return true;
     return isTight && this.#messageCount > 1;
   }
 
@@ -119,7 +122,9 @@ export class Hold {
 
   #notify(state: HoldNotice["state"], topicName: string, to: number | undefined): void {
     if (this.#deadlineMs !== undefined || this.peer.isOver) return;
-    this.#rules.notify?.({ state, topicName, to, heldBytes: this.#byteCount });
+    const { encodeNotice } = this.peer.holdRules;
+    if (encodeNotice !== undefined)
+      this.#tell(this.peer, encodeNotice({ state, topicName, to, heldBytes: this.#byteCount }));
   }
 }
 
@@ -129,10 +134,6 @@ function placeOf(
 ): { readonly key: string; readonly topicName: string; readonly to: number | undefined } | undefined {
   if (event.type !== "data" && event.type !== "addressed") return undefined;
   const { topicName } = event.from;
-  return { key: event.to === undefined ? topicName : `${topicName} ${event.to}`, topicName, to: event.to };
-}
-
-/** Who an event is about: the member that sent it, came or left. */
-export function authorOf(event: HubEvent): MemberIdentity {
-  return "member" in event ? event.member : event.from;
+  // The name comes last: it may hold anything, and a handle does not.
+  return { key: `${event.to ?? ""} ${topicName}`, topicName, to: event.to };
 }

@@ -1,6 +1,7 @@
-import { authorOf, HeldMessage, Hold } from "./hold.ts";
+import { HeldMessage, Hold, type Tell } from "./hold.ts";
 import type { Peer } from "./peer.ts";
 import type { HubEvent, MemberIdentity, SlowReason, TurnTime } from "./ports.ts";
+import { Remains } from "./remains.ts";
 import type { Member } from "./topic.ts";
 import { type Owed, WaitingLine } from "./waiting-line.ts";
 
@@ -20,6 +21,8 @@ export type HoldsParts = {
   readonly time: TurnTime;
   /** Gives one member an event, as it is due. */
   readonly give: (to: Member, event: HubEvent) => void;
+  /** Gives a sender a frame about its own holds. */
+  readonly tell: Tell;
   /** Something was given outside of an operation of the hub. */
   readonly afterGiving: () => void;
   /** So many messages will never reach their receivers. */
@@ -83,7 +86,7 @@ export class Holds {
   hold(from: Peer<Member>, event: HubEvent, owedTo: readonly Member[]): void {
     let hold = this.#holds.get(from);
     if (hold === undefined) {
-      hold = new Hold(from, from.holdRules);
+      hold = new Hold(from, this.#parts.tell);
       this.#holds.set(from, hold);
     }
     const kept = "payload" in event ? { ...event, payload: event.payload.keep() } : event;
@@ -94,6 +97,16 @@ export class Holds {
     hold.add(message, this.#parts.time.nowMs);
     if (!this.#isTight && this.#byteCount > this.#options.maxHeldBytes) this.#tighten();
     if (hold.isAboveLimit(this.#isTight)) this.#pause(hold);
+  }
+
+  /**
+   * A member has another name: what was owed to it under the old one is owed to it all the same.
+   * @param isWelcomed it was told anew who is there.
+   */
+  renamed(before: Member, after: Member, how: { readonly isWelcomed: boolean }): void {
+    for (const owed of this.#lines.get(after.peer)?.move(before, after, how) ?? []) {
+      this.#settle(owed, { isFreed: false });
+    }
   }
 
   /** A member has left: it gets nothing more. What is held of it stays, for the others. */
@@ -109,30 +122,24 @@ export class Holds {
     for (const owed of line?.takeFor() ?? []) this.#settle(owed, { isFreed: true });
   }
 
-  /** A connection has closed as it should: what is held of it is still delivered, for a while. */
+  /**
+   * A connection has closed as it should: what is held of it is still delivered, for a while. Not where all holds together
+   * are above their bound: closed connections are not counted, and whoever comes and goes could fill the memory.
+   */
   outlive(peer: Peer<Member>): void {
-    this.#holds.get(peer)?.outlive(this.#parts.time.nowMs + this.#options.drainTimeoutMs);
+    const hold = this.#holds.get(peer);
+    if (hold === undefined) return;
+    if (this.#isTight) this.#giveUp(hold, "deadline");
+    else hold.outlive(this.#parts.time.nowMs + this.#options.drainTimeoutMs);
   }
 
   /**
-   * Forgets what is held of a peer that was cut off.
+   * Gives up what is held of a peer that was cut off.
    * @returns for each of its members, who never heard that it came: to them it has not left either.
    */
   discard(peer: Peer<Member>): ReadonlyMap<MemberIdentity, ReadonlySet<Peer<Member>>> {
-    const strangers = new Map<MemberIdentity, Set<Peer<Member>>>();
     const hold = this.#holds.get(peer);
-    if (hold === undefined) return strangers;
-    for (const [receiver, line] of this.#lines) {
-      const taken = line.takeFrom(hold);
-      this.#parts.onLost("sender-gone", taken.filter(({ message }) => isMessage(message.event)).length);
-      for (const owed of taken) {
-        const { event } = owed.message;
-        if (event.type === "peer-joined") addTo(strangers, event.member, receiver);
-        this.#settle(owed, { isFreed: false });
-      }
-    }
-    this.#holds.delete(peer);
-    return strangers;
+    return hold === undefined ? new Map() : this.#giveUp(hold, "sender-gone");
   }
 
   /** Those who have taken too little for too long, one after the other: who was ended may have freed the next. */
@@ -147,7 +154,7 @@ export class Holds {
   lookAround(): void {
     const { nowMs } = this.#parts.time;
     for (const hold of this.#holds.values()) {
-      if (hold.deadlineMs !== undefined && hold.deadlineMs <= nowMs) this.#giveUp(hold);
+      if (hold.deadlineMs !== undefined && hold.deadlineMs <= nowMs) this.#giveUp(hold, "deadline");
       else hold.repeat(nowMs, REPEAT_MS);
     }
   }
@@ -167,7 +174,7 @@ export class Holds {
     const line = this.#lines.get(peer);
     for (let left = line?.senderCount ?? 0; left > 0 && peer.outbox.isBelowHighWater; left -= 1) {
       const owed = line?.shift();
-      if (owed === undefined) break;
+      if (owed === undefined) continue;
       this.#parts.give(owed.to, owed.message.event);
       this.#settle(owed, { isFreed: false });
       if (peer.isOver) break;
@@ -194,14 +201,18 @@ export class Holds {
   }
 
   #pause(hold: Hold): void {
-    if (hold.isPaused) return;
+    // One that is over is not read anyway.
+    if (hold.isPaused || hold.peer.isOver) return;
     this.#pauseCount += 1;
     hold.pause();
   }
 
   #tighten(): void {
     this.#isTight = true;
-    for (const hold of this.#holds.values()) if (hold.isAboveLimit(true)) this.#pause(hold);
+    for (const hold of this.#holds.values()) {
+      if (hold.deadlineMs !== undefined) hold.outlive(this.#parts.time.nowMs);
+      else if (hold.isAboveLimit(true)) this.#pause(hold);
+    }
   }
 
   #relax(): void {
@@ -209,44 +220,24 @@ export class Holds {
     for (const hold of this.#holds.values()) if (!hold.isAboveLimit(false)) hold.resume({ isFreed: false });
   }
 
-  /** Its receivers are told how many of its messages they miss, and that it has left. */
-  #giveUp(hold: Hold): void {
-    for (const line of this.#lines.values()) {
+  /**
+   * Its receivers are told how many of its messages they miss, and where it has left.
+   * @returns for each of its members, who never heard of it.
+   */
+  #giveUp(hold: Hold, why: "sender-gone" | "deadline"): ReadonlyMap<MemberIdentity, ReadonlySet<Peer<Member>>> {
+    const strangers = new Map<MemberIdentity, Set<Peer<Member>>>();
+    for (const [receiver, line] of this.#lines) {
       const taken = line.takeFrom(hold);
-      for (const { to, event } of remainsOf(taken)) this.#parts.give(to, event);
-      this.#parts.onLost("deadline", taken.filter(({ message }) => isMessage(message.event)).length);
+      if (taken.length === 0) continue;
+      const remains = new Remains(taken);
+      this.#parts.onLost(why, remains.messageCount);
+      for (const { to, event } of remains.events()) this.#parts.give(to, event);
+      for (const member of remains.strangers()) addTo(strangers, member, receiver);
       for (const owed of taken) this.#settle(owed, { isFreed: false });
     }
     this.#holds.delete(hold.peer);
-    this.#parts.afterGiving();
+    return strangers;
   }
-}
-
-/** What is left to say in place of messages that were not delivered, for each member of the sender and of the receiver. */
-function remainsOf(taken: readonly Owed[]): readonly { readonly to: Member; readonly event: HubEvent }[] {
-  const remains: { readonly to: Member; readonly event: HubEvent }[] = [];
-  for (const { message, to } of taken) {
-    const { event } = message;
-    const from = authorOf(event);
-    const own = taken.filter((owed) => owed.to === to && authorOf(owed.message.event) === from);
-    // It never heard that this member came.
-    if (own.some((owed) => owed.message.event.type === "peer-joined")) continue;
-    if (event.type === "peer-left") remains.push({ to, event });
-    else if (own[0]?.message === message) {
-      const missed = own.filter((owed) => isMessage(owed.message.event));
-      const sizeBytes = missed.reduce((sum, owed) => sum + payloadBytesOf(owed.message.event), 0);
-      remains.push({ to, event: { type: "omitted", from, count: missed.length, sizeBytes } });
-    }
-  }
-  return remains;
-}
-
-function isMessage(event: HubEvent): boolean {
-  return "payload" in event;
-}
-
-function payloadBytesOf(event: HubEvent): number {
-  return "payload" in event ? event.payload.byteLength : 0;
 }
 
 function addTo<K, V>(sets: Map<K, Set<V>>, key: K, value: V): void {

@@ -22,6 +22,7 @@ export class Outbox {
   #hasRoom = true;
   #isClosed = false;
   #isEnough = false;
+  #onRoom: (() => void) | undefined;
 
   constructor(link: Link, options: OutboxOptions) {
     this.#link = link;
@@ -69,19 +70,28 @@ export class Outbox {
     return "congested";
   }
 
+  /** Calls back once, when it has room again; never from within this call, and not at all where it is closed before. */
+  whenRoom(callback: () => void): void {
+    this.#onRoom = callback;
+  }
+
   /** It has room again: nobody waits for it any more. */
   relieve(): void {
     this.#hasRoom = true;
+    const onRoom = this.#onRoom;
+    this.#onRoom = undefined;
+    onRoom?.();
   }
 
   /** The close frame is queued: no frame may follow it. Not closed: its connection is still heard. */
   enough(): void {
     this.#isEnough = true;
-    this.#hasRoom = true;
+    this.relieve();
   }
 
   /** Takes no more frames. What is queued already still leaves. */
   close(): void {
     this.#isClosed = true;
+    this.#onRoom = undefined;
   }
 }

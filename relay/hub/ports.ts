@@ -14,8 +14,6 @@ export interface Origin {
 export interface Link extends Origin {
   /** Bytes accepted by `send` and not yet taken from it. */
   readonly bufferedBytes: number;
-  /** Bytes that the peer has read since the start, as far as the link can know: while it stays the same, it reads nothing. */
-  readonly readByPeerBytes: number;
   /**
    * Queues one frame, header and all. Never waits, never throws; does nothing on a link that is closing. The link keeps
    * the reference.
@@ -78,6 +76,8 @@ export interface Payload {
   jsonText(): Uint8Array;
   /** As bytes; null where the sender wrote text that stands for none. */
   raw(): Uint8Array | null;
+  /** How many bytes an app sees: of text that is not the base64 of any, its own. Looks at no more than it must. */
+  isLargerThan(byteCount: number): boolean;
   /** The same with memory of its own, good for as long as somebody holds it. */
   keep(): Payload;
 }
@@ -122,14 +122,16 @@ export type HoldNotice = {
 export type HoldRules = {
   /** It is read while no more than this is held of it. 0: while nothing is. */
   readonly holdLimitBytes: number;
-  /** Left out: its clients have no word for it. */
-  readonly notify?: (notice: HoldNotice) => void;
+  /** Writes what its client is told, as a frame. Left out: its clients have no word for it. */
+  readonly encodeNotice?: (notice: HoldNotice) => Uint8Array;
 };
 
 /** One way to write events as frames; stateless, shared by all connections that speak it. Implemented by the dialects. */
 export interface Encoding {
   /** Whether its clients understand this kind of message: an addressed one of the dialect, or `omitted`. */
   takes(kind: string): boolean;
+  /** Whether the frame of addressed data is the same whoever of several addressees gets it. */
+  isAlikeForAll(payload: Payload): boolean;
   /** Writes one event as one frame. Called once per (event, encoding), whatever the number of members. */
   encode(event: HubEvent): Uint8Array;
 }

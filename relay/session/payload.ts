@@ -51,6 +51,14 @@ export class BytesPayload implements Payload {
     return this.#raw;
   }
 
+  isLargerThan(byteCount: number): boolean {
+    // Text is never shorter than what it stands for: most are decided by their length.
+    if (this.byteLength <= byteCount) return false;
+    if (!this.isText) return true;
+    if (leastBytesOf(this.byteLength) > byteCount && !this.jsonText().includes(BACKSLASH)) return true;
+    return (this.raw()?.length ?? this.byteLength) > byteCount;
+  }
+
   /** Copies what looks into a chunk; what was made of it is kept as it is. */
   keep(): BytesPayload {
     const sent = Uint8Array.from(this.asSent());
@@ -61,11 +69,17 @@ export class BytesPayload implements Payload {
   }
 }
 
+const BACKSLASH = 0x5c;
 const NOTHING = new Uint8Array(0);
 
 /** Some encoders write `\/` for every slash, and base64 has many. */
 function unescaped(jsonText: string): string {
   return jsonText.includes("\\") ? String(JSON.parse(`"${jsonText}"`)) : jsonText;
+}
+
+/** What base64 of this length stands for at least: RFC 4648 section 4, with two characters of padding. */
+function leastBytesOf(base64Length: number): number {
+  return Math.floor(base64Length / 4) * 3 - 2;
 }
 
 function base64Of(bytes: Uint8Array): string {

@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import type { Timer } from "../clock.ts";
 import type { Origin, SlowReason } from "../hub/ports.ts";
-import { ClassRate } from "../limits/class-rate.ts";
+import { ClassRate, type RateCost } from "../limits/class-rate.ts";
 import type { ConnectionLink, LinkOwner } from "../session/ports.ts";
 import type { TurnClock } from "../turn-clock.ts";
 import { closeFrame, numberIn } from "../wire/control-frame.ts";
@@ -13,6 +13,7 @@ import { type ReaderLimits, ReaderProgress } from "./reader-progress.ts";
 import { ANY_REASON, type GatedReading, ReadingGate, Reason } from "./reading-gate.ts";
 import { SendQueue } from "./send-queue.ts";
 import { SignsOfLife } from "./signs-of-life.ts";
+import { listenTo, type SocketOwner } from "./socket-events.ts";
 import type { Throttle, Throttled } from "./throttle.ts";
 
 /** What all links share. */
@@ -32,15 +33,11 @@ export type LinkOptions = ReaderLimits & {
 
 /** A reader is asked what it has read from this on: those who get little need no book. */
 const ASKED_FROM_BYTES = 8192;
-
-const LINK = Symbol("link");
-type LinkedSocket = Socket & { [LINK]: WebSocketLink };
-
 /**
  * One WebSocket after its handshake: reads messages for its owner and writes frames for the hub. It owns the socket, the
  * frames that wait for it, and the closing handshake.
  */
-export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, GatedReading, Throttled {
+export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, GatedReading, SocketOwner, Throttled {
   readonly openedAtMs: number;
   readonly #parts: LinkParts;
   readonly #options: LinkOptions;
@@ -53,12 +50,12 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
   #state: "open" | "leaving" | "closing" | "ended" = "open";
   /** 1006: the socket ended without a close frame (RFC 6455 section 7.1.5). */
   #closeCode = 1006;
+  #closedBy: "peer" | "relay" = "peer";
   /** Nothing more is expected of the peer: it has sent its close frame, or broken the protocol. */
   #isPeerDone = false;
   /** The peer's close frame came: after it the peer sends nothing that matters. */
   #isCloseReceived = false;
   #closeTimer: Timer | undefined;
-
   #receivedAtMs = 0;
   /** A pong of a numbered ping was in the chunk at hand. */
   #hasPonged = false;
@@ -66,7 +63,6 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
   readonly #pace = new SenderPace();
   readonly #rate: ClassRate;
   readonly #signs = new SignsOfLife();
-
   #scheduled: "no" | "soon" | "later" = "no";
   #lastFlushMs = Number.NEGATIVE_INFINITY;
   #writingBytes = 0;
@@ -92,13 +88,7 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
 
   attach(owner: LinkOwner, head: Buffer): void {
     this.#owner = owner;
-    const socket = Object.assign(this.#socket, { [LINK]: this });
-    // TCP_NODELAY is on since the connection was accepted (relay/http/listener.ts): no second system call for it.
-    socket.setTimeout(0);
-    socket.on("data", onData);
-    socket.on("end", onEnd);
-    socket.on("error", onError);
-    socket.on("close", onClose);
+    listenTo(this.#socket, this);
     if (head.length > 0) this.read(head);
   }
 
@@ -123,7 +113,10 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
   }
 
   judge(): SlowReason | undefined {
-    return this.#asked().judge(this.#parts.clock.judgedMs);
+    const progress = this.#asked();
+    const fault = progress.judge(this.#parts.clock.judgedMs);
+    if (progress.isBlind) this.#writeOn();
+    return fault;
   }
 
   get bytesIn(): number {
@@ -138,8 +131,10 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     this.#shut(Reason.congestion);
   }
 
-  resume(how: { readonly isFreed: boolean }): void {
-    this.#gate.open(Reason.congestion, how);
+  resume({ isFreed }: { readonly isFreed: boolean }): void {
+    // At once: it may be judged before it is read.
+    if (isFreed) this.#progress?.freed(this.#parts.clock.judgedMs);
+    this.#gate.open(Reason.congestion);
   }
 
   pauseFor(durationMs: number): void {
@@ -155,6 +150,10 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
 
   limitTo(rateClass: string | undefined): void {
     this.#rate.limitTo(rateClass, this.#parts.clock.tick());
+  }
+
+  charge(cost: RateCost): void {
+    if (this.#rate.took(cost)) this.#keepToRate();
   }
 
   hold(): void {
@@ -197,6 +196,7 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     this.#state = "leaving";
     this.#queue.close(closeFrame(code, reason));
     this.#closeCode = code;
+    this.#closedBy = "relay";
     this.#scheduleSoon();
     this.#closeTimer = this.#parts.clock.after(this.#options.closeTimeoutMs, () => this.terminate());
   }
@@ -213,8 +213,13 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
   }
 
   wasHeard(): boolean {
+    if (this.#progress?.loseSight(this.#parts.clock.judgedMs) === true) this.#writeOn();
     const wasShut = this.#gate.wasShut();
     return this.#signs.ask(this.#socket.bytesRead) || wasShut;
+  }
+
+  get isRead(): boolean {
+    return this.#gate.isOpen;
   }
 
   get isPingWaiting(): boolean {
@@ -228,19 +233,19 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     const isSpent = this.#rate.tookBytes(chunk.length);
     this.#hasPonged = false;
     this.#failOn(this.#parser.push(chunk));
-    if (!this.#hasPonged) this.#progress?.heard(this.#parts.clock.judgedMs);
+    if (!this.#hasPonged && this.#progress?.heard(this.#parts.clock.judgedMs) === true) this.#writeOn();
     if (isSpent) this.#keepToRate();
   }
 
   stopReading(): void {
-    this.#progress?.unread();
+    this.#progress?.unread(this.#parts.clock.judgedMs);
     this.#parser.stop();
     this.#socket.pause();
   }
 
-  goOnReading(how: { readonly isFreed: boolean }): void {
+  goOnReading(): void {
     if (this.#state === "ended") return;
-    this.#progress?.readAgain(this.#parts.clock.judgedMs, how);
+    this.#progress?.readAgain(this.#parts.clock.judgedMs);
     if (this.bufferedBytes > 0) this.#scheduleSoon();
     this.#receivedAtMs = this.#parts.clock.tick();
     this.#rate.fill(this.#receivedAtMs);
@@ -290,7 +295,7 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     const number = numberIn(payload);
     if (number === undefined || this.#progress?.ponged(number, this.#parts.clock.judgedMs) !== true) return;
     this.#hasPonged = true;
-    if (this.#writingBytes === 0 && !this.#queue.isEmpty) this.#scheduleSoon();
+    this.#writeOn();
   }
 
   onClose(code: number | undefined): void {
@@ -300,6 +305,7 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     if (this.#state === "open") {
       // RFC 6455 section 5.5.1: the answer echoes the code; section 7.1.5: 1005 stands for none.
       this.close(code ?? 1005, "");
+      this.#closedBy = "peer";
     } else if (this.#queue.isCloseTaken && this.#writingBytes === 0) this.#endSocket();
   }
 
@@ -325,7 +331,7 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     this.#parts.throttle.forget(this);
     this.#queue.clear();
     this.#below = undefined;
-    this.#owner?.ended(this.#closeCode);
+    this.#owner?.ended(this.#closeCode, this.#closedBy);
   }
 
   /** Notes the frame that came last. */
@@ -335,11 +341,15 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
   }
 
   #asked(): ReaderProgress {
-    if (this.#progress === undefined) {
-      this.#progress = new ReaderProgress(this.#options);
-      if (!this.#gate.isOpen) this.#progress.unread();
-    }
+    if (this.#progress !== undefined) return this.#progress;
+    this.#progress = new ReaderProgress(this.#options);
+    if (!this.#gate.isOpen) this.#progress.unread(this.#parts.clock.judgedMs);
     return this.#progress;
+  }
+
+  /** More may be written than before: what waits goes on. */
+  #writeOn(): void {
+    if (this.#writingBytes === 0 && !this.#queue.isEmpty) this.#scheduleSoon();
   }
 
   #scheduleSoon(origin?: Origin): void {
@@ -378,23 +388,4 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     if (this.#isCloseReceived) this.#socket.destroySoon();
     else this.#socket.end();
   }
-}
-
-// One function for all sockets in place of a closure for each.
-
-function onData(this: LinkedSocket, chunk: Buffer): void {
-  this[LINK].read(chunk);
-}
-
-function onEnd(this: Socket): void {
-  // Ending twice makes Node build an error with its stack for nobody: 3 % of a connect, join and close (bench W5).
-  if (!this.writableEnded) this.end();
-}
-
-function onError(this: Socket): void {
-  // Node destroys the socket after this event; its close tells the rest.
-}
-
-function onClose(this: LinkedSocket): void {
-  this[LINK].ended();
 }

@@ -26,16 +26,29 @@ const FAR_BYTES = 262_144;
 const FAR_RATIO = 1.6;
 /** Where only the kernel can tell: its buffers are up to 12 s between two callbacks. */
 const BLIND_RATIO = 3;
+/**
+ * The kernel calls a socket writable on any acknowledgement, also on that of a probe of a window that stays shut: one callback
+ * that came late proves nothing of a reader that never answered. Two do.
+ */
+const LATE_CALLBACK_MS = 100;
+const NEVER_ANSWERED_RATIO = 3.4;
+/** One that has answered before, and does not any more. Longer than any of the above. */
+const MUTE_RATIO = 2;
 /** A ping that is out for so long while the peer's own data keeps coming in stands behind that data. */
 const BEHIND_UPLOAD_MS = 2000;
-/** Distances of pings to a blind reader that is read. */
+/** Distances of pings to a blind reader that is read: 16 of them span what a kernel holds, and none is 30 s of a slow line. */
 const FIRST_BLIND_BYTES = 8192;
+const MAX_BLIND_BYTES = 262_144;
 /** A reader that was not asked about for so long had nothing waiting. */
 const NOT_JUDGED_MS = 1000;
+/** How soon one that is read again is asked again without data. */
+const PING_AGAIN_MS = 1000;
 
 type OutPing = {
   readonly number: number;
   readonly behindBytes: number;
+  /** Since the ping before. */
+  readonly blockBytes: number;
   readonly begunAtMs: number;
   readonly sentAtMs: number;
 };
@@ -54,20 +67,22 @@ export class ReaderProgress {
   #begunAtMs = 0;
   #lastWriteMs = 0;
   #lastNumber = 0;
+  #lastPingMs = Number.NEGATIVE_INFINITY;
   #out: OutPing[] = [];
   #readBytes = 0;
   #quickestMs = Number.POSITIVE_INFINITY;
   #lastPongMs = Number.NEGATIVE_INFINITY;
   /** A pong, a write callback where that counts, or a fresh start. */
   #progressAtMs = Number.NEGATIVE_INFINITY;
-  #firstPingMs: number | undefined;
   #hasAnswered = false;
-  /** It is blind: it is not read; no ping was written since it is read again; or until the next pong. */
+  /** While it is blind because it has never answered: how many write callbacks came late. */
+  #lateCallbackCount = 0;
+  /** It is blind: it is not read; or until the next pong. */
   #isUnread = false;
-  #isUnasked = false;
   #isUntilPong = false;
-  /** It has been blind: it has the longer time until its next pong. */
-  #hasLonger = false;
+  #blindSinceMs = 0;
+  /** What was written while it was blind ends here. */
+  #blindUntilBytes = 0;
   #blindSpacingBytes = FIRST_BLIND_BYTES;
   #isPingDue = false;
   #judgedAtMs = Number.NEGATIVE_INFINITY;
@@ -85,7 +100,7 @@ export class ReaderProgress {
   }
 
   get isBlind(): boolean {
-    return this.#isUnread || this.#isUnasked || this.#isUntilPong;
+    return this.#isUnread || this.#isUntilPong;
   }
 
   /** How much may be written now. */
@@ -114,7 +129,10 @@ export class ReaderProgress {
     this.#lastWriteMs = nowMs;
     this.#writtenBytes += byteCount;
     this.#sincePingBytes += byteCount;
+    if (this.isBlind) this.#blindUntilBytes = this.#writtenBytes;
     if (this.#isUnread || this.#out.length >= MAX_PINGS) return false;
+    // The first at once: who reads slowly has to have answered one before it counts as one that never answers.
+    if (this.#lastNumber === 0) return true;
     return this.#sincePingBytes >= (this.isBlind ? this.#blindSpacingBytes : this.#spacingBytes);
   }
 
@@ -122,12 +140,18 @@ export class ReaderProgress {
   pinged(nowMs: number): number {
     this.#lastNumber = (this.#lastNumber + 1) >>> 0;
     const begunAtMs = this.#sincePingBytes === 0 ? nowMs : this.#begunAtMs;
-    this.#out.push({ number: this.#lastNumber, behindBytes: this.#writtenBytes, begunAtMs, sentAtMs: nowMs });
-    this.#firstPingMs ??= nowMs;
+    const blockBytes = this.#sincePingBytes;
+    this.#out.push({
+      number: this.#lastNumber,
+      behindBytes: this.#writtenBytes,
+      blockBytes,
+      begunAtMs,
+      sentAtMs: nowMs,
+    });
+    this.#lastPingMs = nowMs;
     this.#sincePingBytes = 0;
     this.#isPingDue = false;
-    if (this.isBlind) this.#blindSpacingBytes = Math.min(MAX_SPACING_BYTES, this.#blindSpacingBytes * 2);
-    this.#isUnasked = false;
+    if (this.isBlind) this.#blindSpacingBytes = Math.min(MAX_BLIND_BYTES, this.#blindSpacingBytes * 2);
     return this.#lastNumber;
   }
 
@@ -138,47 +162,73 @@ export class ReaderProgress {
     for (const ping of this.#out.slice(0, index + 1)) this.#answered(ping, nowMs);
     this.#out = this.#out.slice(index + 1);
     this.#hasAnswered = true;
-    this.#isUntilPong = false;
-    this.#hasLonger = this.#isUnread || this.#isUnasked;
     this.#progressAtMs = nowMs;
+    if (!this.#isUnread && this.#isUntilPong) this.#seeAgain(nowMs);
     return true;
   }
 
   /** The kernel has taken what it had no room for before. */
   drained(nowMs: number): void {
-    if (this.isBlind) this.#progressAtMs = nowMs;
+    if (!this.#hasLonger) return;
+    this.#progressAtMs = nowMs;
+    if (nowMs - this.#lastWriteMs >= LATE_CALLBACK_MS) this.#lateCallbackCount += 1;
   }
 
-  /** Data of the peer came, and no pong with it. */
-  heard(nowMs: number): void {
+  /** Data of the peer came, and no pong with it. @returns whether it is blind for that, and was not before. */
+  heard(nowMs: number): boolean {
     const [oldest] = this.#out;
-    if (oldest !== undefined && nowMs - oldest.sentAtMs >= BEHIND_UPLOAD_MS) this.#becomeBlind();
+    if (this.isBlind || oldest === undefined || nowMs - oldest.sentAtMs < BEHIND_UPLOAD_MS) return false;
+    this.#becomeBlind(nowMs);
+    return true;
+  }
+
+  /**
+   * Whether it is blind for not answering, and was not before: there may be a proxy in between that eats pings. One that has
+   * never answered has its time for it; another one has more: where much waits for it, it is judged before. To be asked now
+   * and then: behind a window that is shut nothing else happens.
+   */
+  loseSight(nowMs: number): boolean {
+    const [oldest] = this.#out;
+    if (this.isBlind || oldest === undefined) return false;
+    const { stalledReaderTimeoutMs } = this.#limits;
+    const limitMs = this.#hasAnswered ? stalledReaderTimeoutMs * MUTE_RATIO : stalledReaderTimeoutMs;
+    if (nowMs - Math.max(oldest.sentAtMs, this.#lastPongMs) < limitMs) return false;
+    this.#becomeBlind(nowMs);
+    this.#progressAtMs = nowMs;
+    return true;
   }
 
   /** The relay does not read it: no pong can come, and pings would do harm. */
-  unread(): void {
+  unread(nowMs: number): void {
+    if (!this.isBlind) this.#blindSinceMs = nowMs;
     this.#isUnread = true;
     this.#isPingDue = false;
-    this.#hasLonger = true;
   }
 
-  /** The relay reads it again. @param isFreed by the end of one who was in the way: a fresh start. */
-  readAgain(nowMs: number, { isFreed }: { readonly isFreed: boolean }): void {
+  /** The relay reads it again. */
+  readAgain(nowMs: number): void {
     this.#isUnread = false;
-    this.#isUnasked = true;
-    this.#isPingDue = true;
-    this.#blindSpacingBytes = Math.max(this.#spacingBytes, FIRST_BLIND_BYTES);
-    if (isFreed) this.#progressAtMs = nowMs;
+    this.#isUntilPong = true;
+    // One that is above its rate is stopped and let go 100 times a second.
+    this.#isPingDue = nowMs - this.#lastPingMs >= PING_AGAIN_MS;
+    this.#blindSpacingBytes = this.#firstBlindBytes;
+  }
+
+  /** It was not read for one who was in its way and who has been ended: a fresh start. */
+  freed(nowMs: number): void {
+    this.#progressAtMs = nowMs;
+    this.#beginToWait(nowMs);
   }
 
   /** Whether it takes too little of what waits. To be asked a few times a second while something waits, and only then. */
   judge(nowMs: number): SlowReason | undefined {
     if (nowMs - this.#judgedAtMs > NOT_JUDGED_MS) this.#beginToWait(nowMs);
     this.#judgedAtMs = nowMs;
-    this.#lookForFirstPong(nowMs);
+    if (!this.#hasAnswered) this.loseSight(nowMs);
     const silentMs = nowMs - Math.max(this.#progressAtMs, this.#waitsSinceMs);
     const mayJudge = this.#hasAnswered || this.isBlind;
     if (mayJudge && silentMs >= this.#stalledAfterMs()) return "stalled";
+    if (this.#hasNeverShownLife(nowMs)) return "stalled";
     return this.#isTooSlow() ? "slow" : undefined;
   }
 
@@ -188,17 +238,15 @@ export class ReaderProgress {
     this.#markBytes = this.#readBytes;
   }
 
-  /** One that never answers is left to the kernel's word: there may be a proxy in between that eats pings. */
-  #lookForFirstPong(nowMs: number): void {
-    if (this.#hasAnswered || this.isBlind || this.#firstPingMs === undefined) return;
-    if (nowMs - this.#firstPingMs < this.#limits.stalledReaderTimeoutMs) return;
-    this.#becomeBlind();
-    this.#progressAtMs = nowMs;
+  #hasNeverShownLife(nowMs: number): boolean {
+    if (this.#hasAnswered || !this.isBlind || this.#isUnread || this.#lateCallbackCount > 1) return false;
+    const waitedMs = nowMs - Math.max(this.#blindSinceMs, this.#waitsSinceMs);
+    return waitedMs >= this.#limits.stalledReaderTimeoutMs * NEVER_ANSWERED_RATIO;
   }
 
   #stalledAfterMs(): number {
     const { stalledReaderTimeoutMs } = this.#limits;
-    if (this.isBlind || this.#hasLonger) return stalledReaderTimeoutMs * BLIND_RATIO;
+    if (this.#hasLonger) return stalledReaderTimeoutMs * BLIND_RATIO;
     const [oldest] = this.#out;
     const isFar = oldest !== undefined && oldest.behindBytes - this.#readBytes > FAR_BYTES;
     return isFar ? stalledReaderTimeoutMs * FAR_RATIO : stalledReaderTimeoutMs;
@@ -208,26 +256,44 @@ export class ReaderProgress {
   #isTooSlow(): boolean {
     const { slowReaderTimeoutMs, slowReaderBytesPerSecond } = this.#limits;
     const elapsedMs = this.#lastPongMs - this.#markAtMs;
-    if (elapsedMs < slowReaderTimeoutMs) return false;
+    if (this.isBlind || elapsedMs < slowReaderTimeoutMs) return false;
     const byteCount = this.#readBytes - this.#markBytes;
     this.#markAtMs = this.#lastPongMs;
     this.#markBytes = this.#readBytes;
     return (byteCount * 1000) / elapsedMs < slowReaderBytesPerSecond;
   }
 
-  #becomeBlind(): void {
-    if (!this.isBlind) this.#blindSpacingBytes = Math.max(this.#spacingBytes, FIRST_BLIND_BYTES);
+  #becomeBlind(nowMs: number): void {
+    this.#blindSinceMs = nowMs;
+    this.#lateCallbackCount = 0;
+    this.#blindSpacingBytes = this.#firstBlindBytes;
     this.#isUntilPong = true;
-    this.#hasLonger = true;
   }
 
-  #answered({ behindBytes, begunAtMs, sentAtMs }: OutPing, nowMs: number): void {
+  /** How fast it reads is measured without the time in which its pongs could not come. */
+  #seeAgain(nowMs: number): void {
+    this.#isUntilPong = false;
+    this.#markAtMs += Math.max(0, nowMs - Math.max(this.#blindSinceMs, this.#markAtMs));
+  }
+
+  get #firstBlindBytes(): number {
+    return Math.min(MAX_BLIND_BYTES, Math.max(this.#spacingBytes, FIRST_BLIND_BYTES));
+  }
+
+  /** It is blind, or has not read yet what was written while it was: pongs come when that is read. */
+  get #hasLonger(): boolean {
+    return this.isBlind || this.#readBytes < this.#blindUntilBytes;
+  }
+
+  #answered({ behindBytes, blockBytes, begunAtMs, sentAtMs }: OutPing, nowMs: number): void {
     const pongMs = nowMs - sentAtMs;
     const blockMs = nowMs - Math.max(this.#lastPongMs, begunAtMs);
     this.#quickestMs = Math.min(this.#quickestMs, pongMs);
+    // What a small block took says nothing about a larger one.
+    const isQuick = blockMs <= QUICK_BLOCK_MS && blockBytes >= this.#spacingBytes;
     if (pongMs >= this.#quickestMs + LATE_PONG_MS)
       this.#spacingBytes = Math.max(MIN_SPACING_BYTES, this.#spacingBytes / 2);
-    else if (blockMs <= QUICK_BLOCK_MS && pongMs <= this.#quickestMs + QUICK_PONG_MS)
+    else if (isQuick && pongMs <= this.#quickestMs + QUICK_PONG_MS)
       this.#spacingBytes = Math.min(MAX_SPACING_BYTES, this.#spacingBytes * 2);
     this.#readBytes = Math.max(this.#readBytes, behindBytes);
     this.#lastPongMs = nowMs;

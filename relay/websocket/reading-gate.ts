@@ -8,8 +8,8 @@ export const ANY_REASON: number = Reason.congestion | Reason.rate | Reason.held;
 export interface GatedReading {
   /** Takes nothing more after the message at hand. */
   stopReading(): void;
-  /** Goes on, with what waited first. Called in a later turn than the one that allowed it. @param isFreed see `Link.resume`. */
-  goOnReading(how: { readonly isFreed: boolean }): void;
+  /** Goes on, with what waited first. Called in a later turn than the one that allowed it. */
+  goOnReading(): void;
 }
 
 /** Whether one link is read: why not, and whether it was not for a while. */
@@ -18,7 +18,6 @@ export class ReadingGate {
   /** Why it is not read; 0: it is. */
   #shutFor = 0;
   #wasShut = false;
-  #isFreed = false;
 
   constructor(reading: GatedReading) {
     this.#reading = reading;
@@ -40,9 +39,8 @@ export class ReadingGate {
     this.#reading.stopReading();
   }
 
-  open(reasons: number, { isFreed }: { readonly isFreed: boolean } = { isFreed: false }): void {
+  open(reasons: number): void {
     if ((this.#shutFor & reasons) === 0) return;
-    this.#isFreed ||= isFreed;
     this.#shutFor &= ~reasons;
     // Not at once: the hub is in the middle of something, and what waits here may call it again.
     if (this.#shutFor === 0) setImmediate(() => this.#goOn());
@@ -56,9 +54,6 @@ export class ReadingGate {
   }
 
   #goOn(): void {
-    if (this.#shutFor !== 0) return;
-    const isFreed = this.#isFreed;
-    this.#isFreed = false;
-    this.#reading.goOnReading({ isFreed });
+    if (this.#shutFor === 0) this.#reading.goOnReading();
   }
 }

@@ -5,6 +5,11 @@ export class TestTime implements TurnTime {
   nowMs = 0;
   #tasks: (() => void)[] = [];
 
+  /** Whether something waits for the next turn. */
+  get isWaiting(): boolean {
+    return this.#tasks.length > 0;
+  }
+
   nextTurn(task: () => void): void {
     this.#tasks.push(task);
   }

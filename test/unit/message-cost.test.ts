@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { Takeovers } from "../../relay/auth/takeovers.ts";
 import { TopicDialect } from "../../relay/dialects/topic/topic-dialect.ts";
 import { Hub } from "../../relay/hub/hub.ts";
 import type { Access } from "../../relay/session/ports.ts";
@@ -42,8 +43,14 @@ const DATA: readonly (readonly [name: string, text: string])[] = [
 
 function openSession(subprotocol: string, access: Partial<Access> = {}) {
   const hub = new Hub(hubOptions(), { time: new TestTime() });
-  const limits = { maxFrameBytes: 4_194_304, maxTopicsPerConnection: 10 };
-  const dialect = new TopicDialect({ hub, limits, nowMs: () => 0 });
+  const dialect = new TopicDialect({
+    hub,
+    limits: { maxFrameBytes: 4_194_304, maxTopicsPerConnection: 10, maxPayloadBytes: 4_194_304 },
+    pingIntervalMs: 25_000,
+    time: new TestTime(),
+    takeovers: new Takeovers(),
+    nowMs: () => 0,
+  });
   return dialect.open(new RecordingLink(), new FakeConnection(access), { subprotocol });
 }
 
