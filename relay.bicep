@@ -122,6 +122,7 @@ var hasRecord = dnsZone != null
 var limits = union(
   {
     MAX_CONNECTIONS: string(maxConnections)
+    MAX_TOPICS_PER_CONNECTION: '16'
     MAX_FRAME_BYTES: '262144'
     OUTBOX_HIGH_WATER_BYTES: '262144'
     MAX_OUTBOX_BYTES: '1048576'
@@ -152,7 +153,7 @@ var problems = concat(
     maxFrameBytes: limitIn(limits, 'MAX_FRAME_BYTES', 262144)
     maxOutboxBytes: limitIn(limits, 'MAX_OUTBOX_BYTES', 1048576)
     maxHeldBytes: limitIn(limits, 'MAX_HELD_BYTES', 16777216)
-    maxMembersPerTopic: limitIn(limits, 'MAX_MEMBERS_PER_TOPIC', 0)
+    maxTopicsPerConnection: limitIn(limits, 'MAX_TOPICS_PER_CONNECTION', 16)
   }),
   limitProblems(limitIn(limits, 'OUTBOX_HIGH_WATER_BYTES', 262144), limitIn(limits, 'MAX_OUTBOX_BYTES', 1048576)),
   settingProblems('settings', ownSettings, loadJsonContent('infra/relay-options.json'))

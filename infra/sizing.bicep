@@ -33,22 +33,18 @@ type limitsType = {
   @description('Bytes that are held at senders in all, beside one message of each.')
   maxHeldBytes: int
 
-  @description('Members of one topic; 0 is no limit.')
-  maxMembersPerTopic: int
+  @description('Topics that one connection may be in.')
+  maxTopicsPerConnection: int
 }
 
 // No function may be called in what another call of it is given: Azure takes that for a circle. So divisions that round
 // up are written out.
-func encodedFrameBytes(limits limitsType) int =>
-  max(
-    (limits.maxFrameBytes * 4 + 2) / 3 + 1024,
-    832 * min(limits.maxConnections, limits.maxMembersPerTopic == 0 ? limits.maxConnections : limits.maxMembersPerTopic)
-  )
+func outgoingBytes(limits limitsType) int => max(limits.maxFrameBytes + 3072, 24576)
 
 @export()
 @description('The bytes that a relay cannot exceed, whatever its clients do.')
 func memoryBoundBytes(limits limitsType) int =>
-  134217728 + limits.maxHeldBytes + limits.maxConnections * (65536 + (9 * (limits.maxOutboxBytes + encodedFrameBytes(limits)) + 7) / 8 + 131072 + 3 * limits.maxFrameBytes)
+  140509184 + limits.maxHeldBytes + 8 * limits.maxFrameBytes + limits.maxConnections * (65536 + (9 * (limits.maxOutboxBytes + outgoingBytes(limits)) + 7) / 8 + 131072 + 3 * limits.maxFrameBytes + 8192 * limits.maxTopicsPerConnection)
 
 // Nine tenths of the memory are for what the relay counts. Of GB, not GiB: Azure does not say which it means.
 func tenthsFor(limits limitsType) int => (memoryBoundBytes(limits) + 89999999) / 90000000

@@ -1,39 +1,48 @@
 import type { Config } from "../config/options.ts";
 import { MAX_LOG_BACKLOG_BYTES } from "../observability/log-destination.ts";
+import { ENVELOPE_BYTES } from "./payload-limit.ts";
+import { MAX_WRITE_BYTES } from "./write-limit.ts";
 
 /** Code, heap and buffers of a relay without connections; about 90 MiB of it are resident (docs/operations.md#sizing). */
 const PROCESS_BYTES = 134_217_728;
 /** An idle TLS connection, rounded up. */
 const CONNECTION_BYTES = 65_536;
-/** What one write hands to TLS (relay/websocket/send-queue.ts), which holds its own copy until the operating system has taken it. */
-const WRITE_BYTES = 131_072;
-/** One member in `joined`: an id of 128 control characters, six bytes each in JSON, and its handle. */
-const NAME_BYTES = 832;
+/** `joined` with a page of members (16 KiB), and what stands around the page. */
+const MAX_ANSWER_BYTES = 24_576;
 /** A frame may lie in a piece of memory that is longer by an eighth (relay/wire/frame-memory.ts). */
 const PIECE_RATIO = 1.125;
 /** Log lines that wait: as text of two bytes a letter, with what is kept about each, and as bytes where they are written. */
 const LOG_BYTES = 6 * MAX_LOG_BACKLOG_BYTES;
-/** What an encoding may add around a payload: names, JSON, the frame's header. */
-const ENVELOPE_BYTES = 1024;
+/**
+ * One topic that a connection is in, when its name, its members' and what their messages begin with are as long as they may
+ * be, and what the collector leaves: measured, about 6.7 KiB.
+ */
+const MEMBERSHIP_BYTES = 8192;
+/**
+ * Frames' worth of text that is read at a time: two bytes for a character, as text and as what is parsed of it, and as much
+ * that the collector has not taken yet. How much structure there may be besides, protocol/json-structure.ts bounds.
+ */
+const PARSED_FRAMES = 8;
 
 /**
  * The memory that the relay cannot exceed, whatever its clients do: every connection with a full outbox, one frame over
- * it, one write in TLS, one message held for others, and one unfinished message coming in; and what may be held beside.
- * Frames are shared between readers, so a relay full of stalled readers of the same topics holds far less. And the log, when
- * nobody takes it.
+ * it, one write in TLS, one message held for others, one unfinished message coming in, and in as many topics as it may be;
+ * what may be held beside, what is being parsed, and the log, when nobody takes it. Frames are shared between readers, so a
+ * relay full of stalled readers of the same topics holds far less.
  */
 export function memoryBoundBytes(config: Config): number {
-  // Base64 makes four bytes of three; and `joined` names every member of a topic.
-  const dataFrameBytes = Math.ceil((config.maxFrameBytes * 4) / 3) + ENVELOPE_BYTES;
-  const memberCount = Math.min(config.maxConnections, config.maxMembersPerTopic || config.maxConnections);
-  const encodedFrameBytes = Math.max(dataFrameBytes, memberCount * NAME_BYTES);
+  const { maxFrameBytes, maxHeldBytes, maxConnections, maxOutboxBytes, maxTopicsPerConnection } = config;
+  // No payload is taken that some encoding would make larger (payload-limit.ts). What the relay itself says is bounded too.
+  const outgoingBytes = Math.max(maxFrameBytes + ENVELOPE_BYTES, MAX_ANSWER_BYTES);
   const perConnectionBytes =
     CONNECTION_BYTES +
-    Math.ceil(PIECE_RATIO * (config.maxOutboxBytes + encodedFrameBytes)) +
-    WRITE_BYTES +
+    Math.ceil(PIECE_RATIO * (maxOutboxBytes + outgoingBytes)) +
+    // What TLS holds of its own until the operating system has taken it.
+    MAX_WRITE_BYTES +
     // A message that is held for receivers without room.
-    config.maxFrameBytes +
+    maxFrameBytes +
     // A message in fragments: what is together of it, and the fragment that is coming in.
-    2 * config.maxFrameBytes;
-  return PROCESS_BYTES + LOG_BYTES + config.maxHeldBytes + config.maxConnections * perConnectionBytes;
+    2 * maxFrameBytes +
+    maxTopicsPerConnection * MEMBERSHIP_BYTES;
+  return PROCESS_BYTES + LOG_BYTES + maxHeldBytes + PARSED_FRAMES * maxFrameBytes + maxConnections * perConnectionBytes;
 }

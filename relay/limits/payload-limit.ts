@@ -1,5 +1,5 @@
 /** What may stand around a payload on its way out: names, JSON, the frame's header. The longest seen has 2,392 bytes. */
-const ENVELOPE_BYTES = 3072;
+export const ENVELOPE_BYTES = 3072;
 
 /**
  * The largest payload that reaches every member whatever its encoding, without a message that is larger than one that is

@@ -1,13 +1,10 @@
+import { MAX_WRITE_BYTES } from "../limits/write-limit.ts";
 import { controlFrame, FrameStart, numberedPing, PING } from "../wire/control-frame.ts";
 import { frameMemory, LARGE_FRAME_BYTES } from "../wire/frame-memory.ts";
 import { Fragments } from "../wire/message-frame.ts";
 import type { Batch } from "./batch.ts";
 import type { ReaderProgress } from "./reader-progress.ts";
 
-/**
- * How much is handed to TLS at once: it is encrypted then, and no longer shared with other links.
- */
-const MAX_WRITE_BYTES = 131_072;
 /** Pongs that may wait for a client that pings faster than it reads. */
 const MAX_PONGS = 64;
 /** What a waiting frame costs beside its bytes: its buffer's object and its places in chain and queue. */

@@ -69,6 +69,7 @@ const LIMITS = {
   OUTBOX_HIGH_WATER_BYTES: "262144",
   MAX_OUTBOX_BYTES: "1048576",
   MAX_HELD_BYTES: "16777216",
+  MAX_TOPICS_PER_CONNECTION: "16",
 };
 const ALERTS = ["scheduledQueryRules", "metricAlerts", "webtests", "components"].map(
   (name) => `Microsoft.Insights/${name}`,

@@ -36,15 +36,13 @@ it("refuses the PROXY protocol where nobody is trusted to speak it", () => {
   expect(load({ PROXY_PROTOCOL: "on", TRUSTED_PROXIES: "10.0.0.1" }).config.proxyProtocol).toBe(true);
 });
 
-it("bounds the memory lower where a topic may not have all connections as members", () => {
-  const env = { MAX_CONNECTIONS: "10000", MAX_FRAME_BYTES: "1024" };
+it("bounds the memory lower where a connection may be in fewer topics, and no lower where topics may have fewer members", () => {
+  const env = { MAX_CONNECTIONS: "10000" };
+  const many = memoryBoundBytes(load(env).config);
+  const few = memoryBoundBytes(load({ ...env, MAX_TOPICS_PER_CONNECTION: "1" }).config);
 
-  const unlimited = memoryBoundBytes(load(env).config);
-  const limited = memoryBoundBytes(load({ ...env, MAX_MEMBERS_PER_TOPIC: "100" }).config);
-
-  expect(unlimited - limited).toBe(
-    10_000 * (Math.ceil(1.125 * (16_777_216 + 10_000 * 832)) - Math.ceil(1.125 * (16_777_216 + 100 * 832))),
-  );
+  expect(many - few).toBe(10_000 * 99 * 8192);
+  expect(memoryBoundBytes(load({ ...env, MAX_MEMBERS_PER_TOPIC: "100" }).config)).toBe(many);
 });
 
 it("takes classes with their multiples, and nothing that is none", () => {
