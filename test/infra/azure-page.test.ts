@@ -65,7 +65,13 @@ it("says of the limits what the relay gets", () => {
   const variables = variablesOf(readSnapshot("dev"));
   const limits = sectionOf("## Parameters").replaceAll("\n", " ");
 
-  for (const name of ["MAX_FRAME_BYTES", "OUTBOX_HIGH_WATER_BYTES", "MAX_OUTBOX_BYTES", "MAX_HELD_BYTES", "MAX_TOPICS_PER_CONNECTION"]) {
+  for (const name of [
+    "MAX_FRAME_BYTES",
+    "OUTBOX_HIGH_WATER_BYTES",
+    "MAX_OUTBOX_BYTES",
+    "MAX_HELD_BYTES",
+    "MAX_TOPICS_PER_CONNECTION",
+  ]) {
     expect(limits).toContain(`\`${name}\` to ${variables[name]}`);
   }
   expect(limits).toContain(`connections at most: ${variables["MAX_CONNECTIONS"]};`);
