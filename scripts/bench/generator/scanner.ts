@@ -13,19 +13,22 @@ export interface Scanner {
 
 /** What tunes a scanner. */
 export type ScannerOptions = {
-  /** How much of a message that comes in pieces is kept: a few bytes to count it, all of it to verify it. */
+  /** How much of a message that comes in pieces is kept: a few bytes to count it, all of it to verify it. It may change. */
   readonly keepBytes: number;
 };
 
+/** What is kept at least: RFC 6455 section 5.5, no control frame has more. */
+const LEAST_KEPT_BYTES = 125;
+
 /** The beginning of a message that comes in pieces. */
 export class SplitMessage {
-  readonly #keepBytes: number;
+  readonly #options: ScannerOptions;
   #kept: Buffer = Buffer.alloc(0);
   #byteCount = 0;
   #seenBytes = 0;
 
-  constructor({ keepBytes }: ScannerOptions) {
-    this.#keepBytes = keepBytes;
+  constructor(options: ScannerOptions) {
+    this.#options = options;
   }
 
   get byteCount(): number {
@@ -43,7 +46,7 @@ export class SplitMessage {
   begin(byteCount: number): void {
     this.#byteCount = byteCount;
     this.#seenBytes = 0;
-    const keptBytes = Math.min(byteCount, this.#keepBytes);
+    const keptBytes = Math.min(byteCount, Math.max(this.#options.keepBytes, LEAST_KEPT_BYTES));
     if (this.#kept.length < keptBytes) this.#kept = Buffer.alloc(keptBytes);
   }
 
