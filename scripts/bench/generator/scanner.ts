@@ -26,6 +26,8 @@ export class SplitMessage {
   #kept: Buffer = Buffer.alloc(0);
   #byteCount = 0;
   #seenBytes = 0;
+  /** How much of this message is kept. */
+  #keptBytes = 0;
 
   constructor(options: ScannerOptions) {
     this.#options = options;
@@ -46,14 +48,14 @@ export class SplitMessage {
   begin(byteCount: number): void {
     this.#byteCount = byteCount;
     this.#seenBytes = 0;
-    const keptBytes = Math.min(byteCount, Math.max(this.#options.keepBytes, LEAST_KEPT_BYTES));
-    if (this.#kept.length < keptBytes) this.#kept = Buffer.alloc(keptBytes);
+    this.#keptBytes = Math.min(byteCount, Math.max(this.#options.keepBytes, LEAST_KEPT_BYTES));
+    if (this.#kept.length < this.#keptBytes) this.#kept = Buffer.alloc(this.#keptBytes);
   }
 
   /** Takes what belongs to the message. @returns where in the chunk it ends. */
   take(chunk: Uint8Array, at: number, end: number): number {
     const count = Math.min(this.#byteCount - this.#seenBytes, end - at);
-    const room = Math.min(this.#kept.length, this.#byteCount) - this.#seenBytes;
+    const room = this.#keptBytes - this.#seenBytes;
     if (room > 0) this.#kept.set(chunk.subarray(at, at + Math.min(count, room)), this.#seenBytes);
     this.#seenBytes += count;
     return at + count;
