@@ -35,11 +35,13 @@ export function mergeResults(before: Results, now: Results): Results {
     now.cells.some((cell) => cell.workload === workload && cell.contestant === contestant);
   const names = new Set([...before.cells, ...now.cells].map(({ contestant }) => contestant));
   const isStillMissing = (reason: string): boolean => ![...names].some((name) => reason.startsWith(`${name} is not`));
+  const isMadeUp = (failure: string): boolean =>
+    now.cells.some(({ workload, contestant }) => failure.startsWith(`${workload}, ${contestant}: `));
   return {
     ...now,
     runs: [...before.runs, ...now.runs],
     skipped: [...new Set([...before.skipped, ...now.skipped])].filter(isStillMissing),
-    failures: [...new Set([...before.failures, ...now.failures])],
+    failures: [...before.failures.filter((failure) => !isMadeUp(failure)), ...now.failures],
     checks: inOrder([...before.checks.filter((check) => !isMeasuredNow(check)), ...now.checks]),
     cells: inOrder([...before.cells.filter((cell) => !isMeasuredNow(cell)), ...now.cells]),
   };
