@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type Clock, systemClock } from "../../relay/clock.ts";
+import { TurnClock } from "../../relay/turn-clock.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 
 /** What every clock does: the system's, and the one that tests turn by hand. */
@@ -70,4 +71,11 @@ clockContract("the system's clock", () => ({
 clockContract("the fake clock", () => {
   const clock = new FakeClock();
   return { clock, pass: (durationMs) => Promise.resolve(clock.advance(durationMs)) };
+});
+
+clockContract("the turn clock, which stands still while the relay does", () => {
+  const machine = new FakeClock();
+  const clock = new TurnClock(machine);
+  clock.start();
+  return { clock, pass: (durationMs) => Promise.resolve(machine.advance(durationMs)) };
 });

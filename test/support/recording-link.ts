@@ -17,6 +17,8 @@ export class RecordingLink implements ConnectionLink {
   isTerminated = false;
   rateClass: string | undefined;
   isPaused = false;
+  /** It was resumed because somebody in its way was ended. */
+  isFreed = false;
   isHeld = false;
   /** How long it was told to wait, each time. */
   readonly waitsMs: number[] = [];
@@ -68,8 +70,9 @@ export class RecordingLink implements ConnectionLink {
     this.isPaused = true;
   }
 
-  resume(): void {
+  resume({ isFreed }: { readonly isFreed: boolean }): void {
     this.isPaused = false;
+    this.isFreed ||= isFreed;
   }
 
   pauseFor(durationMs: number): void {
