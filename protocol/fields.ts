@@ -1,4 +1,5 @@
 import {
+  MAX_ADDRESSEES,
   MAX_PEER_ID_BYTES,
   MAX_SENTENCE_BYTES,
   MAX_SIGNAL_BYTES,
@@ -40,6 +41,11 @@ export function isHandle(value: unknown): value is number {
   return isRef(value) && value > 0;
 }
 
+/** Whether these are 1 to 64 handles. */
+export function isHandleList(value: unknown): value is readonly number[] {
+  return Array.isArray(value) && value.length > 0 && value.length <= MAX_ADDRESSEES && value.every(isHandle);
+}
+
 /** Whether this is a client's own reference to one of its messages: 0..2^32-1. */
 export function isRef(value: unknown): value is number {
   return typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= MAX_UINT32;
@@ -53,6 +59,16 @@ export function isCount(value: unknown): value is number {
 /** Whether this is a word for programs, such as the code of an error: 1..128 bytes. */
 export function isWord(value: unknown): value is string {
   return isText(value, MAX_WORD_BYTES);
+}
+
+/** Whether this may be a secret that the relay gave, such as `takeover`: 1..128 bytes. */
+export function isSecret(value: unknown): value is string {
+  return isText(value, MAX_WORD_BYTES);
+}
+
+/** Whether this is true or false. */
+export function isFlag(value: unknown): value is boolean {
+  return typeof value === "boolean";
 }
 
 /** Whether this is a sentence for people: 1..1024 bytes. Show it without its control characters. */

@@ -10,6 +10,9 @@ export const MAX_SIGNAL_BYTES = 65_536;
 /** `ref` and handles are unsigned 32-bit integers, so that every encoding can carry them in four bytes. */
 export const MAX_UINT32 = 0xffff_ffff;
 
+/** `data` may be addressed to at most so many members at once. */
+export const MAX_ADDRESSEES = 64;
+
 /** What the relay says to programs in one word (a code, a reason, a request id) is at most 128 bytes. */
 export const MAX_WORD_BYTES = 128;
 

@@ -16,6 +16,7 @@ const TICKET_KEYS_LIFETIME_MS = 43_200_000;
 
 /** Where a started relay is reached. */
 export type RelayAddress = {
+  readonly host: string;
   readonly port: number;
   /** PEM, and its SHA-256: what was served first; undefined without TLS. */
   readonly certificate: string | undefined;
@@ -71,9 +72,9 @@ export async function openPort(
   const close = followSockets(server);
   try {
     // An authority asks at the port that was chosen: no other may stand in for it.
-    const port = await listen(server, { ...config, isPortChosen: isPortChosen || config.tls === "acme" });
+    const { host, port } = await listen(server, { ...config, isPortChosen: isPortChosen || config.tls === "acme" });
     return {
-      address: { port, certificate: material?.certificate, fingerprint: certificate?.fingerprint },
+      address: { host, port, certificate: material?.certificate, fingerprint: certificate?.fingerprint },
       status: certificate && (() => certificate.status()),
       stopRenewing,
       stopListening: () => void server.close(),

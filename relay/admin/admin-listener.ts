@@ -31,7 +31,7 @@ export async function openAdminListener(
   server.on("request", (request, response) => routes.handle(request, response));
   const close = followSockets(server);
   try {
-    const port = await listen(server, { host: adminHost, port: adminPort, isPortChosen: true, reusePort: false });
+    const { port } = await listen(server, { host: adminHost, port: adminPort, isPortChosen: true, reusePort: false });
     return { port, close };
   } catch (error) {
     if (!(error instanceof RelayError)) throw error;

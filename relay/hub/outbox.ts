@@ -21,6 +21,7 @@ export class Outbox {
   readonly #mayRunOut: boolean;
   #hasRoom = true;
   #isClosed = false;
+  #onRoom: (() => void) | undefined;
 
   constructor(link: Link, options: OutboxOptions) {
     this.#link = link;
@@ -63,13 +64,22 @@ export class Outbox {
     return "congested";
   }
 
+  /** Calls back once, when it has room again; never from within this call, and not at all where it is closed before. */
+  whenRoom(callback: () => void): void {
+    this.#onRoom = callback;
+  }
+
   /** It has room again: nobody waits for it any more. */
   relieve(): void {
     this.#hasRoom = true;
+    const onRoom = this.#onRoom;
+    this.#onRoom = undefined;
+    onRoom?.();
   }
 
   /** Takes no more frames. What is queued already still leaves. */
   close(): void {
     this.#isClosed = true;
+    this.#onRoom = undefined;
   }
 }

@@ -51,6 +51,13 @@ export class BytesPayload implements Payload {
     return this.#raw;
   }
 
+  isLargerThan(byteCount: number): boolean {
+    // Text is never shorter than what it stands for: most are decided by their length.
+    if (this.byteLength <= byteCount) return false;
+    if (!this.isText || leastBytesOf(this.byteLength) > byteCount) return true;
+    return (this.raw()?.length ?? this.byteLength) > byteCount;
+  }
+
   /** Copies what looks into a chunk; what was made of it is kept as it is. */
   keep(): BytesPayload {
     const sent = Uint8Array.from(this.asSent());
@@ -62,6 +69,11 @@ export class BytesPayload implements Payload {
 }
 
 const NOTHING = new Uint8Array(0);
+
+/** What base64 of this length stands for at least: RFC 4648 section 4, with two characters of padding. */
+function leastBytesOf(base64Length: number): number {
+  return Math.floor(base64Length / 4) * 3 - 2;
+}
 
 function base64Of(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64");

@@ -20,8 +20,14 @@ export interface ConnectionLink extends Link {
   wasHeard(): boolean;
   /** Whether a ping still waits to be written: it accuses nobody. */
   readonly isPingWaiting: boolean;
-  /** Asks the peer for a sign of life. */
+  /** Bytes that the peer has read since the start, as far as the link can know. */
+  readonly readByPeerBytes: number;
+  /** Whether the relay reads it now. */
+  readonly isRead: boolean;
+  /** Asks the peer for a sign of life, ahead of what waits. */
   ping(): void;
+  /** Counts towards the rates of this client, beside what it has sent: messages that stand for more, and answers. */
+  charge(cost: { readonly messageCount: number; readonly byteCount: number }): void;
   /** Stops reading after the message at hand: the session waits for something before it can take the next one. */
   hold(): void;
   /** Takes `hold` back. */
@@ -38,8 +44,8 @@ export interface LinkOwner {
   receive(message: Uint8Array, isBinary: boolean, isPrintable: boolean): void;
   /** The peer has said its last word: it closed as it should, or broke the protocol. The link sees to its own close. */
   hungUp(how: Ending): void;
-  /** The link is gone. Called once. @param closeCode RFC 6455 section 7.1.5: 1006 where there was no close frame. */
-  ended(closeCode: number): void;
+  /** The link is gone. Called once. @param closeCode RFC 6455 section 7.1.5: 1006 where there was no close frame. @param by who said it first. */
+  ended(closeCode: number, by: "peer" | "relay"): void;
 }
 
 /**
@@ -117,6 +123,15 @@ export interface SessionConnection {
   left(topicName: string): void;
   /** Ends the conversation: the session, and then the link, behind what is queued for it. Idempotent. */
   end(close: Close): void;
+  /**
+   * Asks the client whether it is there, once per 10 s whoever asks. Calls back within a bounded time, never from within
+   * this call. @returns takes it back.
+   */
+  probe(onAnswer: (isThere: boolean) => void): () => void;
+  /** Nothing is heard of the client: ends the conversation, and cuts the link. */
+  lost(): void;
+  /** The client is back on another connection: this one ends. */
+  takenOver(): void;
 }
 
 /** The conversation on one link. Implemented by the dialects. */
@@ -209,7 +224,7 @@ export interface Dialect {
   readonly routes: readonly Route[];
   /** How many sweep intervals longer than others a connection may be silent. */
   readonly extraSilentSweeps: number;
-  /** The largest message that is taken; undefined: as MAX_FRAME_BYTES says. */
+  /** The largest message that is taken, where that is less than MAX_FRAME_BYTES; a larger one closes with 1009. */
   readonly maxMessageBytes?: number;
   /** How its connections are closed when the relay stops. */
   readonly restartClose: Close;

@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import type { Timer } from "../clock.ts";
 import type { Origin, SlowReason } from "../hub/ports.ts";
-import { ClassRate } from "../limits/class-rate.ts";
+import { ClassRate, type RateCost } from "../limits/class-rate.ts";
 import type { ConnectionLink, LinkOwner } from "../session/ports.ts";
 import type { TurnClock } from "../turn-clock.ts";
 import { closeFrame, numberIn } from "../wire/control-frame.ts";
@@ -13,6 +13,7 @@ import { type ReaderLimits, ReaderProgress } from "./reader-progress.ts";
 import { ANY_REASON, type GatedReading, ReadingGate, Reason } from "./reading-gate.ts";
 import { SendQueue } from "./send-queue.ts";
 import { SignsOfLife } from "./signs-of-life.ts";
+import { listenTo, type SocketOwner } from "./socket-events.ts";
 import type { Throttle, Throttled } from "./throttle.ts";
 
 /** What all links share. */
@@ -32,15 +33,11 @@ export type LinkOptions = ReaderLimits & {
 
 /** A reader is asked what it has read from this on: those who get little need no book. */
 const ASKED_FROM_BYTES = 8192;
-
-const LINK = Symbol("link");
-type LinkedSocket = Socket & { [LINK]: WebSocketLink };
-
 /**
  * One WebSocket after its handshake: reads messages for its owner and writes frames for the hub. It owns the socket, the
  * frames that wait for it, and the closing handshake.
  */
-export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, GatedReading, Throttled {
+export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, GatedReading, SocketOwner, Throttled {
   readonly openedAtMs: number;
   readonly #parts: LinkParts;
   readonly #options: LinkOptions;
@@ -52,12 +49,12 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
   #state: "open" | "closing" | "ended" = "open";
   /** 1006: the socket ended without a close frame (RFC 6455 section 7.1.5). */
   #closeCode = 1006;
+  #closedBy: "peer" | "relay" = "peer";
   /** Nothing more is expected of the peer: it has sent its close frame, or broken the protocol. */
   #isPeerDone = false;
   /** The peer's close frame came: after it the peer sends nothing that matters. */
   #isCloseReceived = false;
   #closeTimer: Timer | undefined;
-
   #receivedAtMs = 0;
   /** A pong of a numbered ping was in the chunk at hand. */
   #hasPonged = false;
@@ -65,7 +62,6 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
   readonly #pace = new SenderPace();
   readonly #rate: ClassRate;
   readonly #signs = new SignsOfLife();
-
   #scheduled: "no" | "soon" | "later" = "no";
   #lastFlushMs = Number.NEGATIVE_INFINITY;
   #writingBytes = 0;
@@ -91,13 +87,7 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
 
   attach(owner: LinkOwner, head: Buffer): void {
     this.#owner = owner;
-    const socket = Object.assign(this.#socket, { [LINK]: this });
-    // TCP_NODELAY is on since the connection was accepted (relay/http/listener.ts): no second system call for it.
-    socket.setTimeout(0);
-    socket.on("data", onData);
-    socket.on("end", onEnd);
-    socket.on("error", onError);
-    socket.on("close", onClose);
+    listenTo(this.#socket, this);
     if (head.length > 0) this.read(head);
   }
 
@@ -116,6 +106,10 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
 
   get bufferedBytes(): number {
     return this.#queue.byteCount + this.#writingBytes;
+  }
+
+  get readByPeerBytes(): number {
+    return this.#progress?.readBytes ?? 0;
   }
 
   judge(): SlowReason | undefined {
@@ -158,6 +152,10 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     this.#rate.limitTo(rateClass, this.#parts.clock.tick());
   }
 
+  charge(cost: RateCost): void {
+    if (this.#rate.took(cost)) this.#keepToRate();
+  }
+
   hold(): void {
     this.#shut(Reason.held);
   }
@@ -189,6 +187,7 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     this.#state = "closing";
     this.#queue.close(closeFrame(code, reason));
     this.#closeCode = code;
+    this.#closedBy = "relay";
     // The peer's answer must be heard.
     this.#parts.throttle.forget(this);
     this.#gate.open(ANY_REASON);
@@ -212,6 +211,10 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     if (this.#progress?.loseSight(this.#parts.clock.judgedMs) === true) this.#writeOn();
     const wasShut = this.#gate.wasShut();
     return this.#signs.ask(this.#socket.bytesRead) || wasShut;
+  }
+
+  get isRead(): boolean {
+    return this.#gate.isOpen;
   }
 
   get isPingWaiting(): boolean {
@@ -295,6 +298,7 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     if (this.#state === "open") {
       // RFC 6455 section 5.5.1: the answer echoes the code; section 7.1.5: 1005 stands for none.
       this.close(code ?? 1005, "");
+      this.#closedBy = "peer";
     } else if (this.#queue.isCloseTaken && this.#writingBytes === 0) this.#endSocket();
   }
 
@@ -321,7 +325,7 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     this.#parts.throttle.forget(this);
     this.#queue.clear();
     this.#below = undefined;
-    this.#owner?.ended(this.#closeCode);
+    this.#owner?.ended(this.#closeCode, this.#closedBy);
   }
 
   /** Notes the frame that came last. */
@@ -378,23 +382,4 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     if (this.#isCloseReceived) this.#socket.destroySoon();
     else this.#socket.end();
   }
-}
-
-// One function for all sockets in place of a closure for each.
-
-function onData(this: LinkedSocket, chunk: Buffer): void {
-  this[LINK].read(chunk);
-}
-
-function onEnd(this: Socket): void {
-  // Ending twice makes Node build an error with its stack for nobody: 3 % of a connect, join and close (bench W5).
-  if (!this.writableEnded) this.end();
-}
-
-function onError(this: Socket): void {
-  // Node destroys the socket after this event; its close tells the rest.
-}
-
-function onClose(this: LinkedSocket): void {
-  this[LINK].ended();
 }

@@ -26,6 +26,12 @@ const FAR_BYTES = 262_144;
 const FAR_RATIO = 1.6;
 /** Where only the kernel can tell: its buffers are up to 12 s between two callbacks. */
 const BLIND_RATIO = 3;
+/**
+ * The kernel calls a socket writable on any acknowledgement, also on that of a probe of a window that stays shut: one callback
+ * that came late proves nothing of a reader that never answered. Two do.
+ */
+const LATE_CALLBACK_MS = 100;
+const NEVER_ANSWERED_RATIO = 3.4;
 /** One that has answered before, and does not any more. Longer than any of the above. */
 const MUTE_RATIO = 2;
 /** A ping that is out for so long while the peer's own data keeps coming in stands behind that data. */
@@ -69,6 +75,8 @@ export class ReaderProgress {
   /** A pong, a write callback where that counts, or a fresh start. */
   #progressAtMs = Number.NEGATIVE_INFINITY;
   #hasAnswered = false;
+  /** While it is blind because it has never answered: how many write callbacks came late. */
+  #lateCallbackCount = 0;
   /** It is blind: it is not read; or until the next pong. */
   #isUnread = false;
   #isUntilPong = false;
@@ -125,6 +133,8 @@ export class ReaderProgress {
     this.#sincePingBytes += byteCount;
     if (this.isBlind) this.#blindUntilBytes = this.#writtenBytes;
     if (this.#isUnread || this.#out.length >= MAX_PINGS) return false;
+    // The first at once: who reads slowly has to have answered one before it counts as one that never answers.
+    if (this.#lastNumber === 0) return true;
     return this.#sincePingBytes >= (this.isBlind ? this.#blindSpacingBytes : this.#spacingBytes);
   }
 
@@ -161,7 +171,9 @@ export class ReaderProgress {
 
   /** The kernel has taken what it had no room for before. */
   drained(nowMs: number): void {
-    if (this.#hasLonger) this.#progressAtMs = nowMs;
+    if (!this.#hasLonger) return;
+    this.#progressAtMs = nowMs;
+    if (nowMs - this.#lastWriteMs >= LATE_CALLBACK_MS) this.#lateCallbackCount += 1;
   }
 
   /** Data of the peer came, and no pong with it. @returns whether it is blind for that, and was not before. */
@@ -218,6 +230,7 @@ export class ReaderProgress {
     const silentMs = nowMs - Math.max(this.#progressAtMs, this.#waitsSinceMs);
     const mayJudge = this.#hasAnswered || this.isBlind;
     if (mayJudge && silentMs >= this.#stalledAfterMs()) return "stalled";
+    if (this.#hasNeverShownLife(nowMs)) return "stalled";
     return this.#isTooSlow() ? "slow" : undefined;
   }
 
@@ -225,6 +238,12 @@ export class ReaderProgress {
     this.#waitsSinceMs = nowMs;
     this.#markAtMs = nowMs;
     this.#markBytes = this.#readBytes;
+  }
+
+  #hasNeverShownLife(nowMs: number): boolean {
+    if (this.#hasAnswered || !this.isBlind || this.#isUnread || this.#lateCallbackCount > 1) return false;
+    const waitedMs = nowMs - Math.max(this.#blindSinceMs, this.#waitsSinceMs);
+    return waitedMs >= this.#limits.stalledReaderTimeoutMs * NEVER_ANSWERED_RATIO;
   }
 
   #stalledAfterMs(): number {
@@ -248,6 +267,7 @@ export class ReaderProgress {
 
   #becomeBlind(nowMs: number): void {
     this.#blindSinceMs = nowMs;
+    this.#lateCallbackCount = 0;
     this.#blindSpacingBytes = this.#firstBlindBytes;
     this.#isUntilPong = true;
   }

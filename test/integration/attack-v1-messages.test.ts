@@ -58,12 +58,23 @@ const BROKEN_PEER_IDS: readonly Refused[] = [
   "\udc00",
 ].map((peerId) => [{ type: "join", topic: "t", peerId }, "peer-id-invalid"] as const);
 
-const BROKEN_ADDRESSEES: readonly Refused[] = [0, -1, 1.5, 4_294_967_296, "1", null, true, {}, [1]].flatMap(
-  (to): Refused[] => [
-    [{ type: "data", topic: "t", to, data: "x" }, "to-invalid"],
-    [{ type: "candidate", topic: "t", to, payload: "x" }, "to-invalid"],
-  ],
-);
+const TOO_MANY = Array.from({ length: 65 }, (_, index) => index + 1);
+const BROKEN_ADDRESSEES: readonly Refused[] = [
+  0,
+  -1,
+  1.5,
+  4_294_967_296,
+  "1",
+  null,
+  true,
+  {},
+  [],
+  [0],
+  TOO_MANY,
+].flatMap((to): Refused[] => [
+  [{ type: "data", topic: "t", to, data: "x" }, "to-invalid"],
+  [{ type: "candidate", topic: "t", to, payload: "x" }, "to-invalid"],
+]);
 
 const BROKEN_PAYLOADS: readonly Refused[] = [undefined, null, "", 42, ["x"], { length: 1 }].flatMap(
   (value): Refused[] => [
@@ -87,6 +98,7 @@ const REFUSED: readonly Refused[] = [
   ...BROKEN_PEER_IDS,
   ...BROKEN_ADDRESSEES,
   [{ type: "offer", topic: "t", payload: "x" }, "to-invalid"],
+  [{ type: "offer", topic: "t", to: [1], payload: "x" }, "to-invalid"],
   ...BROKEN_PAYLOADS,
   [`{"type":"data","topic":"t","data":${NESTED}}`, "data-required"],
   [{ type: "offer", topic: "t", to: 1, payload: LONG_PAYLOAD }, "payload-invalid"],

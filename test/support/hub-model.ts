@@ -35,6 +35,7 @@ const DRAIN_TIMEOUT_MS = 8000;
 
 const encoding: Encoding = {
   takes: () => true,
+  isAlikeForAll: () => false,
   encode: (event) => {
     const { peerId, peerHandle, topicName } = "member" in event ? event.member : event.from;
     const author = `${topicName} ${peerHandle}`;

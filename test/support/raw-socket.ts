@@ -220,7 +220,7 @@ function lengthField(length: bigint, isLong: boolean): Buffer {
 }
 
 /** Reads the whole frames at the beginning of these bytes; what is left of an unfinished one is passed over. */
-function decodeFrames(bytes: Buffer): ServerFrame[] {
+export function decodeFrames(bytes: Buffer): ServerFrame[] {
   const frames: ServerFrame[] = [];
   let rest = bytes;
   while (rest.length >= 2) {

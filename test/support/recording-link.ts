@@ -11,7 +11,7 @@ export class RecordingLink implements ConnectionLink {
   readonly mayWait = false;
   readonly receivedAtMs = 0;
   readonly openedAtMs = 0;
-  readonly bytesIn = 0;
+  bytesIn = 0;
   isHeard = true;
   pingCount = 0;
   isTerminated = false;
@@ -22,6 +22,8 @@ export class RecordingLink implements ConnectionLink {
   isHeld = false;
   /** How long it was told to wait, each time. */
   readonly waitsMs: number[] = [];
+  /** What it was charged in all. */
+  readonly charged = { messageCount: 0, byteCount: 0 };
   #below: { readonly bytes: number; readonly callback: () => void } | undefined;
   readonly #isReading: boolean;
 
@@ -39,7 +41,8 @@ export class RecordingLink implements ConnectionLink {
 
   /** What a test has the hub find when it asks. */
   verdict: SlowReason | undefined;
-  readonly isPingWaiting = false;
+  isPingWaiting = false;
+  isRead = true;
 
   judge(): SlowReason | undefined {
     return this.verdict;
@@ -77,6 +80,11 @@ export class RecordingLink implements ConnectionLink {
 
   pauseFor(durationMs: number): void {
     this.waitsMs.push(durationMs);
+  }
+
+  charge({ messageCount, byteCount }: { readonly messageCount: number; readonly byteCount: number }): void {
+    this.charged.messageCount += messageCount;
+    this.charged.byteCount += byteCount;
   }
 
   hold(): void {
@@ -127,6 +135,10 @@ export class PlainEncoding implements Encoding {
 
   constructor(options: { readonly hasKinds: boolean } = { hasKinds: true }) {
     this.#hasKinds = options.hasKinds;
+  }
+
+  isAlikeForAll(): boolean {
+    return false;
   }
 
   takes(): boolean {

@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { it, type TestAPI } from "vitest";
+import { findBicep } from "../infra/compiler.ts";
 import { CHROMIUM } from "./browser.ts";
 
 /**
@@ -8,6 +9,9 @@ import { CHROMIUM } from "./browser.ts";
  * `.ci/run` installs all of it.
  */
 const MAY_BE_ABSENT_IN_CI: ReadonlySet<string> = new Set();
+
+/** A line as slow as can be: whether the kernel shapes lines at all. */
+const SHAPE = ["rate", "64kbit", "burst", "3200", "latency", "500ms"];
 
 /** Whether a command is there and runs. */
 function runs(command: string, args: readonly string[]): boolean {
@@ -24,6 +28,16 @@ export function itInNamespace(): TestAPI | TestAPI["skip"] {
   return needs(
     runs("unshare", ["--net", "ip", "link", "set", "lo", "up"]) && runs("setpriv", ["--version"]),
     "network namespaces (root, and Debian's util-linux and iproute2)",
+  );
+}
+
+/** Tests of slow lines: two namespaces, and the programs that are clients in one of them. */
+export function itOnShapedLines(): TestAPI | TestAPI["skip"] {
+  const hasNamespaces = runs("unshare", ["--net", "tc", "qdisc", "add", "dev", "lo", "root", "tbf", ...SHAPE]);
+  const hasClients = existsSync(CHROMIUM) && runs("/usr/bin/python3", ["-c", "import websockets"]);
+  return needs(
+    hasNamespaces && hasClients,
+    "shaped lines and clients (root, and Debian's iproute2, python3-websockets and chromium)",
   );
 }
 
@@ -54,11 +68,9 @@ export function itInBrowser(): TestAPI | TestAPI["skip"] {
   return needs(existsSync(CHROMIUM), "a browser (Debian's chromium)");
 }
 
-/** Whether the compiler of Bicep is there. No distribution packages it: what needs it is more than every run can ask for. */
-export function hasBicep(): boolean {
-  const isThere = runs("bicep", ["--version"]);
-  if (!isThere) process.stderr.write("not asked: the Bicep compiler, which is not on the PATH\n");
-  return isThere;
+/** Tests that compile the templates of Azure. */
+export function itWithBicep(): TestAPI | TestAPI["skip"] {
+  return needs(findBicep() !== undefined, "the Bicep compiler (az bicep install, or a bicep on the PATH)");
 }
 
 /** In CI nothing is skipped: what is absent there fails at once. Elsewhere the reason is printed. */

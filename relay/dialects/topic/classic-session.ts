@@ -12,11 +12,13 @@ import { BytesPayload } from "../../session/payload.ts";
 import type { Close, Ending, Session, SessionConnection } from "../../session/ports.ts";
 import { closeFor, NOT_PERMITTED_CLOSE } from "./access-closes.ts";
 import { classicEncoding, classicErrorFrame, textFrame, toText } from "./codec.ts";
+import { MembershipChanges } from "./membership-changes.ts";
 import { makeFreePeerId } from "./peer-id.ts";
 import type { SessionParts } from "./session-parts.ts";
 import { spliceData } from "./splice.ts";
 
 const TOPIC_FULL_CLOSE: Close = { code: CloseCode.tryAgainLater, reason: "topic-full" };
+const TOO_LARGE_CLOSE: Close = { code: CloseCode.messageTooBig, reason: "payload too large" };
 const DATA_START = new TextEncoder().encode(CLASSIC_CLIENT_DATA_START);
 
 /**
@@ -28,11 +30,14 @@ export class ClassicSession implements Session {
   readonly #connection: SessionConnection;
   readonly #peer: Peer<Member>;
   #member: Member | undefined;
+  readonly #changes: MembershipChanges;
 
   constructor(parts: SessionParts, link: Link, connection: SessionConnection) {
     this.#parts = parts;
     this.#connection = connection;
+    this.#changes = new MembershipChanges(parts.time, link);
     this.#peer = parts.hub.connect(link);
+    parts.connections.add(this.#peer, connection);
     connection.access.whenEnded((why) => connection.end(closeFor(why)));
   }
 
@@ -78,6 +83,11 @@ export class ClassicSession implements Session {
 
   #publish(payload: Payload): void {
     if (this.#member === undefined) return;
+    if (payload.isLargerThan(this.#parts.limits.maxPayloadBytes)) {
+      this.#parts.traffic.reject("payload-too-large");
+      this.#connection.end(TOO_LARGE_CLOSE);
+      return;
+    }
     if (this.#connection.access.mayPublish) {
       this.#parts.hub.publish(this.#member, payload);
       return;
@@ -101,6 +111,7 @@ export class ClassicSession implements Session {
       this.#turnAway("topic-full");
       return;
     }
+    this.#changes.count();
     if (before !== undefined && !isSameTopic) this.#leave(before);
     const peerId = claimedPeerId ?? makeFreePeerId(hub.topic(topicName), nowMs);
     // With a new name in the same topic it knows the others already: naming them again would open them twice.

@@ -38,6 +38,7 @@ export function toText(message: Uint8Array): string | undefined {
 
 /** The original's frames: no handles, no topic with `data`, no signals. */
 export const classicEncoding: Encoding = {
+  isAlikeForAll: () => true,
   takes: () => false,
   encode(event: HubEvent): Uint8Array {
     switch (event.type) {
@@ -62,6 +63,7 @@ export const classicEncoding: Encoding = {
 
 /** The frames of `postern.v1` as JSON text. */
 export const v1JsonEncoding: Encoding = {
+  isAlikeForAll: () => false,
   takes: (kind) => TAKEN.has(kind),
   encode(event: HubEvent): Uint8Array {
     return event.type === "data" ? v1JsonData(event) : v1Text(event);
@@ -70,6 +72,8 @@ export const v1JsonEncoding: Encoding = {
 
 /** The frames of `postern.v1` with data in binary; everything else is JSON text. */
 export const v1BinaryEncoding: Encoding = {
+  // What has no bytes goes as text, which names its addressee: see encode.
+  isAlikeForAll: (payload) => payload.raw() !== null,
   takes: (kind) => TAKEN.has(kind),
   encode(event: HubEvent): Uint8Array {
     if (event.type !== "data") return v1Text(event);

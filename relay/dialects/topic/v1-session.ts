@@ -21,10 +21,11 @@ import type {
   SessionConnection,
 } from "../../session/ports.ts";
 import { closeFor } from "./access-closes.ts";
-import { nameOf, textFrame, toText, v1BinaryEncoding, v1JsonEncoding } from "./codec.ts";
-import { makeFreePeerId } from "./peer-id.ts";
+import { nameOf, textFrame, toText } from "./codec.ts";
+import { MembershipChanges } from "./membership-changes.ts";
 import type { SessionParts } from "./session-parts.ts";
 import { spliceData } from "./splice.ts";
+import { V1Joins } from "./v1-joins.ts";
 
 /** So much may be held of a v1 client while it is read on: it is told, and what is not held goes on meanwhile. */
 const HOLD_LIMIT_BYTES = 262_144;
@@ -39,7 +40,8 @@ export class V1Session implements Session {
   /** Where it last published by text, and what such a message begins with. */
   #lastTopic: string | undefined;
   #lastDataStart: Uint8Array | undefined;
-  #hasJoined = false;
+  readonly #joins: V1Joins;
+  readonly #changes: MembershipChanges;
 
   constructor(parts: SessionParts, link: ConnectionLink, connection: SessionConnection) {
     this.#parts = parts;
@@ -49,11 +51,27 @@ export class V1Session implements Session {
       holdLimitBytes: HOLD_LIMIT_BYTES,
       encodeNotice,
     });
+    parts.connections.add(this.#peer, connection);
+    this.#changes = new MembershipChanges(parts.time, link);
+    this.#joins = new V1Joins({
+      parts,
+      link,
+      connection,
+      peer: this.#peer,
+      changes: this.#changes,
+      onJoined: (own) => void this.#byTopicHandle.set(own.topicHandle, own),
+      onRenamed: (own) => {
+        this.#byTopicHandle.delete(own.topicHandle);
+        connection.left(own.topicName);
+      },
+      answer: (text) => this.#answer(text),
+      refuse: (code, ref) => this.#refuse(code, ref),
+    });
     connection.access.whenEnded((why) => connection.end(closeFor(why)));
   }
 
   get hasJoined(): boolean {
-    return this.#hasJoined;
+    return this.#joins.hasDecided;
   }
 
   receive(bytes: Uint8Array, isBinary: boolean, isPrintable: boolean): void {
@@ -130,7 +148,9 @@ export class V1Session implements Session {
     const own = this.#peer.memberOf(this.#lastTopic);
     const spliced = own === undefined ? undefined : spliceData(bytes, this.#lastDataStart);
     if (own === undefined || spliced === undefined) return false;
-    this.#parts.hub.publish(own, BytesPayload.fromJsonText(spliced));
+    const payload = BytesPayload.fromJsonText(spliced);
+    if (payload.isLargerThan(this.#parts.limits.maxPayloadBytes)) return false;
+    this.#parts.hub.publish(own, payload);
     return true;
   }
 
@@ -141,11 +161,12 @@ export class V1Session implements Session {
   }
 
   announceRestart(reconnectWithinMs: number): void {
-    this.#answer(encodeV1RelayMessage({ type: "restarting", reconnectWithinMs }));
+    this.#tell(encodeV1RelayMessage({ type: "restarting", reconnectWithinMs }));
   }
 
   end(how: Ending): void {
     this.#parts.hub.disconnect(this.#peer, how);
+    this.#joins.end();
   }
 
   /** @returns why the message was not taken, if it was not. */
@@ -155,12 +176,21 @@ export class V1Session implements Session {
       void this.#authorize(message.token, message.ref);
       return undefined;
     }
-    if (message.type === "join") return this.#join(message);
+    if (message.type === "join") {
+      this.#joins.join(message);
+      this.#waitForRoom();
+      return undefined;
+    }
     const member = this.#peer.memberOf(message.topic);
     if (member === undefined) return "not-joined";
     switch (message.type) {
       case "leave":
+        this.#changes.count();
         return this.#leave(member, message.ref);
+      case "members":
+        this.#joins.members(member, message);
+        this.#waitForRoom();
+        return undefined;
       case "data":
         this.#expectLike(message.topic);
         return this.#publish(member, message.to, BytesPayload.fromString(message.data));
@@ -179,51 +209,6 @@ export class V1Session implements Session {
     this.#lastDataStart = new TextEncoder().encode(v1ClientDataStart(topicName));
   }
 
-  #join({
-    topic: topicName,
-    peerId: claimedPeerId,
-    encoding: wanted,
-    ref,
-  }: Extract<V1ClientMessage, { type: "join" }>): ErrorCode | undefined {
-    const { hub, limits, nowMs } = this.#parts;
-    // Before the topic is looked for: whether it exists must not show, in the answer or in its time.
-    if (!this.#connection.access.mayJoin(topicName)) return "not-permitted";
-    const encoding = wanted === "binary" ? v1BinaryEncoding : v1JsonEncoding;
-    const known = this.#peer.memberOf(topicName);
-    if (known !== undefined && (claimedPeerId === undefined || claimedPeerId === known.peerId)) {
-      hub.changeEncoding(known, encoding);
-      hub.offer(this.#peer, this.#joinedFrame(known, ref));
-      return undefined;
-    }
-    const topic = hub.topic(topicName);
-    if (claimedPeerId !== undefined && topic?.hasPeerId(claimedPeerId)) return "peer-id-taken";
-    if (known === undefined && hub.isFull(topicName)) return "topic-full";
-    if (known === undefined && this.#peer.topicCount >= limits.maxTopicsPerConnection) return "too-many-topics";
-
-    const peerId = claimedPeerId ?? makeFreePeerId(topic, nowMs);
-    this.#hasJoined = true;
-    if (known !== undefined) {
-      this.#byTopicHandle.delete(known.topicHandle);
-      this.#connection.left(topicName);
-    }
-    hub.join(this.#peer, { topicName, peerId, encoding }, (own) => {
-      this.#byTopicHandle.set(own.topicHandle, own);
-      return [this.#joinedFrame(own, ref)];
-    });
-    this.#connection.joined(topicName);
-    return undefined;
-  }
-
-  #joinedFrame(own: Member, ref: number | undefined): Uint8Array {
-    const others = [];
-    for (const member of own.topic.members()) if (member !== own) others.push(nameOf(member));
-    const { topicName: topic, topicHandle } = own;
-    const { limits } = this.#parts;
-    return textFrame(
-      encodeV1RelayMessage({ type: "joined", topic, topicHandle, ...nameOf(own), members: others, limits, ref }),
-    );
-  }
-
   /** The answer comes last: after it, nothing of this topic follows. */
   #leave(own: Member, ref: number | undefined): undefined {
     this.#leaveTopic(own);
@@ -236,10 +221,20 @@ export class V1Session implements Session {
     this.#connection.left(own.topicName);
   }
 
-  #publish(own: Member, to: number | undefined, payload: Payload): ErrorCode | undefined {
+  #publish(own: Member, to: number | readonly number[] | undefined, payload: Payload): ErrorCode | undefined {
     if (!this.#connection.access.mayPublish) return "not-permitted";
+    if (payload.isLargerThan(this.#parts.limits.maxPayloadBytes)) return "payload-too-large";
+    if (typeof to === "object") return this.#sendToList(own, to, payload);
     if (to !== undefined) return refusalOf(this.#parts.hub.send(own, to, payload));
     this.#parts.hub.publish(own, payload);
+    return undefined;
+  }
+
+  /** Its sender's rates count as many messages as there are receivers. */
+  #sendToList(own: Member, to: readonly number[], payload: Payload): ErrorCode | undefined {
+    const count = this.#parts.hub.sendToList(own, to, payload);
+    if (count === 0) return "no-such-peer";
+    this.#link.charge({ messageCount: count - 1, byteCount: (count - 1) * payload.byteLength });
     return undefined;
   }
 
@@ -253,8 +248,23 @@ export class V1Session implements Session {
     this.#answer(encodeV1Error(code, ref));
   }
 
+  /** Who asks for more than it reads is not read until it has: so it need not be closed. */
+  #waitForRoom(): void {
+    if (this.#peer.isOver || this.#peer.outbox.hasRoom) return;
+    this.#link.hold();
+    this.#peer.outbox.whenRoom(() => this.#link.release());
+  }
+
+  /** What the client has asked for counts towards what it may send: little may ask for much. */
   #answer(text: string): void {
-    this.#parts.hub.offer(this.#peer, textFrame(text));
+    this.#link.charge({ messageCount: 0, byteCount: this.#tell(text) });
+  }
+
+  /** @returns the bytes of its frame. */
+  #tell(text: string): number {
+    const frame = textFrame(text);
+    this.#parts.hub.offer(this.#peer, frame);
+    return frame.length;
   }
 }
 
