@@ -149,7 +149,8 @@ export class PlainEncoding implements Encoding {
     this.encodeCount += 1;
     const { peerId, peerHandle, topicName } = "member" in event ? event.member : event.from;
     const type = event.type === "addressed" ? event.kind : event.type;
-    const rest = "payload" in event ? { to: event.to, payload: textOf(event.payload.jsonText()) } : {};
+    const count = event.type === "omitted" ? { count: event.count } : {};
+    const rest = "payload" in event ? { to: event.to, payload: textOf(event.payload.jsonText()) } : count;
     return new TextEncoder().encode(JSON.stringify({ type, peerId, peerHandle, topicName, ...rest }));
   }
 }

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
-import { Hub, type HubOptions } from "../../relay/hub/hub.ts";
+import { Hub } from "../../relay/hub/hub.ts";
+import type { HubOptions } from "../../relay/hub/hub-parts.ts";
 import type { HoldNotice } from "../../relay/hub/ports.ts";
 import type { Member } from "../../relay/hub/topic.ts";
 import { hubOptions } from "../support/hub-options.ts";
@@ -45,8 +46,13 @@ function scene(changes: Partial<HubOptions> = {}) {
 /** What a reader was sent by members, in short. */
 const seen = ({ link }: Who) =>
   link.frames.map((frame) => {
-    const { type, peerId, payload } = frame as { type: string; peerId?: string; payload?: string };
-    return [type, peerId, payload?.slice(0, 8)].filter((part) => part !== undefined).join(" ");
+    const { type, peerId, payload, count } = frame as {
+      type: string;
+      peerId?: string;
+      payload?: string;
+      count?: number;
+    };
+    return [type, peerId, payload?.slice(0, 8), count].filter((part) => part !== undefined).join(" ");
   });
 
 it("gives a message at once to who has room, and holds it for who has not until a quarter is left", () => {
@@ -270,7 +276,7 @@ it("gives up what is held of a closed connection at its deadline: who missed it 
   hub.endOverdueReaders();
 
   expect(before).toBe("data sender xxxxxxxx");
-  expect(seen(slow).slice(-2)).toEqual(["omitted sender", "peer-left sender"]);
+  expect(seen(slow).slice(-2)).toEqual(["omitted sender 2", "peer-left sender"]);
   expect(hub.counts()).toMatchObject({ heldBytes: 0, drops: { deadline: 2 } });
 });
 
@@ -283,8 +289,23 @@ it("gives up what is held of a connection that is cut off, and tells who missed 
 
   hub.disconnect(sender.member.peer, "cut");
 
-  expect(seen(slow).slice(-2)).toEqual(["omitted sender", "peer-left sender"]);
+  expect(seen(slow).slice(-2)).toEqual(["omitted sender 1", "peer-left sender"]);
   expect(hub.counts()).toMatchObject({ heldBytes: 0, drops: { "sender-gone": 1 } });
+});
+
+it("tells of messages that were too large for a reader too, where the sender is cut off before that was told", () => {
+  const { hub, join } = scene();
+  const slow = join("slow", "classic", false);
+  const sender = join("sender", "v1");
+  hub.publish(sender.member, big);
+  hub.changeDelivery(slow.member, { encoding, maxPayloadBytes: 100 });
+  hub.publish(sender.member, big);
+  hub.publish(sender.member, small("lost"));
+
+  hub.disconnect(sender.member.peer, "cut");
+
+  expect(seen(slow).slice(-2)).toEqual(["omitted sender 2", "peer-left sender"]);
+  expect(hub.counts()).toMatchObject({ drops: { "sender-gone": 1 } });
 });
 
 it("says a farewell that was held when its sender was cut off afterwards", () => {

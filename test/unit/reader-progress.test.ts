@@ -60,14 +60,14 @@ class Scene {
 }
 
 describe("the window", () => {
-  it("asks behind every 16 KiB, and gives no more than 16 unanswered times that", () => {
+  it("asks behind the first bytes, then behind every 16 KiB, and gives no more than 16 unanswered times that", () => {
     const scene = new Scene();
 
-    const asked = [scene.write(N - 1), scene.write(1), scene.write(N)];
+    const asked = [scene.write(1), scene.write(N - 1), scene.write(1), scene.write(N)];
     const restBytes = scene.fill();
 
-    expect(asked).toEqual([false, true, true]);
-    expect(2 * N + restBytes).toBe(16 * N);
+    expect(asked).toEqual([true, false, true, true]);
+    expect(2 * N + restBytes).toBe(15 * N);
     expect(scene.progress.roomBytes).toBe(0);
   });
 
@@ -251,16 +251,38 @@ describe("a reader that has never answered", () => {
     expect(scene.verdict?.atMs).toBeLessThanOrEqual(41_000);
   });
 
-  it("stays while the kernel takes something every 29 s", () => {
+  it("stays while the kernel takes something, late and again and again", () => {
     const scene = new Scene();
     scene.fill();
     scene.pass(10_250);
-    for (let count = 0; count < 4; count += 1) {
-      scene.pass(29_000);
+    for (const pauseMs of [16_000, 16_000, 29_000, 29_000]) {
+      scene.pass(pauseMs);
       scene.progress.drained(scene.nowMs);
     }
 
     expect(scene.verdict).toBeUndefined();
+  });
+
+  it.each([
+    ["only once", [15_000]],
+    ["only at once", []],
+  ])("is stalled after 44 s where the kernel took something late %s: a shut window may be probed", (_what, lateMs) => {
+    const scene = new Scene();
+    scene.fill();
+    scene.pass(10_250);
+    for (const pauseMs of lateMs) {
+      scene.pass(pauseMs);
+      scene.progress.drained(scene.nowMs);
+    }
+    while (scene.nowMs < 60_000) {
+      scene.write(1);
+      scene.progress.drained(scene.nowMs);
+      scene.pass(1000);
+    }
+
+    expect(scene.verdict).toMatchObject({ why: "stalled" });
+    expect(scene.verdict?.atMs).toBeGreaterThanOrEqual(44_000);
+    expect(scene.verdict?.atMs).toBeLessThanOrEqual(45_000);
   });
 
   it("is written without pieces, and asked at distances that double, 16 times at most", () => {
