@@ -146,6 +146,16 @@ export class RawSocket {
     return decodeFrames(this.bytes().subarray(this.#framesFrom));
   }
 
+  /** The messages that have come so far, as text: the fragments of each together (RFC 6455 section 5.4). */
+  messages(): string[] {
+    const messages: Buffer[][] = [];
+    for (const { opcode, payload } of this.frames()) {
+      if (opcode === Opcode.continuation) messages.at(-1)?.push(payload);
+      else if (opcode === Opcode.text || opcode === Opcode.binary) messages.push([payload]);
+    }
+    return messages.map((fragments) => Buffer.concat(fragments).toString());
+  }
+
   /** Waits for the relay's close frame and gives its code. */
   async closeCode(): Promise<number> {
     let closeFrame: ServerFrame | undefined;
