@@ -8,6 +8,25 @@ import { decodeFrames, Opcode, wholeMessages } from "../support/raw-socket.ts";
 
 const WRITE_BYTES = 131_072;
 
+const limits = { stalledReaderTimeoutMs: 10_000, slowReaderTimeoutMs: 15_000, slowReaderBytesPerSecond: 4096 };
+const SPACING_BYTES = 16_384;
+
+/** Everything that may be taken now, as frames. Whole frames only: nothing is left in part. */
+function takeFrames(queue: SendQueue, progress: ReaderProgress) {
+  const writes: Uint8Array[] = [];
+  for (let bytes = queue.take(progress, 0); bytes !== undefined; bytes = queue.take(progress, 0)) {
+    // Shared memory is used again after it is written.
+    writes.push(Buffer.from(bytes));
+    queue.written();
+  }
+  return decodeFrames(Buffer.concat(writes));
+}
+
+/** A large one has memory of its own, which is used again: a new one each time. */
+const message = (text: string, byteCount: number) => messageFrame("binary", Buffer.alloc(byteCount, text));
+const opcodes = (frames: readonly { readonly opcode: number; readonly isFinal: boolean }[]) =>
+  frames.map(({ opcode, isFinal }) => (isFinal ? opcode : opcode + 100));
+
 /** Everything that is taken until nothing is left, each write as its length. */
 function takeAll(queue: SendQueue): { lengths: number[]; bytes: Buffer } {
   const writes: Uint8Array[] = [];
@@ -98,25 +117,6 @@ it("lets go of what is sent, though the queue never becomes empty", () => {
 });
 
 describe("with a reader that is asked what it has read", () => {
-  const limits = { stalledReaderTimeoutMs: 10_000, slowReaderTimeoutMs: 15_000, slowReaderBytesPerSecond: 4096 };
-  const SPACING_BYTES = 16_384;
-
-  /** Everything that may be taken now, as frames. Whole frames only: nothing is left in part. */
-  function takeFrames(queue: SendQueue, progress: ReaderProgress) {
-    const writes: Uint8Array[] = [];
-    for (let bytes = queue.take(progress, 0); bytes !== undefined; bytes = queue.take(progress, 0)) {
-      // Shared memory is used again after it is written.
-      writes.push(Buffer.from(bytes));
-      queue.written();
-    }
-    return decodeFrames(Buffer.concat(writes));
-  }
-
-  /** A large one has memory of its own, which is used again: a new one each time. */
-  const message = (text: string, byteCount: number) => messageFrame("binary", Buffer.alloc(byteCount, text));
-  const opcodes = (frames: readonly { readonly opcode: number; readonly isFinal: boolean }[]) =>
-    frames.map(({ opcode, isFinal }) => (isFinal ? opcode : opcode + 100));
-
   it("sends what is larger than the spacing in fragments of it, with pings between, and other messages never", () => {
     const queue = new SendQueue(Batch.empty());
     const progress = new ReaderProgress(limits);
