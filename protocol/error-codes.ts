@@ -21,6 +21,7 @@ export const errorSentences = {
   "no-such-peer": "No member of this topic has this peerHandle",
   "peer-cannot-signal": "This member does not understand signals",
   omitted: "Messages of this member were not delivered to this one",
+  restarting: "Not taken: this connection is about to be closed, as the relay restarts",
   unauthorized: "This relay wants a valid token first",
   "not-permitted": "The token does not permit this",
 } as const;

@@ -1,5 +1,7 @@
 import {
   MAX_ADDRESSEES,
+  MAX_MESSAGE_BYTES,
+  MAX_MESSAGE_BYTES_OF,
   MAX_PEER_ID_BYTES,
   MAX_SENTENCE_BYTES,
   MAX_SIGNAL_BYTES,
@@ -12,8 +14,20 @@ const encoder = new TextEncoder();
 
 /** Whether this is a string of 1..maxBytes bytes of UTF-8 with no lone surrogate (which would not survive encoding). */
 function isText(value: unknown, maxBytes: number): value is string {
-  if (typeof value !== "string" || value.length === 0 || value.length > maxBytes || !value.isWellFormed()) return false;
-  return value.length * 3 <= maxBytes || encoder.encode(value).length <= maxBytes;
+  return typeof value === "string" && value.length > 0 && isWithin(value, maxBytes) && value.isWellFormed();
+}
+
+/** Whether a text is at most so many bytes of UTF-8; a long one is not looked through. */
+function isWithin(text: string, maxBytes: number): boolean {
+  if (text.length > maxBytes) return false;
+  return text.length * 3 <= maxBytes || encoder.encode(text).length <= maxBytes;
+}
+
+/** Whether a client's message of this type may be as long as this text. */
+export function mayBeOfLength(type: unknown, text: string): boolean {
+  if (isWithin(text, MAX_MESSAGE_BYTES)) return true;
+  if (typeof type !== "string" || !Object.hasOwn(MAX_MESSAGE_BYTES_OF, type)) return false;
+  return isWithin(text, MAX_MESSAGE_BYTES_OF[type] ?? 0);
 }
 
 /** Whether this may name a topic. */

@@ -5,6 +5,7 @@ export * from "./classic-relay-messages.ts";
 export * from "./close-codes.ts";
 export * from "./error-codes.ts";
 export type { Unreadable } from "./json-message.ts";
+export * from "./json-structure.ts";
 export * from "./limits.ts";
 export * from "./subprotocol.ts";
 export * from "./v1-binary.ts";

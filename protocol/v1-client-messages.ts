@@ -9,6 +9,7 @@ import {
   isSecret,
   isSignalPayload,
   isTopic,
+  mayBeOfLength,
   optional,
 } from "./fields.ts";
 import { parseObject, type UntrustedObject } from "./json-message.ts";
@@ -93,12 +94,16 @@ export function encodeV1ClientMessage(message: V1ClientMessage): string {
   }
 }
 
-/** Reads one text frame of a v1 client. Never throws. */
+/**
+ * Reads one text frame of a v1 client. Never throws.
+ * @param text whose structure is within bounds (json-structure.ts): parsing costs by that.
+ */
 export function decodeV1ClientMessage(text: string): V1ClientMessage | V1Refused {
   const object = parseObject(text);
   if (object === undefined) return refused(undefined, "bad-message");
   const ref = object["ref"];
   if (ref !== undefined && !isRef(ref)) return refused(undefined, "ref-invalid");
+  if (!mayBeOfLength(object["type"], text)) return refused(ref, "bad-message");
   switch (object["type"]) {
     case "join":
       return decodeJoin(object, ref);

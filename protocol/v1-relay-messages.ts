@@ -112,8 +112,11 @@ export type V1RelayMessage =
   | V1Error
   /** Hold back; or, go on. `congested` is said again while the connection is not read. */
   | V1Congestion
-  /** A close with 1012 is about to follow. Come back after a random time within this one. */
-  | { readonly type: "restarting"; readonly reconnectWithinMs: number };
+  /**
+   * The relay closes this connection with 1012 in `closesInMs`, and goes on until then. Come back after a random time
+   * within `reconnectWithinMs` after that. @property closesInMs left out: now.
+   */
+  | { readonly type: "restarting"; readonly reconnectWithinMs: number; readonly closesInMs?: number | undefined };
 
 const congestion = { topic: isTopic, to: optional(isHandle), heldBytes: isCount, holdLimitBytes: isCount };
 const signal = { topic: isTopic, peerId: isPeerId, peerHandle: isHandle, to: isHandle, payload: isSignalPayload };
@@ -155,7 +158,7 @@ const messages: MessageTable<V1RelayMessage> = {
   },
   congested: congestion,
   relieved: congestion,
-  restarting: { reconnectWithinMs: isCount },
+  restarting: { reconnectWithinMs: isCount, closesInMs: optional(isCount) },
 };
 
 /** Reads one text frame of the relay. Never throws. The largest message that is read is for the caller to bound. */

@@ -25,8 +25,6 @@ import type { Dialect } from "./session/ports.ts";
 import type { CertificateSource, CertificateStatus } from "./tls/source.ts";
 import { TurnClock } from "./turn-clock.ts";
 
-/** Clients come back at a random moment within this time, so that they do not come all at once. */
-const RECONNECT_WITHIN_MS = 5000;
 /** Time limits of slow readers are exact to this. */
 const SLOW_READER_CHECK_MS = 250;
 /** What a client is told that reads too slowly. */
@@ -108,10 +106,11 @@ export function createRelay(
     },
     async stop() {
       state.draining();
-      entrance.drain();
       // Whoever comes from now on belongs to the others that share the port.
-      if (config.reusePort) port?.stopListening();
-      await Promise.all([port?.stopRenewing(), connections.drain(RECONNECT_WITHIN_MS, config.drainTimeoutMs)]);
+      if (config.reusePort) await port?.stopListening();
+      entrance.drain();
+      await Promise.all([port?.stopRenewing(), connections.drain(config.drainTimeoutMs)]);
+      entrance.stop();
       statistics.stop();
       slowReaderCheck?.cancel();
       turnClock.stop();

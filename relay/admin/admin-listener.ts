@@ -29,7 +29,7 @@ export async function openAdminListener(
   });
   server.maxConnections = MAX_SOCKETS;
   server.on("request", (request, response) => routes.handle(request, response));
-  const close = followSockets(server);
+  const { end: close } = followSockets(server);
   try {
     const { port } = await listen(server, { host: adminHost, port: adminPort, isPortChosen: true, reusePort: false });
     return { port, close };

@@ -92,10 +92,15 @@ export class Entrance {
     this.#upgrade.start();
   }
 
-  /** From now on nobody comes in. */
+  /** From now on nobody comes in: every upgrade is refused with 503. */
   drain(): void {
+    this.#admission.drain();
+  }
+
+  /** Nobody is in any more. */
+  stop(): void {
     this.#memory.stop();
-    this.#upgrade.drain();
+    this.#upgrade.stop();
   }
 
   /** Takes an `upgrade` event of the HTTP server. */

@@ -85,9 +85,7 @@ export class Upgrade {
     if (this.#options.flushIntervalMs > 0) this.#pacing.start();
   }
 
-  /** From now on every upgrade is refused with 503. */
-  drain(): void {
-    this.#parts.admission.drain();
+  stop(): void {
     this.#pacing.stop();
   }
 

@@ -4,6 +4,7 @@ import { createServer as createHttpsServer, type ServerOptions as HttpsOptions }
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { SecureContext, TLSSocket } from "node:tls";
+import type { Clock } from "../clock.ts";
 import { ListenFailure, type Listening, listenOn } from "../listen-on.ts";
 import { RelayError } from "../relay-error.ts";
 import { ACME_PROTOCOL } from "../tls/alpn-challenges.ts";
@@ -194,23 +195,89 @@ function listenError(error: ListenFailure, host: string, port: number): RelayErr
   }
 }
 
+/** How long those who have come may take to get their answers. */
+type Patience = { readonly clock: Clock; readonly durationMs: number };
+
+/** All TCP connections of a server, and the port that they come by. */
+export type FollowedSockets = {
+  /** Resolves when the port is free and nobody was left at it: who had come is served. Those that are open go on. */
+  readonly stopListening: (patience: Patience) => Promise<void>;
+  /**
+   * Stops listening, lets those who have come get their answers, without patience at once, and ends the rest; resolves
+   * when the port is free and all are gone.
+   */
+  readonly end: (patience?: Patience) => Promise<void>;
+};
+
+/** A turn of the event loop in which so little was done that nobody can have come behind its look at the port. */
+const QUIET_TURN_MS = 1;
+
 /**
  * Follows the TCP connections of a server, whatever has become of them: Node's own lists know neither those in the
  * middle of a TLS handshake nor those that were upgraded.
- * @returns ends them all and stops listening; resolves when the port is free.
  */
-export function followSockets(server: Server): () => Promise<void> {
+export function followSockets(server: Server): FollowedSockets {
   const sockets = new Set<Socket>();
   const forget = function (this: Socket): void {
     sockets.delete(this);
   };
-  server.on("connection", (socket: Socket) => {
+  const follow = (socket: Socket): void => {
     sockets.add(socket);
     socket.once("close", forget);
-  });
-  return () =>
-    new Promise((resolve) => {
+  };
+  const destroyAll = (): void => {
+    for (const socket of sockets) socket.destroy();
+  };
+  server.on("connection", follow);
+  return {
+    stopListening: (patience) => closeBehindTheLast(server, patience),
+    async end(patience) {
+      const timer = patience?.clock.after(patience.durationMs, destroyAll);
+      if (patience !== undefined) await closeBehindTheLast(server, patience);
+      const { promise: gone, resolve } = Promise.withResolvers<void>();
       server.close(() => resolve());
-      for (const socket of sockets) socket.destroy();
-    });
+      if (timer === undefined) destroyAll();
+      await gone;
+      timer?.cancel();
+    },
+  };
+}
+
+/**
+ * Who still waits to be accepted when the port closes is reset. The event loop accepts one in a turn, so nobody who is
+ * accepted now is served before the port is closed: then turns are short, and soon one of them brings nobody.
+ */
+async function closeBehindTheLast(server: Server, { clock, durationMs }: Patience): Promise<void> {
+  if (!server.listening) return;
+  const listeners = server.listeners("connection");
+  const waiting: Socket[] = [];
+  server.removeAllListeners("connection");
+  server.on("connection", (socket: Socket) => {
+    socket.on("error", ignoreError);
+    waiting.push(socket);
+  });
+  // From here to the end of this turn nobody looks at the port: it is the next turn that counts.
+  await nextTurn();
+  const giveUpAtMs = clock.monotonicMs() + durationMs / 2;
+  for (let startMs = clock.monotonicMs(), endMs = startMs; endMs < giveUpAtMs; startMs = endMs) {
+    const before = waiting.length;
+    await nextTurn();
+    endMs = clock.monotonicMs();
+    if (waiting.length === before && endMs - startMs <= QUIET_TURN_MS) break;
+  }
+  server.close();
+  for (const socket of waiting) {
+    socket.removeListener("error", ignoreError);
+    if (!socket.destroyed) for (const listener of listeners) Reflect.apply(listener, server, [socket]);
+  }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
+function ignoreError(): void {
+  // Node destroys the socket after this event; its close tells the rest.
 }

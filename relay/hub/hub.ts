@@ -160,7 +160,7 @@ export class Hub {
   /** Sends a payload to one other member of the sender's topic. */
   send(from: Member, to: number, payload: Payload): "sent" | "no-such-peer" {
     const member = from.topic.memberByHandle(to);
-    if (member === undefined || member === from) return "no-such-peer";
+    if (member === undefined || member === from || member.peer.outbox.isEnough) return "no-such-peer";
     this.#count(from.topic, payload);
     this.#deliver(member, { type: "data", from, to, payload }, from);
     return "sent";
@@ -173,7 +173,7 @@ export class Hub {
   sendToList(from: Member, to: readonly number[], payload: Payload): number {
     const members = [...new Set(to)]
       .map((handle) => from.topic.memberByHandle(handle))
-      .filter((member) => member !== undefined && member !== from);
+      .filter((member) => member !== undefined && member !== from && !member.peer.outbox.isEnough);
     // Frames that name no addressee are written once for all of them.
     const frames = new Map<Encoding, Uint8Array>();
     for (const member of members) {
@@ -192,7 +192,7 @@ export class Hub {
   /** Sends a message of a dialect's own kind to one other member of the sender's topic, if that member takes the kind. */
   sendKind(from: Member, kind: string, to: number, payload: Payload): "sent" | "no-such-peer" | "not-taken" {
     const member = from.topic.memberByHandle(to);
-    if (member === undefined || member === from) return "no-such-peer";
+    if (member === undefined || member === from || member.peer.outbox.isEnough) return "no-such-peer";
     if (!member.encoding.takes(kind)) return "not-taken";
     this.#deliver(member, { type: "addressed", kind, from, to, payload }, from);
     return "sent";
@@ -238,6 +238,12 @@ export class Hub {
   disconnect(peer: Peer<Member>, how: Ending = "cut"): void {
     this.#removeFromAll(peer, how);
     this.#endFullPeers();
+  }
+
+  /** The close of a connection is on its way: it is delivered nothing more. It stays a member until `disconnect`. */
+  stopDelivering(peer: Peer<Member>): void {
+    this.#holds.gone(peer);
+    peer.outbox.enough();
   }
 
   counts(): HubCounts {

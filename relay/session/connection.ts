@@ -11,6 +11,7 @@ import type {
   Ending,
   LinkOwner,
   Opening,
+  RestartNotice,
   Session,
   SessionConnection,
 } from "./ports.ts";
@@ -61,6 +62,7 @@ export class Connection implements SessionConnection, LinkOwner, ConnectionFacts
   #session: Session | undefined;
   #rateClass: string | undefined;
   #isOver = false;
+  #isLeaving = false;
   #maxMessageBytes = Number.POSITIVE_INFINITY;
   #probe: Probe | undefined;
   #heardAtMs: number;
@@ -159,7 +161,7 @@ export class Connection implements SessionConnection, LinkOwner, ConnectionFacts
   }
 
   ended(closeCode: number, by: "peer" | "relay"): void {
-    this.hungUp("cut");
+    this.hungUp(this.#isLeaving ? "closed" : "cut");
     this.#probe?.end();
     this.access.release();
     // It never said which dialect it speaks: what is counted as closed was opened.
@@ -169,10 +171,24 @@ export class Connection implements SessionConnection, LinkOwner, ConnectionFacts
     this.#parts.onEnd(this);
   }
 
-  /** The relay stops: those who understand are told, and the conversation ends. */
-  restart(reconnectWithinMs: number): void {
-    if (!this.#isOver) this.#session?.announceRestart(reconnectWithinMs);
-    this.end(this.#dialect.restartClose, "closed");
+  /** The relay stops: who understands is told. */
+  announceRestart(notice: RestartNotice): void {
+    if (!this.#isOver) this.#session?.announceRestart(notice);
+  }
+
+  /** The relay stops: the close is near. */
+  refuseNew(): void {
+    if (!this.#isOver) this.#session?.refuseNew();
+  }
+
+  /** The relay stops: the client is told nothing more, and is heard until it has answered the close. */
+  restart(): void {
+    if (this.#session === undefined) this.end(this.#dialect.restartClose);
+    if (this.#isOver) return;
+    this.#isLeaving = true;
+    this.#session?.hearOut();
+    const { code, reason } = this.#dialect.restartClose;
+    this.link.leave(code, reason);
   }
 
   /**

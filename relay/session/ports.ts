@@ -34,6 +34,11 @@ export interface ConnectionLink extends Link {
   release(): void;
   /** From now on it may send as fast as this class may; undefined: as those without one. */
   limitTo(rateClass: string | undefined): void;
+  /**
+   * Closes like `close`, but what the peer sends until it answers is still the owner's: it could not know better. The
+   * link sends nothing more.
+   */
+  leave(code: number, reason: string): void;
   /** Ends the connection at once, without a word. */
   terminate(): void;
 }
@@ -134,6 +139,14 @@ export interface SessionConnection {
   takenOver(): void;
 }
 
+/** A planned stop, as a client is told of it. */
+export type RestartNotice = {
+  /** When this connection is closed. */
+  readonly closesInMs: number;
+  /** After that: within what time it is to come back, at a random moment. */
+  readonly reconnectWithinMs: number;
+};
+
 /** The conversation on one link. Implemented by the dialects. */
 export interface Session {
   /** Whether this connection has ever joined; one that has not may be closed as undecided. */
@@ -143,8 +156,12 @@ export interface Session {
    * @param isPrintable every byte is printable ASCII: such a message may be taken apart without a decoder.
    */
   receive(message: Uint8Array, isBinary: boolean, isPrintable: boolean): void;
-  /** Tells the client, if it understands, that the relay is about to stop. */
-  announceRestart(reconnectWithinMs: number): void;
+  /** Tells the client, if it understands, that the relay stops. Everything goes on until the close. */
+  announceRestart(notice: RestartNotice): void;
+  /** The close is near: what comes anew is refused where the client has a word for it, so that it need not guess. */
+  refuseNew(): void;
+  /** The close is on its way: the client is told nothing more, and what it says is taken until `end`. */
+  hearOut(): void;
   /** Leaves every topic, and takes nothing more. Idempotent. @param how what becomes of that which is held of it. */
   end(how: Ending): void;
 }

@@ -46,7 +46,8 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
   readonly #gate: ReadingGate;
   readonly #queue: SendQueue;
   #owner: LinkOwner | undefined;
-  #state: "open" | "closing" | "ended" = "open";
+  /** Leaving: the close frame is queued, and what comes is still taken. Closing: it is not. */
+  #state: "open" | "leaving" | "closing" | "ended" = "open";
   /** 1006: the socket ended without a close frame (RFC 6455 section 7.1.5). */
   #closeCode = 1006;
   #closedBy: "peer" | "relay" = "peer";
@@ -91,7 +92,6 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     if (head.length > 0) this.read(head);
   }
 
-  /** Whether the messages of this client may wait a little for company, as of its last one. */
   get mayWait(): boolean {
     return this.#mayWait;
   }
@@ -138,7 +138,7 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
   }
 
   pauseFor(durationMs: number): void {
-    if (this.#state !== "open") return;
+    if (!this.#isHeard) return;
     this.#shut(Reason.rate);
     this.#parts.throttle.wait(this, durationMs);
   }
@@ -183,19 +183,24 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
   }
 
   close(code: number, reason: string): void {
-    if (this.#state !== "open") return;
+    this.leave(code, reason);
+    if (this.#state !== "leaving") return;
     this.#state = "closing";
-    this.#queue.close(closeFrame(code, reason));
-    this.#closeCode = code;
-    this.#closedBy = "relay";
     // The peer's answer must be heard.
     this.#parts.throttle.forget(this);
     this.#gate.open(ANY_REASON);
+  }
+
+  leave(code: number, reason: string): void {
+    if (this.#state !== "open") return;
+    this.#state = "leaving";
+    this.#queue.close(closeFrame(code, reason));
+    this.#closeCode = code;
+    this.#closedBy = "relay";
     this.#scheduleSoon();
     this.#closeTimer = this.#parts.clock.after(this.#options.closeTimeoutMs, () => this.terminate());
   }
 
-  /** Ends the connection at once, without a close frame. */
   terminate(): void {
     this.#socket.destroy();
   }
@@ -221,7 +226,6 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     return this.#queue.isPingWaiting || this.#writingBytes > 0;
   }
 
-  /** Takes what came from the socket. */
   read(chunk: Buffer): void {
     if (this.#state === "ended") return;
     this.#receivedAtMs = this.#parts.clock.tick();
@@ -233,14 +237,12 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     if (isSpent) this.#keepToRate();
   }
 
-  /** The gate's. */
   stopReading(): void {
     this.#progress?.unread(this.#parts.clock.judgedMs);
     this.#parser.stop();
     this.#socket.pause();
   }
 
-  /** The gate's. */
   goOnReading(): void {
     if (this.#state === "ended") return;
     this.#progress?.readAgain(this.#parts.clock.judgedMs);
@@ -251,8 +253,13 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     if (this.#gate.isOpen) this.#socket.resume();
   }
 
+  /** Whether messages are taken. */
+  get #isHeard(): boolean {
+    return this.#state === "open" || this.#state === "leaving";
+  }
+
   #shut(reason: number): void {
-    if (this.#state === "open") this.#gate.shut(reason);
+    if (this.#isHeard) this.#gate.shut(reason);
   }
 
   /** What came is taken; what comes next waits until the rate allows it. */
@@ -272,7 +279,7 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
   }
 
   onMessage(bytes: Buffer, isBinary: boolean, isPrintable: boolean): void {
-    if (this.#state !== "open") return;
+    if (!this.#isHeard) return;
     this.#mayWait = this.#parts.pacing.sent(this.#pace);
     this.#owner?.receive(bytes, isBinary, isPrintable);
     if (this.#rate.tookMessage()) this.#keepToRate();
@@ -317,7 +324,6 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     this.#socket.write(bytes, this.#onWritten);
   }
 
-  /** The socket is gone. */
   ended(): void {
     if (this.#state === "ended") return;
     this.#state = "ended";

@@ -177,6 +177,35 @@ function linkContract(name: string, create: () => Promise<Scene>): void {
       expect(owner.events.filter((event) => event.startsWith("ended"))).toHaveLength(1);
     });
 
+    it("leaves behind what is queued and says nothing more, but takes what the peer says until it answers", async () => {
+      const { link, peer, owner } = await attached();
+      peer.stopReading();
+      link.send(messageFrame("text", Buffer.from("before")));
+      link.leave(4000, "bye");
+      link.send(messageFrame("text", Buffer.from("after")));
+
+      peer.say("1", "2");
+      await eventually(() => expect(owner.received).toEqual(["1", "2"]));
+      peer.startReading();
+
+      await eventually(() => expect(owner.events).toContain("ended 4000"));
+      expect(peer.frames().filter(isDataOrClose).map(shown)).toEqual(["before", "close 4000 bye"]);
+    });
+
+    it("takes nothing more from one that it was leaving when it is told to close", async () => {
+      const { link, peer, owner } = await attached();
+      peer.stopReading();
+      owner.onReceive = () => link.close(1008, "again");
+      link.leave(4000, "bye");
+
+      peer.say("1", "2");
+      await eventually(() => expect(owner.received).toEqual(["1"]));
+      peer.startReading();
+
+      await eventually(() => expect(owner.events).toContain("ended 4000"));
+      expect(owner.received).toEqual(["1"]);
+    });
+
     it("gives up on a peer that does not answer the close", async () => {
       const { link, peer, owner } = await attached();
       peer.stopReading();

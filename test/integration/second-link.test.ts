@@ -119,7 +119,7 @@ it("drains such a link like the others: announced, then closed with 1012", async
   memory.say(JSON.stringify({ type: "join", topic: "t" }));
   memory.take();
 
-  const drained = connections.drain(5000, 1000);
+  const drained = connections.drain(1000);
   const frames = decodeFrames(memory.take());
   await drained;
 

@@ -189,7 +189,7 @@ it("announces a restart to v1 clients alone, then closes every connection with 1
 
   const stopped = relay.stop();
 
-  expect(await v1.next()).toEqual({ type: "restarting", reconnectWithinMs: 5000 });
+  expect(await v1.next()).toEqual({ type: "restarting", reconnectWithinMs: 10, closesInMs: 0 });
   expect(await v1.closed()).toEqual({ code: 1012, reason: "the relay restarts" });
   expect(await classic.closed()).toMatchObject({ code: 1012 });
   expect(classic.texts).toEqual([]);

@@ -135,7 +135,11 @@ const v1RelayMessage: fc.Arbitrary<V1RelayMessage> = fc.oneof(
     requestId: fc.option(word, { nil: undefined }),
     ref,
   }),
-  fc.record({ type: fc.constant("restarting"), reconnectWithinMs: count }),
+  fc.record({
+    type: fc.constant("restarting"),
+    reconnectWithinMs: count,
+    closesInMs: fc.option(count, { nil: undefined }),
+  }),
   fc.record(
     {
       type: fc.constantFrom("congested", "relieved"),

@@ -26,7 +26,7 @@ export class MemoryLink implements ConnectionLink, GatedReading {
   readonly #said: Said[] = [];
   readonly #waiting: Uint8Array[] = [];
   #owner: LinkOwner | undefined;
-  #state: "open" | "closing" | "ended" = "open";
+  #state: "open" | "leaving" | "closing" | "ended" = "open";
   #closeCode = 1006;
   readonly #closedBy = "relay";
   #closeTimer: Timer | undefined;
@@ -77,12 +77,18 @@ export class MemoryLink implements ConnectionLink, GatedReading {
   }
 
   close(code: number, reason: string): void {
-    if (this.#state !== "open") return;
+    this.leave(code, reason);
+    if (this.#state !== "leaving") return;
     this.#state = "closing";
-    this.#closeCode = code;
-    this.#queue(closeFrame(code, reason));
     this.#said.length = 0;
     this.#gate.open(ANY_REASON);
+  }
+
+  leave(code: number, reason: string): void {
+    if (this.#state !== "open") return;
+    this.#state = "leaving";
+    this.#closeCode = code;
+    this.#queue(closeFrame(code, reason));
     this.#closeTimer = this.#clock.after(this.#options.closeTimeoutMs, () => this.#end());
   }
 
@@ -175,7 +181,7 @@ export class MemoryLink implements ConnectionLink, GatedReading {
     const below = this.#below;
     this.#below = undefined;
     below?.callback();
-    if (this.#state === "closing") this.#end();
+    if (this.#state === "closing" || this.#state === "leaving") this.#end();
     return body;
   }
 
@@ -198,8 +204,12 @@ export class MemoryLink implements ConnectionLink, GatedReading {
     this.#bufferedBytes += frame.length;
   }
 
+  get #isTaken(): boolean {
+    return this.#state === "open" || this.#state === "leaving";
+  }
+
   #deliver(): void {
-    while (this.#owner !== undefined && this.#state === "open" && !this.#isStopped) {
+    while (this.#owner !== undefined && this.#isTaken && !this.#isStopped) {
       const said = this.#said.shift();
       if (said === undefined) return;
       this.#receivedAtMs = this.#clock.monotonicMs();

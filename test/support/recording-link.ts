@@ -109,6 +109,10 @@ export class RecordingLink implements ConnectionLink {
     callback();
   }
 
+  leave(code: number, reason: string): void {
+    this.close(code, reason);
+  }
+
   close(code: number, reason: string): void {
     this.closed = { code, reason };
   }

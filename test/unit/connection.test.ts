@@ -1,7 +1,7 @@
 import { pino } from "pino";
 import { expect, it, vi } from "vitest";
 import { Connection } from "../../relay/session/connection.ts";
-import type { Dialect, Ending, Session } from "../../relay/session/ports.ts";
+import type { Dialect, Ending, RestartNotice, Session } from "../../relay/session/ports.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { RecordingLink } from "../support/recording-link.ts";
 import { collector } from "../support/relay.ts";
@@ -19,8 +19,16 @@ class FakeSession implements Session {
     this.onReceive(text);
   }
 
-  announceRestart(reconnectWithinMs: number): void {
-    this.calls.push(`restart ${reconnectWithinMs}`);
+  announceRestart({ closesInMs, reconnectWithinMs }: RestartNotice): void {
+    this.calls.push(`restart ${closesInMs} ${reconnectWithinMs}`);
+  }
+
+  refuseNew(): void {
+    this.calls.push("refuse new");
+  }
+
+  hearOut(): void {
+    this.calls.push("hear out");
   }
 
   end(how: Ending): void {
@@ -168,7 +176,7 @@ it("opens no session after its end, though its first message comes late", () => 
   const other = fakeDialect("other", new FakeSession(), { claimsFirst: () => true });
   const { connection, say, told, link } = scene({}, [other]);
 
-  connection.restart(5000);
+  connection.restart();
   say("late");
   connection.ended(1012, "relay");
 
@@ -188,13 +196,19 @@ it("holds the dialect's own bound of a message: at it, and one byte above", () =
   expect(link.closes).toEqual(["1009 message too big"]);
 });
 
-it("announces a restart only to a conversation that goes on", () => {
+it("announces a restart only to a conversation that goes on, and hears it out until the link has ended", () => {
   const [open, over] = [scene(), scene()];
   over.connection.end({ code: 1008, reason: "bye" });
 
-  for (const { connection } of [open, over]) connection.restart(5000);
+  for (const { connection } of [open, over]) {
+    connection.announceRestart({ closesInMs: 300, reconnectWithinMs: 5000 });
+    connection.refuseNew();
+    connection.restart();
+  }
+  open.say("late");
+  open.connection.ended(1012, "relay");
 
-  expect(open.session.calls).toEqual(["restart 5000", "end closed"]);
+  expect(open.session.calls).toEqual(["restart 300 5000", "refuse new", "hear out", "receive late", "end closed"]);
   expect(open.link.closes).toEqual(["1012 main restarts"]);
   expect(over.session.calls).toEqual(["end cut"]);
 });

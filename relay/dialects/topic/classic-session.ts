@@ -5,13 +5,14 @@ import {
 } from "../../../protocol/classic-client-messages.ts";
 import { encodeClassicRelayMessage } from "../../../protocol/classic-relay-messages.ts";
 import { CloseCode } from "../../../protocol/close-codes.ts";
+import { MAX_MESSAGE_BYTES } from "../../../protocol/limits.ts";
 import type { Peer } from "../../hub/peer.ts";
 import type { Link, Payload } from "../../hub/ports.ts";
 import type { Member } from "../../hub/topic.ts";
 import { BytesPayload } from "../../session/payload.ts";
 import type { Close, Ending, Session, SessionConnection } from "../../session/ports.ts";
 import { closeFor, NOT_PERMITTED_CLOSE } from "./access-closes.ts";
-import { classicEncoding, classicErrorFrame, textFrame, toText } from "./codec.ts";
+import { classicEncoding, classicErrorFrame, textFrame, toBoundedText } from "./codec.ts";
 import { MembershipChanges } from "./membership-changes.ts";
 import { makeFreePeerId } from "./peer-id.ts";
 import type { SessionParts } from "./session-parts.ts";
@@ -31,6 +32,7 @@ export class ClassicSession implements Session {
   readonly #peer: Peer<Member>;
   #member: Member | undefined;
   readonly #changes: MembershipChanges;
+  #isLeaving = false;
 
   constructor(parts: SessionParts, link: Link, connection: SessionConnection) {
     this.#parts = parts;
@@ -55,16 +57,17 @@ export class ClassicSession implements Session {
   }
 
   #decode(bytes: Uint8Array): void {
-    const text = toText(bytes);
-    const message = text === undefined ? undefined : decodeClassicClientMessage(text);
-    if (message === undefined) {
+    const { access } = this.#connection;
+    const bounded = toBoundedText(bytes, access.isGranted ? undefined : MAX_MESSAGE_BYTES);
+    const message = bounded && decodeClassicClientMessage(bounded.text);
+    if (bounded === undefined || message === undefined) {
       this.#parts.traffic.reject("bad-message");
       return;
     }
     if (message.type === "data") {
-      this.#publish(BytesPayload.fromString(message.data));
-    } else if (!this.#connection.access.isGranted) {
-      this.#connection.access.denied();
+      this.#publish(BytesPayload.fromJsonText(bounded.dataText));
+    } else if (!access.isGranted) {
+      access.denied();
       this.#turnAway("unauthorized");
     } else if (message.type === "join") {
       this.#join(message.topic, message.peerId);
@@ -75,6 +78,15 @@ export class ClassicSession implements Session {
 
   announceRestart(): void {
     // The original has no word for it: its clients see close code 1012.
+  }
+
+  refuseNew(): void {
+    // Nor for this: what it sends is taken to the end.
+  }
+
+  hearOut(): void {
+    this.#isLeaving = true;
+    this.#parts.hub.stopDelivering(this.#peer);
   }
 
   end(how: Ending): void {
@@ -105,6 +117,7 @@ export class ClassicSession implements Session {
     }
     const before = this.#member;
     const isSameTopic = before?.topic.name === topicName;
+    if (this.#isLeaving) return;
     if (isSameTopic && (claimedPeerId === undefined || claimedPeerId === before.peerId)) return;
 
     if (!isSameTopic && hub.isFull(topicName)) {

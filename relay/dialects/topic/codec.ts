@@ -1,5 +1,6 @@
 import { classicDataStart, encodeClassicRelayMessage } from "../../../protocol/classic-relay-messages.ts";
 import { errorSentences } from "../../../protocol/error-codes.ts";
+import { type JsonSurvey, surveyJson } from "../../../protocol/json-structure.ts";
 import { encodeDataHeader } from "../../../protocol/v1-binary.ts";
 import type { SignalType } from "../../../protocol/v1-client-messages.ts";
 import {
@@ -27,10 +28,21 @@ export function textFrame(text: string): Uint8Array {
   return messageFrame("text", encoder.encode(text));
 }
 
-/** Reads a message as text, or undefined where the bytes are not UTF-8 (a binary frame may hold anything). */
-export function toText(message: Uint8Array): string | undefined {
+/** A client's message that may be parsed: its text, and what of it is delivered if it is `data`. */
+export type BoundedText = JsonSurvey & { readonly text: string };
+
+/**
+ * Reads a client's message as text. Undefined: parsing it might cost more than its bytes do, it is longer than this, or
+ * it is not UTF-8 (a binary frame may hold anything).
+ */
+export function toBoundedText(
+  message: Uint8Array,
+  maxBytes: number = Number.POSITIVE_INFINITY,
+): BoundedText | undefined {
+  const survey = message.length > maxBytes ? undefined : surveyJson(message);
+  if (survey === undefined) return undefined;
   try {
-    return decoder.decode(message);
+    return { text: decoder.decode(message), dataText: survey.dataText };
   } catch {
     return undefined;
   }

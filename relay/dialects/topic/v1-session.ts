@@ -1,4 +1,6 @@
 import type { ErrorCode } from "../../../protocol/error-codes.ts";
+import type { JsonSurvey } from "../../../protocol/json-structure.ts";
+import { MAX_MESSAGE_BYTES } from "../../../protocol/limits.ts";
 import { decodeBinaryClientData } from "../../../protocol/v1-binary.ts";
 import {
   decodeV1ClientMessage,
@@ -17,11 +19,12 @@ import type {
   ConnectionLink,
   Ending,
   Presented,
+  RestartNotice,
   Session,
   SessionConnection,
 } from "../../session/ports.ts";
 import { closeFor } from "./access-closes.ts";
-import { nameOf, textFrame, toText } from "./codec.ts";
+import { nameOf, textFrame, toBoundedText } from "./codec.ts";
 import { MembershipChanges } from "./membership-changes.ts";
 import type { SessionParts } from "./session-parts.ts";
 import { spliceData } from "./splice.ts";
@@ -42,6 +45,8 @@ export class V1Session implements Session {
   #lastDataStart: Uint8Array | undefined;
   readonly #joins: V1Joins;
   readonly #changes: MembershipChanges;
+  /** Refusing: its close is near. Leaving: its close is on its way. */
+  #stage: "open" | "refusing" | "leaving" = "open";
 
   constructor(parts: SessionParts, link: ConnectionLink, connection: SessionConnection) {
     this.#parts = parts;
@@ -85,7 +90,8 @@ export class V1Session implements Session {
 
   /** Without a grant there is one thing to say. To anything else there is one answer, whatever it asked for. */
   #receiveFirst(bytes: Uint8Array, isBinary: boolean): void {
-    const message = isBinary ? undefined : decodeV1ClientMessage(toText(bytes) ?? "");
+    const bounded = isBinary ? undefined : toBoundedText(bytes, MAX_MESSAGE_BYTES);
+    const message = bounded && decodeV1ClientMessage(bounded.text);
     if (message?.type === "auth") {
       void this.#authorize(message.token, message.ref);
       return;
@@ -136,6 +142,7 @@ export class V1Session implements Session {
     const own = data === undefined ? undefined : this.#byTopicHandle.get(data.topicHandle);
     let refusal: ErrorCode | undefined;
     if (data === undefined) refusal = "bad-message";
+    else if (this.#stage === "refusing") refusal = "restarting";
     else if (own === undefined) refusal = "not-joined";
     else refusal = this.#publish(own, data.to, BytesPayload.fromRaw(data.payload));
     if (refusal !== undefined) this.#refuse(refusal, undefined);
@@ -144,7 +151,7 @@ export class V1Session implements Session {
   /** The short way for a message like the last one. @returns whether it was one. */
   #publishSpliced(bytes: Uint8Array): boolean {
     if (this.#lastDataStart === undefined || this.#lastTopic === undefined) return false;
-    if (!this.#connection.access.mayPublish) return false;
+    if (!this.#connection.access.mayPublish || this.#stage === "refusing") return false;
     const own = this.#peer.memberOf(this.#lastTopic);
     const spliced = own === undefined ? undefined : spliceData(bytes, this.#lastDataStart);
     if (own === undefined || spliced === undefined) return false;
@@ -155,13 +162,27 @@ export class V1Session implements Session {
   }
 
   #receiveText(bytes: Uint8Array): void {
-    const message = decodeV1ClientMessage(toText(bytes) ?? "");
-    const refusal = this.#apply(message);
+    const bounded = toBoundedText(bytes);
+    if (bounded === undefined) {
+      this.#refuse("bad-message", undefined);
+      return;
+    }
+    const message = decodeV1ClientMessage(bounded.text);
+    const refusal = this.#apply(message, bounded);
     if (refusal !== undefined) this.#refuse(refusal, message.ref);
   }
 
-  announceRestart(reconnectWithinMs: number): void {
-    this.#tell(encodeV1RelayMessage({ type: "restarting", reconnectWithinMs }));
+  announceRestart(notice: RestartNotice): void {
+    this.#tell(encodeV1RelayMessage({ type: "restarting", ...notice }));
+  }
+
+  refuseNew(): void {
+    this.#stage = "refusing";
+  }
+
+  hearOut(): void {
+    this.#stage = "leaving";
+    this.#parts.hub.stopDelivering(this.#peer);
   }
 
   end(how: Ending): void {
@@ -170,13 +191,15 @@ export class V1Session implements Session {
   }
 
   /** @returns why the message was not taken, if it was not. */
-  #apply(message: V1ClientMessage | V1Refused): ErrorCode | undefined {
+  #apply(message: V1ClientMessage | V1Refused, { dataText }: JsonSurvey): ErrorCode | undefined {
     if (message.type === "invalid") return message.code;
     if (message.type === "auth") {
       void this.#authorize(message.token, message.ref);
       return undefined;
     }
+    if (this.#stage === "refusing" && message.type !== "leave") return "restarting";
     if (message.type === "join") {
+      if (this.#stage === "leaving") return "restarting";
       this.#joins.join(message);
       this.#waitForRoom();
       return undefined;
@@ -193,7 +216,7 @@ export class V1Session implements Session {
         return undefined;
       case "data":
         this.#expectLike(message.topic);
-        return this.#publish(member, message.to, BytesPayload.fromString(message.data));
+        return this.#publish(member, message.to, BytesPayload.fromJsonText(dataText));
       case "offer":
       case "answer":
       case "candidate":
