@@ -3,7 +3,8 @@ metadata description = 'A resource group with a relay in it. For azd and for dep
 
 targetScope = 'subscription'
 
-import { environmentType } from 'types.bicep'
+import { accessLogType, certificateSourceType, environmentType } from 'types.bicep'
+import { dnsZoneType, networkType, registryType, zoneType } from 'types.bicep'
 
 @description('Required. The name of the azd environment.')
 @minLength(1)
@@ -19,21 +20,105 @@ param environment environmentType = 'test'
 @description('Optional. The resource group.')
 param resourceGroupName string = 'rg-${environmentName}'
 
-@description('Optional. A name of your own that clients dial.')
-param customDomain string = ''
+// The parameters of relay.bicep. What is left out here has the default of there.
+
+@description('Optional. What all names begin with: 3 to 10 letters, digits and hyphens.')
+param name string?
+
+@description('Optional. The image, by digest. The workflow that publishes images writes the default.')
+param image string?
+
+@description('Optional. The Azure container registry of the image; none for a public image.')
+param registry registryType?
+
+@description('Optional. A name of your own that clients dial. It has to lead to the output relayFqdn before the first certificate: docs/deploy/azure.md.')
+param customDomain string?
+
+@description('Optional. The Azure DNS zone of the custom domain, to have the record made; left out, you make it.')
+param dnsZone dnsZoneType?
+
+@description('Optional. The label of the DNS name that Azure gives. It has to be free in the region; left out, it has a hash of the resource group in it.')
+param dnsLabel string?
+
+@description('Optional. Where the certificate comes from. self-signed is for the first of the two steps to a custom domain.')
+param certificateSource certificateSourceType?
 
 @description('Optional. Where the authority may write to about the account.')
-param acmeEmail string = ''
+param acmeEmail string?
+
+@description('Optional. The authority: letsencrypt, letsencrypt-staging or the URL of a directory.')
+param acmeDirectory string?
+
+@description('Optional. Whole processors. One relay uses one. A group that exists keeps its own: docs/deploy/azure.md.')
+@minValue(1)
+@maxValue(31)
+param cpu int?
+
+@description('Optional. Memory in GB, in steps of a tenth. A group that exists keeps its own.')
+param memoryInGB string?
+
+@description('Optional. The connections that the relay takes at most. Those of the default fit into the default of memory, whatever clients do; 1000 want 3.5 GB.')
+@minValue(1)
+@maxValue(1000000)
+param maxConnections int?
+
+@description('Optional. The availability zone; left out, Azure chooses. One zone is a place, and no redundancy.')
+param zone zoneType?
+
+@description('Optional. More options of the relay, as environment variables. They come before the limits that the template sets.')
+param settings { *: string }?
+
+@description('Optional. Whether logs are kept and alerts are set.')
+param monitoring bool?
+
+@description('Optional. How many days logs are kept.')
+@minValue(30)
+@maxValue(730)
+param retentionInDays int?
+
+@description('Optional. Addresses for mail about alerts.')
+param alertEmails string[]?
+
+@description('Optional. The access log, from which refused connections are counted. Its lines have the addresses of clients.')
+param accessLog accessLogType?
+
+@description('Optional. Whether Azure asks from outside, every quarter of an hour, if the certificate is good; left out, it does in prod where letsencrypt signs. It costs a little.')
+param certificateTest bool?
+
+@description('Optional. Whether to assign roles. Set false where you may not, and have the roles assigned first: docs/deploy/azure.md.')
+param assignRoles bool?
+
+@description('Optional. The id of a role of your own for the vault, such as that of infra/vault-role.json; left out, Key Vault Secrets Officer, which may also delete.')
+param vaultRole string?
+
+@description('Optional. Whether to bring back the vault of an earlier deployment that was deleted. Once: a vault that is there cannot be brought back.')
+param recoverVault bool?
+
+@description('Optional. A network of its own with a load balancer in front. It needs a custom domain.')
+param network networkType?
+
+@description('Optional. true deploys logs and alerts alone: the relay is not touched, and does not restart.')
+param alertsOnly bool?
+
+@description('Optional. Options of the relay that are secret. They cannot be read back from the group.')
+@secure()
+param secretSettings { *: string }?
+
+@description('Optional. Tags for everything.')
+param tags { *: string } = {}
+
+var allTags = union(tags, {
+  // azd finds what belongs to one of its environments by this tag.
+  'azd-env-name': environmentName
+})
 
 resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
   name: resourceGroupName
   location: location
-  tags: {
-    // azd finds what belongs to one of its environments by this tag.
-    'azd-env-name': environmentName
+  tags: union(allTags, {
     application: 'postern'
     environment: environment
-  }
+  })
 }
 
 module relay '../relay.bicep' = {
@@ -41,11 +126,32 @@ module relay '../relay.bicep' = {
   params: {
     environment: environment
     location: location
+    name: name
+    image: image
+    registry: registry
     customDomain: customDomain
+    dnsZone: dnsZone
+    dnsLabel: dnsLabel
+    certificateSource: certificateSource
     acmeEmail: acmeEmail
-    tags: {
-      'azd-env-name': environmentName
-    }
+    acmeDirectory: acmeDirectory
+    cpu: cpu
+    memoryInGB: memoryInGB
+    maxConnections: maxConnections
+    zone: zone
+    settings: settings
+    monitoring: monitoring
+    retentionInDays: retentionInDays
+    alertEmails: alertEmails
+    accessLog: accessLog
+    certificateTest: certificateTest
+    assignRoles: assignRoles
+    vaultRole: vaultRole
+    recoverVault: recoverVault
+    network: network
+    alertsOnly: alertsOnly
+    secretSettings: secretSettings
+    tags: allTags
   }
 }
 

@@ -18,6 +18,11 @@ type accessLogType = 'off' | 'sample' | 'all'
 type zoneType = '1' | '2' | '3'
 
 @export()
+@description('Who may pull from a registry: whoever has a role on the registry, or whoever has one on its repositories (ABAC), where AcrPull counts for nothing.')
+type registryPermissionsType = 'registry' | 'repositories'
+
+@export()
+@sealed()
 @description('An Azure container registry to pull the image from, by the identity of the relay.')
 type registryType = {
   @description('Required. Its name, without a domain.')
@@ -25,9 +30,16 @@ type registryType = {
 
   @description('Optional. Its resource group, where that is not the one of the relay.')
   resourceGroup: string?
+
+  @description('Optional. Its subscription, where that is not the one of the relay.')
+  subscriptionId: string?
+
+  @description('Optional. repositories, where the registry has the role assignment mode of that name; registry if left out.')
+  permissions: registryPermissionsType?
 }
 
 @export()
+@sealed()
 @description('A public DNS zone of Azure that has the custom domain.')
 type dnsZoneType = {
   @description('Required. The name of the zone: what the custom domain ends with.')
@@ -35,9 +47,13 @@ type dnsZoneType = {
 
   @description('Optional. Its resource group, where that is not the one of the relay.')
   resourceGroup: string?
+
+  @description('Optional. Its subscription, where that is not the one of the relay.')
+  subscriptionId: string?
 }
 
 @export()
+@sealed()
 @description('A virtual network of its own, with a load balancer in front and a NAT gateway for what goes out.')
 type networkType = {
   @description('Required. The addresses of the network, such as 10.20.0.0/24.')
@@ -47,6 +63,8 @@ type networkType = {
   subnetPrefix: string
 
   @description('Optional. Minutes after which the load balancer resets a silent connection, 4 to 100; 30 if left out.')
+  @minValue(4)
+  @maxValue(100)
   idleTimeoutInMinutes: int?
 }
 

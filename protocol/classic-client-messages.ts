@@ -1,4 +1,4 @@
-import { isData, isPeerId, isTopic } from "./fields.ts";
+import { isData, isPeerId, isTopic, mayBeOfLength } from "./fields.ts";
 import { parseObject } from "./json-message.ts";
 
 /**
@@ -26,10 +26,13 @@ export function encodeClassicClientMessage(message: ClassicClientMessage): strin
   return JSON.stringify({ type, topic, peerId });
 }
 
-/** Reads one frame of a classic client. Never throws; undefined means: ignore it, as the original does. */
+/**
+ * Reads one frame of a classic client. Never throws; undefined means: ignore it, as the original does.
+ * @param text whose structure is within bounds (json-structure.ts): parsing costs by that.
+ */
 export function decodeClassicClientMessage(text: string): ClassicClientMessage | ClassicJoinRefused | undefined {
   const object = parseObject(text);
-  if (object === undefined) return undefined;
+  if (object === undefined || !mayBeOfLength(object["type"], text)) return undefined;
   if (object["type"] === "join") return decodeJoin(object["topic"], object["peerId"]);
   if (object["type"] === "data" && isData(object["data"])) return { type: "data", data: object["data"] };
   return undefined;

@@ -25,6 +25,8 @@ export const CloseCode = {
   unauthorized: 4004,
   /** The token of this connection, or its subject, was revoked. */
   grantRevoked: 4005,
+  /** The same client is back on another connection, and has proved it with `takeover`. */
+  takenOver: 4006,
 } as const;
 
 /** One of the codes above. */
@@ -64,6 +66,7 @@ export const closeCodes: readonly CloseCodeEntry[] = [
   { code: CloseCode.grantExpired, name: "grant-expired", reconnect: "now" },
   { code: CloseCode.unauthorized, name: "unauthorized", reconnect: "never" },
   { code: CloseCode.grantRevoked, name: "grant-revoked", reconnect: "never" },
+  { code: CloseCode.takenOver, name: "taken-over", reconnect: "never" },
 ];
 
 /** Whether to dial again after a close with this code. One that is not in the table is a reason for back-off. */

@@ -1,4 +1,7 @@
 import {
+  MAX_ADDRESSEES,
+  MAX_MESSAGE_BYTES,
+  MAX_MESSAGE_BYTES_OF,
   MAX_PEER_ID_BYTES,
   MAX_SENTENCE_BYTES,
   MAX_SIGNAL_BYTES,
@@ -11,8 +14,20 @@ const encoder = new TextEncoder();
 
 /** Whether this is a string of 1..maxBytes bytes of UTF-8 with no lone surrogate (which would not survive encoding). */
 function isText(value: unknown, maxBytes: number): value is string {
-  if (typeof value !== "string" || value.length === 0 || value.length > maxBytes || !value.isWellFormed()) return false;
-  return value.length * 3 <= maxBytes || encoder.encode(value).length <= maxBytes;
+  return typeof value === "string" && value.length > 0 && isWithin(value, maxBytes) && value.isWellFormed();
+}
+
+/** Whether a text is at most so many bytes of UTF-8; a long one is not looked through. */
+function isWithin(text: string, maxBytes: number): boolean {
+  if (text.length > maxBytes) return false;
+  return text.length * 3 <= maxBytes || encoder.encode(text).length <= maxBytes;
+}
+
+/** Whether a client's message of this type may be as long as this text. */
+export function mayBeOfLength(type: unknown, text: string): boolean {
+  if (isWithin(text, MAX_MESSAGE_BYTES)) return true;
+  if (typeof type !== "string" || !Object.hasOwn(MAX_MESSAGE_BYTES_OF, type)) return false;
+  return isWithin(text, MAX_MESSAGE_BYTES_OF[type] ?? 0);
 }
 
 /** Whether this may name a topic. */
@@ -40,6 +55,11 @@ export function isHandle(value: unknown): value is number {
   return isRef(value) && value > 0;
 }
 
+/** Whether these are 1 to 64 handles. */
+export function isHandleList(value: unknown): value is readonly number[] {
+  return Array.isArray(value) && value.length > 0 && value.length <= MAX_ADDRESSEES && value.every(isHandle);
+}
+
 /** Whether this is a client's own reference to one of its messages: 0..2^32-1. */
 export function isRef(value: unknown): value is number {
   return typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= MAX_UINT32;
@@ -53,6 +73,16 @@ export function isCount(value: unknown): value is number {
 /** Whether this is a word for programs, such as the code of an error: 1..128 bytes. */
 export function isWord(value: unknown): value is string {
   return isText(value, MAX_WORD_BYTES);
+}
+
+/** Whether this may be a secret that the relay gave, such as `takeover`: 1..128 bytes. */
+export function isSecret(value: unknown): value is string {
+  return isText(value, MAX_WORD_BYTES);
+}
+
+/** Whether this is true or false. */
+export function isFlag(value: unknown): value is boolean {
+  return typeof value === "boolean";
 }
 
 /** Whether this is a sentence for people: 1..1024 bytes. Show it without its control characters. */

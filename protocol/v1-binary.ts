@@ -1,3 +1,4 @@
+import { isHandleList } from "./fields.ts";
 import type { Unreadable } from "./json-message.ts";
 
 /**
@@ -6,8 +7,8 @@ import type { Unreadable } from "./json-message.ts";
  * | offset | bytes | type | meaning |
  * |---|---|---|---|
  * | 0 | 1 | u8 | 1: data, version 1 of this layout |
- * | 1 | 1 | u8 | flags; bit 0: addressed (to one member). The rest is 0 |
- * | 2 | 2 | u16 | 0 |
+ * | 1 | 1 | u8 | flags; bit 0: addressed (to one member); bit 1, without bit 0, to the relay: to a list. The rest is 0 |
+ * | 2 | 2 | u16 big-endian | with a list how many handles, 1 to 64, u32 big-endian each, stand before the payload; else 0 |
  * | 4 | 4 | u32 big-endian | topicHandle, from `joined` |
  * | 8 | 4 | u32 big-endian | peerHandle: to the relay the addressee, or 0 for all; from the relay the sender |
  *
@@ -18,12 +19,14 @@ export const DATA_HEADER_BYTES = 12;
 
 const KIND_DATA = 1;
 const FLAG_ADDRESSED = 1;
+const FLAG_LIST = 2;
+const HANDLE_BYTES = 4;
 
 /** A binary data message on its way to the relay. A decoded payload is a view of the frame. */
 export type BinaryClientData = {
   readonly topicHandle: number;
-  /** The addressee; undefined for all members. */
-  readonly to: number | undefined;
+  /** The addressee, or 1 to 64 of them; undefined for all members. */
+  readonly to: number | readonly number[] | undefined;
   /** At least one byte. */
   readonly payload: Uint8Array;
 };
@@ -56,13 +59,25 @@ export function encodeDataHeader(
 
 /** Writes a client's binary frame. The payload is copied into it. */
 export function encodeBinaryClientData({ topicHandle, to, payload }: BinaryClientData): Uint8Array {
+  if (typeof to === "object") return frameOf(listHeader(topicHandle, to), payload);
   return frameOf(encodeDataHeader(topicHandle, to ?? 0, { isAddressed: to !== undefined }), payload);
+}
+
+function listHeader(topicHandle: number, to: readonly number[]): Uint8Array {
+  const header = new Uint8Array(DATA_HEADER_BYTES + to.length * HANDLE_BYTES);
+  header.set(encodeDataHeader(topicHandle, 0, { isAddressed: false }));
+  header[1] = FLAG_LIST;
+  header[2] = to.length >>> 8;
+  header[3] = to.length;
+  for (const [index, handle] of to.entries()) writeUint32(header, DATA_HEADER_BYTES + index * HANDLE_BYTES, handle);
+  return header;
 }
 
 /** Reads a client's binary frame; undefined where it is not of this layout, or holds no payload. Never throws. */
 export function decodeBinaryClientData(frame: Uint8Array): BinaryClientData | undefined {
   if (frame.length <= DATA_HEADER_BYTES || frame[0] !== KIND_DATA) return undefined;
   const peerHandle = readUint32(frame, 8);
+  if (frame[1] === FLAG_LIST) return peerHandle === 0 ? decodeList(frame) : undefined;
   const isAddressed = frame[1] === FLAG_ADDRESSED;
   if ((!isAddressed && frame[1] !== 0) || frame[2] !== 0 || frame[3] !== 0) return undefined;
   if (isAddressed !== peerHandle > 0) return undefined;
@@ -71,6 +86,14 @@ export function decodeBinaryClientData(frame: Uint8Array): BinaryClientData | un
     to: isAddressed ? peerHandle : undefined,
     payload: frame.subarray(DATA_HEADER_BYTES),
   };
+}
+
+function decodeList(frame: Uint8Array): BinaryClientData | undefined {
+  const count = ((frame[2] ?? 0) << 8) | (frame[3] ?? 0);
+  const start = DATA_HEADER_BYTES + count * HANDLE_BYTES;
+  if (frame.length <= start) return undefined;
+  const to = Array.from({ length: count }, (_, index) => readUint32(frame, DATA_HEADER_BYTES + index * HANDLE_BYTES));
+  return isHandleList(to) ? { topicHandle: readUint32(frame, 4), to, payload: frame.subarray(start) } : undefined;
 }
 
 /** Writes the relay's binary frame. The payload is copied into it. */

@@ -1,5 +1,17 @@
 import type { ErrorCode } from "./error-codes.ts";
-import { isData, isHandle, isPeerId, isRef, isSignalPayload, isTopic } from "./fields.ts";
+import {
+  isCount,
+  isData,
+  isHandle,
+  isHandleList,
+  isPeerId,
+  isRef,
+  isSecret,
+  isSignalPayload,
+  isTopic,
+  mayBeOfLength,
+  optional,
+} from "./fields.ts";
 import { parseObject, type UntrustedObject } from "./json-message.ts";
 
 /** The three signals that two peers exchange to find a direct path. The relay does not look into them. */
@@ -23,15 +35,23 @@ export type V1ClientMessage =
       readonly peerId?: string | undefined;
       /** Left out: `json`. */
       readonly encoding?: DataEncoding | undefined;
+      /** The `takeover` of an earlier `joined`: that membership ends at once, whatever its name. */
+      readonly takeover?: string | undefined;
+      /** The largest payload that this member's library takes; left out: any. */
+      readonly maxPayloadBytes?: number | undefined;
+      /** At most so many of the others, chosen at random; left out: all, page by page. */
+      readonly maxMembers?: number | undefined;
       readonly ref?: Ref;
     }
+  /** Asks for the members behind this handle. */
+  | { readonly type: "members"; readonly topic: string; readonly after: number; readonly ref?: Ref }
   | { readonly type: "auth"; readonly token: string; readonly ref?: Ref }
   | { readonly type: "leave"; readonly topic: string; readonly ref?: Ref }
   | {
       readonly type: "data";
       readonly topic: string;
-      /** The handle of the one member that it is for; left out: all. */
-      readonly to?: number | undefined;
+      /** The handle of the one member that it is for, or of up to 64; left out: all. */
+      readonly to?: number | readonly number[] | undefined;
       readonly data: string;
       readonly ref?: Ref;
     }
@@ -55,8 +75,12 @@ export function v1ClientDataStart(topic: string): string {
 export function encodeV1ClientMessage(message: V1ClientMessage): string {
   const { type, ref } = message;
   switch (message.type) {
-    case "join":
-      return JSON.stringify({ type, topic: message.topic, peerId: message.peerId, encoding: message.encoding, ref });
+    case "join": {
+      const { topic, peerId, encoding, takeover, maxPayloadBytes, maxMembers } = message;
+      return JSON.stringify({ type, topic, peerId, encoding, takeover, maxPayloadBytes, maxMembers, ref });
+    }
+    case "members":
+      return JSON.stringify({ type, topic: message.topic, after: message.after, ref });
     case "auth":
       return JSON.stringify({ type, token: message.token, ref });
     case "leave":
@@ -70,17 +94,23 @@ export function encodeV1ClientMessage(message: V1ClientMessage): string {
   }
 }
 
-/** Reads one text frame of a v1 client. Never throws. */
+/**
+ * Reads one text frame of a v1 client. Never throws.
+ * @param text whose structure is within bounds (json-structure.ts): parsing costs by that.
+ */
 export function decodeV1ClientMessage(text: string): V1ClientMessage | V1Refused {
   const object = parseObject(text);
   if (object === undefined) return refused(undefined, "bad-message");
   const ref = object["ref"];
   if (ref !== undefined && !isRef(ref)) return refused(undefined, "ref-invalid");
+  if (!mayBeOfLength(object["type"], text)) return refused(ref, "bad-message");
   switch (object["type"]) {
     case "join":
       return decodeJoin(object, ref);
     case "leave":
       return isTopic(object["topic"]) ? { type: "leave", ref, topic: object["topic"] } : refused(ref, "topic-invalid");
+    case "members":
+      return decodeMembers(object, ref);
     case "data":
       return decodeData(object, ref);
     case "auth":
@@ -95,17 +125,27 @@ export function decodeV1ClientMessage(text: string): V1ClientMessage | V1Refused
   }
 }
 
-function decodeJoin({ topic, peerId, encoding = "json" }: UntrustedObject, ref: Ref): V1ClientMessage | V1Refused {
+function decodeJoin(object: UntrustedObject, ref: Ref): V1ClientMessage | V1Refused {
+  const { topic, peerId, encoding = "json", takeover, maxPayloadBytes, maxMembers } = object;
   if (topic === undefined || topic === "") return refused(ref, "topic-required");
   if (!isTopic(topic)) return refused(ref, "topic-invalid");
   if (peerId !== undefined && !isPeerId(peerId)) return refused(ref, "peer-id-invalid");
   if (encoding !== "json" && encoding !== "binary") return refused(ref, "encoding-invalid");
-  return { type: "join", ref, topic, peerId, encoding };
+  if (!optional(isSecret)(takeover) || !optional(isCount)(maxPayloadBytes) || !optional(isCount)(maxMembers)) {
+    return refused(ref, "bad-message");
+  }
+  return { type: "join", ref, topic, peerId, encoding, takeover, maxPayloadBytes, maxMembers };
+}
+
+function decodeMembers({ topic, after }: UntrustedObject, ref: Ref): V1ClientMessage | V1Refused {
+  if (!isTopic(topic)) return refused(ref, "topic-invalid");
+  if (!isRef(after)) return refused(ref, "bad-message");
+  return { type: "members", ref, topic, after };
 }
 
 function decodeData({ topic, to, data }: UntrustedObject, ref: Ref): V1ClientMessage | V1Refused {
   if (!isTopic(topic)) return refused(ref, "topic-invalid");
-  if (to !== undefined && !isHandle(to)) return refused(ref, "to-invalid");
+  if (to !== undefined && !isHandle(to) && !isHandleList(to)) return refused(ref, "to-invalid");
   if (!isData(data)) return refused(ref, "data-required");
   return { type: "data", ref, topic, to, data };
 }

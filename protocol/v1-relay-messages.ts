@@ -2,9 +2,11 @@ import { type ErrorCode, errorSentences } from "./error-codes.ts";
 import {
   isCount,
   isData,
+  isFlag,
   isHandle,
   isPeerId,
   isRef,
+  isSecret,
   isSentence,
   isSignalPayload,
   isTopic,
@@ -18,7 +20,15 @@ import type { SignalType } from "./v1-client-messages.ts";
 type MemberName = { readonly peerId: string; readonly peerHandle: number };
 
 /** What the relay allows this connection; sent with `joined`. */
-export type ConnectionLimits = { readonly maxFrameBytes: number; readonly maxTopicsPerConnection: number };
+export type ConnectionLimits = {
+  readonly maxFrameBytes: number;
+  readonly maxTopicsPerConnection: number;
+  /** The largest payload that reaches every member whatever its encoding. Left out by an older relay. */
+  readonly maxPayloadBytes?: number | undefined;
+};
+
+/** What a relay can, so that clients need not try. An older relay tells none; a newer one may tell others. */
+export const features = ["congestion", "lists", "takeover"] as const;
 
 /** The `ref` of the message that this one answers. */
 type Ref = number | undefined;
@@ -34,6 +44,23 @@ type V1Joined = OfMember & {
   /** The others, in join order. */
   readonly members: readonly MemberName[];
   readonly limits: ConnectionLimits;
+  /** All members, the own among them. */
+  readonly memberCount?: number | undefined;
+  /** `members` is one page, and there are others: ask for those behind the last handle. */
+  readonly more?: boolean | undefined;
+  /** Proves to this relay that a later connection is of the same client. A secret. */
+  readonly takeover?: string | undefined;
+  readonly pingIntervalMs?: number | undefined;
+  readonly features?: readonly string[] | undefined;
+  readonly ref?: Ref;
+};
+
+/** A page of the members of a topic, by rising handles. */
+type V1Members = {
+  readonly type: "members";
+  readonly topic: string;
+  readonly members: readonly MemberName[];
+  readonly more: boolean;
   readonly ref?: Ref;
 };
 
@@ -73,6 +100,7 @@ type V1Error = {
  */
 export type V1RelayMessage =
   | V1Joined
+  | V1Members
   | (OfMember & { readonly type: "peer-joined" })
   /** With the own handle, and the `ref`, it is the answer to a leave. */
   | (OfMember & { readonly type: "peer-left"; readonly ref?: Ref })
@@ -84,8 +112,11 @@ export type V1RelayMessage =
   | V1Error
   /** Hold back; or, go on. `congested` is said again while the connection is not read. */
   | V1Congestion
-  /** A close with 1012 is about to follow. Come back after a random time within this one. */
-  | { readonly type: "restarting"; readonly reconnectWithinMs: number };
+  /**
+   * The relay closes this connection with 1012 in `closesInMs`, and goes on until then. Come back after a random time
+   * within `reconnectWithinMs` after that. @property closesInMs left out: now.
+   */
+  | { readonly type: "restarting"; readonly reconnectWithinMs: number; readonly closesInMs?: number | undefined };
 
 const congestion = { topic: isTopic, to: optional(isHandle), heldBytes: isCount, holdLimitBytes: isCount };
 const signal = { topic: isTopic, peerId: isPeerId, peerHandle: isHandle, to: isHandle, payload: isSignalPayload };
@@ -99,8 +130,14 @@ const messages: MessageTable<V1RelayMessage> = {
     peerHandle: isHandle,
     members: areMembers,
     limits: areLimits,
+    memberCount: optional(isCount),
+    more: optional(isFlag),
+    takeover: optional(isSecret),
+    pingIntervalMs: optional(isCount),
+    features: optional(areWords),
     ref: optional(isRef),
   },
+  members: { topic: isTopic, members: areMembers, more: isFlag, ref: optional(isRef) },
   "peer-joined": { topic: isTopic, peerId: isPeerId, peerHandle: isHandle },
   "peer-left": { topic: isTopic, peerId: isPeerId, peerHandle: isHandle, ref: optional(isRef) },
   data: { topic: isTopic, peerId: isPeerId, peerHandle: isHandle, to: optional(isHandle), data: isData },
@@ -121,7 +158,7 @@ const messages: MessageTable<V1RelayMessage> = {
   },
   congested: congestion,
   relieved: congestion,
-  restarting: { reconnectWithinMs: isCount },
+  restarting: { reconnectWithinMs: isCount, closesInMs: optional(isCount) },
 };
 
 /** Reads one text frame of the relay. Never throws. The largest message that is read is for the caller to bound. */
@@ -164,6 +201,10 @@ export function v1SignalStart(type: string, { topicName, peerId, peerHandle }: S
   return `{"type":"${type}","topic":${topic},"peerId":${JSON.stringify(peerId)},"peerHandle":${peerHandle},"to":${to},"payload":"`;
 }
 
+function areWords(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every(isWord);
+}
+
 function areMembers(value: unknown): value is readonly MemberName[] {
   return Array.isArray(value) && value.every(isMemberName);
 }
@@ -173,5 +214,9 @@ function isMemberName(value: unknown): value is MemberName {
 }
 
 function areLimits(value: unknown): value is ConnectionLimits {
-  return hasFields(value, { maxFrameBytes: isCount, maxTopicsPerConnection: isCount });
+  return hasFields(value, {
+    maxFrameBytes: isCount,
+    maxTopicsPerConnection: isCount,
+    maxPayloadBytes: optional(isCount),
+  });
 }

@@ -9,11 +9,13 @@ import type { Authority } from "./auth/ports.ts";
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config/options.ts";
 import type { Entrance } from "./entrance/entrance.ts";
+import { descriptorsFor } from "./http/descriptors.ts";
 import { DialectRoutes } from "./http/dialect-routes.ts";
 import { Routes } from "./http/routes.ts";
 import type { Hub } from "./hub/hub.ts";
 import { clientNetwork, plainAddress } from "./limits/address.ts";
 import type { ConnectionEvents } from "./observability/connection-events.ts";
+import { DroppedConnections } from "./observability/dropped-connections.ts";
 import { EventLoopLag } from "./observability/event-loop-lag.ts";
 import { HandshakeCounts } from "./observability/handshake-counts.ts";
 import { History, type HistoryReading } from "./observability/history.ts";
@@ -45,6 +47,8 @@ export type ObservationParts = {
   readonly latency: LatencyHistogram;
   /** Asks the owner of the relay to drain it. */
   readonly requestDrain: () => void;
+  /** How many lines the owner's log has lost. */
+  readonly lostLogLines: () => number;
 };
 
 /** Puts together what is seen of a relay: counts, the access log, metrics, the status page. Wiring only. */
@@ -56,6 +60,7 @@ export class Observation {
   readonly #parts: ObservationParts;
   readonly #startedAtSeconds: number;
   readonly #handshakes = new HandshakeCounts();
+  readonly #dropped: DroppedConnections;
   readonly #lag = new EventLoopLag();
   readonly #history: History;
   readonly #access: AdminAccess;
@@ -65,6 +70,7 @@ export class Observation {
     this.#parts = parts;
     const { config, clock, entrance } = parts;
     this.#startedAtSeconds = clock.epochMs() / 1000;
+    this.#dropped = new DroppedConnections(parts);
     this.#history = new History({ clock, lag: this.#lag, read: () => this.#readForHistory() });
     const isOverTls = config.adminPort === 0 && config.tls !== "off";
     this.#access = new AdminAccess(
@@ -74,7 +80,7 @@ export class Observation {
     const isShown = config.adminToken !== "" || config.adminPort !== 0;
     this.#pages = isShown ? this.#createPages() : undefined;
     // Where the admin pages have a port of their own, the other one has none of them.
-    const dialectRoutes = new DialectRoutes(parts.dialects.routes);
+    const dialectRoutes = new DialectRoutes(parts.dialects.routes, parts.log);
     this.routes = this.#createRoutes(config.adminPort === 0 ? this.#pages : undefined, dialectRoutes);
   }
 
@@ -91,9 +97,11 @@ export class Observation {
     this.#history.start();
   }
 
-  /** Counts the TLS handshakes of a server. */
+  /** Counts the TLS handshakes of a server, and the connections that it closes as they come. */
   watch(server: Server): void {
+    const { limit, wanted } = descriptorsFor(this.#parts.config);
     this.#handshakes.watch(server);
+    this.#dropped.watch(server, limit < wanted ? "open-files" : "sockets");
   }
 
   async stop(): Promise<void> {
@@ -152,7 +160,7 @@ export class Observation {
   }
 
   #read(): Readings {
-    const { hub, dialects, connections, state, entrance, authority, events, latency } = this.#parts;
+    const { hub, dialects, connections, state, entrance, authority, events, latency, lostLogLines } = this.#parts;
     const { version, uptimeSeconds, epochMs, certificate } = state.figures();
     const { opened, closed, suppressedLines } = events.counts();
     const rejected = dialects.rejected();
@@ -174,6 +182,8 @@ export class Observation {
       limits: { ...entrance.limitHits(), ...otherLimits(rejected, closed, auth.refused) },
       auth,
       suppressedLogLines: suppressedLines,
+      lostLogLines: lostLogLines(),
+      dropped: this.#dropped.counts(),
       adminRefusals: this.#access.counts(),
       handshakes: this.#handshakes.read(),
       entrance: entrance.reading(),

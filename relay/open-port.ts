@@ -14,8 +14,12 @@ import type { CertificateSource, CertificateStatus } from "./tls/source.ts";
  */
 const TICKET_KEYS_LIFETIME_MS = 43_200_000;
 
+/** Who came before the port was closed gets an answer within this time, or none. */
+const MAX_ANSWER_MS = 1000;
+
 /** Where a started relay is reached. */
 export type RelayAddress = {
+  readonly host: string;
   readonly port: number;
   /** PEM, and its SHA-256: what was served first; undefined without TLS. */
   readonly certificate: string | undefined;
@@ -29,9 +33,9 @@ export type OpenPort = {
   readonly status: (() => CertificateStatus) | undefined;
   /** No further renewal: gives up an order that is under way. */
   readonly stopRenewing: () => Promise<void>;
-  /** Takes no new connections; those that are open go on. */
-  readonly stopListening: () => void;
-  /** Ends all connections; resolves when the port is free. */
+  /** Takes no new connections; those that are open go on. Resolves when those who had come are in. */
+  readonly stopListening: () => Promise<void>;
+  /** Takes no new connections, answers those who have come, and ends them; resolves when the port is free. */
   readonly close: () => Promise<void>;
 };
 
@@ -68,16 +72,17 @@ export async function openPort(
     await certificate?.stop();
   };
   prepare(server);
-  const close = followSockets(server);
+  const sockets = followSockets(server);
+  const patience = { clock, durationMs: Math.min(config.drainTimeoutMs, MAX_ANSWER_MS) };
   try {
     // An authority asks at the port that was chosen: no other may stand in for it.
-    const port = await listen(server, { ...config, isPortChosen: isPortChosen || config.tls === "acme" });
+    const { host, port } = await listen(server, { ...config, isPortChosen: isPortChosen || config.tls === "acme" });
     return {
-      address: { port, certificate: material?.certificate, fingerprint: certificate?.fingerprint },
+      address: { host, port, certificate: material?.certificate, fingerprint: certificate?.fingerprint },
       status: certificate && (() => certificate.status()),
       stopRenewing,
-      stopListening: () => void server.close(),
-      close,
+      stopListening: () => sockets.stopListening(patience),
+      close: () => sockets.end(patience),
     };
   } catch (error) {
     await stopRenewing();

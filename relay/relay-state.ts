@@ -1,6 +1,6 @@
 import type { Clock } from "./clock.ts";
 import type { Readiness, RelayFigures } from "./http/routes.ts";
-import type { HubCounts } from "./hub/hub.ts";
+import type { HubCounts } from "./hub/hub-counts.ts";
 import type { Connections } from "./session/connections.ts";
 import type { CertificateStatus } from "./tls/source.ts";
 import { VERSION } from "./version.ts";

@@ -3,12 +3,15 @@ import type { Logger } from "pino";
 import { CloseCode } from "../protocol/close-codes.ts";
 import { createAuthority } from "./auth/create-authority.ts";
 import type { Authority } from "./auth/ports.ts";
+import { Takeovers } from "./auth/takeovers.ts";
 import { type Clock, systemClock, type Timer } from "./clock.ts";
 import type { Config } from "./config/options.ts";
-import { createDialects } from "./dialects/all.ts";
+import { createDialects as createAllDialects, type DialectParts } from "./dialects/all.ts";
 import { createTopicRates, Entrance } from "./entrance/entrance.ts";
+import { openFrontDoor } from "./http/front-door.ts";
 import type { RelayFigures } from "./http/routes.ts";
 import { Hub } from "./hub/hub.ts";
+import { maxPayloadBytesFor } from "./limits/payload-limit.ts";
 import { ConnectionEvents } from "./observability/connection-events.ts";
 import { LatencyHistogram } from "./observability/latency-histogram.ts";
 import { Statistics } from "./observability/statistics.ts";
@@ -18,11 +21,10 @@ import { type OpenPort, openPort, type RelayAddress } from "./open-port.ts";
 import { RelayState } from "./relay-state.ts";
 import { Connections } from "./session/connections.ts";
 import { Dialects } from "./session/dialects.ts";
+import type { Dialect } from "./session/ports.ts";
 import type { CertificateSource, CertificateStatus } from "./tls/source.ts";
 import { TurnClock } from "./turn-clock.ts";
 
-/** Clients come back at a random moment within this time, so that they do not come all at once. */
-const RECONNECT_WITHIN_MS = 5000;
 /** Time limits of slow readers are exact to this. */
 const SLOW_READER_CHECK_MS = 250;
 /** What a client is told that reads too slowly. */
@@ -54,16 +56,28 @@ export type RelayParts = {
   readonly isPortChosen: boolean;
   /** Where certificates come from, in place of what the options say. */
   readonly source?: CertificateSource;
+  /** Makes the dialects that it speaks, in the order in which they are asked, in place of those in relay/dialects/all.ts. */
+  readonly createDialects?: (parts: DialectParts) => readonly Dialect[];
   /** Told when somebody asks on the status page that the relay be stopped. */
   readonly onDrainRequested?: () => void;
+  /** How many lines the log has lost, where its owner counts them. */
+  readonly lostLogLines?: () => number;
 };
 
 /** Puts a relay together. Wiring only: each part decides for itself. */
 export function createRelay(
   config: Config,
-  { log, clock = systemClock, isPortChosen, source, onDrainRequested = () => undefined }: RelayParts,
+  {
+    log,
+    clock = systemClock,
+    isPortChosen,
+    source,
+    createDialects = createAllDialects,
+    onDrainRequested = () => undefined,
+    lostLogLines = () => 0,
+  }: RelayParts,
 ): Relay {
-  const parts = createParts(config, { log, clock, onDrainRequested });
+  const parts = createParts(config, { log, clock, createDialects, onDrainRequested, lostLogLines });
   const { authority, connections, entrance, hub, observation, state, statistics, turnClock } = parts;
   let slowReaderCheck: Timer | undefined;
   let port: OpenPort | undefined;
@@ -92,10 +106,11 @@ export function createRelay(
     },
     async stop() {
       state.draining();
-      entrance.drain();
       // Whoever comes from now on belongs to the others that share the port.
-      if (config.reusePort) port?.stopListening();
-      await Promise.all([port?.stopRenewing(), connections.drain(RECONNECT_WITHIN_MS, config.drainTimeoutMs)]);
+      if (config.reusePort) await port?.stopListening();
+      entrance.drain();
+      await Promise.all([port?.stopRenewing(), connections.drain(config.drainTimeoutMs)]);
+      entrance.stop();
       statistics.stop();
       slowReaderCheck?.cancel();
       turnClock.stop();
@@ -119,9 +134,9 @@ type Parts = {
   readonly turnClock: TurnClock;
 };
 
-type Given = Required<Pick<RelayParts, "log" | "clock" | "onDrainRequested">>;
+type Given = Required<Pick<RelayParts, "log" | "clock" | "createDialects" | "onDrainRequested" | "lostLogLines">>;
 
-function createParts(config: Config, { log, clock, onDrainRequested }: Given): Parts {
+function createParts(config: Config, { log, clock, createDialects, onDrainRequested, lostLogLines }: Given): Parts {
   const turnClock = new TurnClock(clock);
   const topicRates = createTopicRates(config, turnClock);
   const hub = new Hub(
@@ -130,9 +145,11 @@ function createParts(config: Config, { log, clock, onDrainRequested }: Given): P
   );
   const authority = createAuthority({ clock, log }, config);
   const connections = new Connections(turnClock, config);
-  const { maxFrameBytes, maxTopicsPerConnection } = config;
-  const limits = { maxFrameBytes, maxTopicsPerConnection };
-  const dialects = new Dialects(createDialects({ hub, limits, nowMs: () => clock.epochMs() }));
+  const { maxFrameBytes, maxTopicsPerConnection, pingIntervalMs } = config;
+  const limits = { maxFrameBytes, maxTopicsPerConnection, maxPayloadBytes: maxPayloadBytesFor(maxFrameBytes) };
+  const nowMs = (): number => clock.epochMs();
+  const takeovers = new Takeovers();
+  const dialects = new Dialects(createDialects({ hub, limits, pingIntervalMs, time: turnClock, nowMs, takeovers }));
   const hashTopic = createTopicHash();
   const statistics = new Statistics({ clock, hub, log, hashTopic, connectionCount: () => connections.count });
   const state = new RelayState(clock, hub, connections);
@@ -154,18 +171,14 @@ function createParts(config: Config, { log, clock, onDrainRequested }: Given): P
     events,
     latency,
     requestDrain: onDrainRequested,
+    lostLogLines,
   });
   return { authority, connections, entrance, hub, observation, state, statistics, turnClock };
 }
 
 /** What the server's events lead to. */
 function serveOn(server: Server, { entrance, observation }: Parts): void {
-  const { routes } = observation;
   entrance.guard(server);
   observation.watch(server);
-  server.on("request", (request, response) => routes.handle(request, response));
-  server.on("upgrade", (request, _, head) => {
-    if (routes.isAnswering(request.socket)) request.socket.destroy();
-    else entrance.upgrade(request, head);
-  });
+  openFrontDoor(server, { routes: observation.routes, entrance });
 }

@@ -17,7 +17,11 @@ new Command("talk")
   .argument("<url>", "wss:// or ws:// address of a relay", parseUrl)
   .argument("<topic>", "what both sides join; treat it as a secret", parseTopic)
   .option("--peer-id <id>", "the name the others see", parsePeerId)
-  .option("--fingerprint <sha256>", "trust exactly the certificate with this fingerprint, self-signed or not")
+  .option(
+    "--fingerprint <sha256>",
+    "trust exactly the certificate with this fingerprint, self-signed or not",
+    parseFingerprint,
+  )
   .option("--token-file <path>", "the file that holds a token, for a relay that wants one")
   .action(talk)
   .parse();
@@ -41,7 +45,7 @@ function talk(url: URL, topic: string, { peerId, fingerprint, tokenFile }: Optio
   socket.on("upgrade", ({ socket: stream }) => {
     if (fingerprint === undefined || !(stream instanceof TLSSocket)) return;
     const seen = stream.getPeerCertificate().fingerprint256;
-    if (seen.toUpperCase() !== fingerprint.toUpperCase()) fail(`! the relay shows another certificate: ${seen}`);
+    if (seen !== fingerprint) fail(`! the relay shows another certificate: ${seen}`);
   });
   socket.on("open", () => {
     socket.send(encodeClassicClientMessage({ type: "join", topic, peerId }));
@@ -75,7 +79,7 @@ function sendWhenTrusted(
     }
     stream.once("secureConnect", () => {
       const seen = stream.getPeerCertificate().fingerprint256;
-      if (seen.toUpperCase() === fingerprint.toUpperCase()) request.end();
+      if (seen === fingerprint) request.end();
       else refuse(seen);
     });
   });
@@ -85,6 +89,13 @@ function parseUrl(text: string): URL {
   const url = URL.parse(text);
   if (url?.protocol === "wss:" || url?.protocol === "ws:") return url;
   throw new InvalidArgumentError("It starts with wss:// or ws://, as the relay prints it.");
+}
+
+/** As Node writes it, from what the relay, openssl (`sha256 Fingerprint=...`) and browsers show. */
+function parseFingerprint(text: string): string {
+  const digits = text.replace(/^.*=/, "").replace(/[:\s]/g, "");
+  if (/^[0-9a-f]{64}$/i.test(digits)) return digits.toUpperCase().match(/../g)?.join(":") ?? "";
+  throw new InvalidArgumentError("A SHA-256 fingerprint has 64 hex digits, with or without colons.");
 }
 
 function parseTopic(text: string): string {

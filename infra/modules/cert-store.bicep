@@ -26,14 +26,21 @@ param assignRoles bool = true
 @description('Optional. Whether to bring back a vault of this name that was deleted.')
 param recover bool = false
 
-@description('Optional. The only address that the vault lets in; any address where it is left out. A container group without a network of its own has no fixed one.')
-param allowedAddress string?
+@description('Optional. The role that it has on the vault; left out, Key Vault Secrets Officer.')
+param roleId string?
+
+@description('Optional. Whether the vault lets any address in. A container group without a network of its own has no fixed one.')
+param isOpen bool = true
+
+@description('Optional. The addresses that it lets in where it is not open.')
+param allowedAddresses string[] = []
 
 @description('Optional. Tags.')
 param tags { *: string } = {}
 
-// Key Vault Secrets Officer: reads, writes and disables versions of secrets, and cannot change who may.
-var secretsOfficerRoleId = 'b86a8fe4-44ce-4948-aee5-eccb2c155cd7'
+// Key Vault Secrets Officer: reads, writes, disables and deletes secrets, and cannot change who may. There is no built-in
+// role that writes and does not delete: infra/vault-role.json is one of your own that does.
+var vaultRoleId = roleId ?? 'b86a8fe4-44ce-4948-aee5-eccb2c155cd7'
 
 resource vault 'Microsoft.KeyVault/vaults@2025-05-01' = {
   name: name
@@ -54,23 +61,17 @@ resource vault 'Microsoft.KeyVault/vaults@2025-05-01' = {
     publicNetworkAccess: 'Enabled'
     networkAcls: {
       bypass: 'None'
-      defaultAction: allowedAddress == null ? 'Allow' : 'Deny'
-      ipRules: allowedAddress == null
-        ? []
-        : [
-            {
-              value: allowedAddress ?? ''
-            }
-          ]
+      defaultAction: isOpen ? 'Allow' : 'Deny'
+      ipRules: [for address in allowedAddresses: { value: address }]
     }
   }
 }
 
-resource secretsOfficer 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (assignRoles) {
-  name: guid(vault.id, identityId, secretsOfficerRoleId)
+resource vaultAccess 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (assignRoles) {
+  name: guid(vault.id, identityId, vaultRoleId)
   scope: vault
   properties: {
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', secretsOfficerRoleId)
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', vaultRoleId)
     principalId: principalId
     // Without the type, a principal that is seconds old may not be found.
     principalType: 'ServicePrincipal'

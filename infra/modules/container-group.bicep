@@ -41,10 +41,7 @@ param subnetId string?
 @description('Optional. The availability zone.')
 param zone zoneType?
 
-@description('Optional. Whether logs and events go to a workspace.')
-param hasWorkspace bool = false
-
-@description('Optional. The Log Analytics workspace.')
+@description('Optional. The Log Analytics workspace that logs and events go to; none without it.')
 param workspaceId string?
 
 @description('Optional. Tags.')
@@ -57,7 +54,7 @@ var port = {
 
 // Not httpGet: whether that checks certificates is not documented, and the relay's is for its public name. It asks
 // /health, which knows nothing of certificates: no restart ever helps an authority or a vault that is away.
-var probe = ['node', '/app/dist/scripts/healthcheck.js']
+var probe = ['node', '/app/dist/relay/main.js', 'health']
 
 resource group 'Microsoft.ContainerInstance/containerGroups@2025-09-01' = {
   name: name
@@ -127,7 +124,9 @@ resource group 'Microsoft.ContainerInstance/containerGroups@2025-09-01' = {
             exec: {
               command: probe
             }
-            periodSeconds: 10
+            // The relay listens within a second or two; Azure sends nothing to it before the first answer.
+            initialDelaySeconds: 5
+            periodSeconds: 30
             timeoutSeconds: 5
             failureThreshold: 3
           }
@@ -140,7 +139,7 @@ resource group 'Microsoft.ContainerInstance/containerGroups@2025-09-01' = {
 // Not the group's own diagnostics.logAnalytics: that wants the key of the workspace. This restarts the group once.
 // There is no newer version, stable or not.
 #disable-next-line use-recent-api-versions
-resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = if (hasWorkspace) {
+resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = if (workspaceId != null) {
   name: 'to-workspace'
   scope: group
   properties: {
@@ -158,14 +157,8 @@ resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' 
   }
 }
 
-@description('The resource id.')
-output resourceId string = group.id
-
-@description('The name.')
-output name string = group.name
-
 @description('The address. It may change with a restart.')
 output ip string = group.properties.ipAddress.ip
 
 @description('The DNS name; empty in a network of its own.')
-output fqdn string = group.properties.ipAddress.?fqdn ?? ''
+output fqdn string = subnetId == null ? group.properties.ipAddress.fqdn : ''

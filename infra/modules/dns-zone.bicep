@@ -4,8 +4,8 @@ metadata description = 'Leads the custom domain to the relay, in a zone that exi
 @description('Required. The zone.')
 param zoneName string
 
-@description('Required. The custom domain, which ends with the name of the zone.')
-param domain string
+@description('Required. The name of the record in it; @ for the top of the zone.')
+param recordName string
 
 @description('Required. Whether the record is a CNAME to a DNS name; otherwise it is an A to an address.')
 param isAlias bool
@@ -16,8 +16,6 @@ param target string
 @description('Optional. Seconds that others may remember it.')
 @minValue(1)
 param timeToLive int = 300
-
-var recordName = domain == zoneName ? '@' : substring(domain, 0, max(0, length(domain) - length(zoneName) - 1))
 
 resource zone 'Microsoft.Network/dnsZones@2018-05-01' existing = {
   name: zoneName
@@ -46,6 +44,3 @@ resource host 'Microsoft.Network/dnsZones/A@2018-05-01' = if (!isAlias) {
     ]
   }
 }
-
-@description('The name of the record in its zone.')
-output recordName string = isAlias ? alias.name : host.name

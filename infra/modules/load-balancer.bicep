@@ -7,17 +7,14 @@ param name string
 @description('Required. Its location.')
 param location string
 
-@description('Required. The network that the addresses below are in.')
-param virtualNetworkId string
-
-@description('Required. The subnet in it that they are in.')
+@description('Required. The subnet that the addresses below are in.')
 param subnetId string
 
 @description('Required. The private addresses of the relays. One today: relays do not share topics.')
 @minLength(1)
 param relayAddresses string[]
 
-@description('Optional. Minutes after which a silent connection is reset, 4 to 100. The relay pings every 30 s.')
+@description('Optional. Minutes after which a silent connection is reset, 4 to 100. The relay pings every 25 s.')
 @minValue(4)
 @maxValue(100)
 param idleTimeoutInMinutes int = 30
@@ -66,15 +63,12 @@ resource balancer 'Microsoft.Network/loadBalancers@2025-05-01' = {
       {
         name: poolName
         properties: {
-          virtualNetwork: {
-            id: virtualNetworkId
-          }
           loadBalancerBackendAddresses: [
             for (relayAddress, index) in relayAddresses: {
               name: 'relay-${index}'
               properties: {
                 ipAddress: relayAddress
-                // Container groups are found by this and the name, and not by the network alone.
+                // Container groups are found by this and the name; a network at the pool too is refused.
                 subnet: {
                   id: subnetId
                 }

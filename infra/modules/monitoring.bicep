@@ -4,6 +4,9 @@ metadata description = 'Where logs and events go, and who hears of alerts.'
 @description('Required. The name of the workspace.')
 param name string
 
+@description('Required. The name of the group of those who hear of alerts.')
+param operatorsName string
+
 @description('Required. Its location.')
 param location string
 
@@ -43,7 +46,7 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2025-02-01' = {
 }
 
 resource operators 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(alertEmails)) {
-  name: '${name}-operators'
+  name: operatorsName
   location: 'global'
   tags: tags
   properties: {
@@ -58,9 +61,3 @@ resource operators 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(ale
     ]
   }
 }
-
-@description('The resource id of the workspace.')
-output workspaceId string = workspace.id
-
-@description('The resource ids of those who hear of alerts.')
-output actionGroupIds string[] = empty(alertEmails) ? [] : [operators.id]

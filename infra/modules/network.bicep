@@ -6,6 +6,9 @@ import { networkType } from '../types.bicep'
 @description('Required. What the names of its parts begin with.')
 param name string
 
+@description('Required. The name of the network itself, in which the subnet for container groups is called relay.')
+param virtualNetworkName string
+
 @description('Required. Its location.')
 param location string
 
@@ -70,7 +73,7 @@ resource natGateway 'Microsoft.Network/natGateways@2025-05-01' = {
 }
 
 resource virtualNetwork 'Microsoft.Network/virtualNetworks@2025-05-01' = {
-  name: '${name}-vnet'
+  name: virtualNetworkName
   location: location
   tags: tags
   properties: {
@@ -102,12 +105,6 @@ resource virtualNetwork 'Microsoft.Network/virtualNetworks@2025-05-01' = {
     ]
   }
 }
-
-@description('The resource id of the network.')
-output virtualNetworkId string = virtualNetwork.id
-
-@description('The resource id of the subnet for container groups.')
-output subnetId string = virtualNetwork.properties.subnets[0].id
 
 @description('The address that everything goes out from: what the vault lets in.')
 output outboundAddress string = natAddress.properties.ipAddress

@@ -29,9 +29,9 @@ export async function openAdminListener(
   });
   server.maxConnections = MAX_SOCKETS;
   server.on("request", (request, response) => routes.handle(request, response));
-  const close = followSockets(server);
+  const { end: close } = followSockets(server);
   try {
-    const port = await listen(server, { host: adminHost, port: adminPort, isPortChosen: true, reusePort: false });
+    const { port } = await listen(server, { host: adminHost, port: adminPort, isPortChosen: true, reusePort: false });
     return { port, close };
   } catch (error) {
     if (!(error instanceof RelayError)) throw error;

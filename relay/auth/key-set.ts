@@ -49,12 +49,22 @@ function jsonKeys(text: string): readonly unknown[] | string {
 
 function pemKeys(text: string): readonly unknown[] | string {
   if (text.includes("PRIVATE KEY-----")) return "it holds a private key; give the relay the public one";
-  const blocks = text.match(/-----BEGIN [A-Z ]+-----[^-]*-----END [A-Z ]+-----/g) ?? [];
+  const blocks = text.matchAll(/-----BEGIN ([A-Z ]+)-----([^-]*)-----END \1-----/g);
   try {
-    return blocks.map((block) => createPublicKey(block).export({ format: "jwk" }));
+    return [...blocks].map(([, label = "", body = ""]) => {
+      return createPublicKey(`-----BEGIN ${label}-----\n${onLines(body)}\n-----END ${label}-----\n`).export({
+        format: "jwk",
+      });
+    });
   } catch {
     return "it is no PEM of public keys";
   }
+}
+
+/** RFC 7468 section 2. Where a variable is one line, the breaks come as backslash and n, as spaces, or not at all. */
+function onLines(body: string): string {
+  const base64 = body.replace(/\\[rn]|\s/g, "");
+  return base64.match(/.{1,64}/g)?.join("\n") ?? "";
 }
 
 /** @returns the key, or why it is passed over. */

@@ -2,8 +2,12 @@ import type { LoadedConfig } from "../config/load.ts";
 import { renderConfig } from "../config/render.ts";
 import { ExitCode, type Terminal } from "./terminal.ts";
 
-/** Prints every option with its value and where it came from. A bad value has ended the command before this. */
-export function checkConfig(loaded: LoadedConfig, { stdout }: Terminal): ExitCode {
+/**
+ * Prints every option with its value and where it came from, and what looks like a slip. A bad value has ended the command
+ * before this.
+ */
+export function checkConfig(loaded: LoadedConfig, { stdout, stderr }: Terminal): ExitCode {
+  for (const warning of loaded.warnings) stderr.write(`postern: ${warning}\n`);
   stdout.write(`${renderConfig(loaded)}\n`);
   return ExitCode.success;
 }

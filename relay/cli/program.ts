@@ -9,6 +9,8 @@ import { VERSION } from "../version.ts";
 import { certRenew, type RenewOptions } from "./cert-renew.ts";
 import { certStatus, type OutputOptions } from "./cert-status.ts";
 import { checkConfig } from "./check-config.ts";
+import { health } from "./health.ts";
+import { OutputWatch } from "./output-watch.ts";
 import { serve } from "./serve.ts";
 import { ExitCode, type Terminal } from "./terminal.ts";
 import type { InspectOptions } from "./token-inspect.ts";
@@ -17,17 +19,26 @@ import type { NewTokenOptions } from "./token-new.ts";
 
 /** Runs one command line. @returns the exit code; never throws for what an operator can get wrong. */
 export async function run(argv: readonly string[], terminal: Terminal): Promise<ExitCode> {
+  const output = new OutputWatch(terminal);
   let exitCode: ExitCode = ExitCode.success;
+  let isLogging = false;
   const withConfig =
     <Own>(command: (config: LoadedConfig, terminal: Terminal, own: Own) => ExitCode | Promise<ExitCode>) =>
     async (flags: Partial<Record<OptionName, string>> & Own) => {
       exitCode = await command(loadConfig({ flags, env: terminal.env }), terminal, flags);
     };
   const program = createProgram(terminal);
-  addOptions(program.command("serve", { isDefault: true }).description("run the relay")).action(withConfig(serve));
+  addOptions(program.command("serve", { isDefault: true }).description("run the relay"))
+    .hook("preAction", () => {
+      isLogging = true;
+    })
+    .action(withConfig(serve));
   addOptions(
     program.command("check-config").description("print the effective options, or what is wrong with them"),
   ).action(withConfig(checkConfig));
+  addOptions(
+    program.command("health").description("ask the relay on this machine for /health; takes the options of the relay"),
+  ).action(withConfig(health));
   const cert = program.command("cert").description("show or renew the certificate; takes the options of the relay");
   addOptions(cert.command("status").description("show what is known of the certificate"))
     .option("--json", "print one JSON object")
@@ -42,7 +53,8 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
   });
   try {
     await program.parseAsync(argv, { from: "user" });
-    return exitCode;
+    // A relay counts what its log has lost, and ends as it would have ended.
+    return isLogging ? exitCode : await output.exitCode(exitCode);
   } catch (error) {
     return exitCodeOf(error, terminal);
   }
@@ -122,5 +134,5 @@ function exitCodeOf(error: unknown, terminal: Terminal): ExitCode {
   if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.success : ExitCode.usage;
   if (!(error instanceof RelayError)) throw error;
   terminal.stderr.write(`postern: ${error.message}\n`);
-  return error.code === "CONFIG_INVALID" ? ExitCode.usage : ExitCode.startFailed;
+  return error.code === "CONFIG_INVALID" ? ExitCode.usage : ExitCode.failed;
 }

@@ -9,7 +9,9 @@ export type Terminal = {
   readonly stdout: Writable;
   /** Notes and errors: for people. */
   readonly stderr: Writable;
-  /** Emits `SIGTERM` and `SIGINT`. */
+  /** Whether it was started from a terminal that may go away: SIGHUP says so then. */
+  readonly isInteractive?: boolean;
+  /** Emits `SIGTERM`, `SIGINT` and `SIGHUP`. */
   readonly signals: Pick<EventEmitter, "on" | "removeListener">;
   /** For the commands that wait; the machine's where it is left out. */
   readonly clock?: Clock;
@@ -21,7 +23,8 @@ export type Terminal = {
  */
 export const ExitCode = {
   success: 0,
-  startFailed: 1,
+  /** It could not be done: a relay did not start, or is not healthy; the output could not be written. */
+  failed: 1,
   usage: 2,
   /** `cert status` found none that can be served, or `cert renew` got none. */
   noCertificate: 3,

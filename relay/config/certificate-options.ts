@@ -15,6 +15,7 @@ export const certificateOptions = {
     flag: "--domain",
     env: "DOMAIN",
     default: [],
+    usedWith: ["acme", "files", "self-signed"],
     sentence: "The names that clients dial, with commas between them; one certificate is for all of them.",
   },
   email: {
@@ -22,6 +23,7 @@ export const certificateOptions = {
     flag: "--email",
     env: "EMAIL",
     default: "",
+    usedWith: ["acme"],
     sentence: "Where the authority may write to about the account.",
   },
   acmeDirectory: {

@@ -1,97 +1,105 @@
 import { isIP } from "node:net";
-import type { Config } from "./options.ts";
+import type { Config, OptionName } from "./options.ts";
 
-/** What each option allows alone, but not together: a sentence for each, with what to do. */
-export function contradictions(config: Config): readonly string[] {
-  return [
-    ...aboutOutboxes(config),
-    ...aboutPings(config),
-    ...aboutAcme(config),
-    ...aboutFiles(config),
-    ...aboutProxies(config),
-    ...aboutAccess(config),
-    ...aboutAdmin(config),
-  ];
+/** A rule about some options together: a sentence for each fault, with what to do. */
+type Rule = { readonly names: readonly OptionName[]; readonly check: (config: Config) => readonly string[] };
+
+/** @param check reads no options but those that are named: the type sees to it. */
+function rule<Name extends OptionName>(
+  names: readonly Name[],
+  check: (config: Pick<Config, Name>) => readonly string[],
+): Rule {
+  return { names, check };
 }
 
-function aboutOutboxes({ outboxHighWaterBytes, maxOutboxBytes }: Config): readonly string[] {
-  if (outboxHighWaterBytes <= maxOutboxBytes) return [];
-  return [`OUTBOX_HIGH_WATER_BYTES is ${outboxHighWaterBytes}, above MAX_OUTBOX_BYTES, which is ${maxOutboxBytes}`];
+const rules: readonly Rule[] = [
+  rule(["outboxHighWaterBytes", "maxOutboxBytes"], ({ outboxHighWaterBytes, maxOutboxBytes }) =>
+    outboxHighWaterBytes > maxOutboxBytes
+      ? [`OUTBOX_HIGH_WATER_BYTES is ${outboxHighWaterBytes}, above MAX_OUTBOX_BYTES, which is ${maxOutboxBytes}`]
+      : [],
+  ),
+  rule(["pingIntervalMs", "sweepIntervalMs"], ({ pingIntervalMs, sweepIntervalMs }) =>
+    pingIntervalMs > sweepIntervalMs
+      ? [`PING_INTERVAL_MS is ${pingIntervalMs}, above SWEEP_INTERVAL_MS, which is ${sweepIntervalMs}`]
+      : [],
+  ),
+  rule(["tls", "domain"], ({ tls, domain }) =>
+    tls === "acme" && domain.length === 0
+      ? ["TLS is acme and there is no name for the certificate; set DOMAIN or --domain to what clients dial"]
+      : [],
+  ),
+  rule(["tls", "domain", "acmeDirectory"], ({ tls, domain, acmeDirectory }) =>
+    tls === "acme" && acmeDirectory.startsWith("letsencrypt") && domain.some(isWithoutDot)
+      ? ["DOMAIN has a name without a dot; Let's Encrypt certifies public names only, such as relay.example.com"]
+      : [],
+  ),
+  rule(["tls", "acmeEabKeyId", "acmeEabHmacKey"], ({ tls, acmeEabKeyId, acmeEabHmacKey }) =>
+    tls === "acme" && (acmeEabKeyId === "") !== (acmeEabHmacKey === "")
+      ? ["ACME_EAB_KEY_ID and ACME_EAB_HMAC_KEY go together; set both or neither"]
+      : [],
+  ),
+  rule(["tls", "acmeHttpPort", "port"], ({ tls, acmeHttpPort, port }) =>
+    tls === "acme" ? samePorts(["ACME_HTTP_PORT", acmeHttpPort], ["PORT", port]) : [],
+  ),
+  rule(["tls", "acmeHttpPort", "adminPort"], ({ tls, acmeHttpPort, adminPort }) =>
+    tls === "acme" ? samePorts(["ADMIN_PORT", adminPort], ["ACME_HTTP_PORT", acmeHttpPort]) : [],
+  ),
+  rule(["tls", "tlsKeyFile"], ({ tls, tlsKeyFile }) => missingFile(tls, "TLS_KEY_FILE", tlsKeyFile)),
+  rule(["tls", "tlsCertFile"], ({ tls, tlsCertFile }) => missingFile(tls, "TLS_CERT_FILE", tlsCertFile)),
+  rule(["proxyProtocol", "trustedProxies"], ({ proxyProtocol, trustedProxies }) =>
+    proxyProtocol && trustedProxies.length === 0
+      ? ["PROXY_PROTOCOL is true and TRUSTED_PROXIES is not set; set it to the addresses of your load balancers"]
+      : [],
+  ),
+  rule(["auth", "authKeysFile", "authKeySet", "authJwksUrl"], ({ auth, ...sources }) => {
+    const count = [sources.authKeysFile, sources.authKeySet, sources.authJwksUrl].filter((text) => text !== "").length;
+    if (auth !== "tokens" || count === 1) return [];
+    return [`AUTH is tokens and ${count} of AUTH_KEYS_FILE, AUTH_KEY_SET and AUTH_JWKS_URL are set; set exactly one`];
+  }),
+  rule(["auth", "authJwksRefreshMs", "authJwksMaxAgeMs"], ({ auth, authJwksRefreshMs, authJwksMaxAgeMs }) =>
+    auth === "tokens" && authJwksRefreshMs > authJwksMaxAgeMs
+      ? [`AUTH_JWKS_REFRESH_MS is ${authJwksRefreshMs}, above AUTH_JWKS_MAX_AGE_MS, which is ${authJwksMaxAgeMs}`]
+      : [],
+  ),
+  rule(["adminPort", "port"], ({ adminPort, port }) => samePorts(["ADMIN_PORT", adminPort], ["PORT", port])),
+  rule(["adminPort", "adminHost", "adminToken"], ({ adminPort, adminHost, adminToken }) =>
+    adminPort !== 0 && adminToken === "" && !isLoopback(adminHost)
+      ? [
+          `ADMIN_HOST is ${adminHost}, which others can reach, and ADMIN_TOKEN is not set; set it, or leave ADMIN_HOST out`,
+        ]
+      : [],
+  ),
+];
+
+/**
+ * What each option allows alone, but not together: a sentence for each, with what to do.
+ * @param config what could be read; a rule about an option that could not is left out.
+ */
+export function contradictions(config: Partial<Config>): readonly string[] {
+  return rules
+    .filter(({ names }) => names.every((name) => config[name] !== undefined))
+    .flatMap(({ check }) => check(config as Config));
 }
 
-function aboutPings({ pingIntervalMs, sweepIntervalMs }: Config): readonly string[] {
-  if (pingIntervalMs <= sweepIntervalMs) return [];
-  return [`PING_INTERVAL_MS is ${pingIntervalMs}, above SWEEP_INTERVAL_MS, which is ${sweepIntervalMs}`];
+type NamedPort = readonly [variable: string, port: number];
+
+/** 0 opens none, or a free one. */
+function samePorts([variable, port]: NamedPort, [other, otherPort]: NamedPort): readonly string[] {
+  if (port === 0 || port !== otherPort) return [];
+  return [`${variable} is ${port}, which is ${other} too; set it to 0 or to another port`];
 }
 
-function aboutAcme(config: Config): readonly string[] {
-  if (config.tls !== "acme") return [];
-  const problems: string[] = [];
-  if (config.domain.length === 0) {
-    problems.push("TLS is acme and there is no name for the certificate; set DOMAIN or --domain to what clients dial");
-  }
-  if (config.domain.some((name) => isIP(name) === 0 && !name.includes(".")) && isLetsEncrypt(config)) {
-    problems.push(
-      "DOMAIN has a name without a dot; Let's Encrypt certifies public names only, such as relay.example.com",
-    );
-  }
-  if ((config.acmeEabKeyId === "") !== (config.acmeEabHmacKey === "")) {
-    problems.push("ACME_EAB_KEY_ID and ACME_EAB_HMAC_KEY go together; set both or neither");
-  }
-  if (config.acmeHttpPort !== 0 && config.acmeHttpPort === config.port) {
-    problems.push(`ACME_HTTP_PORT is ${config.acmeHttpPort}, which is PORT too; set it to 0 or to another port`);
-  }
-  return problems;
+function missingFile(tls: Config["tls"], variable: string, path: string): readonly string[] {
+  return tls === "files" && path === ""
+    ? [`TLS is files and ${variable} is not set; it takes the path of a PEM file`]
+    : [];
 }
 
-function aboutFiles({ tls, tlsKeyFile, tlsCertFile }: Config): readonly string[] {
-  if (tls !== "files" || (tlsKeyFile !== "" && tlsCertFile !== "")) return [];
-  const missing = [tlsKeyFile === "" ? "TLS_KEY_FILE" : "", tlsCertFile === "" ? "TLS_CERT_FILE" : ""];
-  return missing
-    .filter((name) => name !== "")
-    .map((name) => `TLS is files and ${name} is not set; it takes the path of a PEM file`);
-}
-
-function aboutAdmin({ adminPort, adminHost, adminToken, port }: Config): readonly string[] {
-  if (adminPort === 0) return [];
-  const problems: string[] = [];
-  if (adminPort === port)
-    problems.push(`ADMIN_PORT is ${adminPort}, which is PORT too; set it to 0 or to another port`);
-  if (adminToken === "" && !isLoopback(adminHost)) {
-    problems.push(
-      `ADMIN_HOST is ${adminHost}, which others can reach, and ADMIN_TOKEN is not set; set it, or leave ADMIN_HOST out`,
-    );
-  }
-  return problems;
+function isWithoutDot(name: string): boolean {
+  return isIP(name) === 0 && !name.includes(".");
 }
 
 /** RFC 6890: the addresses that only this machine reaches. */
 function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
-}
-
-function aboutAccess(config: Config): readonly string[] {
-  if (config.auth !== "tokens") return [];
-  const problems: string[] = [];
-  const sources = [config.authKeysFile, config.authKeySet, config.authJwksUrl].filter((source) => source !== "");
-  if (sources.length !== 1) {
-    problems.push(
-      `AUTH is tokens and ${sources.length} of AUTH_KEYS_FILE, AUTH_KEY_SET and AUTH_JWKS_URL are set; set exactly one`,
-    );
-  }
-  if (config.authJwksRefreshMs > config.authJwksMaxAgeMs) {
-    problems.push(
-      `AUTH_JWKS_REFRESH_MS is ${config.authJwksRefreshMs}, above AUTH_JWKS_MAX_AGE_MS, which is ${config.authJwksMaxAgeMs}`,
-    );
-  }
-  return problems;
-}
-
-function aboutProxies({ proxyProtocol, trustedProxies }: Config): readonly string[] {
-  if (!proxyProtocol || trustedProxies.length > 0) return [];
-  return ["PROXY_PROTOCOL is true and TRUSTED_PROXIES is not set; set it to the addresses of your load balancers"];
-}
-
-function isLetsEncrypt({ acmeDirectory }: Config): boolean {
-  return acmeDirectory.startsWith("letsencrypt");
 }

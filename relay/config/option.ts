@@ -8,6 +8,11 @@ type Described = {
   readonly env: string;
   /** The variable under which the original systems have it; read where `env` is not set. */
   readonly originalEnv?: string;
+  /**
+   * The words of TLS with which it is read; left out, with all. For names that environments have for reasons of their own:
+   * a value that means nothing to this relay must not keep it from starting.
+   */
+  readonly usedWith?: readonly string[];
   /** One sentence: what it does for the operator. */
   readonly sentence: string;
 };
@@ -84,7 +89,7 @@ export function rangeOf(option: Option): string {
     case "networks":
       return `up to ${MAX_NAMES} IP addresses or networks, such as 192.0.2.0/24`;
     case "origins":
-      return `up to ${MAX_NAMES} origins, such as https://app.example.com`;
+      return `up to ${MAX_NAMES} origins, such as https://app.example.com, https://*.example.com or app://localhost`;
     case "multiples":
       return `up to ${MAX_NAMES} words with a multiple from 0 to 1000, such as guest=0.5`;
     case "url":
@@ -92,11 +97,11 @@ export function rangeOf(option: Option): string {
     case "path":
       return "a path";
     case "email":
-      return "an e-mail address";
+      return "an e-mail address, or a name with one behind it in <>";
     case "word":
       return "text";
     case "secret":
-      return "base64url";
+      return "16 to 1024 letters, digits, - and _ (base64url)";
     case "keys":
       return "JSON Web Keys, or PEM";
   }

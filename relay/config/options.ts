@@ -24,8 +24,9 @@ const startOptions = {
     kind: "host",
     flag: "--host",
     env: "HOST",
-    default: "0.0.0.0",
-    sentence: "Address to listen on; `::` serves IPv6 and IPv4.",
+    default: "::",
+    sentence:
+      "Address to listen on. `::` is every address, IPv6 and IPv4; where the system has no IPv6, every IPv4 address.",
   },
   // Off: a relay started twice by mistake must fail, and not take half of the clients away from their topics.
   reusePort: {

@@ -1,8 +1,12 @@
 import { isIP } from "node:net";
 import { MAX_NAMES, type Option } from "./option.ts";
+import { originProblem } from "./origin.ts";
 
 /** What an option's text becomes. */
 export type Value = string | number | boolean | readonly string[];
+
+/** What came of a text. `reason`: what is wrong with it, where its range alone does not tell. */
+export type Parsed = { readonly value: Value } | { readonly reason: string | undefined };
 
 /** Words that mean true and false, as other programs take them. */
 export const BOOLEAN_WORDS: ReadonlyMap<string, boolean> = new Map([
@@ -21,13 +25,34 @@ const HOST = /^(?=.{1,253}$)([A-Za-z0-9._-]+|[0-9A-Fa-f:.]+(%[A-Za-z0-9._-]+)?)$
 /** A name that a certificate can be for (RFC 1123 section 2.1): labels of letters, digits and hyphens. */
 const NAME = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 /** What mail servers agree on: something, an @, a host. What stands before the @ is theirs to judge. */
-const EMAIL = /^[^\s@]{1,64}@[^\s@]{1,253}$/;
+const EMAIL = /^[^\s@<>]{1,64}@[^\s@<>]{1,253}$/;
 const BASE64URL = /^[A-Za-z0-9_-]{16,1024}={0,2}$/;
 const MAX_TEXT_LENGTH = 4096;
 const MAX_KEYS_LENGTH = 65_536;
 
+/** Reads the text of an option. */
+export function parse(option: Option, text: string): Parsed {
+  if (isQuoted(text)) return { reason: "the quotes are part of it: leave them out" };
+  switch (option.kind) {
+    case "list":
+      return parseList(text, problemOf(isName));
+    case "networks":
+      return parseList(text, problemOf(isNetwork));
+    case "multiples":
+      return parseList(text, problemOf(isMultiple));
+    case "origins":
+      return parseList(text, originProblem);
+    default: {
+      const value = parseOne(option, text);
+      return value === undefined ? { reason: undefined } : { value };
+    }
+  }
+}
+
+type ListKind = "list" | "networks" | "origins" | "multiples";
+
 /** @returns the value, or undefined where the text is none of the option's. */
-export function parse(option: Option, text: string): Value | undefined {
+function parseOne(option: Exclude<Option, { readonly kind: ListKind }>, text: string): Value | undefined {
   switch (option.kind) {
     case "integer": {
       const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
@@ -39,18 +64,10 @@ export function parse(option: Option, text: string): Value | undefined {
       return option.choices.find((choice) => choice === text.toLowerCase());
     case "host":
       return HOST.test(text) ? text : undefined;
-    case "list":
-      return parseList(text, isName);
-    case "networks":
-      return parseList(text, isNetwork);
-    case "origins":
-      return parseList(text, isOrigin);
-    case "multiples":
-      return parseList(text, isMultiple);
     case "url":
       return option.words.find((word) => word === text.toLowerCase()) ?? parseUrl(text);
     case "email":
-      return EMAIL.test(text) ? text : undefined;
+      return parseEmail(text);
     case "secret":
       return BASE64URL.test(text) ? text : undefined;
     case "keys":
@@ -62,9 +79,35 @@ export function parse(option: Option, text: string): Value | undefined {
   }
 }
 
-function parseList(text: string, isItem: (item: string) => boolean): readonly string[] | undefined {
+/** Files of variables that are no shell's, such as Docker's, keep the quotes. */
+function isQuoted(text: string): boolean {
+  return text.length > 1 && /^["']/.test(text) && text.endsWith(text.charAt(0));
+}
+
+/** @param problem says what is wrong with an item; undefined: nothing. */
+function parseList(text: string, problem: (item: string) => string | undefined): Parsed {
   const items = [...new Set(text.split(",").map((item) => item.trim().toLowerCase()))];
-  return items.every(isItem) && items.length <= MAX_NAMES ? items : undefined;
+  if (items.length > MAX_NAMES) return { reason: `these are ${items.length}` };
+  for (const item of items) {
+    const reason = problem(item);
+    if (reason !== undefined) return { reason: `${quoted(item)}: ${reason}` };
+  }
+  return { value: items };
+}
+
+/** A bad value as messages show it: shortened, and on one line. */
+export function quoted(text: string): string {
+  return JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}...` : text);
+}
+
+function problemOf(isItem: (item: string) => boolean): (item: string) => string | undefined {
+  return (item) => (isItem(item) ? undefined : "this is none");
+}
+
+/** RFC 5322 section 3.4: the address alone, or a name and the address behind it in angle brackets. */
+function parseEmail(text: string): string | undefined {
+  const [, address = text] = /^[^<>]*<([^<>]*)>$/.exec(text) ?? [];
+  return EMAIL.test(address) ? address : undefined;
 }
 
 function isName(text: string): boolean {
@@ -82,12 +125,6 @@ function isNetwork(text: string): boolean {
 function isMultiple(text: string): boolean {
   const [, multiple] = /^[a-z0-9][a-z0-9-]{0,31}=(\d{1,4}(?:\.\d{1,3})?)$/.exec(text) ?? [];
   return multiple !== undefined && Number(multiple) <= 1000;
-}
-
-/** RFC 6454 section 6.2: what a browser sends, letter by letter; so no path, and no port that the scheme has anyway. */
-function isOrigin(text: string): boolean {
-  const url = URL.parse(text);
-  return url !== null && url.origin === text && url.origin !== "null";
 }
 
 /** Without a name or a password in it: those would be in the log. */

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
+import { SUBPROTOCOL_V1, TOKEN_SUBPROTOCOL_PREFIX } from "../../protocol/subprotocol.ts";
 import type { Clock } from "../clock.ts";
 import { Counter, wordsOf } from "../counter.ts";
 import type { Networks } from "../limits/address.ts";
@@ -7,6 +8,7 @@ import type { AddressLimits } from "../limits/address-limits.ts";
 import type { Connections } from "../session/connections.ts";
 import type { Dialects } from "../session/dialects.ts";
 import type { Access, AccessRefusal, Applicant, Dialect, Opening } from "../session/ports.ts";
+import { AllowedOrigins } from "./allowed-origins.ts";
 
 /**
  * Why an upgrade is refused, as an HTTP answer, because no WebSocket exists yet: a closed set, it labels counts.
@@ -16,6 +18,11 @@ export const upgradeRefusals = {
   "bad-request": { status: 400, text: "Bad Request" },
   "no-such-path": { status: 404, text: "Not Found" },
   "bad-handshake": { status: 400, text: "This is no WebSocket handshake" },
+  "upgrade-stripped": {
+    status: 426,
+    text: "This WebSocket request lost its Upgrade header on the way: a proxy between you and the relay takes it out. Ask whoever runs the proxy to let WebSockets to this host through.",
+  },
+  subprotocol: { status: 400, text: "This relay speaks none of the versions of postern that are offered" },
   draining: { status: 503, text: "The relay restarts", retryAfterSeconds: 5 },
   address: { status: 403, text: "This address may not connect" },
   origin: { status: 403, text: "Pages of this origin may not connect" },
@@ -78,15 +85,15 @@ export type Decision =
 export class Admission {
   readonly #parts: AdmissionParts;
   readonly #options: AdmissionOptions;
-  readonly #allowedOrigins: ReadonlySet<string>;
   readonly #refused = new Counter<UpgradeRefusal>(wordsOf(upgradeRefusals));
+  readonly #allowedOrigins: AllowedOrigins;
   #checksInFlight = 0;
   #isDraining = false;
 
   constructor(parts: AdmissionParts, options: AdmissionOptions) {
     this.#parts = parts;
     this.#options = options;
-    this.#allowedOrigins = new Set(options.allowedOrigins);
+    this.#allowedOrigins = new AllowedOrigins(options.allowedOrigins);
   }
 
   /** From now on everybody is refused. */
@@ -131,9 +138,10 @@ export class Admission {
     const { allowed, denied, limits } = this.#parts;
     if (!isWellFormed(request)) return "bad-request";
     if (this.claiming(request).length === 0) return "no-such-path";
+    if (isOfAnotherVersion(request)) return "subprotocol";
     if (this.#isDraining) return "draining";
     if (denied.has(clientAddress) || !(allowed.isEmpty || allowed.has(clientAddress))) return "address";
-    if (!this.#isAllowedOrigin(request.headers.origin)) return "origin";
+    if (!this.#allowedOrigins.has(request.headers.origin)) return "origin";
     if (isOverRate) return "address-rate";
     const full = this.#whatIsFull();
     if (full !== undefined) return full;
@@ -180,11 +188,6 @@ export class Admission {
     if (!connections.hasRoomForUndecided(maxUndecidedConnections - this.#checksInFlight)) return "undecided";
     return undefined;
   }
-
-  /** RFC 6454 section 7: browsers send it, and pages cannot change it. Others may send what they like, or nothing. */
-  #isAllowedOrigin(origin: string | undefined): boolean {
-    return this.#allowedOrigins.size === 0 || origin === undefined || this.#allowedOrigins.has(origin.toLowerCase());
-  }
 }
 
 function refusal(refused: UpgradeRefusal): Decision {
@@ -210,6 +213,23 @@ function isWellFormed({ rawHeaders, headers }: IncomingMessage): boolean {
   const hosts = rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === "host").length;
   const hasBody = headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) !== 0;
   return hosts === 1 && !hasBody;
+}
+
+/** Subprotocols that are offered (RFC 6455 section 11.3.4); an empty element is none, as with any list (RFC 9110 section 5.6.1). */
+export function offeredSubprotocols({ headers }: IncomingMessage): readonly string[] {
+  const offered = headers["sec-websocket-protocol"] ?? "";
+  return offered
+    .split(",")
+    .map((name) => name.trim())
+    .filter((name) => name !== "");
+}
+
+/** Versions of our own protocol alone, and none that we speak: such a client would take a classic conversation for broken. */
+function isOfAnotherVersion(request: IncomingMessage): boolean {
+  const versions = offeredSubprotocols(request).filter(
+    (name) => name.startsWith("postern.") && !name.startsWith(TOKEN_SUBPROTOCOL_PREFIX),
+  );
+  return versions.length > 0 && !versions.includes(SUBPROTOCOL_V1);
 }
 
 /** What a request asks for (RFC 9112 section 3.2.1); its query does not matter. */

@@ -1,4 +1,4 @@
-import type { IncomingMessage, Server } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Logger } from "pino";
 import type { Authority } from "../auth/ports.ts";
@@ -17,6 +17,7 @@ import { Throttle } from "../websocket/throttle.ts";
 import { Admission } from "./admission.ts";
 import { ClientAddresses } from "./client-address.ts";
 import { ConnectionGate } from "./connection-gate.ts";
+import { Reception } from "./reception.ts";
 import { Upgrade, type UpgradeParts } from "./upgrade.ts";
 
 /** What it uses. */
@@ -68,6 +69,7 @@ export class Entrance {
     const { messagesPerSecondPerConnection, bytesPerSecondPerConnection, rateBurstMs } = config;
     const rates = ratesOf(messagesPerSecondPerConnection, bytesPerSecondPerConnection, rateBurstMs);
     const throttle = new Throttle(clock, new RateClasses(rates, config.rateClasses));
+    const reception = new Reception({ clock, log, accessLog: parts.accessLog, connections, admission });
     const onUpgraded = (socket: Socket): void => gate.upgraded(socket);
     this.#gate = gate;
     this.#admission = admission;
@@ -75,7 +77,7 @@ export class Entrance {
     this.#topicRates = topicRates;
     this.#memory = memory;
     this.#upgrade = new Upgrade(
-      { ...parts, clock, log, connections, admission, throttle, onUpgraded },
+      { ...parts, clock, admission, reception, throttle, onUpgraded },
       { ...config, closeTimeoutMs: config.drainTimeoutMs },
     );
   }
@@ -90,15 +92,25 @@ export class Entrance {
     this.#upgrade.start();
   }
 
-  /** From now on nobody comes in. */
+  /** From now on nobody comes in: every upgrade is refused with 503. */
   drain(): void {
+    this.#admission.drain();
+  }
+
+  /** Nobody is in any more. */
+  stop(): void {
     this.#memory.stop();
-    this.#upgrade.drain();
+    this.#upgrade.stop();
   }
 
   /** Takes an `upgrade` event of the HTTP server. */
   upgrade(request: IncomingMessage, head: Buffer): void {
     this.#upgrade.handle(request, request.socket, head);
+  }
+
+  /** Answers a request whose Upgrade was taken on the way. @returns whether it was one. */
+  answerStripped(request: IncomingMessage, response: ServerResponse): boolean {
+    return this.#upgrade.answerStripped(request, response);
   }
 
   /** Under what a client is counted: its address, however it came; "" where it is gone. */

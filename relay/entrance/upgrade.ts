@@ -1,19 +1,27 @@
-import { type IncomingMessage, STATUS_CODES } from "node:http";
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import type { Logger } from "pino";
 import { WebSocket, WebSocketServer } from "ws";
 import type { AccessLog } from "../observability/access-log.ts";
-import { Connection, type ConnectionParts } from "../session/connection.ts";
-import type { Connections } from "../session/connections.ts";
 import type { Access, Applicant, Dialect } from "../session/ports.ts";
 import type { TurnClock } from "../turn-clock.ts";
 import { Flusher, type LatencySink } from "../websocket/flusher.ts";
 import { type LinkOptions, type LinkParts, WebSocketLink } from "../websocket/link.ts";
 import { Pacing } from "../websocket/pacing.ts";
 import type { Throttle } from "../websocket/throttle.ts";
-import { type Admission, askedOf, type Decision, type UpgradeRefusal, upgradeRefusals } from "./admission.ts";
+import {
+  type Admission,
+  askedOf,
+  type Decision,
+  offeredSubprotocols,
+  type UpgradeRefusal,
+  upgradeRefusals,
+} from "./admission.ts";
+import type { Reception } from "./reception.ts";
 import { RequestIds } from "./request-id.ts";
+
+/** The word of a refusal, for clients that see no body. */
+const REFUSAL_HEADER = "X-Refusal";
 
 /** What tunes the upgrade. */
 export type UpgradeOptions = LinkOptions & {
@@ -23,9 +31,9 @@ export type UpgradeOptions = LinkOptions & {
 /** What the upgrade uses. */
 export type UpgradeParts = {
   readonly clock: TurnClock;
-  readonly log: Logger;
-  readonly connections: Connections;
   readonly admission: Admission;
+  /** Takes up those who were let in. */
+  readonly reception: Reception;
   readonly throttle: Throttle;
   readonly accessLog: AccessLog;
   readonly latency: LatencySink;
@@ -49,7 +57,6 @@ export class Upgrade {
   readonly #server: WebSocketServer;
   readonly #linkParts: LinkParts;
   readonly #pacing: Pacing;
-  readonly #connectionParts: ConnectionParts;
   readonly #requestIds = new RequestIds();
 
   constructor(parts: UpgradeParts, options: UpgradeOptions) {
@@ -72,17 +79,13 @@ export class Upgrade {
       pacing: this.#pacing,
       throttle: parts.throttle,
     };
-    const { log, accessLog } = parts;
-    this.#connectionParts = { log, accessLog, onEnd: (connection) => this.#ended(connection) };
   }
 
   start(): void {
     if (this.#options.flushIntervalMs > 0) this.#pacing.start();
   }
 
-  /** From now on every upgrade is refused with 503. */
-  drain(): void {
-    this.#parts.admission.drain();
+  stop(): void {
     this.#pacing.stop();
   }
 
@@ -107,6 +110,34 @@ export class Upgrade {
     else void decision.then((late) => this.#decided(attempt, late));
   }
 
+  /**
+   * Answers a request that has the key of a WebSocket handshake and no Upgrade: Squid takes it out where it intercepts, and
+   * the client would else get a page with 200 and wait. @returns whether it was such a request.
+   */
+  answerStripped(request: IncomingMessage, response: ServerResponse): boolean {
+    const { admission, accessLog } = this.#parts;
+    if (request.headers["sec-websocket-key"] === undefined || admission.claiming(request).length === 0) return false;
+    const clientAddress = admission.addressOf(request);
+    if (clientAddress === undefined) return false;
+    const { status, text } = upgradeRefusals["upgrade-stripped"];
+    const requestId = this.#requestIds.next();
+    admission.refused("upgrade-stripped");
+    accessLog.refused({ requestId, clientAddress }, "upgrade-stripped", status);
+    response.shouldKeepAlive = false;
+    // RFC 9110 section 15.5.22.
+    response.writeHead(status, {
+      upgrade: "websocket",
+      connection: "Upgrade, close",
+      "content-type": "text/plain; charset=utf-8",
+      "content-length": Buffer.byteLength(text) + 1,
+      "cache-control": "no-store",
+      "x-request-id": requestId,
+      [REFUSAL_HEADER]: "upgrade-stripped",
+    });
+    response.end(`${text}\n`);
+    return true;
+  }
+
   #decided(attempt: Attempt, decision: Decision): void {
     if ("access" in decision) {
       this.#handshake(attempt, decision.access);
@@ -118,6 +149,8 @@ export class Upgrade {
 
   #handshake(attempt: Attempt, access: Access): void {
     const { request, socket, head } = attempt;
+    // React Native and Deno send an empty list, which ws refuses.
+    if (offeredSubprotocols(request).length === 0) delete request.headers["sec-websocket-protocol"];
     let isOpen = false;
     this.#server.handleUpgrade(request, socket, head, ({ protocol }: WebSocket) => {
       isOpen = true;
@@ -135,18 +168,12 @@ export class Upgrade {
     const [first, ...others] = this.#parts.admission.claiming(request);
     // It was claimed when it was checked, and dialects do not change.
     if (first === undefined) return;
-    const { connections, onUpgraded } = this.#parts;
-    const connection = new Connection(this.#connectionParts, {
-      link: new WebSocketLink(this.#linkParts, socket, this.#options),
-      access,
-      applicant,
-      requestId,
-      opening: { ...askedOf(request), subprotocol },
-      candidates: [first, ...others],
-    });
-    connections.add(connection);
-    onUpgraded(socket);
-    connection.open(head);
+    const candidates: Candidates = [first, ...others];
+    const maxFrameBytes = maxMessageBytesOf(candidates, this.#options.maxFrameBytes);
+    const link = new WebSocketLink(this.#linkParts, socket, { ...this.#options, maxFrameBytes });
+    const opening = { ...askedOf(request), subprotocol };
+    this.#parts.onUpgraded(socket);
+    this.#parts.reception.open({ link, access, applicant, requestId, opening, candidates }, head);
   }
 
   #refuse(
@@ -157,13 +184,13 @@ export class Upgrade {
     this.#parts.admission.refused(refused);
     this.#parts.accessLog.refused({ requestId, clientAddress }, detail ?? refused, status);
     if (socket.destroyed) return;
-    const headers = [`X-Request-Id: ${requestId}`, ...headersFor(refused, status, request)];
+    const word = detail ?? refused;
+    const headers = [
+      `X-Request-Id: ${requestId}`,
+      `${REFUSAL_HEADER}: ${word}`,
+      ...headersFor(refused, status, request, word),
+    ];
     refuse(socket, status, headers, detail ?? upgradeRefusals[refused].text);
-  }
-
-  #ended(connection: Connection): void {
-    this.#parts.admission.left(connection.applicant);
-    this.#parts.connections.remove(connection);
   }
 }
 
@@ -186,11 +213,25 @@ function chooseSubprotocol(claiming: readonly Dialect[], offered: ReadonlySet<st
   return false;
 }
 
+type Candidates = readonly [Dialect, ...Dialect[]];
+
+/** Until it is known which of them it is, a message may be as large as the most generous of them takes. */
+function maxMessageBytesOf(candidates: Candidates, maxFrameBytes: number): number {
+  const bounds = candidates.map(({ maxMessageBytes = maxFrameBytes }) => maxMessageBytes);
+  return Math.min(maxFrameBytes, Math.max(...bounds));
+}
+
 /** What a refusal says beside its status. */
-function headersFor(refused: UpgradeRefusal, status: number, request: IncomingMessage): readonly string[] {
+function headersFor(
+  refused: UpgradeRefusal,
+  status: number,
+  request: IncomingMessage,
+  word: string,
+): readonly string[] {
   const refusal = upgradeRefusals[refused];
   // RFC 9110 sections 11.6.1, 10.2.3 and 10.2.1, RFC 6455 section 4.4.
-  if (status === 401) return ["WWW-Authenticate: Bearer"];
+  // And RFC 6750 section 3: some libraries show headers of a refusal, and no body.
+  if (status === 401) return [`WWW-Authenticate: Bearer error="invalid_token", error_description="${word}"`];
   if ("retryAfterSeconds" in refusal) return [`Retry-After: ${refusal.retryAfterSeconds}`];
   if (refused !== "bad-handshake") return [];
   if (status === 405) return ["Allow: GET"];
@@ -202,7 +243,7 @@ function refuse(socket: Duplex, status: number, headers: readonly string[], text
   socket.once("finish", () => socket.destroy());
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n` +
-      `Connection: close\r\nContent-Type: text/plain; charset=utf-8\r\n${headers.map((line) => `${line}\r\n`).join("")}` +
+      `Date: ${new Date().toUTCString()}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n${headers.map((line) => `${line}\r\n`).join("")}` +
       `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
 }

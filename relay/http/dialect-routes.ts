@@ -1,13 +1,16 @@
 import type { IncomingMessage } from "node:http";
+import type { Logger } from "pino";
 import type { Route } from "../session/ports.ts";
 import { type Answer, text } from "./answer.ts";
 
 /** The pages that dialects have for plain HTTP: finds them, and reads what is sent to them. */
 export class DialectRoutes {
   readonly #routes: readonly Route[];
+  readonly #log: Logger;
 
-  constructor(routes: readonly Route[]) {
+  constructor(routes: readonly Route[], log: Logger) {
     this.#routes = routes;
+    this.#log = log;
   }
 
   /** The methods that are taken at this path; empty: there is nothing here. */
@@ -28,7 +31,13 @@ export class DialectRoutes {
       const value = request.headers[name];
       return Array.isArray(value) ? value.join(", ") : value;
     };
-    return route.answer({ method: route.method, path, query, header, body });
+    try {
+      return await route.answer({ method: route.method, path, query, header, body });
+    } catch (error) {
+      // Routes do not reject: a defect of this one is not to take others with it.
+      this.#log.error({ method: route.method, path, err: error }, "route failed");
+      return text(500, "Internal Server Error");
+    }
   }
 }
 

@@ -4,15 +4,16 @@ import { createServer as createHttpsServer, type ServerOptions as HttpsOptions }
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { SecureContext, TLSSocket } from "node:tls";
+import type { Clock } from "../clock.ts";
+import { ListenFailure, type Listening, listenOn } from "../listen-on.ts";
 import { RelayError } from "../relay-error.ts";
 import { ACME_PROTOCOL } from "../tls/alpn-challenges.ts";
 import type { TlsMaterial } from "../tls/material.ts";
 import { createTicketKeys, postureFor } from "../tls/posture.ts";
+import { descriptorsFor } from "./descriptors.ts";
 
 /** Headers of one request in all: browsers behind single sign-on send cookies of some KiB. */
 const MAX_HEADER_BYTES = 16_384;
-/** Sockets beyond the WebSocket limit: health checks and handshakes under way still get in. */
-const SPARE_SOCKETS = 256;
 const KEEP_ALIVE_MS = 5000;
 /** How often Node looks for requests over their time. */
 const TIMEOUT_CHECK_MS = 1000;
@@ -52,7 +53,7 @@ export function createListener({ tls, maxConnections, handshakeTimeoutMs }: List
       ? { server: createHttpServer(http), renew: () => undefined, changeTicketKeys: () => undefined }
       : createTlsServer(tls.material, tls.challenges, { ...http, handshakeTimeout: handshakeTimeoutMs });
   const { server } = listener;
-  server.maxConnections = maxConnections + SPARE_SOCKETS;
+  server.maxConnections = descriptorsFor({ maxConnections }).clientSockets;
   server.maxRequestsPerSocket = 1000;
   server.on("clientError", refuseBrokenRequest);
   return listener;
@@ -109,7 +110,12 @@ function refuseBrokenRequest(error: NodeJS.ErrnoException, socket: Duplex): void
     return;
   }
   socket.once("finish", () => socket.destroy());
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  // A whole answer: a bare one is what scanners take media receivers by.
+  const body = `${status.slice(4)}\n`;
+  socket.end(
+    `HTTP/1.1 ${status}\r\nDate: ${new Date().toUTCString()}\r\nConnection: close\r\n` +
+      `Content-Type: text/plain; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
 }
 
 /** HPE_* are the codes of Node's HTTP parser. */
@@ -134,28 +140,19 @@ const UNPRIVILEGED_PORT = 8443;
 
 /**
  * Starts listening.
- * @returns the port: the one asked for, a free one for 0, or 8443 where 443 is not permitted and was not chosen.
+ * @returns where: the port asked for, a free one for 0, or 8443 where 443 is not permitted and was not chosen; `0.0.0.0` for
+ * `::` where there is no IPv6.
  * @throws RelayError PORT_IN_USE, PORT_NOT_PERMITTED, ADDRESS_NOT_AVAILABLE or LISTEN_FAILED, with the fix in its message.
  */
-export async function listen(server: Server, address: ListenAddress): Promise<number> {
+export async function listen(server: Server, address: ListenAddress): Promise<Listening> {
+  const { host, port, reusePort } = address;
   try {
-    return await tryToListen(server, address);
+    return await listenOn(server, { host, port, reusePort });
   } catch (error) {
-    if (address.isPortChosen || !(error instanceof RelayError) || error.code !== "PORT_NOT_PERMITTED") throw error;
-    return tryToListen(server, { ...address, port: UNPRIVILEGED_PORT });
+    if (!(error instanceof ListenFailure)) throw error;
+    if (error.code !== "EACCES" || address.isPortChosen) throw listenError(error, host, port);
+    return listen(server, { ...address, port: UNPRIVILEGED_PORT, isPortChosen: true });
   }
-}
-
-function tryToListen(server: Server, { host, port, reusePort }: ListenAddress): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const onError = (error: NodeJS.ErrnoException) => reject(listenError(error, host, port));
-    server.once("error", onError);
-    server.listen({ host, port, reusePort }, () => {
-      server.removeListener("error", onError);
-      const address = server.address();
-      resolve(typeof address === "object" && address !== null ? address.port : port);
-    });
-  });
 }
 
 /** The three ways to get a port below 1024 as an ordinary user. */
@@ -165,7 +162,7 @@ export const PRIVILEGED_PORT_WAYS: readonly string[] = [
   "use the container: docker run -p 443:443 postern (docs/deploy/docker.md builds it)",
 ];
 
-function listenError(error: NodeJS.ErrnoException, host: string, port: number): RelayError {
+function listenError(error: ListenFailure, host: string, port: number): RelayError {
   const cause = { cause: error };
   switch (error.code) {
     case "EADDRINUSE":
@@ -184,7 +181,7 @@ function listenError(error: NodeJS.ErrnoException, host: string, port: number): 
     case "ENOTFOUND":
       return new RelayError(
         "ADDRESS_NOT_AVAILABLE",
-        `This machine has no address ${host}. Set HOST or --host to one of its own, or to 0.0.0.0 for all.`,
+        `This machine has no address ${host}. Set HOST or --host to one of its own, or to :: for all.`,
         cause,
       );
     case "ENOTSUP":
@@ -198,23 +195,89 @@ function listenError(error: NodeJS.ErrnoException, host: string, port: number): 
   }
 }
 
+/** How long those who have come may take to get their answers. */
+type Patience = { readonly clock: Clock; readonly durationMs: number };
+
+/** All TCP connections of a server, and the port that they come by. */
+export type FollowedSockets = {
+  /** Resolves when the port is free and nobody was left at it: who had come is served. Those that are open go on. */
+  readonly stopListening: (patience: Patience) => Promise<void>;
+  /**
+   * Stops listening, lets those who have come get their answers, without patience at once, and ends the rest; resolves
+   * when the port is free and all are gone.
+   */
+  readonly end: (patience?: Patience) => Promise<void>;
+};
+
+/** A turn of the event loop in which so little was done that nobody can have come behind its look at the port. */
+const QUIET_TURN_MS = 1;
+
 /**
  * Follows the TCP connections of a server, whatever has become of them: Node's own lists know neither those in the
  * middle of a TLS handshake nor those that were upgraded.
- * @returns ends them all and stops listening; resolves when the port is free.
  */
-export function followSockets(server: Server): () => Promise<void> {
+export function followSockets(server: Server): FollowedSockets {
   const sockets = new Set<Socket>();
   const forget = function (this: Socket): void {
     sockets.delete(this);
   };
-  server.on("connection", (socket: Socket) => {
+  const follow = (socket: Socket): void => {
     sockets.add(socket);
     socket.once("close", forget);
-  });
-  return () =>
-    new Promise((resolve) => {
+  };
+  const destroyAll = (): void => {
+    for (const socket of sockets) socket.destroy();
+  };
+  server.on("connection", follow);
+  return {
+    stopListening: (patience) => closeBehindTheLast(server, patience),
+    async end(patience) {
+      const timer = patience?.clock.after(patience.durationMs, destroyAll);
+      if (patience !== undefined) await closeBehindTheLast(server, patience);
+      const { promise: gone, resolve } = Promise.withResolvers<void>();
       server.close(() => resolve());
-      for (const socket of sockets) socket.destroy();
-    });
+      if (timer === undefined) destroyAll();
+      await gone;
+      timer?.cancel();
+    },
+  };
+}
+
+/**
+ * Who still waits to be accepted when the port closes is reset. The event loop accepts one in a turn, so nobody who is
+ * accepted now is served before the port is closed: then turns are short, and soon one of them brings nobody.
+ */
+async function closeBehindTheLast(server: Server, { clock, durationMs }: Patience): Promise<void> {
+  if (!server.listening) return;
+  const listeners = server.listeners("connection");
+  const waiting: Socket[] = [];
+  server.removeAllListeners("connection");
+  server.on("connection", (socket: Socket) => {
+    socket.on("error", ignoreError);
+    waiting.push(socket);
+  });
+  // From here to the end of this turn nobody looks at the port: it is the next turn that counts.
+  await nextTurn();
+  const giveUpAtMs = clock.monotonicMs() + durationMs / 2;
+  for (let startMs = clock.monotonicMs(), endMs = startMs; endMs < giveUpAtMs; startMs = endMs) {
+    const before = waiting.length;
+    await nextTurn();
+    endMs = clock.monotonicMs();
+    if (waiting.length === before && endMs - startMs <= QUIET_TURN_MS) break;
+  }
+  server.close();
+  for (const socket of waiting) {
+    socket.removeListener("error", ignoreError);
+    if (!socket.destroyed) for (const listener of listeners) Reflect.apply(listener, server, [socket]);
+  }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
+function ignoreError(): void {
+  // Node destroys the socket after this event; its close tells the rest.
 }

@@ -86,11 +86,11 @@ export class Routes {
     response.once("close", () => this.#answering.set(socket, (this.#answering.get(socket) ?? 1) - 1));
     const answer = this.#answerTo(request, response);
     if (!(answer instanceof Promise)) {
-      write(request, response, answer);
+      writeAnswer(request, response, answer);
       return;
     }
     // What fails here is the reading of a body whose sender is gone.
-    answer.then((late) => write(request, response, late)).catch(() => response.destroy());
+    answer.then((late) => writeAnswer(request, response, late)).catch(() => response.destroy());
   }
 
   #answerTo(request: IncomingMessage, response: ServerResponse): Answer | Promise<Answer> {
@@ -118,7 +118,8 @@ export class Routes {
   }
 }
 
-function write(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
+/** Writes an answer, with the headers that all have. */
+export function writeAnswer(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
   // What of a form was not read would be taken for the next request.
   if (!request.complete && hasBody(request)) response.shouldKeepAlive = false;
   const body = Buffer.from(answer.body);

@@ -1,7 +1,10 @@
 import { Counter } from "../counter.ts";
-import { type HandleShare, Handles } from "./handles.ts";
-import { Holds, type HoldsOptions } from "./holds.ts";
-import { dropReasons, type OutboxOptions } from "./outbox.ts";
+import { EncodedEvent } from "./encoded-event.ts";
+import { Handles } from "./handles.ts";
+import { Holds } from "./holds.ts";
+import type { EndReason, HubCounts } from "./hub-counts.ts";
+import type { HubOptions, HubParts } from "./hub-parts.ts";
+import { dropReasons } from "./outbox.ts";
 import { Peer } from "./peer.ts";
 import {
   type Encoding,
@@ -12,69 +15,15 @@ import {
   type MemberIdentity,
   type Origin,
   type Payload,
-  type SlowReason,
   slowReasons,
   type TopicRate,
-  type TurnTime,
 } from "./ports.ts";
-import { type Delivery, type Member, type OnTrouble, Topic } from "./topic.ts";
+import { type Delivery, type Member, type Naming, type OnTrouble, Topic } from "./topic.ts";
 import { Traffic } from "./traffic.ts";
 
-/** Who is there now, and what has been carried since the start. */
-export type HubCounts = {
-  readonly topics: number;
-  /** Connections that are in at least one topic. */
-  readonly peers: number;
-  /** Messages taken from senders, and the bytes of their payloads as the sender wrote them. */
-  readonly messages: number;
-  readonly bytes: number;
-  /** Connections ended because they read too slowly, by reason. */
-  readonly outboxesFull: number;
-  readonly stalledReaders: number;
-  readonly slowReaders: number;
-  /** How often a sender was not read for what was held of it. */
-  readonly pauses: number;
-  /** What is held now at senders for receivers without room. */
-  readonly heldBytes: number;
-  /** Memberships that began, and that ended. */
-  readonly joins: number;
-  readonly leaves: number;
-  /** Connections that read too slowly now. */
-  readonly congested: number;
-  /** Frames and messages that were lost, by reason. */
-  readonly drops: CountsOfDrops;
-};
-
-type CountsOfDrops = Readonly<Record<(typeof dropReasons)[number], number>>;
-
-/** Why the hub ends a connection: a closed set; each is a label of the counter. */
-export type EndReason = "outbox-full" | SlowReason;
-
-/** How a connection is closed. */
-type Close = { readonly code: number; readonly reason: string };
-
-/** What tunes the hub: bounds, and how connections end that read too slowly. */
-export type HubOptions = OutboxOptions &
-  HoldsOptions & {
-    readonly closeFor: Readonly<Record<EndReason, Close>>;
-    /** Left out, or 0: as many as come. */
-    readonly maxMembersPerTopic?: number;
-    /** Left out: all. */
-    readonly handleShare?: HandleShare;
-  };
-
-/** What the hub uses. */
-export type HubParts = {
-  readonly time: TurnTime;
-  /** Asked once for each new topic; undefined: it may be published to as fast as messages come. */
-  readonly createTopicRate?: () => TopicRate | undefined;
-  readonly hooks?: HubHooks;
-};
-
 /** Who joins what, and how frames are written for it. */
-export type Join = {
+export type Join = Naming & {
   readonly topicName: string;
-  readonly peerId: string;
   readonly encoding: Encoding;
 };
 
@@ -157,12 +106,12 @@ export class Hub {
    * @param welcome the frames that the new member gets, before anything else of this topic. Who is there:
    *   `member.topic.members()`, in join order, the new one last. Undefined: it knows, from what it was told before.
    */
-  join(peer: Peer<Member>, { topicName, peerId, encoding }: Join, welcome: Welcome | undefined): Member {
+  join(peer: Peer<Member>, { topicName, encoding, ...naming }: Join, welcome: Welcome | undefined): Member {
     const before = peer.memberOf(topicName);
     const topic = this.#topics.get(topicName) ?? this.#open(topicName);
     // Though it be empty meanwhile the topic stays, with its rate and its handles.
     if (before !== undefined) this.#takeOut(before);
-    const member = topic.add(peer, peerId, this.#deliveryIn(encoding));
+    const member = topic.add(peer, naming, this.#deliveryIn(encoding));
     this.#joinCount += 1;
     if (peer.topicCount === 0) this.#peerCount += 1;
     peer.add(member);
@@ -175,9 +124,9 @@ export class Hub {
     return member;
   }
 
-  /** From now on this member gets its frames in another encoding. */
-  changeEncoding(member: Member, encoding: Encoding): void {
-    member.deliverBy(this.#deliveryIn(encoding));
+  /** From now on this member gets its frames in another encoding, and takes payloads of this size; undefined: of any. */
+  changeDelivery(member: Member, { encoding, maxPayloadBytes }: Pick<Join, "encoding" | "maxPayloadBytes">): void {
+    member.topic.change(member, this.#deliveryIn(encoding), maxPayloadBytes);
   }
 
   /** Data and signals that members were given in one encoding: frames, one for each receiver, and their bytes. It goes on counting. */
@@ -199,8 +148,11 @@ export class Hub {
 
   /** Publishes a payload to every other member of the sender's topic. */
   publish(from: Member, payload: Payload): void {
-    this.#count(from.topic, payload);
-    this.#tellOthers(from.topic, { type: "data", from, to: undefined, payload }, from);
+    const { topic } = from;
+    this.#count(topic, payload);
+    const leftOut = topic.tooSmallFor(payload, from);
+    this.#tellOthers(topic, { type: "data", from, to: undefined, payload }, from, leftOut);
+    this.#leaveOut(leftOut, from, payload);
     this.#sent(from, payload.byteLength);
     this.#endFullPeers();
   }
@@ -208,16 +160,39 @@ export class Hub {
   /** Sends a payload to one other member of the sender's topic. */
   send(from: Member, to: number, payload: Payload): "sent" | "no-such-peer" {
     const member = from.topic.memberByHandle(to);
-    if (member === undefined || member === from) return "no-such-peer";
+    if (member === undefined || member === from || member.peer.outbox.isEnough) return "no-such-peer";
     this.#count(from.topic, payload);
     this.#deliver(member, { type: "data", from, to, payload }, from);
     return "sent";
   }
 
+  /**
+   * The same to several; those that are not there, doubled ones and the sender are passed over.
+   * @returns how many are left, each of whom is sent it.
+   */
+  sendToList(from: Member, to: readonly number[], payload: Payload): number {
+    const members = [...new Set(to)]
+      .map((handle) => from.topic.memberByHandle(handle))
+      .filter((member) => member !== undefined && member !== from && !member.peer.outbox.isEnough);
+    // Frames that name no addressee are written once for all of them.
+    const frames = new Map<Encoding, Uint8Array>();
+    for (const member of members) {
+      // To give one of them its message may end others, and the sender too.
+      if (member === undefined || member.peer.isOver || from.peer.isOver) continue;
+      this.#count(from.topic, payload);
+      const event = { type: "data", from, to: member.peerHandle, payload } as const;
+      const { encoding } = member;
+      const frame = encoding.isAlikeForAll(payload) ? (frames.get(encoding) ?? encoding.encode(event)) : undefined;
+      if (frame !== undefined) frames.set(encoding, frame);
+      this.#deliver(member, event, from, frame);
+    }
+    return members.length;
+  }
+
   /** Sends a message of a dialect's own kind to one other member of the sender's topic, if that member takes the kind. */
   sendKind(from: Member, kind: string, to: number, payload: Payload): "sent" | "no-such-peer" | "not-taken" {
     const member = from.topic.memberByHandle(to);
-    if (member === undefined || member === from) return "no-such-peer";
+    if (member === undefined || member === from || member.peer.outbox.isEnough) return "no-such-peer";
     if (!member.encoding.takes(kind)) return "not-taken";
     this.#deliver(member, { type: "addressed", kind, from, to, payload }, from);
     return "sent";
@@ -225,7 +200,8 @@ export class Hub {
 
   /**
    * Gives the members of a topic an event from elsewhere: another node, or a store. One with an addressee goes to that
-   * member alone. Nothing happens where the topic has no members here.
+   * member alone. Nothing happens where the topic has no members here, or the addressee does not take the kind. There is no
+   * sender here at which it could be held: who has no room gets it all the same, up to the bound of its outbox.
    * @param except a member that does not get it.
    */
   deliver(topicName: string, event: HubEvent, except?: Member): void {
@@ -234,8 +210,7 @@ export class Hub {
     const to = "to" in event ? event.to : undefined;
     const members = to === undefined ? topic.fanOut(event, except, undefined) : [topic.memberByHandle(to)];
     // There is nobody here at whom it could be held: who has no room gets it all the same.
-    for (const member of members ?? [])
-      if (member !== undefined && member !== except) this.#give(member, event, undefined);
+    for (const member of members ?? []) if (member && member !== except) this.#give(member, event, undefined);
     this.#endFullPeers();
   }
 
@@ -263,6 +238,12 @@ export class Hub {
   disconnect(peer: Peer<Member>, how: Ending = "cut"): void {
     this.#removeFromAll(peer, how);
     this.#endFullPeers();
+  }
+
+  /** The close of a connection is on its way: it is delivered nothing more. It stays a member until `disconnect`. */
+  stopDelivering(peer: Peer<Member>): void {
+    this.#holds.gone(peer);
+    peer.outbox.enough();
   }
 
   counts(): HubCounts {
@@ -297,22 +278,36 @@ export class Hub {
     return { encoding, delivered: this.delivered(encoding) };
   }
 
-  #tellOthers(topic: Topic, event: HubEvent, member: Member): void {
-    const owedTo = topic.fanOut(event, member, member.peer.link);
+  #tellOthers(topic: Topic, event: HubEvent, member: Member, leftOut?: ReadonlySet<Member>): void {
+    const owedTo = topic.fanOut(event, member, member.peer.link, leftOut);
     if (owedTo !== undefined) this.#holds.hold(member.peer, event, owedTo);
     this.#hooks?.published(topic.name, event);
   }
 
-  #deliver(to: Member, event: HubEvent & { readonly payload: Payload }, from: Member): void {
-    if (to.peer.outbox.hasRoom) this.#give(to, event, from.peer.link);
+  /** @param frame the event as it is written for this member, where it is written already. */
+  #deliver(to: Member, event: HubEvent & { readonly payload: Payload }, from: Member, frame?: Uint8Array): void {
+    if (event.payload.isLargerThan(to.maxPayloadBytes)) this.#leaveOut([to], from, event.payload);
+    else if (to.peer.outbox.hasRoom) this.#give(to, event, from.peer.link, frame);
     else this.#holds.hold(from.peer, event, [to]);
     this.#sent(from, event.payload.byteLength);
     this.#endFullPeers();
   }
 
-  #give(to: Member, event: HubEvent, origin: Origin | undefined): void {
-    if (event.type === "omitted" && !to.encoding.takes("omitted")) return;
-    const frame = to.encoding.encode(event);
+  /** Members are told that a message was left out for them, in the place where it would have come. */
+  #leaveOut(members: Iterable<Member>, from: Member, { byteLength }: Payload): void {
+    const event = { type: "omitted", from, count: 1, sizeBytes: byteLength } as const;
+    const encoded = new EncodedEvent(event);
+    for (const to of members) {
+      if (!to.encoding.takes(event.type)) continue;
+      if (to.peer.outbox.hasRoom) this.#give(to, event, from.peer.link, encoded.frameFor(to.encoding));
+      else this.#holds.hold(from.peer, event, [to]);
+    }
+  }
+
+  #give(to: Member, event: HubEvent, origin: Origin | undefined, written?: Uint8Array): void {
+    const kind = event.type === "addressed" ? event.kind : event.type === "omitted" ? event.type : undefined;
+    if (kind !== undefined && !to.encoding.takes(kind)) return;
+    const frame = written ?? to.encoding.encode(event);
     if ("payload" in event) to.delivered.add(1, frame.length);
     this.#offer(to.peer, frame, origin);
   }

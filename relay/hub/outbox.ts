@@ -21,6 +21,8 @@ export class Outbox {
   readonly #mayRunOut: boolean;
   #hasRoom = true;
   #isClosed = false;
+  #isEnough = false;
+  #onRoom: (() => void) | undefined;
 
   constructor(link: Link, options: OutboxOptions) {
     this.#link = link;
@@ -32,6 +34,11 @@ export class Outbox {
   /** Whether it takes no more frames: it was closed, or it was full once and so has lost one. */
   get isClosed(): boolean {
     return this.#isClosed;
+  }
+
+  /** Whether it will get nothing more, closed or not: what is sent to it alone has no receiver. */
+  get isEnough(): boolean {
+    return this.#isClosed || this.#isEnough;
   }
 
   /** Whether messages of members may be offered: it is not congested. The relay's own answers may be offered all the same. */
@@ -52,7 +59,7 @@ export class Outbox {
    * @param origin whose message it is; undefined: nobody's, it goes at once.
    */
   offer(frame: Uint8Array, origin?: Origin): "queued" | "congested" | "outbox-full" | "closed" {
-    if (this.#isClosed) return "closed";
+    if (this.isEnough) return "closed";
     if (this.#link.bufferedBytes >= this.#maxOutboxBytes) {
       this.#isClosed = true;
       return "outbox-full";
@@ -63,13 +70,28 @@ export class Outbox {
     return "congested";
   }
 
+  /** Calls back once, when it has room again; never from within this call, and not at all where it is closed before. */
+  whenRoom(callback: () => void): void {
+    this.#onRoom = callback;
+  }
+
   /** It has room again: nobody waits for it any more. */
   relieve(): void {
     this.#hasRoom = true;
+    const onRoom = this.#onRoom;
+    this.#onRoom = undefined;
+    onRoom?.();
+  }
+
+  /** The close frame is queued: no frame may follow it. Not closed: its connection is still heard. */
+  enough(): void {
+    this.#isEnough = true;
+    this.relieve();
   }
 
   /** Takes no more frames. What is queued already still leaves. */
   close(): void {
     this.#isClosed = true;
+    this.#onRoom = undefined;
   }
 }

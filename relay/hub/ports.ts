@@ -76,6 +76,8 @@ export interface Payload {
   jsonText(): Uint8Array;
   /** As bytes; null where the sender wrote text that stands for none. */
   raw(): Uint8Array | null;
+  /** How many bytes an app sees: of text that is not the base64 of any, its own. Looks at no more than it must. */
+  isLargerThan(byteCount: number): boolean;
   /** The same with memory of its own, good for as long as somebody holds it. */
   keep(): Payload;
 }
@@ -128,6 +130,8 @@ export type HoldRules = {
 export interface Encoding {
   /** Whether its clients understand this kind of message: an addressed one of the dialect, or `omitted`. */
   takes(kind: string): boolean;
+  /** Whether the frame of addressed data is the same whoever of several addressees gets it. */
+  isAlikeForAll(payload: Payload): boolean;
   /** Writes one event as one frame. Called once per (event, encoding), whatever the number of members. */
   encode(event: HubEvent): Uint8Array;
 }

@@ -1,10 +1,11 @@
 import { EncodedEvent } from "./encoded-event.ts";
 import { Handles } from "./handles.ts";
 import type { Peer } from "./peer.ts";
-import type { Encoding, HubEvent, MemberIdentity, Origin, TopicRate } from "./ports.ts";
+import type { Encoding, HubEvent, MemberIdentity, Origin, Payload, TopicRate } from "./ports.ts";
 import { Traffic } from "./traffic.ts";
 
 const NOTHING: Uint8Array = new Uint8Array(0);
+const NOBODY: ReadonlySet<Member> = new Set();
 
 /** What becomes of a peer whose outbox did not just take a frame. */
 export type OnTrouble = (peer: Peer<Member>, outcome: "congested" | "outbox-full" | "closed") => void;
@@ -22,12 +23,16 @@ export type TopicParts = {
 /** How a member gets its frames, and the count of those that came in the same way. */
 export type Delivery = { readonly encoding: Encoding; readonly delivered: Traffic };
 
+/** Under what name a peer joins, and what it takes. */
+export type Naming = { readonly peerId: string; readonly maxPayloadBytes?: number | undefined };
+
 /** One peer in one topic. */
 export class Member implements MemberIdentity {
   readonly peer: Peer<Member>;
   readonly topic: Topic;
   readonly peerId: string;
   readonly peerHandle: number;
+  #maxPayloadBytes: number;
   #encoding: Encoding;
   #delivered: Traffic;
   readonly #starts = new Map<Encoding, Uint8Array>();
@@ -35,13 +40,14 @@ export class Member implements MemberIdentity {
   constructor(
     peer: Peer<Member>,
     topic: Topic,
-    { peerId, peerHandle }: { readonly peerId: string; readonly peerHandle: number },
+    { peerId, peerHandle, maxPayloadBytes = Number.POSITIVE_INFINITY }: Naming & { readonly peerHandle: number },
     { encoding, delivered }: Delivery,
   ) {
     this.peer = peer;
     this.topic = topic;
     this.peerId = peerId;
     this.peerHandle = peerHandle;
+    this.#maxPayloadBytes = maxPayloadBytes;
     this.#encoding = encoding;
     this.#delivered = delivered;
   }
@@ -54,6 +60,16 @@ export class Member implements MemberIdentity {
     return this.topic.handle;
   }
 
+  /** The largest payload that it takes; of a larger one it is told that it was left out. */
+  get maxPayloadBytes(): number {
+    return this.#maxPayloadBytes;
+  }
+
+  /** Whether it does not take every payload. */
+  get isLimited(): boolean {
+    return this.#maxPayloadBytes < Number.POSITIVE_INFINITY;
+  }
+
   /** How frames are written for it. */
   get encoding(): Encoding {
     return this.#encoding;
@@ -64,10 +80,11 @@ export class Member implements MemberIdentity {
     return this.#delivered;
   }
 
-  /** The hub's: from now on it gets its frames in another way. */
-  deliverBy({ encoding, delivered }: Delivery): void {
+  /** The topic's: from now on it gets its frames in another way, and takes payloads of this size. */
+  deliverBy({ encoding, delivered }: Delivery, maxPayloadBytes: number = Number.POSITIVE_INFINITY): void {
     this.#encoding = encoding;
     this.#delivered = delivered;
+    this.#maxPayloadBytes = maxPayloadBytes;
   }
 
   startFor(encoding: Encoding, write: (from: MemberIdentity) => Uint8Array): Uint8Array {
@@ -88,6 +105,16 @@ export class Topic {
   readonly rate: TopicRate | undefined;
   readonly #published = new Traffic();
   readonly #members = new Map<number, Member>();
+  /** The same in no order, to choose some at random, and where each stands. */
+  readonly #pool: Member[] = [];
+  readonly #places = new Map<Member, number>();
+  /** By the id that they claim; several may claim one. */
+  readonly #byPeerId = new Map<string, Member[]>();
+  /** Members that do not take every payload. */
+  #limitedCount = 0;
+  #lastHandle = 0;
+  /** Handles have begun again: join order is no longer theirs. */
+  #hasWrapped = false;
   readonly #onTrouble: OnTrouble;
   readonly #handles: Handles;
 
@@ -123,37 +150,111 @@ export class Topic {
     return this.#members.values();
   }
 
+  /** Those whose handles are larger, in the order of handles: who joins meanwhile mostly comes behind. */
+  *membersAfter(peerHandle: number): Iterable<Member> {
+    const members = this.#hasWrapped
+      ? this.#pool.toSorted((a, b) => a.peerHandle - b.peerHandle)
+      : this.#members.values();
+    for (const member of members) if (member.peerHandle > peerHandle) yield member;
+  }
+
   memberByHandle(peerHandle: number): Member | undefined {
     return this.#members.get(peerHandle);
   }
 
-  /** Whether a member claims this id. Classic clients may share one; v1 clients may not take one that is in use. */
+  /** Who claims this id. Classic clients may share one; v1 clients may not take one that is in use. */
+  membersByPeerId(peerId: string): readonly Member[] {
+    return this.#byPeerId.get(peerId) ?? [];
+  }
+
   hasPeerId(peerId: string): boolean {
-    for (const member of this.#members.values()) {
-      if (member.peerId === peerId) return true;
+    return this.#byPeerId.has(peerId);
+  }
+
+  /**
+   * Members chosen at random, each once, in random order: all but one, where there are no more. Takes so many steps as are
+   * wanted, whatever there is.
+   */
+  sample(count: number, except: Member): readonly Member[] {
+    const ownPlace = this.#places.get(except) ?? this.#pool.length;
+    const otherCount = this.#places.has(except) ? this.#pool.length - 1 : this.#pool.length;
+    // The first steps of a shuffle (Fisher and Yates) of all places but one; what it has moved is kept beside the pool.
+    const moved = new Map<number, number>();
+    const chosen: Member[] = [];
+    for (let index = 0; index < Math.min(count, otherCount); index += 1) {
+      const drawn = index + Math.floor(Math.random() * (otherCount - index));
+      const place = moved.get(drawn) ?? drawn;
+      moved.set(drawn, moved.get(index) ?? index);
+      const member = this.#pool[place < ownPlace ? place : place + 1];
+      if (member !== undefined) chosen.push(member);
     }
-    return false;
+    return chosen;
   }
 
   /** Adds a member at the end of the join order, under a handle that no other member has. */
-  add(peer: Peer<Member>, peerId: string, delivery: Delivery): Member {
+  add(peer: Peer<Member>, naming: Naming, delivery: Delivery): Member {
     const peerHandle = this.#handles.next((handle) => this.#members.has(handle));
-    const member = new Member(peer, this, { peerId, peerHandle }, delivery);
+    const member = new Member(peer, this, { ...naming, peerHandle }, delivery);
+    this.#hasWrapped ||= peerHandle < this.#lastHandle;
+    this.#lastHandle = peerHandle;
     this.#members.set(peerHandle, member);
+    this.#places.set(member, this.#pool.length);
+    this.#pool.push(member);
+    const namesakes = this.#byPeerId.get(member.peerId);
+    if (namesakes === undefined) this.#byPeerId.set(member.peerId, [member]);
+    else namesakes.push(member);
+    if (member.isLimited) this.#limitedCount += 1;
     return member;
   }
 
+  /** From now on a member gets its frames in another way, and takes payloads of this size; undefined: of any. */
+  change(member: Member, delivery: Delivery, maxPayloadBytes: number | undefined): void {
+    if (member.isLimited) this.#limitedCount -= 1;
+    member.deliverBy(delivery, maxPayloadBytes);
+    if (member.isLimited) this.#limitedCount += 1;
+  }
+
   remove(member: Member): void {
-    this.#members.delete(member.peerHandle);
+    if (!this.#members.delete(member.peerHandle)) return;
+    this.#removeFromPool(member);
+    const namesakes = (this.#byPeerId.get(member.peerId) ?? []).filter((other) => other !== member);
+    if (namesakes.length === 0) this.#byPeerId.delete(member.peerId);
+    else this.#byPeerId.set(member.peerId, namesakes);
+    if (member.isLimited) this.#limitedCount -= 1;
+  }
+
+  /** Those for whom a payload is too large, but for one member. Mostly all take all, and nobody is looked at. */
+  tooSmallFor(payload: Payload, except: Member): ReadonlySet<Member> {
+    if (this.#limitedCount === 0) return NOBODY;
+    return new Set(
+      this.#pool.filter(
+        (member) => member !== except && member.isLimited && payload.isLargerThan(member.maxPayloadBytes),
+      ),
+    );
+  }
+
+  #removeFromPool(member: Member): void {
+    const place = this.#places.get(member);
+    const last = this.#pool.pop();
+    this.#places.delete(member);
+    if (place === undefined || last === undefined || last === member) return;
+    this.#pool[place] = last;
+    this.#places.set(last, place);
   }
 
   /**
    * Offers one event to every member but one that has room, in join order, encoded once per encoding. Synchronous: order
    * is kept.
    * @param origin whose message it is; undefined: nobody's.
+   * @param leftOut do not get it either.
    * @returns those who have no room, and are owed it; undefined: nobody is.
    */
-  fanOut(event: HubEvent, except: Member | undefined, origin: Origin | undefined): Member[] | undefined {
+  fanOut(
+    event: HubEvent,
+    except: Member | undefined,
+    origin: Origin | undefined,
+    leftOut: ReadonlySet<Member> = NOBODY,
+  ): Member[] | undefined {
     const encoded = new EncodedEvent(event);
     const isData = event.type === "data";
     // Members of one encoding stand side by side more often than not: they are counted together.
@@ -163,7 +264,7 @@ export class Topic {
     let count = 0;
     let owedTo: Member[] | undefined;
     for (const member of this.#members.values()) {
-      if (member === except) continue;
+      if (member === except || (leftOut.size > 0 && leftOut.has(member))) continue;
       if (!member.peer.outbox.hasRoom) {
         if (owedTo === undefined) owedTo = [member];
         else owedTo.push(member);

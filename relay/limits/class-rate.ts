@@ -1,6 +1,9 @@
 import type { RateClasses } from "./rate-classes.ts";
 import { type Rates, SenderRate } from "./sender-rate.ts";
 
+/** What is counted towards the rates of a connection. */
+export type RateCost = { readonly messageCount: number; readonly byteCount: number };
+
 /** What one connection has left of the rates of its class; a class without rates is as fast as messages come. */
 export class ClassRate {
   readonly #classes: RateClasses;
@@ -34,6 +37,13 @@ export class ClassRate {
   /** Counts one message. @returns whether nothing is left of one of the rates. */
   tookMessage(): boolean {
     return this.#rate?.tookMessage() === true;
+  }
+
+  /** Counts both. @returns whether nothing is left of one of the rates. */
+  took({ messageCount, byteCount }: RateCost): boolean {
+    let isSpent = this.tookBytes(byteCount);
+    for (let left = messageCount; left > 0; left -= 1) isSpent = this.tookMessage() || isSpent;
+    return isSpent;
   }
 
   /** How long after the last `fill` there is something left, in milliseconds; 0: there is. */

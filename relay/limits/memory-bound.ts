@@ -1,4 +1,5 @@
 import type { Config } from "../config/options.ts";
+import { MAX_LOG_BACKLOG_BYTES } from "../observability/log-destination.ts";
 
 /** Code, heap and buffers of a relay without connections; about 90 MiB of it are resident (docs/operations.md#sizing). */
 const PROCESS_BYTES = 134_217_728;
@@ -10,13 +11,16 @@ const WRITE_BYTES = 131_072;
 const NAME_BYTES = 832;
 /** A frame may lie in a piece of memory that is longer by an eighth (relay/wire/frame-memory.ts). */
 const PIECE_RATIO = 1.125;
+/** Log lines that wait: as text of two bytes a letter, with what is kept about each, and as bytes where they are written. */
+const LOG_BYTES = 6 * MAX_LOG_BACKLOG_BYTES;
 /** What an encoding may add around a payload: names, JSON, the frame's header. */
 const ENVELOPE_BYTES = 1024;
 
 /**
  * The memory that the relay cannot exceed, whatever its clients do: every connection with a full outbox, one frame over
- * it, one write in TLS, one message held for others, and one unfinished message coming in; and what may be held beside. Frames are shared between readers, so a relay full of
- * stalled readers of the same topics holds far less.
+ * it, one write in TLS, one message held for others, and one unfinished message coming in; and what may be held beside.
+ * Frames are shared between readers, so a relay full of stalled readers of the same topics holds far less. And the log, when
+ * nobody takes it.
  */
 export function memoryBoundBytes(config: Config): number {
   // Base64 makes four bytes of three; and `joined` names every member of a topic.
@@ -31,5 +35,5 @@ export function memoryBoundBytes(config: Config): number {
     config.maxFrameBytes +
     // A message in fragments: what is together of it, and the fragment that is coming in.
     2 * config.maxFrameBytes;
-  return PROCESS_BYTES + config.maxHeldBytes + config.maxConnections * perConnectionBytes;
+  return PROCESS_BYTES + LOG_BYTES + config.maxHeldBytes + config.maxConnections * perConnectionBytes;
 }

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Logger } from "pino";
-import { closeCodes } from "../../protocol/close-codes.ts";
+import { CloseCode, closeCodes } from "../../protocol/close-codes.ts";
 import type { Clock } from "../clock.ts";
 import { Counter } from "../counter.ts";
 import type { AccessLog, ConnectionEnd, ConnectionFacts, RefusedRequest } from "./access-log.ts";
@@ -25,8 +25,11 @@ const REASONS: ReadonlyMap<number, string> = new Map([
   ...closeCodes.filter(({ code }) => !OTHER_CODES.has(code)).map(({ code, name }) => [code, name] as const),
 ]);
 
+/** A client's own limit, which is not the relay's. */
+const TOO_BIG_FOR_CLIENT = "message-too-big-for-client";
+
 /** Why connections end: a closed set, it is a label. `other`: a code of the client's own. */
-export const closeReasons: readonly string[] = [...new Set([...REASONS.values(), "other"])];
+export const closeReasons: readonly string[] = [...new Set([...REASONS.values(), TOO_BIG_FOR_CLIENT, "other"])];
 
 /** A refusal as the status page shows it: nothing that names a client. */
 export type RecentRefusal = {
@@ -109,8 +112,9 @@ export class ConnectionEvents implements AccessLog {
     log.info({ requestId, topic: hash(topicName), subject: this.#subject(facts) }, "leave");
   }
 
-  closed(facts: ConnectionFacts, { closeCode, bytesIn, bytesOut }: ConnectionEnd): void {
-    const reason = REASONS.get(closeCode) ?? "other";
+  closed(facts: ConnectionFacts, { closeCode, by, bytesIn, bytesOut }: ConnectionEnd): void {
+    const isClients = closeCode === CloseCode.messageTooBig && by === "peer";
+    const reason = isClients ? TOO_BIG_FOR_CLIENT : (REASONS.get(closeCode) ?? "other");
     this.#closed.add(reason);
     const { log, clock } = this.#parts;
     const { requestId, clientAddress, dialect, client } = facts;

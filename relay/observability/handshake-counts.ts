@@ -1,4 +1,6 @@
 import type { Server } from "node:net";
+import type { TLSSocket } from "node:tls";
+import { HEALTH_NAME } from "../tls/health-name.ts";
 
 /** Why a TLS handshake came to nothing: a closed set, it is a label. */
 type HandshakeFailure = "timeout" | "reset" | "protocol" | "other";
@@ -19,9 +21,14 @@ export class HandshakeCounts {
     server.on("secureConnection", () => {
       this.#completed += 1;
     });
-    server.on("tlsClientError", (error: NodeJS.ErrnoException) => {
-      this.#failed[failureOf(error.code ?? "")] += 1;
-    });
+    server.on(
+      "tlsClientError",
+      (error: NodeJS.ErrnoException, { servername }: TLSSocket & { servername?: unknown }) => {
+        // It asks whether anybody answers, and that is all.
+        if (servername === HEALTH_NAME) return;
+        this.#failed[failureOf(error.code ?? "")] += 1;
+      },
+    );
   }
 
   read(): HandshakeReading {

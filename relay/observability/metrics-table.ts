@@ -39,6 +39,12 @@ export const metricsTable: readonly MetricRow[] = [
   },
   counts("relay_connections_closed_total", "Connections that ended", "reason", (r) => r.closed),
   counts("relay_connection_errors_total", "Upgrades that were refused", "reason", (r) => r.refused),
+  counts(
+    "relay_connections_dropped_total",
+    "Connections that were closed as they came, for want of a descriptor or a socket",
+    "reason",
+    (r) => r.dropped,
+  ),
   counter("relay_connections_swept_total", "Connections cut off because nothing was heard of them", (r) => r.swept),
   gauge("relay_topics", "Topics that have members", (r) => r.hub.topics),
   gauge("relay_peers", "Connections that are in at least one topic", (r) => r.hub.peers),
@@ -133,6 +139,7 @@ export const metricsTable: readonly MetricRow[] = [
     "Lines that the access log left out for its rate",
     (r) => r.suppressedLogLines,
   ),
+  counter("relay_log_lines_lost_total", "Log lines that could not be written", (r) => r.lostLogLines),
   gauge("relay_draining", "1 while the relay drains, else 0", (r) => Number(r.isDraining)),
   gauge("relay_uptime_seconds", "Since the start", (r) => r.uptimeSeconds),
   {

@@ -1,4 +1,4 @@
-import type { HubCounts } from "../hub/hub.ts";
+import type { HubCounts } from "../hub/hub-counts.ts";
 import type { TrafficReading } from "../session/ports.ts";
 import type { LagReading } from "./event-loop-lag.ts";
 import type { HandshakeReading } from "./handshake-counts.ts";
@@ -57,6 +57,10 @@ export type Readings = {
     readonly keyFetchFailures: number;
   };
   readonly suppressedLogLines: number;
+  /** Lines that could not be written. */
+  readonly lostLogLines: number;
+  /** Connections that were closed as they came, by reason. */
+  readonly dropped: CountsByLabel;
   readonly adminRefusals: CountsByLabel;
   readonly handshakes: HandshakeReading;
   readonly entrance: EntranceReading;

@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import type { Clock, Timer } from "../clock.ts";
-import type { HubCounts } from "../hub/hub.ts";
+import type { HubCounts } from "../hub/hub-counts.ts";
 import { largestTopics, type TopicFigures } from "./largest-topics.ts";
 
 /** How many topics a report names by hash. */

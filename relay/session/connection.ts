@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import { CloseCode } from "../../protocol/close-codes.ts";
+import type { Clock } from "../clock.ts";
 import type { AccessLog, ConnectionFacts } from "../observability/access-log.ts";
 import type {
   Access,
@@ -10,12 +11,18 @@ import type {
   Ending,
   LinkOwner,
   Opening,
+  RestartNotice,
   Session,
   SessionConnection,
 } from "./ports.ts";
+import { Probe } from "./probe.ts";
+
+const TOO_BIG: Close = { code: CloseCode.messageTooBig, reason: "message too big" };
 
 /** What all connections share. */
 export type ConnectionParts = {
+  /** The relay's turn clock. */
+  readonly clock: Clock;
   readonly log: Logger;
   readonly accessLog: AccessLog;
   /** Told of the end of each, once. */
@@ -55,6 +62,9 @@ export class Connection implements SessionConnection, LinkOwner, ConnectionFacts
   #session: Session | undefined;
   #rateClass: string | undefined;
   #isOver = false;
+  #isLeaving = false;
+  #maxMessageBytes = Number.POSITIVE_INFINITY;
+  #probe: Probe | undefined;
   #heardAtMs: number;
   #pingedAtMs: number;
 
@@ -74,7 +84,12 @@ export class Connection implements SessionConnection, LinkOwner, ConnectionFacts
   /** Begins the conversation. @param head what came with the upgrade request. */
   open(head: Buffer): void {
     this.authorized();
-    if (this.#candidates.length === 1) this.#session = this.#begin(this.#dialect);
+    try {
+      if (this.#candidates.length === 1) this.#begin(this.#dialect);
+    } catch (error) {
+      this.failed(error);
+    }
+    // Also what has failed already: its link still has to close.
     this.link.attach(this, head);
   }
 
@@ -104,9 +119,12 @@ export class Connection implements SessionConnection, LinkOwner, ConnectionFacts
   }
 
   receive(message: Uint8Array, isBinary: boolean, isPrintable: boolean): void {
+    if (this.#isOver) return;
     try {
-      this.#session ??= this.#begin(this.#claiming(message, isBinary));
-      this.#session.receive(message, isBinary, isPrintable);
+      const session = this.#session ?? this.#begin(this.#claiming(message, isBinary));
+      // The link's own bound may be another dialect's.
+      if (message.length > this.#maxMessageBytes) this.end(TOO_BIG);
+      else session.receive(message, isBinary, isPrintable);
     } catch (error) {
       this.failed(error);
     }
@@ -123,25 +141,54 @@ export class Connection implements SessionConnection, LinkOwner, ConnectionFacts
     this.link.close(code, reason);
   }
 
+  probe(onAnswer: (isThere: boolean) => void): () => void {
+    this.#probe ??= new Probe(this.#parts.clock, this.link);
+    return this.#probe.ask(onAnswer);
+  }
+
+  lost(): void {
+    this.hungUp("cut");
+    this.link.terminate();
+  }
+
+  takenOver(): void {
+    this.end({ code: CloseCode.takenOver, reason: "taken over" });
+  }
+
   failed(error: unknown): void {
     this.#parts.log.error({ requestId: this.requestId, err: error }, "session failed");
     this.end({ code: CloseCode.internalError, reason: "internal error" });
   }
 
-  ended(closeCode: number): void {
-    this.hungUp("cut");
+  ended(closeCode: number, by: "peer" | "relay"): void {
+    this.hungUp(this.#isLeaving ? "closed" : "cut");
+    this.#probe?.end();
     this.access.release();
     // It never said which dialect it speaks: what is counted as closed was opened.
     if (this.#session === undefined) this.#parts.accessLog.connected(this);
     const { bytesIn, bytesOut } = this.link;
-    this.#parts.accessLog.closed(this, { closeCode, bytesIn, bytesOut });
+    this.#parts.accessLog.closed(this, { closeCode, by, bytesIn, bytesOut });
     this.#parts.onEnd(this);
   }
 
-  /** The relay stops: those who understand are told, and the conversation ends. */
-  restart(reconnectWithinMs: number): void {
-    if (!this.#isOver) this.#session?.announceRestart(reconnectWithinMs);
-    this.end(this.#dialect.restartClose, "closed");
+  /** The relay stops: who understands is told. */
+  announceRestart(notice: RestartNotice): void {
+    if (!this.#isOver) this.#session?.announceRestart(notice);
+  }
+
+  /** The relay stops: the close is near. */
+  refuseNew(): void {
+    if (!this.#isOver) this.#session?.refuseNew();
+  }
+
+  /** The relay stops: the client is told nothing more, and is heard until it has answered the close. */
+  restart(): void {
+    if (this.#session === undefined) this.end(this.#dialect.restartClose);
+    if (this.#isOver) return;
+    this.#isLeaving = true;
+    this.#session?.hearOut();
+    const { code, reason } = this.#dialect.restartClose;
+    this.link.leave(code, reason);
   }
 
   /**
@@ -183,7 +230,9 @@ export class Connection implements SessionConnection, LinkOwner, ConnectionFacts
 
   #begin(dialect: Dialect): Session {
     this.#dialect = dialect;
+    this.#maxMessageBytes = dialect.maxMessageBytes ?? Number.POSITIVE_INFINITY;
     const session = dialect.open(this.link, this, this.#opening);
+    this.#session = session;
     this.#parts.accessLog.connected(this);
     return session;
   }

@@ -1,6 +1,7 @@
 import { CloseCode } from "../../protocol/close-codes.ts";
 import type { Clock, Timer } from "../clock.ts";
 import type { Connection, LivenessOptions } from "./connection.ts";
+import { Departure } from "./departure.ts";
 
 /** How often undecided connections are looked at: their time limit is exact to this. */
 const UNDECIDED_CHECK_MS = 1000;
@@ -91,13 +92,14 @@ export class Connections {
   }
 
   /**
-   * Announces the restart to those who understand, closes all as their dialect says, each after what is queued for it,
-   * and resolves when they are gone; those that are not in time are ended without more ado.
+   * Announces the restart to those who understand, closes all as their dialect says, one after the other and each after
+   * what is queued for it, and resolves when they are gone; those that are not in time are ended without more ado.
    */
-  async drain(reconnectWithinMs: number, timeoutMs: number): Promise<void> {
+  async drain(timeoutMs: number): Promise<void> {
     this.stop();
-    for (const connection of this.#all) connection.restart(reconnectWithinMs);
+    const departure = new Departure(this.#clock, [...this.#all], timeoutMs);
     await this.#empty(timeoutMs);
+    departure.stop();
     for (const { link } of this.#all) link.terminate();
     await this.#empty(TERMINATE_MS);
   }

@@ -17,7 +17,7 @@ export class BytesPayload implements Payload {
     this.#raw = raw;
   }
 
-  /** From the inside of a JSON string: UTF-8, with JSON's escapes, without the quotes. */
+  /** From the inside of a JSON string that has been parsed: UTF-8, with JSON's escapes, without the quotes. */
   static fromJsonText(jsonText: Uint8Array): BytesPayload {
     return new BytesPayload(jsonText.length, jsonText, undefined);
   }
@@ -44,11 +44,19 @@ export class BytesPayload implements Payload {
   /** Null where it is not the base64 (RFC 4648 section 4) of any bytes. */
   raw(): Uint8Array | null {
     if (this.#raw === undefined) {
-      const text = Buffer.from(this.jsonText()).toString("latin1");
+      const text = unescaped(Buffer.from(this.jsonText()).toString("latin1"));
       const raw = Buffer.from(text, "base64");
       this.#raw = base64Of(raw) === text ? raw : null;
     }
     return this.#raw;
+  }
+
+  isLargerThan(byteCount: number): boolean {
+    // Text is never shorter than what it stands for: most are decided by their length.
+    if (this.byteLength <= byteCount) return false;
+    if (!this.isText) return true;
+    if (leastBytesOf(this.byteLength) > byteCount && !this.jsonText().includes(BACKSLASH)) return true;
+    return (this.raw()?.length ?? this.byteLength) > byteCount;
   }
 
   /** Copies what looks into a chunk; what was made of it is kept as it is. */
@@ -61,7 +69,18 @@ export class BytesPayload implements Payload {
   }
 }
 
+const BACKSLASH = 0x5c;
 const NOTHING = new Uint8Array(0);
+
+/** Some encoders write `\/` for every slash, and base64 has many. */
+function unescaped(jsonText: string): string {
+  return jsonText.includes("\\") ? String(JSON.parse(`"${jsonText}"`)) : jsonText;
+}
+
+/** What base64 of this length stands for at least: RFC 4648 section 4, with two characters of padding. */
+function leastBytesOf(base64Length: number): number {
+  return Math.floor(base64Length / 4) * 3 - 2;
+}
 
 function base64Of(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64");

@@ -20,14 +20,25 @@ export interface ConnectionLink extends Link {
   wasHeard(): boolean;
   /** Whether a ping still waits to be written: it accuses nobody. */
   readonly isPingWaiting: boolean;
-  /** Asks the peer for a sign of life. */
+  /** Bytes that the peer has read since the start, as far as the link can know. */
+  readonly readByPeerBytes: number;
+  /** Whether the relay reads it now. */
+  readonly isRead: boolean;
+  /** Asks the peer for a sign of life, ahead of what waits. */
   ping(): void;
+  /** Counts towards the rates of this client, beside what it has sent: messages that stand for more, and answers. */
+  charge(cost: { readonly messageCount: number; readonly byteCount: number }): void;
   /** Stops reading after the message at hand: the session waits for something before it can take the next one. */
   hold(): void;
   /** Takes `hold` back. */
   release(): void;
   /** From now on it may send as fast as this class may; undefined: as those without one. */
   limitTo(rateClass: string | undefined): void;
+  /**
+   * Closes like `close`, but what the peer sends until it answers is still the owner's: it could not know better. The
+   * link sends nothing more.
+   */
+  leave(code: number, reason: string): void;
   /** Ends the connection at once, without a word. */
   terminate(): void;
 }
@@ -38,8 +49,8 @@ export interface LinkOwner {
   receive(message: Uint8Array, isBinary: boolean, isPrintable: boolean): void;
   /** The peer has said its last word: it closed as it should, or broke the protocol. The link sees to its own close. */
   hungUp(how: Ending): void;
-  /** The link is gone. Called once. @param closeCode RFC 6455 section 7.1.5: 1006 where there was no close frame. */
-  ended(closeCode: number): void;
+  /** The link is gone. Called once. @param closeCode RFC 6455 section 7.1.5: 1006 where there was no close frame. @param by who said it first. */
+  ended(closeCode: number, by: "peer" | "relay"): void;
 }
 
 /**
@@ -117,7 +128,24 @@ export interface SessionConnection {
   left(topicName: string): void;
   /** Ends the conversation: the session, and then the link, behind what is queued for it. Idempotent. */
   end(close: Close): void;
+  /**
+   * Asks the client whether it is there, once per 10 s whoever asks. Calls back within a bounded time, never from within
+   * this call. @returns takes it back.
+   */
+  probe(onAnswer: (isThere: boolean) => void): () => void;
+  /** Nothing is heard of the client: ends the conversation, and cuts the link. */
+  lost(): void;
+  /** The client is back on another connection: this one ends. */
+  takenOver(): void;
 }
+
+/** A planned stop, as a client is told of it. */
+export type RestartNotice = {
+  /** When this connection is closed. */
+  readonly closesInMs: number;
+  /** After that: within what time it is to come back, at a random moment. */
+  readonly reconnectWithinMs: number;
+};
 
 /** The conversation on one link. Implemented by the dialects. */
 export interface Session {
@@ -128,8 +156,12 @@ export interface Session {
    * @param isPrintable every byte is printable ASCII: such a message may be taken apart without a decoder.
    */
   receive(message: Uint8Array, isBinary: boolean, isPrintable: boolean): void;
-  /** Tells the client, if it understands, that the relay is about to stop. */
-  announceRestart(reconnectWithinMs: number): void;
+  /** Tells the client, if it understands, that the relay stops. Everything goes on until the close. */
+  announceRestart(notice: RestartNotice): void;
+  /** The close is near: what comes anew is refused where the client has a word for it, so that it need not guess. */
+  refuseNew(): void;
+  /** The close is on its way: the client is told nothing more, and what it says is taken until `end`. */
+  hearOut(): void;
   /** Leaves every topic, and takes nothing more. Idempotent. @param how what becomes of that which is held of it. */
   end(how: Ending): void;
 }
@@ -209,7 +241,7 @@ export interface Dialect {
   readonly routes: readonly Route[];
   /** How many sweep intervals longer than others a connection may be silent. */
   readonly extraSilentSweeps: number;
-  /** The largest message that is taken; undefined: as MAX_FRAME_BYTES says. */
+  /** The largest message that is taken, where that is less than MAX_FRAME_BYTES; a larger one closes with 1009. */
   readonly maxMessageBytes?: number;
   /** How its connections are closed when the relay stops. */
   readonly restartClose: Close;

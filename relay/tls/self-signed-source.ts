@@ -7,8 +7,11 @@ const DAY_MS = 86_400_000;
 const LIFETIME_DAYS = 365;
 /** A third of its life before its end, as with certificates of an authority. */
 const RENEW_BEFORE_END_MS = (LIFETIME_DAYS * DAY_MS) / 3;
-/** Looking is free. One timer for the whole time would be longer than timers may be, and miss a calendar that jumps. */
-const LOOK_INTERVAL_MS = 3_600_000;
+/**
+ * Looking is free. One timer for the whole time would be longer than timers may be, and miss a calendar that jumps: a
+ * machine without a battery for its clock starts in the past, and learns the time minutes later.
+ */
+const LOOK_INTERVAL_MS = 60_000;
 /** For clients whose clock is behind. */
 const NOT_BEFORE_MS = 60_000;
 
@@ -35,7 +38,7 @@ export class SelfSignedSource implements CertificateSource {
 
   async start(onChange: (material: TlsMaterial) => void): Promise<TlsMaterial> {
     this.#timer = this.#clock.every(LOOK_INTERVAL_MS, () => {
-      if (this.#clock.epochMs() >= this.#renewAtMs) onChange(this.#make());
+      if (!this.#isInTime()) onChange(this.#make());
     });
     return this.#make();
   }
@@ -58,6 +61,12 @@ export class SelfSignedSource implements CertificateSource {
       lastErrorCode: undefined,
       consecutiveFailures: 0,
     };
+  }
+
+  /** Not before its beginning either: a calendar may be set back. */
+  #isInTime(): boolean {
+    const nowMs = this.#clock.epochMs();
+    return nowMs >= this.#madeAtMs - NOT_BEFORE_MS && nowMs < this.#renewAtMs;
   }
 
   get #renewAtMs(): number {

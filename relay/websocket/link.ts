@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import type { Timer } from "../clock.ts";
 import type { Origin, SlowReason } from "../hub/ports.ts";
-import { ClassRate } from "../limits/class-rate.ts";
+import { ClassRate, type RateCost } from "../limits/class-rate.ts";
 import type { ConnectionLink, LinkOwner } from "../session/ports.ts";
 import type { TurnClock } from "../turn-clock.ts";
 import { closeFrame, numberIn } from "../wire/control-frame.ts";
@@ -13,6 +13,7 @@ import { type ReaderLimits, ReaderProgress } from "./reader-progress.ts";
 import { ANY_REASON, type GatedReading, ReadingGate, Reason } from "./reading-gate.ts";
 import { SendQueue } from "./send-queue.ts";
 import { SignsOfLife } from "./signs-of-life.ts";
+import { listenTo, type SocketOwner } from "./socket-events.ts";
 import type { Throttle, Throttled } from "./throttle.ts";
 
 /** What all links share. */
@@ -32,15 +33,11 @@ export type LinkOptions = ReaderLimits & {
 
 /** A reader is asked what it has read from this on: those who get little need no book. */
 const ASKED_FROM_BYTES = 8192;
-
-const LINK = Symbol("link");
-type LinkedSocket = Socket & { [LINK]: WebSocketLink };
-
 /**
  * One WebSocket after its handshake: reads messages for its owner and writes frames for the hub. It owns the socket, the
  * frames that wait for it, and the closing handshake.
  */
-export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, GatedReading, Throttled {
+export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, GatedReading, SocketOwner, Throttled {
   readonly openedAtMs: number;
   readonly #parts: LinkParts;
   readonly #options: LinkOptions;
@@ -49,15 +46,16 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
   readonly #gate: ReadingGate;
   readonly #queue: SendQueue;
   #owner: LinkOwner | undefined;
-  #state: "open" | "closing" | "ended" = "open";
+  /** Leaving: the close frame is queued, and what comes is still taken. Closing: it is not. */
+  #state: "open" | "leaving" | "closing" | "ended" = "open";
   /** 1006: the socket ended without a close frame (RFC 6455 section 7.1.5). */
   #closeCode = 1006;
+  #closedBy: "peer" | "relay" = "peer";
   /** Nothing more is expected of the peer: it has sent its close frame, or broken the protocol. */
   #isPeerDone = false;
   /** The peer's close frame came: after it the peer sends nothing that matters. */
   #isCloseReceived = false;
   #closeTimer: Timer | undefined;
-
   #receivedAtMs = 0;
   /** A pong of a numbered ping was in the chunk at hand. */
   #hasPonged = false;
@@ -65,7 +63,6 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
   readonly #pace = new SenderPace();
   readonly #rate: ClassRate;
   readonly #signs = new SignsOfLife();
-
   #scheduled: "no" | "soon" | "later" = "no";
   #lastFlushMs = Number.NEGATIVE_INFINITY;
   #writingBytes = 0;
@@ -91,17 +88,10 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
 
   attach(owner: LinkOwner, head: Buffer): void {
     this.#owner = owner;
-    const socket = Object.assign(this.#socket, { [LINK]: this });
-    // TCP_NODELAY is on since the connection was accepted (relay/http/listener.ts): no second system call for it.
-    socket.setTimeout(0);
-    socket.on("data", onData);
-    socket.on("end", onEnd);
-    socket.on("error", onError);
-    socket.on("close", onClose);
+    listenTo(this.#socket, this);
     if (head.length > 0) this.read(head);
   }
 
-  /** Whether the messages of this client may wait a little for company, as of its last one. */
   get mayWait(): boolean {
     return this.#mayWait;
   }
@@ -118,10 +108,13 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     return this.#queue.byteCount + this.#writingBytes;
   }
 
+  get readByPeerBytes(): number {
+    return this.#progress?.readBytes ?? 0;
+  }
+
   judge(): SlowReason | undefined {
     const progress = this.#asked();
     const fault = progress.judge(this.#parts.clock.judgedMs);
-    // One that never answers is given more without: for pongs it would wait in vain.
     if (progress.isBlind) this.#writeOn();
     return fault;
   }
@@ -145,7 +138,7 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
   }
 
   pauseFor(durationMs: number): void {
-    if (this.#state !== "open") return;
+    if (!this.#isHeard) return;
     this.#shut(Reason.rate);
     this.#parts.throttle.wait(this, durationMs);
   }
@@ -157,6 +150,10 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
 
   limitTo(rateClass: string | undefined): void {
     this.#rate.limitTo(rateClass, this.#parts.clock.tick());
+  }
+
+  charge(cost: RateCost): void {
+    if (this.#rate.took(cost)) this.#keepToRate();
   }
 
   hold(): void {
@@ -186,18 +183,24 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
   }
 
   close(code: number, reason: string): void {
-    if (this.#state !== "open") return;
+    this.leave(code, reason);
+    if (this.#state !== "leaving") return;
     this.#state = "closing";
-    this.#queue.close(closeFrame(code, reason));
-    this.#closeCode = code;
     // The peer's answer must be heard.
     this.#parts.throttle.forget(this);
     this.#gate.open(ANY_REASON);
+  }
+
+  leave(code: number, reason: string): void {
+    if (this.#state !== "open") return;
+    this.#state = "leaving";
+    this.#queue.close(closeFrame(code, reason));
+    this.#closeCode = code;
+    this.#closedBy = "relay";
     this.#scheduleSoon();
     this.#closeTimer = this.#parts.clock.after(this.#options.closeTimeoutMs, () => this.terminate());
   }
 
-  /** Ends the connection at once, without a close frame. */
   terminate(): void {
     this.#socket.destroy();
   }
@@ -215,11 +218,14 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     return this.#signs.ask(this.#socket.bytesRead) || wasShut;
   }
 
+  get isRead(): boolean {
+    return this.#gate.isOpen;
+  }
+
   get isPingWaiting(): boolean {
     return this.#queue.isPingWaiting || this.#writingBytes > 0;
   }
 
-  /** Takes what came from the socket. */
   read(chunk: Buffer): void {
     if (this.#state === "ended") return;
     this.#receivedAtMs = this.#parts.clock.tick();
@@ -231,14 +237,12 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     if (isSpent) this.#keepToRate();
   }
 
-  /** The gate's. */
   stopReading(): void {
     this.#progress?.unread(this.#parts.clock.judgedMs);
     this.#parser.stop();
     this.#socket.pause();
   }
 
-  /** The gate's. */
   goOnReading(): void {
     if (this.#state === "ended") return;
     this.#progress?.readAgain(this.#parts.clock.judgedMs);
@@ -249,8 +253,13 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     if (this.#gate.isOpen) this.#socket.resume();
   }
 
+  /** Whether messages are taken. */
+  get #isHeard(): boolean {
+    return this.#state === "open" || this.#state === "leaving";
+  }
+
   #shut(reason: number): void {
-    if (this.#state === "open") this.#gate.shut(reason);
+    if (this.#isHeard) this.#gate.shut(reason);
   }
 
   /** What came is taken; what comes next waits until the rate allows it. */
@@ -270,7 +279,7 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
   }
 
   onMessage(bytes: Buffer, isBinary: boolean, isPrintable: boolean): void {
-    if (this.#state !== "open") return;
+    if (!this.#isHeard) return;
     this.#mayWait = this.#parts.pacing.sent(this.#pace);
     this.#owner?.receive(bytes, isBinary, isPrintable);
     if (this.#rate.tookMessage()) this.#keepToRate();
@@ -296,6 +305,7 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     if (this.#state === "open") {
       // RFC 6455 section 5.5.1: the answer echoes the code; section 7.1.5: 1005 stands for none.
       this.close(code ?? 1005, "");
+      this.#closedBy = "peer";
     } else if (this.#queue.isCloseTaken && this.#writingBytes === 0) this.#endSocket();
   }
 
@@ -314,7 +324,6 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     this.#socket.write(bytes, this.#onWritten);
   }
 
-  /** The socket is gone. */
   ended(): void {
     if (this.#state === "ended") return;
     this.#state = "ended";
@@ -322,7 +331,7 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     this.#parts.throttle.forget(this);
     this.#queue.clear();
     this.#below = undefined;
-    this.#owner?.ended(this.#closeCode);
+    this.#owner?.ended(this.#closeCode, this.#closedBy);
   }
 
   /** Notes the frame that came last. */
@@ -332,10 +341,9 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
   }
 
   #asked(): ReaderProgress {
-    if (this.#progress === undefined) {
-      this.#progress = new ReaderProgress(this.#options);
-      if (!this.#gate.isOpen) this.#progress.unread(this.#parts.clock.judgedMs);
-    }
+    if (this.#progress !== undefined) return this.#progress;
+    this.#progress = new ReaderProgress(this.#options);
+    if (!this.#gate.isOpen) this.#progress.unread(this.#parts.clock.judgedMs);
     return this.#progress;
   }
 
@@ -380,23 +388,4 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     if (this.#isCloseReceived) this.#socket.destroySoon();
     else this.#socket.end();
   }
-}
-
-// One function for all sockets in place of a closure for each.
-
-function onData(this: LinkedSocket, chunk: Buffer): void {
-  this[LINK].read(chunk);
-}
-
-function onEnd(this: Socket): void {
-  // Ending twice makes Node build an error with its stack for nobody: 3 % of a connect, join and close (bench W5).
-  if (!this.writableEnded) this.end();
-}
-
-function onError(this: Socket): void {
-  // Node destroys the socket after this event; its close tells the rest.
-}
-
-function onClose(this: LinkedSocket): void {
-  this[LINK].ended();
 }

@@ -47,6 +47,8 @@ const PING_AGAIN_MS = 1000;
 type OutPing = {
   readonly number: number;
   readonly behindBytes: number;
+  /** Since the ping before. */
+  readonly blockBytes: number;
   readonly begunAtMs: number;
   readonly sentAtMs: number;
 };
@@ -122,7 +124,9 @@ export class ReaderProgress {
 
   /** So much is about to be written. @returns whether a ping is due behind it. */
   wrote(byteCount: number, nowMs: number): boolean {
-    if (nowMs - this.#lastWriteMs > IDLE_MS) this.#spacingBytes = FIRST_SPACING_BYTES;
+    // Behind a window that is shut nothing is written, and nobody is idle.
+    const isIdle = this.#out.length === 0 && nowMs - this.#lastWriteMs > IDLE_MS;
+    if (isIdle) this.#spacingBytes = FIRST_SPACING_BYTES;
     if (this.#sincePingBytes === 0) this.#begunAtMs = nowMs;
     this.#lastWriteMs = nowMs;
     this.#writtenBytes += byteCount;
@@ -138,7 +142,14 @@ export class ReaderProgress {
   pinged(nowMs: number): number {
     this.#lastNumber = (this.#lastNumber + 1) >>> 0;
     const begunAtMs = this.#sincePingBytes === 0 ? nowMs : this.#begunAtMs;
-    this.#out.push({ number: this.#lastNumber, behindBytes: this.#writtenBytes, begunAtMs, sentAtMs: nowMs });
+    const blockBytes = this.#sincePingBytes;
+    this.#out.push({
+      number: this.#lastNumber,
+      behindBytes: this.#writtenBytes,
+      blockBytes,
+      begunAtMs,
+      sentAtMs: nowMs,
+    });
     this.#lastPingMs = nowMs;
     this.#sincePingBytes = 0;
     this.#isPingDue = false;
@@ -276,13 +287,15 @@ export class ReaderProgress {
     return this.isBlind || this.#readBytes < this.#blindUntilBytes;
   }
 
-  #answered({ behindBytes, begunAtMs, sentAtMs }: OutPing, nowMs: number): void {
+  #answered({ behindBytes, blockBytes, begunAtMs, sentAtMs }: OutPing, nowMs: number): void {
     const pongMs = nowMs - sentAtMs;
     const blockMs = nowMs - Math.max(this.#lastPongMs, begunAtMs);
     this.#quickestMs = Math.min(this.#quickestMs, pongMs);
+    // What a small block took says nothing about a larger one.
+    const isQuick = blockMs <= QUICK_BLOCK_MS && blockBytes >= this.#spacingBytes;
     if (pongMs >= this.#quickestMs + LATE_PONG_MS)
       this.#spacingBytes = Math.max(MIN_SPACING_BYTES, this.#spacingBytes / 2);
-    else if (blockMs <= QUICK_BLOCK_MS && pongMs <= this.#quickestMs + QUICK_PONG_MS)
+    else if (isQuick && pongMs <= this.#quickestMs + QUICK_PONG_MS)
       this.#spacingBytes = Math.min(MAX_SPACING_BYTES, this.#spacingBytes * 2);
     this.#readBytes = Math.max(this.#readBytes, behindBytes);
     this.#lastPongMs = nowMs;

@@ -4,7 +4,7 @@ export const LARGE_FRAME_BYTES = 16_384;
 const MAX_SPARE_BYTES = 1_048_576;
 /** What is kept for the next frames, in all. */
 const MAX_SPARES_BYTES = 8_388_608;
-/** A piece may be longer than what is asked of it by an eighth: config/memory-bound.ts counts on it. */
+/** A piece may be longer than what is asked of it by an eighth: limits/memory-bound.ts counts on it. */
 const MAX_WASTE_RATIO = 1.125;
 
 /** A piece from its beginning, how many hold it, and whether a frame was written around what it holds now. */

@@ -1,11 +1,13 @@
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { adviceOn } from "./advice.ts";
 import { type Az, AzError, type Say } from "./az.ts";
 import { GivenParameters } from "./given-parameters.ts";
 import { leadsHere } from "./leads-here.ts";
 import {
   checkLogin,
   checkRights,
+  describeRegistry,
   findDeletedVault,
   findGroup,
   makeGroup,
@@ -59,28 +61,36 @@ type Outputs = Readonly<Record<string, { readonly value: string | boolean }>>;
  */
 export async function deploy(options: DeployOptions, { az, say, confirm }: DeployParts): Promise<boolean> {
   const { resourceGroup } = options;
-  const given = new GivenParameters(valuesOf(options), options.parametersFile);
-  checkGiven(options, given, az.isDryRun);
+  checkGiven(options, new GivenParameters(valuesOf(options), options.parametersFile), az.isDryRun);
   const login = await checkLogin(az, say);
+  const registry = options.registry === undefined ? undefined : await describeRegistry(az, options.registry);
+  const given = new GivenParameters(valuesOf(options, registry), options.parametersFile);
   const groupLocation = await findGroup(az, resourceGroup);
   if (options.skipRightsCheck !== true) {
     const isThere = groupLocation !== undefined;
     await checkRights(az, login, { resourceGroup, isThere, assignsRoles: options.assignRoles });
   }
-  await registerProviders(az, say);
+  await registerProviders(az, say, { hasNetwork: given.has("network") });
   if (groupLocation === undefined) await makeGroup(az, resourceGroup, options.location);
   const deletedVault = await findDeletedVault(az, { resourceGroup, groupLocation, given });
   if (deletedVault !== undefined) say(`The vault ${deletedVault} was deleted; it is recovered, with its certificates.`);
+  if (deletedVault === undefined && given.isTrue("recoverVault")) {
+    say("There is no deleted vault of this relay: recoverVault is left out. It is for once.");
+  }
 
-  const what = deploymentArguments(options, given, deletedVault !== undefined);
-  await az.show("deployment", "group", "what-if", ...what);
+  const what = { options, given, recovers: deletedVault !== undefined };
+  await az.show("deployment", "group", "what-if", ...deploymentArguments(what));
   const question = `Deploy this to ${resourceGroup}?`;
   if (!az.isDryRun && options.yes !== true && !(await confirm(question, "yes"))) {
     say("Nothing was deployed.");
     return false;
   }
-  const outputs = await create(az, what, { say, given, resourceGroup });
+  const outputs = await create(az, what, say);
   if (outputs === undefined) return az.isDryRun;
+  if (given.isTrue("alertsOnly")) {
+    say("Logs and alerts are deployed; the relay was left as it is.");
+    return true;
+  }
   return finish(outputs, options, { say, given });
 }
 
@@ -102,12 +112,12 @@ function checkGiven({ parametersFile }: DeployOptions, given: GivenParameters, i
 }
 
 /** The parameters on the command line, as the Azure CLI takes them. */
-function valuesOf(options: DeployOptions): readonly string[] {
+function valuesOf(options: DeployOptions, registry = JSON.stringify({ name: options.registry })): readonly string[] {
   return [
     ...(options.environment === undefined ? [] : [`environment=${options.environment}`]),
     ...(options.location === undefined ? [] : [`location=${options.location}`]),
     ...(options.image === undefined ? [] : [`image=${options.image}`]),
-    ...(options.registry === undefined ? [] : [`registry=${JSON.stringify({ name: options.registry })}`]),
+    ...(options.registry === undefined ? [] : [`registry=${registry}`]),
     ...(options.customDomain === undefined ? [] : [`customDomain=${options.customDomain}`]),
     ...(options.email === undefined ? [] : [`acmeEmail=${options.email}`]),
     ...(options.assignRoles ? [] : ["assignRoles=false"]),
@@ -115,15 +125,21 @@ function valuesOf(options: DeployOptions): readonly string[] {
   ];
 }
 
+/** One deployment: what was typed, what comes of it, and whether it brings back a vault. */
+type Deployment = {
+  readonly options: DeployOptions;
+  readonly given: GivenParameters;
+  readonly recovers: boolean;
+};
+
 /** What `what-if` and `create` have in common. */
-function deploymentArguments(
-  { resourceGroup, parametersFile: file }: DeployOptions,
-  given: GivenParameters,
-  recoversVault: boolean,
-): readonly string[] {
+function deploymentArguments({ options, given, recovers }: Deployment): readonly string[] {
+  const { resourceGroup, parametersFile: file } = options;
   // A .bicepparam file names its template.
   const isBicepParam = file?.endsWith(".bicepparam") === true;
-  const values = [...given.values, ...(recoversVault ? ["recoverVault=true"] : [])];
+  // The last word on it is this one: a file that says it for ever is right once.
+  const recovery = recovers || given.has("recoverVault") ? [`recoverVault=${recovers}`] : [];
+  const values = [...given.values, ...recovery];
   return [
     "--resource-group",
     resourceGroup,
@@ -133,32 +149,27 @@ function deploymentArguments(
   ];
 }
 
-type Creation = { readonly say: Say; readonly given: GivenParameters; readonly resourceGroup: string };
-
-/** Deploys, a second time where the registry may not know the relay yet. @throws NotReady where Azure wants a deletion. */
-async function create(
-  az: Az,
-  what: readonly string[],
-  { say, given, resourceGroup }: Creation,
-): Promise<Outputs | undefined> {
-  const call = ["deployment", "group", "create", "--name", "relay", ...what, "--query", "properties.outputs"];
-  return az
-    .json<Outputs>(...call)
+/**
+ * Deploys, a second time where the registry may not know the relay yet: the vault is there by then.
+ * @throws NotReady with what to do about Azure's answer.
+ */
+async function create(az: Az, deployment: Deployment, say: Say): Promise<Outputs | undefined> {
+  const { given, options } = deployment;
+  const call = (what: Deployment): Promise<Outputs | undefined> => {
+    const args = ["--name", "relay", ...deploymentArguments(what), "--query", "properties.outputs"];
+    return az.json<Outputs>("deployment", "group", "create", ...args);
+  };
+  return call(deployment)
     .catch((error: unknown) => {
       if (!(error instanceof AzError && error.message.includes("InaccessibleImage") && given.has("registry")))
         throw error;
       say("The registry does not let the relay in; a new role takes minutes to be known. Once more.");
-      return az.json<Outputs>(...call);
+      return call({ ...deployment, recovers: false });
     })
     .catch((error: unknown) => {
-      const [, group] = /updates on container group (?:\\u0027|\W)*([\w-]+)/.exec((error as Error).message) ?? [];
-      if (group === undefined) throw error;
-      throw new NotReady(
-        `Azure changes processors, memory, zone and network of a new container group only. ${group} keeps its name, its ` +
-          `vault and its certificate if you delete it and deploy again at once: az container delete --resource-group ` +
-          `${resourceGroup} --name ${group}`,
-        { cause: error },
-      );
+      const advice = error instanceof AzError ? adviceOn(error.message, options.resourceGroup) : undefined;
+      if (advice === undefined) throw error;
+      throw new NotReady(`${(error as AzError).message}\n${advice}`, { cause: error });
     });
 }
 

@@ -51,6 +51,9 @@ export async function destroy(options: DestroyOptions, { az, say, confirm }: Des
   for (const { name, type } of ours) say(`- ${name} (${type})`);
   if (isShared) say(`${all.length - ours.length} other resources are in the group: they stay, and so does the group.`);
   for (const vault of vaults ?? []) warnOf(vault, say);
+  const workspaces = ours.filter(({ type }) => type.toLowerCase() === "microsoft.operationalinsights/workspaces");
+  if (options.purge !== true) for (const { name } of workspaces) say(keepsLogs(name));
+  for (const record of new Set(ours.flatMap(({ tags }) => tags?.["dns-record"] ?? []))) say(leadsNowhere(record));
   const environments = new Set(ours.flatMap(({ tags }) => tags?.["environment"] ?? []));
   const relays = environments.size === 0 ? "the relay" : `the relay of ${[...environments].join(" and of ")}`;
   const question = `This deletes ${isShared ? `the above, ${relays}` : `the group ${resourceGroup}, all of it, with ${relays}`}.`;
@@ -58,8 +61,10 @@ export async function destroy(options: DestroyOptions, { az, say, confirm }: Des
     say("Nothing was deleted.");
     return false;
   }
+  if (options.purge === true) await purgeWorkspaces(az, az.isDryRun ? undefined : workspaces, inGroup);
   if (isShared) {
-    if (!(await removeEach(az, ours, say))) return false;
+    const left = options.purge === true ? ours.filter((one) => !workspaces.includes(one)) : ours;
+    if (!(await removeEach(az, left, say))) return false;
   } else {
     await az.show("group", "delete", "--name", resourceGroup, "--yes");
   }
@@ -97,6 +102,15 @@ function warnOf({ name, isProtected }: Vault, say: Say): void {
   );
 }
 
+function keepsLogs(workspace: string): string {
+  return `The workspace ${workspace} stays, deleted, for 14 days: until then the next deployment of its environment into this group and region has its old logs again, unless it is purged (--purge).`;
+}
+
+/** The record is in a zone of others, and may lead to another relay by now: whoever knows deletes it. */
+function leadsNowhere(record: string): string {
+  return `The DNS record stays, and whoever gets its address or name next gets your clients. Unless it leads elsewhere by now, delete it first: az resource delete --ids ${record} --api-version 2018-05-01`;
+}
+
 /** What uses others goes first: an address or a subnet in use cannot be deleted. */
 const ORDER = ["containerGroups", "loadBalancers", "virtualNetworks", "natGateways"];
 
@@ -132,6 +146,18 @@ async function tryEach(az: Az, resources: readonly Resource[], say: Say): Promis
     });
   }
   return failed;
+}
+
+/** A workspace that was deleted cannot be purged any more: it is now or in 14 days. */
+async function purgeWorkspaces(
+  az: Az,
+  workspaces: readonly Resource[] | undefined,
+  inGroup: readonly string[],
+): Promise<void> {
+  for (const { name } of workspaces ?? [{ name: "<workspace>" }]) {
+    const call = ["monitor", "log-analytics", "workspace", "delete", ...inGroup, "--workspace-name", name];
+    await az.show(...call, "--force", "true", "--yes");
+  }
 }
 
 async function purge(az: Az, vaults: readonly Vault[] | undefined, say: Say): Promise<void> {

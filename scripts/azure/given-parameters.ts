@@ -30,6 +30,11 @@ export class GivenParameters {
     throw new NotReady(`${this.#file} has no plain text for ${name}: say it, with --parameter ${name}=...`);
   }
 
+  /** Whether a parameter that is true or false is given as true. */
+  isTrue(name: string): boolean {
+    return (this.#onCommandLine(name) ?? this.#inFile(name)) === "true";
+  }
+
   #onCommandLine(name: string): string | undefined {
     return this.values.findLast((value) => value.startsWith(`${name}=`))?.slice(name.length + 1);
   }

@@ -1,13 +1,10 @@
-import { spawnSync } from "node:child_process";
-import { globSync } from "node:fs";
 import type { Certificate } from "./certificate.ts";
-import { type Contestant, isPackageThere, type Need, YARDSTICK } from "./contestants.ts";
+import { type Contestant, contestantsOf, YARDSTICK } from "./contestants.ts";
 import type { Aim, TaskResult } from "./generator/task.ts";
 import { type Isolation, setReceiveBuffers } from "./isolation.ts";
 import { runGenerator, type Server, startServer } from "./processes.ts";
-import { environmentOf } from "./relay-options.ts";
 import { type Cell, type Check, DISTURBED_SHARE, type Run, toCell, toRun } from "./report/results.ts";
-import type { ExchangeWorkload, Workload } from "./workloads.ts";
+import type { ExchangeWorkload, Workload } from "./workload.ts";
 
 /** How much is measured. */
 export type CampaignOptions = {
@@ -22,11 +19,16 @@ export type CampaignOptions = {
 export type CampaignParts = {
   readonly certificate: Certificate;
   readonly isolation: Isolation;
+  /** The packed relay. */
+  readonly relayProgram: string;
   /** For what servers write. */
   readonly directory: string;
   /** Told of each step. */
   readonly say: (line: string) => void;
 };
+
+/** What the generator found, and what the server printed. */
+type Outcome = { readonly result: TaskResult; readonly printed: string };
 
 /** Deliveries that a correctness pass looks at, about. */
 const VERIFIED_DELIVERIES = 20_000;
@@ -52,7 +54,7 @@ export class Campaign {
     const messagesPerSender = Math.min(MAX_VERIFIED_MESSAGES, Math.ceil(VERIFIED_DELIVERIES / perRound));
     const checks: Check[] = [];
     for (const contestant of contestantsOf(workload, contestants)) {
-      const result = await this.#run(contestant, workload, { aim: "verify", messagesPerSender });
+      const { result } = (await this.#run(contestant, workload, { aim: "verify", messagesPerSender })) ?? {};
       if (result?.aim !== "verify") continue;
       const { verifiedCount, faults } = result.verification;
       const verdict = faults.length === 0 ? "correct" : faults.join("; ");
@@ -80,9 +82,10 @@ export class Campaign {
     const { warmUpMs, measureMs, attempts } = this.#options;
     let best: Run | undefined;
     for (let attempt = 1; attempt <= attempts; attempt += 1) {
-      const result = await this.#run(contestant, workload, { aim: "measure", durations: { warmUpMs, measureMs } });
+      const aim: Aim = { aim: "measure", durations: { warmUpMs, measureMs } };
+      const { result, printed = "" } = (await this.#run(contestant, workload, aim)) ?? {};
       if (result?.aim !== "measure") break;
-      const run = toRun(result.measurement);
+      const run = toRun(result.measurement, printed);
       this.#parts.say(`${workload.id}, ${contestant.name}, round ${round + 1}: ${summaryOf(run)}`);
       if (best === undefined || run.waitShare < best.waitShare) best = run;
       if (best.waitShare <= DISTURBED_SHARE) break;
@@ -91,17 +94,19 @@ export class Campaign {
   }
 
   /** @returns undefined where it failed; the reason is among the failures then, and the others go on. */
-  async #run(contestant: Contestant, workload: Workload, aim: Aim): Promise<TaskResult | undefined> {
-    const { certificate, isolation, directory, say } = this.#parts;
-    const { name, sessionName } = contestant;
-    const { relayOptions = {}, receiveBuffers = "large" } = workload.kind === "exchange" ? workload : {};
+  async #run(contestant: Contestant, workload: Workload, aim: Aim): Promise<Outcome | undefined> {
+    const { certificate, isolation, directory, relayProgram, say } = this.#parts;
+    const { name, sessionName, isRelay } = contestant;
+    const receiveBuffers = workload.kind === "exchange" ? workload.receiveBuffers : undefined;
     let server: Server | undefined;
     try {
-      setReceiveBuffers(receiveBuffers);
-      const environment = environmentOf(relayOptions);
-      server = await startServer(contestant, certificate, { prefix: isolation.serverPrefix, directory, environment });
+      setReceiveBuffers(receiveBuffers ?? "large");
+      const environment = isRelay ? (workload.relayEnvironment ?? {}) : {};
+      const options = { prefix: isolation.serverPrefix, directory, relayProgram, environment };
+      server = await startServer(contestant, certificate, options);
       const about = { workload, sessionName, port: server.port, certificate: certificate.pem, serverPid: server.pid };
-      return await runGenerator({ ...about, ...aim }, isolation.generatorPrefix);
+      const result = await runGenerator({ ...about, ...aim }, isolation.generatorPrefix);
+      return { result, printed: server.printed() };
     } catch (error) {
       const failure = `${workload.id}, ${name}: ${error instanceof Error ? error.message : String(error)}`;
       say(`failed: ${failure}`);
@@ -113,29 +118,9 @@ export class Campaign {
   }
 }
 
-/** Why a contestant cannot take part on this machine; undefined where it can. */
-export function whatIsMissing({ name, needs, install }: Contestant): string | undefined {
-  if (needs === undefined) return undefined;
-  return isThere(needs) ? undefined : `${name} is not installed (${install})`;
-}
-
-function isThere(needs: Need): boolean {
-  if ("program" in needs) {
-    return spawnSync("sh", ["-c", `command -v ${needs.program}`], { stdio: "ignore" }).status === 0;
-  }
-  return "file" in needs ? globSync(needs.file).length > 0 : isPackageThere(needs.npmPackage);
-}
-
 function summaryOf({ perSecond, cost, waitShare }: Run): string {
   const rate = perSecond === undefined ? "" : `${Math.round(perSecond)}/s, `;
   const disturbed =
     waitShare > DISTURBED_SHARE ? `, disturbed: waited ${Math.round(waitShare * 100)} % of the time` : "";
   return `${rate}cost ${cost.toPrecision(3)}${disturbed}`;
-}
-
-/** Those that take part in a workload. */
-export function contestantsOf(workload: Workload, contestants: readonly Contestant[]): readonly Contestant[] {
-  return contestants.filter(({ workloadPrefixes }) =>
-    workloadPrefixes.some((prefix) => workload.id.startsWith(prefix)),
-  );
 }

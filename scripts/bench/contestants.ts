@@ -1,23 +1,16 @@
-import { globSync, mkdirSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { join } from "node:path";
+import { globSync } from "node:fs";
 import type { SessionName } from "./generator/sessions/create-session.ts";
-import { RELAY_NODE_FLAGS } from "./relay-options.ts";
-
-/** What a server is started with. */
-type ServerSetting = {
-  readonly port: number;
-  readonly keyPath: string;
-  readonly certificatePath: string;
-  /** A directory of its own, for configuration and whatever it writes. */
-  readonly directory: string;
-};
-
-/** A program and its arguments, or what is missing to run it. */
-type ServerCommand = readonly [program: string, ...programArguments: string[]];
-
-/** What must be installed: a program on the path, an npm package, or a file, which may be named by a pattern. */
-export type Need = { readonly program: string } | { readonly npmPackage: string } | { readonly file: string };
+import { isThere, type Need, programPath } from "./needs.ts";
+import {
+  centrifugoCommand,
+  derperCommand,
+  irohCommand,
+  mosquittoCommand,
+  natsCommand,
+  nchanCommand,
+} from "./peers/commands.ts";
+import type { ServerCommand, ServerSetting } from "./server-command.ts";
+import type { Workload } from "./workload.ts";
 
 /** Something that relays messages. */
 export type Contestant = {
@@ -26,9 +19,11 @@ export type Contestant = {
   readonly sessionName: SessionName;
   /** Runs always, or only with `--peers`. */
   readonly isPeer: boolean;
+  /** Whether it is this relay, of which two builds can be compared. */
+  readonly isRelay: boolean;
   /** The workloads it takes part in, by the beginnings of their ids. */
   readonly workloadPrefixes: readonly string[];
-  readonly needs?: Need;
+  readonly needs?: readonly Need[];
   readonly install?: string;
   readonly command: (setting: ServerSetting) => ServerCommand;
 };
@@ -41,167 +36,158 @@ const JEMALLOC = "/usr/lib/*/libjemalloc.so.2";
 
 const ALL = ["W"];
 const EXCHANGES = ["W1", "W2", "W3", "W6"];
+/** What relays can take part in that know pairs and no topics. */
+const PAIRWISE = ["W3", "W4", "W5", "W6"];
+/** Growth of what every relay has; G1 wants several topics on one connection. */
+const GROWTH = ["G2", "G3", "G4", "G5"];
 
 /** Readers that stall: without backpressure a server would keep what they do not read until it has no memory left. */
 const STALLED = ["S"];
 
+const RELAY = { isPeer: false, isRelay: true, command: relayCommand } as const;
+const PEER = { isPeer: true, isRelay: false } as const;
+
 /** All contestants; the relay first, then the yardstick. */
 export const contestants: readonly Contestant[] = [
   {
+    ...RELAY,
     name: "postern binary",
     sessionName: "v1-binary",
-    isPeer: false,
-    workloadPrefixes: [...EXCHANGES, ...STALLED],
-    command: relayCommand,
+    workloadPrefixes: [...EXCHANGES, ...STALLED, "G1", "G2", "G3"],
   },
   {
+    ...RELAY,
     name: "postern json",
-    sessionName: "seed-json",
-    isPeer: false,
-    workloadPrefixes: [...ALL, ...STALLED],
-    command: relayCommand,
+    sessionName: "classic-json",
+    workloadPrefixes: [...ALL, ...STALLED, ...GROWTH],
   },
   {
+    ...RELAY,
+    name: "postern json topic-first",
+    sessionName: "classic-json-topic-first",
+    workloadPrefixes: [...EXCHANGES, ...STALLED],
+  },
+  {
+    ...RELAY,
     name: "postern json + jemalloc",
-    sessionName: "seed-json",
-    isPeer: false,
+    sessionName: "classic-json",
     workloadPrefixes: ["W4"],
-    needs: { file: JEMALLOC },
+    needs: [{ file: JEMALLOC }],
     install: "apt-get install libjemalloc2",
     command: (setting) => ["env", `LD_PRELOAD=${globSync(JEMALLOC)[0]}`, ...relayCommand(setting)],
   },
   {
     name: YARDSTICK,
-    sessionName: "seed-json",
+    sessionName: "classic-json",
     isPeer: false,
-    workloadPrefixes: ALL,
-    command: (setting) => nodeServer("./peers/ws-server.ts", setting),
+    isRelay: false,
+    workloadPrefixes: [...ALL, ...GROWTH],
+    command: (setting) => scriptServer("./peers/ws-server.ts", setting),
   },
   {
     name: "tls pipe",
     sessionName: "pipe",
     isPeer: false,
+    isRelay: false,
     workloadPrefixes: ["W3"],
-    command: (setting) => nodeServer("./peers/pipe-server.ts", setting),
+    command: (setting) => scriptServer("./peers/pipe-server.ts", setting),
   },
   {
+    ...PEER,
     name: "Socket.IO",
     sessionName: "socket-io",
-    isPeer: true,
     workloadPrefixes: ALL,
-    needs: { npmPackage: "socket.io" },
-    install: "npm install --no-save socket.io",
-    command: (setting) => nodeServer("./peers/socket-io-server.ts", setting),
+    needs: [{ npmPackage: "socket.io" }],
+    install: "npm install --prefix $PEERS socket.io",
+    command: (setting) => scriptServer("./peers/socket-io-server.ts", setting),
   },
   {
+    ...PEER,
+    // It comes with Bun, whose WebSocket server it is.
+    name: "uWebSockets",
+    sessionName: "classic-json",
+    workloadPrefixes: ALL,
+    needs: [{ program: "bun" }],
+    install: "npm install --prefix $PEERS bun",
+    command: (setting) => scriptServer("./peers/uwebsockets-server.ts", setting, programPath("bun")),
+  },
+  {
+    ...PEER,
+    name: "Centrifugo",
+    sessionName: "centrifugo",
+    workloadPrefixes: ALL,
+    needs: [{ program: "centrifugo" }],
+    install: "go install github.com/centrifugal/centrifugo/v6@latest",
+    command: centrifugoCommand,
+  },
+  {
+    ...PEER,
     name: "nats-server",
     sessionName: "nats",
-    isPeer: true,
     workloadPrefixes: ALL,
-    needs: { program: "nats-server" },
-    install: "apt-get install nats-server",
+    needs: [{ program: "nats-server" }],
+    install: "go install github.com/nats-io/nats-server/v2@latest",
     command: natsCommand,
   },
   {
+    ...PEER,
     name: "nginx + nchan",
     sessionName: "nchan",
-    isPeer: true,
     workloadPrefixes: ALL,
-    needs: { program: "nginx" },
+    needs: [{ program: "nginx" }],
     install: "apt-get install nginx-light libnginx-mod-nchan",
     command: nchanCommand,
   },
   {
+    ...PEER,
     name: "mosquitto",
     sessionName: "mqtt",
-    isPeer: true,
     workloadPrefixes: ALL,
-    needs: { program: "mosquitto" },
+    needs: [{ program: "mosquitto" }],
     install: "apt-get install mosquitto",
     command: mosquittoCommand,
   },
+  {
+    ...PEER,
+    name: "derper",
+    sessionName: "derp",
+    workloadPrefixes: PAIRWISE,
+    needs: [{ program: "derper" }, { npmPackage: "@noble/ciphers/salsa.js" }],
+    install: "go install tailscale.com/cmd/derper@latest; npm install --prefix $PEERS @noble/ciphers",
+    command: derperCommand,
+  },
+  {
+    ...PEER,
+    name: "iroh-relay",
+    sessionName: "iroh",
+    workloadPrefixes: PAIRWISE,
+    needs: [{ program: "iroh-relay" }, { npmPackage: "@noble/hashes/blake3.js" }],
+    install: "cargo install --root $PEERS iroh-relay --features server; npm install --prefix $PEERS @noble/hashes",
+    command: irohCommand,
+  },
 ];
 
-/** Whether an npm package can be imported from here. */
-export function isPackageThere(name: string): boolean {
-  try {
-    createRequire(import.meta.url).resolve(name);
-    return true;
-  } catch {
-    return false;
-  }
+/** Why a contestant cannot take part on this machine; undefined where it can. */
+export function whatIsMissing({ name, needs = [], install }: Contestant): string | undefined {
+  return needs.every(isThere) ? undefined : `${name} is not installed (${install})`;
 }
 
-function relayCommand(setting: ServerSetting): ServerCommand {
-  return nodeServer("./relay-server.ts", setting, RELAY_NODE_FLAGS);
+/** Those of them that take part in a workload. */
+export function contestantsOf(workload: Workload, candidates: readonly Contestant[]): readonly Contestant[] {
+  return candidates.filter(({ workloadPrefixes }) => workloadPrefixes.some((prefix) => workload.id.startsWith(prefix)));
 }
 
-function nodeServer(
+/** As it is packed, with all its defaults but for where it listens and the certificate. */
+function relayCommand({ port, keyPath, certificatePath, relayProgram }: ServerSetting): ServerCommand {
+  const files = ["--tls", "files", "--tls-key-file", keyPath, "--tls-cert-file", certificatePath];
+  return [relayProgram, "serve", "--port", String(port), "--host", "127.0.0.1", ...files];
+}
+
+function scriptServer(
   specifier: string,
   { port, keyPath, certificatePath }: ServerSetting,
-  nodeFlags: readonly string[] = [],
+  runtime: string = process.execPath,
 ): ServerCommand {
   const path = new URL(specifier, import.meta.url).pathname;
-  return [process.execPath, ...nodeFlags, path, String(port), keyPath, certificatePath];
-}
-
-/** WebSocket over TLS; its own port for bare NATS is on loopback too, and nobody uses it. */
-function natsCommand({ port, keyPath, certificatePath, directory }: ServerSetting): ServerCommand {
-  const path = writeConfiguration(
-    directory,
-    `host: "127.0.0.1", port: -1
-websocket { host: "127.0.0.1", port: ${port}, compression: false
-  tls { cert_file: "${certificatePath}", key_file: "${keyPath}" } }`,
-  );
-  return ["nats-server", "-c", path];
-}
-
-function mosquittoCommand({ port, keyPath, certificatePath, directory }: ServerSetting): ServerCommand {
-  const path = writeConfiguration(
-    directory,
-    `listener ${port} 127.0.0.1
-allow_anonymous true
-certfile ${certificatePath}
-keyfile ${keyPath}
-tls_version tlsv1.3
-set_tcp_nodelay true
-max_queued_messages 0
-max_inflight_messages 0
-persistence false
-log_type error
-${process.getuid?.() === 0 ? "user root" : ""}`,
-  );
-  return ["mosquitto", "-c", path];
-}
-
-/**
- * One worker; every path `/a/b` publishes to channel a and subscribes to channel b. More messages are kept than any
- * workload has under way: with none kept nchan answers 500 when 64 KiB messages come fast.
- */
-function nchanCommand({ port, keyPath, certificatePath, directory }: ServerSetting): ServerCommand {
-  mkdirSync(join(directory, "logs"), { recursive: true });
-  const path = writeConfiguration(
-    directory,
-    `load_module /usr/lib/nginx/modules/ngx_nchan_module.so;
-daemon off; worker_processes 1; pid ${directory}/nginx.pid; error_log ${directory}/logs/error.log error;
-${process.getuid?.() === 0 ? "user root;" : ""}
-worker_rlimit_nofile 20000;
-events { worker_connections 8192; }
-http { access_log off; tcp_nodelay on; client_body_temp_path ${directory}/body; proxy_temp_path ${directory}/proxy;
-  fastcgi_temp_path ${directory}/fastcgi; uwsgi_temp_path ${directory}/uwsgi; scgi_temp_path ${directory}/scgi;
-  nchan_shared_memory_size 256M;
-  server { listen 127.0.0.1:${port} ssl; server_name localhost;
-    ssl_certificate ${certificatePath}; ssl_certificate_key ${keyPath}; ssl_protocols TLSv1.3;
-    client_max_body_size 16m;
-    location ~ ^/(\\w+)/(\\w+)$ {
-      nchan_pubsub websocket; nchan_publisher_channel_id $1; nchan_subscriber_channel_id $2;
-      nchan_message_buffer_length 1024; nchan_message_timeout 10s; nchan_subscriber_first_message newest; nchan_channel_group bench; } } }`,
-  );
-  return ["nginx", "-p", directory, "-c", path];
-}
-
-function writeConfiguration(directory: string, text: string): string {
-  const path = join(directory, "configuration");
-  writeFileSync(path, `${text}\n`);
-  return path;
+  return [runtime, path, String(port), keyPath, certificatePath];
 }

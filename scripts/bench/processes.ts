@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync } from "node:fs";
 import { connect } from "node:net";
-import { join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { setTimeout as after } from "node:timers/promises";
 import type { Certificate } from "./certificate.ts";
 import type { Contestant } from "./contestants.ts";
@@ -12,8 +12,10 @@ import type { Task, TaskResult } from "./generator/task.ts";
 const START_TIMEOUT_MS = 10_000;
 const START_POLL_MS = 20;
 const STOP_TIMEOUT_MS = 3000;
-/** Joins, warm-up, measurement and a correctness pass all end well before. */
-const GENERATOR_TIMEOUT_MS = 60_000;
+/** Joins, warm-up, measurement and a correctness pass all end well before; thousands of joins take the longest. */
+const GENERATOR_TIMEOUT_MS = 240_000;
+/** Of what a server prints. */
+const KEPT_CHARACTERS = 4000;
 
 const GENERATOR_PATH = new URL("./generator/main.ts", import.meta.url).pathname;
 
@@ -24,7 +26,13 @@ process.on("exit", () => {
 });
 
 /** A contestant that accepts connections. */
-export type Server = { readonly port: number; readonly pid: number; stop(): Promise<void> };
+export type Server = {
+  readonly port: number;
+  readonly pid: number;
+  /** The beginning of what it has printed. */
+  readonly printed: () => string;
+  stop(): Promise<void>;
+};
 
 /** How a server is started. */
 type ServerOptions = {
@@ -32,6 +40,8 @@ type ServerOptions = {
   readonly prefix: readonly string[];
   /** For what it writes. */
   readonly directory: string;
+  /** The packed relay, where the contestant is the relay. */
+  readonly relayProgram: string;
   /** Variables besides those of this process. */
   readonly environment: Environment;
 };
@@ -42,11 +52,13 @@ type Environment = Readonly<Record<string, string>>;
 export async function startServer(
   contestant: Contestant,
   { keyPath, certificatePath }: Certificate,
-  { prefix, directory: parent, environment }: ServerOptions,
+  { prefix, directory: parent, relayProgram, environment }: ServerOptions,
 ): Promise<Server> {
   const port = await freePort();
   const directory = mkdtempSync(join(parent, "server-"));
-  const child = start([...prefix, ...contestant.command({ port, keyPath, certificatePath, directory })], environment);
+  const setting = { port, keyPath, certificatePath, directory, relayProgram };
+  const child = start([...prefix, ...contestant.command(setting)], environment);
+  const printed = collectStart(child);
   const output = collect(child);
   const deadlineMs = performance.now() + START_TIMEOUT_MS;
   while (!(await accepts(port))) {
@@ -56,7 +68,7 @@ export async function startServer(
     }
     await after(START_POLL_MS);
   }
-  return { port, pid: child.pid ?? 0, stop: () => stop(child) };
+  return { port, pid: child.pid ?? 0, printed, stop: () => stop(child) };
 }
 
 /** Runs a generator to its end. @throws Error with what it printed, where it fails. */
@@ -73,7 +85,9 @@ export async function runGenerator(task: Task, prefix: readonly string[]): Promi
 }
 
 function start([program = "", ...programArguments]: readonly string[], environment: Environment = {}): ChildProcess {
-  const env = { ...process.env, ...environment };
+  // A packed program asks the path for its Node: it is to be this one.
+  const path = [dirname(process.execPath), process.env["PATH"]].join(delimiter);
+  const env = { ...process.env, PATH: path, ...environment };
   const child = spawn(program, programArguments, { stdio: ["ignore", "pipe", "pipe"], env });
   running.add(child);
   child.on("error", () => running.delete(child));
@@ -81,11 +95,19 @@ function start([program = "", ...programArguments]: readonly string[], environme
   return child;
 }
 
-/** Keeps the end of what a process writes to its error output; the rest of what it says is thrown away. */
+/** Keeps the beginning of what a process prints; the rest is thrown away. */
+function collectStart(child: ChildProcess): () => string {
+  let text = "";
+  child.stdout?.on("data", (chunk: Buffer) => {
+    if (text.length < KEPT_CHARACTERS) text += chunk.toString();
+  });
+  return () => text;
+}
+
+/** Keeps the end of what a process writes to its error output. */
 function collect(child: ChildProcess): () => string {
   let text = "";
   child.stderr?.on("data", (chunk: Buffer) => (text = (text + chunk.toString()).slice(-2000)));
-  if (child.stdout?.listenerCount("data") === 0) child.stdout.resume();
   return () => text.trim();
 }
 

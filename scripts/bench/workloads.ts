@@ -1,60 +1,5 @@
-import type { RelayOptions } from "./relay-options.ts";
-
-/** What decides when a sender sends. */
-type Pace =
-  /** A sender has this many messages under way; one is done when all its receivers have it. */
-  | { readonly kind: "window"; readonly messageCount: number }
-  /** All senders together cause so many deliveries, evenly spread. */
-  | { readonly kind: "rate"; readonly deliveriesPerSecond: number }
-  /** A member sends when it has received; one of each pair begins. */
-  | { readonly kind: "ping-pong" };
-
-/** Connections beside the topics that are measured, in topics of their own, that have joined and never read on. */
-export type StalledReaders = {
-  readonly topicCount: number;
-  readonly readersPerTopic: number;
-  /** Of the messages that one more member of each topic sends, until the relay stops reading it. */
-  readonly payloadBytes: number;
-};
-
-/** Members of topics exchange messages. */
-export type ExchangeWorkload = {
-  readonly kind: "exchange";
-  readonly id: string;
-  readonly sentence: string;
-  readonly topicCount: number;
-  readonly membersPerTopic: number;
-  readonly senders: "first" | "all";
-  readonly payloadBytes: number;
-  readonly pace: Pace;
-  readonly stalledReaders?: StalledReaders;
-  /** What the relay is started with; other contestants do not know it. */
-  readonly relayOptions?: RelayOptions;
-  /** What the kernel takes in for one connection before it is read; large unless told otherwise. */
-  readonly receiveBuffers?: ReceiveBuffers;
-};
-
-/** `large` never limits a closed loop; `usual` is what Linux gives by default. */
-export type ReceiveBuffers = "large" | "usual";
-
-/** Connections that have joined and then do nothing. */
-export type IdleWorkload = {
-  readonly kind: "idle";
-  readonly id: string;
-  readonly sentence: string;
-  readonly connectionCount: number;
-};
-
-/** Connect, join, close, and again. */
-export type HandshakeWorkload = {
-  readonly kind: "handshake";
-  readonly id: string;
-  readonly sentence: string;
-  readonly atOnce: number;
-  readonly isResumed: boolean;
-};
-
-export type Workload = ExchangeWorkload | IdleWorkload | HandshakeWorkload;
+import { growthWorkloads } from "./growth-workloads.ts";
+import type { Workload } from "./workload.ts";
 
 const fanOut = { kind: "exchange", topicCount: 1, membersPerTopic: 101, senders: "first", payloadBytes: 1024 } as const;
 const allTalk = { kind: "exchange", topicCount: 1, membersPerTopic: 20, senders: "all", payloadBytes: 256 } as const;
@@ -63,7 +8,11 @@ const allTalk = { kind: "exchange", topicCount: 1, membersPerTopic: 20, senders:
 const besideOthers = {
   ...allTalk,
   pace: { kind: "rate", deliveriesPerSecond: 57_000 },
-  relayOptions: { maxConnections: 1100, stalledReaderTimeoutMs: 600_000, slowReaderTimeoutMs: 600_000 },
+  relayEnvironment: {
+    MAX_CONNECTIONS: "1100",
+    STALLED_READER_TIMEOUT_MS: "600000",
+    SLOW_READER_TIMEOUT_MS: "600000",
+  },
   // A thousand large ones would take all the memory that the kernel has for TCP.
   receiveBuffers: "usual",
 } as const;
@@ -82,6 +31,13 @@ export const workloads: readonly Workload[] = [
     sentence: `fan-out 1 to 100 of 1 KiB, ${window} under way`,
     pace: { kind: "window", messageCount: window } as const,
   })),
+  {
+    ...fanOut,
+    id: "W1 window 64 shared records",
+    sentence: "the same, and what a sender owes at one time shares TLS records",
+    pace: { kind: "window", messageCount: 64 },
+    recordContent: "turn",
+  },
   ...[50_000, 200_000].map((deliveriesPerSecond) => ({
     ...fanOut,
     id: `W1 ${deliveriesPerSecond / 1000}k/s`,
@@ -94,6 +50,13 @@ export const workloads: readonly Workload[] = [
     sentence: `20 peers all talking, 256 B, ${window} under way each`,
     pace: { kind: "window", messageCount: window } as const,
   })),
+  {
+    ...allTalk,
+    id: "W2 window 8 shared records",
+    sentence: "20 peers all talking, 8 under way each, and what one owes at one time shares TLS records",
+    pace: { kind: "window", messageCount: 8 },
+    recordContent: "turn",
+  },
   {
     ...allTalk,
     id: "W2 57k/s",
@@ -130,4 +93,5 @@ export const workloads: readonly Workload[] = [
     sentence: "the same beside 1,000 stalled readers in 10 other topics",
     stalledReaders: { topicCount: 10, readersPerTopic: 100, payloadBytes: 16_384 },
   },
+  ...growthWorkloads,
 ];

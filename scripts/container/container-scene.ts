@@ -50,7 +50,7 @@ export class ContainerScene {
     this.#fingerprint = fingerprint;
     this.#require(this.#orderCount() === 1, `one order was placed, and not ${this.#orderCount()}`);
     this.#print("ok: /health answers over TLS, with a certificate of the authority");
-    await this.#engine.run("exec", this.#name, "node", "/app/dist/scripts/healthcheck.js");
+    await this.#engine.run("exec", this.#name, "node", "/app/dist/relay/main.js", "health");
     this.#print("ok: the health check of the image passes");
     await this.#stopWithClient();
     this.#print("ok: a stop closes clients with 1012, and the container exits with 0");

@@ -14,7 +14,7 @@ import { dirname, join, relative } from "node:path";
 /** One file of an installation: where it comes from, and its path in the folder that is installed. */
 export type ParcelFile = { readonly source: string; readonly path: string; readonly mode: number };
 
-type Lock = { readonly packages?: Readonly<Record<string, { readonly dev?: boolean }>> };
+type Lock = { readonly packages?: Readonly<Record<string, { readonly dev?: boolean; readonly link?: boolean }>> };
 
 /** Of no use at run time. */
 const LEFT_OUT = /\.map$|\.d\.[cm]?ts$/;
@@ -30,7 +30,9 @@ export function parcelOf(from: string, node: string): readonly ParcelFile[] {
   }
   const lock = JSON.parse(readFileSync(join(from, "package-lock.json"), "utf8")) as Lock;
   const modules = Object.entries(lock.packages ?? {})
-    .filter(([path, { dev }]) => path.startsWith("node_modules/") && dev !== true && existsSync(join(from, path)))
+    // A link leads to a workspace, which is no part of the relay.
+    .filter(([path, { dev, link }]) => path.startsWith("node_modules/") && dev !== true && link !== true)
+    .filter(([path]) => existsSync(join(from, path)))
     .map(([path]) => path);
   return [
     ...["package.json", "LICENSE", "dist", ...modules].flatMap((path) => filesBelow(from, path)),

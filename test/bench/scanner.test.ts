@@ -34,6 +34,18 @@ function frame(opcode: number, payload: string): Buffer {
   return Buffer.concat([header, bytes.subarray(payloadAt)]);
 }
 
+/** A server's frame of a message in fragments: its first, one that follows, or the last. */
+function fragment(opcode: number, payload: string, { isFinal }: { readonly isFinal: boolean }): Buffer {
+  const bytes = frame(opcode, payload);
+  bytes[0] = opcode | (isFinal ? 0x80 : 0);
+  return bytes;
+}
+
+/** Gives all of a stream to a new scanner. */
+function scan(stream: Buffer): void {
+  new FrameScanner(new Found(), ALL).push(stream, 0, stream.length);
+}
+
 const cuts = fc.array(fc.nat(), { maxLength: 40 });
 
 it("finds the same frames however the stream is cut", () => {
@@ -74,17 +86,88 @@ it("fails where the frame boundary is lost", () => {
   expect(() => scanner.push(Buffer.from("no frame at all"), 0, 15)).toThrow("frame begins with");
 });
 
+it("puts the fragments of a message together, however the stream is cut, with control frames between them", () => {
+  const stream = Buffer.concat([
+    fragment(Opcode.binary, "a".repeat(200), { isFinal: false }),
+    frame(Opcode.ping, "still there?"),
+    fragment(Opcode.continuation, "", { isFinal: false }),
+    fragment(Opcode.continuation, "b".repeat(300), { isFinal: false }),
+    frame(Opcode.ping, "and now?"),
+    fragment(Opcode.continuation, "c", { isFinal: true }),
+    frame(Opcode.text, "whole"),
+  ]);
+
+  fc.assert(
+    fc.property(cuts, (places) => {
+      const found = new Found();
+      pushCut(new FrameScanner(found, ALL), stream, places);
+      expect(found.list).toEqual([
+        "control 9 still there?",
+        "control 9 and now?",
+        `message ${"a".repeat(200)}${"b".repeat(300)}c`,
+        "message whole",
+      ]);
+    }),
+    { numRuns: 50 },
+  );
+});
+
+it("keeps only the beginning of a message in fragments, and counts all of it", () => {
+  const found: number[] = [];
+  const handler: ScanHandler = {
+    onMessage: (bytes, start, byteCount) => void found.push(byteCount, bytes[start] ?? 0, bytes.length),
+    onControl: () => undefined,
+  };
+  const scanner = new FrameScanner(handler, { keepBytes: 130 });
+  const first = fragment(Opcode.binary, "a".repeat(100), { isFinal: false });
+  const last = fragment(Opcode.continuation, "b".repeat(70_000), { isFinal: true });
+
+  for (const bytes of [first, last]) scanner.push(bytes, 0, bytes.length);
+
+  expect(found).toEqual([70_100, 0x61, 130]);
+});
+
+it("keeps all of a long answer to a join, and from then on only the beginning", () => {
+  const found: string[] = [];
+  const handler: ScanHandler = {
+    onMessage: (bytes, start) => void found.push(Buffer.from(bytes).toString("latin1", start, start + 900)),
+    onControl: () => undefined,
+  };
+  const options = { keepBytes: 1000 };
+  const scanner = new FrameScanner(handler, options);
+
+  for (const letter of ["x", "y"]) {
+    const stream = frame(Opcode.text, letter.repeat(900));
+    scanner.push(stream, 0, 100);
+    scanner.push(stream, 100, stream.length);
+    options.keepBytes = 8;
+  }
+
+  // What the second one left as it was is of the first.
+  expect(found).toEqual(["x".repeat(900), `${"y".repeat(125)}${"x".repeat(775)}`]);
+});
+
+it("fails where fragments come out of turn", () => {
+  const begun = fragment(Opcode.text, "a", { isFinal: false });
+  const lone = fragment(Opcode.continuation, "a", { isFinal: true });
+
+  expect(() => scan(lone)).toThrow("opcode 0 out of turn");
+  expect(() => scan(Buffer.concat([begun, frame(Opcode.text, "b")]))).toThrow("opcode 1 out of turn");
+  expect(() => scan(fragment(Opcode.ping, "0123456789", { isFinal: false }))).toThrow("a control frame in fragments");
+});
+
 it("finds NATS deliveries in a stream that was cut into frames anyhow", () => {
   const stream = Buffer.from("INFO {}\r\nMSG t 1 5\r\nhello\r\nPING\r\nMSG t 1 0\r\n\r\nMSG t 1 2\r\nhi\r\n");
   const frames = Buffer.concat([
     frame(Opcode.binary, stream.toString("latin1", 0, 13)),
+    frame(Opcode.ping, "p"),
     frame(Opcode.binary, stream.toString("latin1", 13)),
   ]);
 
   fc.assert(
     fc.property(cuts, (places) => {
       const found = new Found();
-      pushCut(new FrameUnwrapper(new NatsScanner(found, ALL)), frames, places);
+      pushCut(new FrameUnwrapper(new NatsScanner(found, ALL), found), frames, places);
       expect(found.list.filter((text) => text.startsWith("message"))).toEqual([
         "message hello",
         "message ",

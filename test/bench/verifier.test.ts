@@ -1,11 +1,12 @@
 import { expect, it } from "vitest";
 import { Connection, createTarget, type Receiver } from "../../scripts/bench/generator/connection.ts";
-import { membersOf } from "../../scripts/bench/generator/exchange.ts";
-import { SeedJsonSession } from "../../scripts/bench/generator/sessions/classic-json.ts";
+import { membersOf } from "../../scripts/bench/generator/members.ts";
+import { ClassicJsonSession } from "../../scripts/bench/generator/sessions/classic-json.ts";
 import type { Member } from "../../scripts/bench/generator/sessions/session.ts";
 import { makePayload, STAMP_BYTES, writeSequence } from "../../scripts/bench/generator/stamp.ts";
 import { Verifier } from "../../scripts/bench/generator/verifier.ts";
-import { type ExchangeWorkload, workloads } from "../../scripts/bench/workloads.ts";
+import type { ExchangeWorkload } from "../../scripts/bench/workload.ts";
+import { workloads } from "../../scripts/bench/workloads.ts";
 
 const PAYLOAD_BYTES = 64;
 const nobody: Receiver = { onChunk: () => undefined, onDelivery: () => undefined, onFailure: () => undefined };
@@ -17,7 +18,7 @@ function arrange() {
   const verifier = new Verifier(nobody, { payloadBytes: PAYLOAD_BYTES, hasEcho: false });
   for (const member of members) {
     const options = { payloadBytes: PAYLOAD_BYTES, keepBytes: 0 };
-    const connection = new Connection(createTarget(1, ""), member, new SeedJsonSession(member), nobody, options);
+    const connection = new Connection(createTarget(1, ""), member, new ClassicJsonSession(member), nobody, options);
     connection.socket.destroy();
     verifier.add(connection);
   }

@@ -28,15 +28,6 @@ it("reads keys and revocations again on SIGHUP, ends who is revoked, and goes on
   expect(await relay.exitCode()).toBe(0);
 });
 
-it("ends on SIGHUP where there is nothing to read again, as a process does whose terminal goes away", async () => {
-  const relay = new Run(["relay/main.ts"], { env: PLAIN });
-  await relay.printed(LISTENING);
-
-  relay.signal("SIGHUP");
-
-  expect(await relay.exitCode()).toBeNull();
-});
-
 it("does not start where AUTH is tokens and it is not clear by which keys", async () => {
   const none = new Run(["relay/main.ts"], { env: { ...PLAIN, AUTH: "tokens" } });
   const two = new Run(["relay/main.ts"], {

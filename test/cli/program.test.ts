@@ -31,9 +31,23 @@ it("prints every option with its value and where it came from", async () => {
 
   expect(stdout).toMatch(/^PORT +8443 {2}\(flag\)$/m);
   expect(stdout).toMatch(/^LOG_LEVEL +debug {2}\(variable\)$/m);
-  expect(stdout).toMatch(/^HOST +0\.0\.0\.0 {2}\(default\)$/m);
+  expect(stdout).toMatch(/^HOST +:: {2}\(default\)$/m);
   expect(stdout.trim().split("\n")).toHaveLength(optionRows().length);
   expect(exitCode).toBe(0);
+});
+
+it("names the options that were probably meant, of variables and of flags", async () => {
+  const variable = await runWith(["check-config"], { MAX_CONECTIONS: "5", TLS: "off", EMAIL: "nobody" });
+  const flag = await runWith(["check-config", "--max-conections", "5"]);
+
+  expect(variable.stderr.split("\n")).toEqual([
+    expect.stringMatching(/^postern: variable EMAIL is "nobody"; .* It is ignored: TLS is off$/),
+    'postern: variable "MAX_CONECTIONS" is no option: did you mean MAX_CONNECTIONS?',
+    "",
+  ]);
+  expect(variable.exitCode).toBe(0);
+  expect(flag.stderr).toContain("Did you mean --max-connections?");
+  expect(flag.exitCode).toBe(2);
 });
 
 it("prints that a secret is set, and nothing of it", async () => {

@@ -22,6 +22,20 @@ it("shows a relay its token, and is let in", async () => {
   expect([await granted.exitCode(), await stranger.exitCode()]).toEqual([0, 1]);
 });
 
+it("takes a fingerprint as the relay, openssl and browsers show it, and says what is wrong with another", async () => {
+  const relay = await startRelay();
+  const fingerprint = new X509Certificate(relay.certificate ?? "").fingerprint256;
+  const bare = fingerprint.replaceAll(":", "");
+  const forms = [bare.toLowerCase(), fingerprint.replaceAll(":", " "), `sha256 Fingerprint=${fingerprint}`];
+
+  const runs = [...forms, bare.slice(2)].map(
+    (form) => new Run(["scripts/talk.ts", relay.url, "t", "--fingerprint", form]),
+  );
+
+  expect(await Promise.all(runs.map((run) => run.exitCode()))).toEqual([0, 0, 0, 1]);
+  expect(runs.at(-1)?.stderr).toContain("A SHA-256 fingerprint has 64 hex digits");
+});
+
 it("sends nothing, and no token, to a relay with another certificate than the one it trusts", async () => {
   const { key, certificate } = createSelfSigned({ names: ["localhost"], notBefore: new Date(), lifetimeDays: 1 });
   let received = 0;

@@ -38,7 +38,8 @@ for (const file of ["classic.json", "v1.json", "access.json"]) {
         if (receive !== undefined) {
           await client.next();
           const index = read.get(who) ?? 0;
-          expect(client.texts[index]).toBe(receive);
+          // The secret is another one in each run.
+          expect(client.texts[index]?.replace(/"takeover":"[^"]+"/, '"takeover":"<secret>"')).toBe(receive);
           read.set(who, index + 1);
         }
       }

@@ -112,11 +112,13 @@ it("has a vector for every message of both sides", () => {
     join: true,
     auth: true,
     leave: true,
+    members: true,
     data: true,
     ...signals,
   };
   const v1Relay: Record<V1RelayMessage["type"], boolean> = {
     joined: true,
+    members: true,
     "peer-joined": true,
     "peer-left": true,
     data: true,

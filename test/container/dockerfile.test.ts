@@ -1,5 +1,8 @@
-import { readFileSync } from "node:fs";
-import { expect, it } from "vitest";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, it, onTestFinished } from "vitest";
 import { loadConfig } from "../../relay/config/load.ts";
 
 type Instruction = { readonly name: string; readonly text: string };
@@ -42,11 +45,10 @@ it("starts node without a shell between, so that signals reach it and `check-con
   expect(textsOf(finalImage, "STOPSIGNAL")).toEqual(["SIGTERM"]);
 });
 
-it("asks for its health with a script that the build emits", () => {
-  const [healthcheck = ""] = textsOf(finalImage, "HEALTHCHECK");
-  const [, script = ""] = /CMD \["node", "\/app\/dist\/(.+)\.js"\]$/.exec(healthcheck) ?? [];
-
-  expect(compiled).toContain(`${script}.ts`);
+it("asks for its health with the relay's own command", () => {
+  expect(textsOf(finalImage, "HEALTHCHECK")).toEqual([
+    expect.stringMatching(/^--interval=\d+s .*CMD \["node", "\/app\/dist\/relay\/main\.js", "health"\]$/),
+  ]);
 });
 
 it("chooses the port, so that the relay does not fall back to one that nobody forwards to", () => {
@@ -63,6 +65,22 @@ it("has modules of `npm ci --omit=dev` and compiled code, and nothing else of th
     "--from=build /app/dist ./dist",
   ]);
   expect(textsOf(stage("modules"), "RUN")).toEqual([expect.stringMatching(/^npm ci --omit=dev\b/)]);
+});
+
+it("needs no workspace: npm passes over one whose folder was not copied", () => {
+  const folder = mkdtempSync(join(tmpdir(), "postern-workspace-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const { workspaces } = JSON.parse(readFileSync("package.json", "utf8")) as { readonly workspaces: string[] };
+  const link = { resolved: "client", link: true };
+  const packages = { "": { workspaces }, client: { name: "postern-client" }, "node_modules/postern-client": link };
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ workspaces }));
+  writeFileSync(join(folder, "package-lock.json"), JSON.stringify({ lockfileVersion: 3, requires: true, packages }));
+
+  execFileSync("npm", ["ci", "--offline", "--omit=dev", "--ignore-scripts"], { cwd: folder, stdio: "pipe" });
+
+  expect(workspaces).toEqual(["client"]);
+  expect(existsSync(join(folder, "node_modules/postern-client"))).toBe(false);
+  expect(textsOf(instructions, "COPY").filter((text) => text.includes("client"))).toEqual([]);
 });
 
 it("takes no build arguments, secrets or downloads", () => {

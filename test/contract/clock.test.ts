@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { type Clock, systemClock } from "../../relay/clock.ts";
+import { TurnClock } from "../../relay/turn-clock.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 
-/** What every clock does: the system's, and the one that tests turn by hand. */
+/** What every clock does: the system's, the one that looks once a turn, and the one that tests turn by hand. */
 function clockContract(
   name: string,
   create: () => { clock: Clock; pass: (durationMs: number) => Promise<void> },
@@ -70,4 +71,27 @@ clockContract("the system's clock", () => ({
 clockContract("the fake clock", () => {
   const clock = new FakeClock();
   return { clock, pass: (durationMs) => Promise.resolve(clock.advance(durationMs)) };
+});
+
+clockContract("a turn clock", () => {
+  const machine = new FakeClock();
+  const clock = new TurnClock(machine);
+  clock.start();
+  return { clock, pass: (durationMs) => Promise.resolve(machine.advance(durationMs)) };
+});
+
+it("a turn clock stands still between two looks at the time, and looks before each task", () => {
+  const clock = new FakeClock();
+  const turnClock = new TurnClock(clock);
+  const seenMs: number[] = [];
+  turnClock.after(20, () => seenMs.push(turnClock.nowMs));
+  turnClock.every(30, () => seenMs.push(turnClock.nowMs));
+
+  clock.advance(10);
+  const before = turnClock.nowMs;
+  const looked = turnClock.tick();
+  clock.advance(25);
+
+  expect([before, looked, turnClock.nowMs]).toEqual([0, 10, 30]);
+  expect(seenMs).toEqual([20, 30]);
 });

@@ -9,6 +9,7 @@ import { wordsOf } from "../../relay/counter.ts";
 import { closeFor } from "../../relay/dialects/topic/access-closes.ts";
 import { certificateErrorCodes } from "../../relay/tls/source.ts";
 import { readSourceFiles, type SourceFile } from "../../scripts/checks/source-files.ts";
+import { tableRows } from "../support/table-rows.ts";
 
 /** How docs/protocol.md says whether to come back. */
 const RECONNECT_WORDS: Readonly<Record<Reconnect, string>> = {
@@ -110,25 +111,6 @@ it("lists in docs/operations.md every log event of the relay with its level and 
 
 function read(path: string): string {
   return readFileSync(path, "utf8");
-}
-
-/** The cells of every row of the tables under a heading, down to the next heading of any level. */
-function tableRows(path: string, heading: string): readonly (readonly string[])[] {
-  const [, section = ""] = read(path).split(`\n${heading}\n`);
-  const lines = (section.split(/\n#+ /, 1)[0] ?? "").split("\n").filter((line) => line.startsWith("|"));
-  const rows = lines.filter((line, index) => !isRule(line) && !isRule(lines[index + 1]));
-  if (rows.length === 0) throw new Error(`${path} has no table under ${heading}`);
-  return rows.map((row) =>
-    row
-      .split("|")
-      .slice(1, -1)
-      .map((cell) => cell.trim()),
-  );
-}
-
-/** Whether this is the line of dashes between the head of a table and its rows. */
-function isRule(line: string | undefined): boolean {
-  return line !== undefined && /^\|[-| :]+\|$/.test(line);
 }
 
 function unquoted(cell: string | undefined): string {

@@ -99,7 +99,7 @@ describe("without a token that does", () => {
       "too-many-connections\n",
     ]);
     for (const answer of answers) expect(answer).toMatch(/^X-Request-Id: [a-z2-7]+\r$/im);
-    expect(answers[0]).toContain("WWW-Authenticate: Bearer\r\n");
+    expect(answers[1]).toContain('WWW-Authenticate: Bearer error="invalid_token", error_description="expired"');
     first.socket.terminate();
   });
 

@@ -277,9 +277,10 @@ type DrainScene = {
 /** A relay with somebody signed in. */
 async function drainScene(options: { readonly drainTimeoutMs?: number } = {}): Promise<DrainScene> {
   let count = 0;
-  const relay = await startRelay({ adminToken: ADMIN_TOKEN, ...options }, undefined, () => {
+  const onDrainRequested = () => {
     count += 1;
-  });
+  };
+  const relay = await startRelay({ adminToken: ADMIN_TOKEN, ...options }, undefined, { onDrainRequested });
   const cookie = await signIn(relay);
   const form = formTokenOf(await ask(relay, "/status", { headers: { cookie } }));
   return { relay, cookie, form, drainCount: () => count };

@@ -36,12 +36,13 @@ const NOISE: readonly string[] = [
   '{"type":'.repeat(MEBIBYTE / 8),
   NESTED,
   `{"type":"data","data":${NESTED}}`,
+  `{"type":"join","topic":"${"t".repeat(MEBIBYTE)}"}`,
 ];
 
 const HOPELESS_JOINS: readonly (readonly [name: string, fields: object])[] = [
   ["a topic of 257 bytes", { topic: "t".repeat(257) }],
   ["a topic of 129 characters and 258 bytes", { topic: "é".repeat(129) }],
-  ["a topic of a mebibyte", { topic: "t".repeat(MEBIBYTE) }],
+  ["a topic of 16,000 bytes", { topic: "t".repeat(16_000) }],
   ["a topic with half a surrogate pair", { topic: "t\ud800" }],
   ["a peerId of 129 bytes", { topic: "t", peerId: "p".repeat(129) }],
   ["a peerId of 65 characters and 130 bytes", { topic: "t", peerId: "é".repeat(65) }],

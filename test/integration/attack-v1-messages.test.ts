@@ -5,6 +5,8 @@ import { openScene } from "./attack-scene.ts";
 
 const MEBIBYTE = 1_048_576;
 const NESTED = `${"[".repeat(MEBIBYTE / 2)}${"]".repeat(MEBIBYTE / 2)}`;
+/** More than a message may have that is neither data nor a signal. */
+const LONG = "x".repeat(16_384);
 /** One more than the payload of a signal may have. */
 const LONG_PAYLOAD = "x".repeat(65_537);
 
@@ -31,6 +33,16 @@ const NOT_MESSAGES: readonly Refused[] = [
   "[".repeat(MEBIBYTE),
   '{"type":'.repeat(MEBIBYTE / 8),
   NESTED,
+  `{"type":"join","topic":"t","ref":${NESTED}}`,
+  `{"type":"data","topic":"t","data":${NESTED}}`,
+  // Only data and signals may be longer than 16 KiB, wherever their type stands.
+  { type: "join", topic: "t", more: LONG },
+  { more: LONG, type: "join", topic: "t" },
+  { type: "leave", topic: "t", more: LONG },
+  { type: "auth", token: LONG },
+  { type: "unknown", more: LONG },
+  `{"type":"data","type":"join","topic":"t","more":"${LONG}"}`,
+  `{"type":"join","topic":"t","more":"${LONG}","t\\u0079pe":"leave"}`,
 ].map((message) => [message, "bad-message"] as const);
 
 const BROKEN_REFS: readonly Refused[] = [-1, 1.5, 4_294_967_296, "1", null, true, {}, [1]].map(
@@ -58,12 +70,23 @@ const BROKEN_PEER_IDS: readonly Refused[] = [
   "\udc00",
 ].map((peerId) => [{ type: "join", topic: "t", peerId }, "peer-id-invalid"] as const);
 
-const BROKEN_ADDRESSEES: readonly Refused[] = [0, -1, 1.5, 4_294_967_296, "1", null, true, {}, [1]].flatMap(
-  (to): Refused[] => [
-    [{ type: "data", topic: "t", to, data: "x" }, "to-invalid"],
-    [{ type: "candidate", topic: "t", to, payload: "x" }, "to-invalid"],
-  ],
-);
+const TOO_MANY = Array.from({ length: 65 }, (_, index) => index + 1);
+const BROKEN_ADDRESSEES: readonly Refused[] = [
+  0,
+  -1,
+  1.5,
+  4_294_967_296,
+  "1",
+  null,
+  true,
+  {},
+  [],
+  [0],
+  TOO_MANY,
+].flatMap((to): Refused[] => [
+  [{ type: "data", topic: "t", to, data: "x" }, "to-invalid"],
+  [{ type: "candidate", topic: "t", to, payload: "x" }, "to-invalid"],
+]);
 
 const BROKEN_PAYLOADS: readonly Refused[] = [undefined, null, "", 42, ["x"], { length: 1 }].flatMap(
   (value): Refused[] => [
@@ -76,7 +99,6 @@ const REFUSED: readonly Refused[] = [
   ...NOT_MESSAGES,
   ...BROKEN_REFS,
   ['{"type":"join","topic":"t","ref":1e999}', "ref-invalid"],
-  [`{"type":"join","topic":"t","ref":${NESTED}}`, "ref-invalid"],
   ...BROKEN_TOPICS,
   [{ type: "join" }, "topic-required"],
   [{ type: "join", topic: "" }, "topic-required"],
@@ -87,8 +109,8 @@ const REFUSED: readonly Refused[] = [
   ...BROKEN_PEER_IDS,
   ...BROKEN_ADDRESSEES,
   [{ type: "offer", topic: "t", payload: "x" }, "to-invalid"],
+  [{ type: "offer", topic: "t", to: [1], payload: "x" }, "to-invalid"],
   ...BROKEN_PAYLOADS,
-  [`{"type":"data","topic":"t","data":${NESTED}}`, "data-required"],
   [{ type: "offer", topic: "t", to: 1, payload: LONG_PAYLOAD }, "payload-invalid"],
   [{ type: "offer", topic: "t", to: 1, payload: "\ud800" }, "payload-invalid"],
 ];

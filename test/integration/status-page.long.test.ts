@@ -128,7 +128,7 @@ async function busyRelay(
   onDrainRequested: () => void = () => undefined,
 ): Promise<{ readonly relay: TestRelay; readonly clock: FakeClock; readonly client: Client }> {
   const clock = new FakeClock();
-  const relay = await startRelay({ adminToken: ADMIN_TOKEN, sweepIntervalMs: 600_000 }, clock, onDrainRequested);
+  const relay = await startRelay({ adminToken: ADMIN_TOKEN, sweepIntervalMs: 600_000 }, clock, { onDrainRequested });
   const client = await openClassic(relay, HOSTILE_TOPIC, "a");
   await openClassic(relay, HOSTILE_TOPIC, "b");
   for (let turn = 0; turn < 30; turn += 1) clock.advance(10_000);

@@ -18,7 +18,12 @@ it("answers a join with the own name, the members before it in join order, and t
     peerId: "a",
     peerHandle: 2,
     members: [{ peerId: "classic", peerHandle: 1 }],
-    limits: { maxFrameBytes: 4_194_304, maxTopicsPerConnection: 100 },
+    limits: { maxFrameBytes: 4_194_304, maxTopicsPerConnection: 100, maxPayloadBytes: 3_143_424 },
+    memberCount: 2,
+    more: false,
+    takeover: expect.stringMatching(/^2\.[\w-]{22}$/),
+    pingIntervalMs: 25_000,
+    features: ["congestion", "lists", "takeover"],
   });
   expect(JSON.parse(client.texts[0] ?? "")).toMatchObject({
     peerId: expect.stringMatching(/^peer-\d{13}-[0-9a-z]{9}$/),
@@ -184,7 +189,7 @@ it("announces a restart to v1 clients alone, then closes every connection with 1
 
   const stopped = relay.stop();
 
-  expect(await v1.next()).toEqual({ type: "restarting", reconnectWithinMs: 5000 });
+  expect(await v1.next()).toEqual({ type: "restarting", reconnectWithinMs: 10, closesInMs: 0 });
   expect(await v1.closed()).toEqual({ code: 1012, reason: "the relay restarts" });
   expect(await classic.closed()).toMatchObject({ code: 1012 });
   expect(classic.texts).toEqual([]);

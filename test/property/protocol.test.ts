@@ -73,6 +73,7 @@ const handle = fc.integer({ min: 1, max: 0xffff_ffff });
 const data = fc.string({ unit: "binary", minLength: 1 });
 const ref = fc.option(fc.integer({ min: 0, max: 0xffff_ffff }), { nil: undefined });
 const to = fc.option(handle, { nil: undefined });
+const addressees = fc.oneof(to, fc.array(handle, { minLength: 1, maxLength: 64 }));
 const signal = fc.constantFrom("offer", "answer", "candidate");
 const payload = wellFormed(65_536);
 const count = fc.maxSafeNat();
@@ -86,11 +87,15 @@ const v1ClientMessage: fc.Arbitrary<V1ClientMessage> = fc.oneof(
     topic,
     peerId: fc.option(peerId, { nil: undefined }),
     encoding: fc.constantFrom("json", "binary"),
+    takeover: fc.option(wellFormed(128), { nil: undefined }),
+    maxPayloadBytes: fc.option(fc.maxSafeNat(), { nil: undefined }),
+    maxMembers: fc.option(fc.maxSafeNat(), { nil: undefined }),
     ref,
   }),
+  fc.record({ type: fc.constant("members"), topic, after: fc.integer({ min: 0, max: 0xffff_ffff }), ref }),
   fc.record({ type: fc.constant("auth"), token: fc.string(), ref }),
   fc.record({ type: fc.constant("leave"), topic, ref }),
-  fc.record({ type: fc.constant("data"), topic, to, data, ref }),
+  fc.record({ type: fc.constant("data"), topic, to: addressees, data, ref }),
   fc.record({ type: signal, topic, to: handle, payload, ref }),
 );
 const v1RelayMessage: fc.Arbitrary<V1RelayMessage> = fc.oneof(
@@ -99,7 +104,22 @@ const v1RelayMessage: fc.Arbitrary<V1RelayMessage> = fc.oneof(
     ...ofMember,
     topicHandle: handle,
     members: fc.array(fc.record({ peerId, peerHandle: handle })),
-    limits: fc.record({ maxFrameBytes: count, maxTopicsPerConnection: count }),
+    limits: fc.record(
+      { maxFrameBytes: count, maxTopicsPerConnection: count, maxPayloadBytes: count },
+      { requiredKeys: ["maxFrameBytes", "maxTopicsPerConnection"] },
+    ),
+    memberCount: fc.option(count, { nil: undefined }),
+    more: fc.option(fc.boolean(), { nil: undefined }),
+    takeover: fc.option(word, { nil: undefined }),
+    pingIntervalMs: fc.option(count, { nil: undefined }),
+    features: fc.option(fc.array(word), { nil: undefined }),
+    ref,
+  }),
+  fc.record({
+    type: fc.constant("members"),
+    topic,
+    members: fc.array(fc.record({ peerId, peerHandle: handle })),
+    more: fc.boolean(),
     ref,
   }),
   fc.record({ type: fc.constant("peer-joined"), ...ofMember }),
@@ -115,7 +135,11 @@ const v1RelayMessage: fc.Arbitrary<V1RelayMessage> = fc.oneof(
     requestId: fc.option(word, { nil: undefined }),
     ref,
   }),
-  fc.record({ type: fc.constant("restarting"), reconnectWithinMs: count }),
+  fc.record({
+    type: fc.constant("restarting"),
+    reconnectWithinMs: count,
+    closesInMs: fc.option(count, { nil: undefined }),
+  }),
   fc.record(
     {
       type: fc.constantFrom("congested", "relieved"),
@@ -224,7 +248,7 @@ it("carries every message of a client to the relay unchanged", () => {
     }),
   );
   fc.assert(
-    fc.property(handle, to, bytes, (topicHandle, addressee, sent) => {
+    fc.property(handle, addressees, bytes, (topicHandle, addressee, sent) => {
       const message = { topicHandle, to: addressee, payload: sent };
       expect(decodeBinaryClientData(encodeBinaryClientData(message))).toEqual(message);
     }),
@@ -311,7 +335,18 @@ function expectFields(message: Readonly<Record<string, unknown>>): void {
     peerId: (value) => expectBytes(value, 128),
     topicHandle: (value) => expectInteger(value, 1, 0xffff_ffff),
     peerHandle: (value) => expectInteger(value, 1, 0xffff_ffff),
-    to: (value) => expectInteger(value, 1, 0xffff_ffff),
+    to: (value) => {
+      const handles = Array.isArray(value) ? value : [value];
+      expect(handles.length >= 1 && handles.length <= 64).toBe(true);
+      for (const one of handles) expectInteger(one, 1, 0xffff_ffff);
+    },
+    after: (value) => expectInteger(value, 0, 0xffff_ffff),
+    takeover: (value) => expectBytes(value, 128),
+    maxPayloadBytes: (value) => expectInteger(value, 0, Number.MAX_SAFE_INTEGER),
+    maxMembers: (value) => expectInteger(value, 0, Number.MAX_SAFE_INTEGER),
+    memberCount: (value) => expectInteger(value, 0, Number.MAX_SAFE_INTEGER),
+    pingIntervalMs: (value) => expectInteger(value, 0, Number.MAX_SAFE_INTEGER),
+    more: (value) => expect(typeof value).toBe("boolean"),
     ref: (value) => expectInteger(value, 0, 0xffff_ffff),
     data: (value) => expect(String(value).length).toBeGreaterThan(0),
     payload: (value) => expectBytes(value, 65_536),

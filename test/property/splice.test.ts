@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { CLASSIC_CLIENT_DATA_START } from "../../protocol/classic-client-messages.ts";
+import { Takeovers } from "../../relay/auth/takeovers.ts";
 import { spliceData } from "../../relay/dialects/topic/splice.ts";
 import { TopicDialect } from "../../relay/dialects/topic/topic-dialect.ts";
 import { Hub } from "../../relay/hub/hub.ts";
@@ -37,8 +38,15 @@ function relayed(
   options: { readonly mayBeSpliced: boolean },
 ): string[] {
   const hub = new Hub(hubOptions(), { time: new TestTime() });
-  const limits = { maxFrameBytes: 1_000_000, maxTopicsPerConnection: 10 };
-  const dialect = new TopicDialect({ hub, limits, nowMs: () => 0 });
+  const limits = { maxFrameBytes: 1_000_000, maxTopicsPerConnection: 10, maxPayloadBytes: 1_000_000 };
+  const dialect = new TopicDialect({
+    hub,
+    limits,
+    pingIntervalMs: 25_000,
+    time: new TestTime(),
+    takeovers: new Takeovers(),
+    nowMs: () => 0,
+  });
   const frames: Uint8Array[] = [];
   const sender = dialect.open(new RecordingLink(), new FakeConnection(), { subprotocol });
   for (const readers of ["", "postern.v1"]) {

@@ -68,7 +68,7 @@ export async function startScene(pebble: Pebble, scene: SceneOptions = {}): Prom
   if (material === undefined) throw new Error("nothing is served");
   const listener = createListener({ tls: { material, challenges }, maxConnections: 20, handshakeTimeoutMs: 5000 });
   renew = listener.renew;
-  const closeServer = followSockets(listener.server);
+  const { end: closeServer } = followSockets(listener.server);
   listener.server.on("request", (_, response) => response.end("relay"));
   await listen(listener.server, { host: "127.0.0.1", port: pebble.tlsPort, isPortChosen: true, reusePort: false });
   let stopped: Promise<unknown> | undefined;

@@ -1,8 +1,8 @@
 import { Hub } from "../../relay/hub/hub.ts";
-import type { Peer } from "../../relay/hub/peer.ts";
-import type { Encoding, HubEvent, Link, SlowReason } from "../../relay/hub/ports.ts";
+import type { Encoding, HoldNotice, HubEvent } from "../../relay/hub/ports.ts";
 import type { Member } from "../../relay/hub/topic.ts";
 import { hubOptions } from "./hub-options.ts";
+import { livesOf, type Message, ModelConnection, mustWait, type Token, type Told } from "./model-connection.ts";
 import { textPayload } from "./recording-link.ts";
 import { TestTime } from "./test-time.ts";
 
@@ -33,101 +33,9 @@ export const HOLD_LIMIT_BYTES: number = 3000;
 const OVERHEAD_BYTES = 512;
 const DRAIN_TIMEOUT_MS = 8000;
 
-/** What one sender owes to one or more receivers. */
-type Message = { readonly from: ModelConnection; readonly byteLength: number; owedCount: number };
-/** One event that one receiver is to get. */
-type Token = {
-  readonly type: string;
-  readonly author: string;
-  readonly name: string;
-  readonly topicName: string;
-  readonly number: number | undefined;
-  readonly message: Message;
-  readonly place: string | undefined;
-};
-/** What an encoded event tells. */
-type Told = Omit<Token, "message" | "place"> & { readonly count: number };
-
-/** One connection, what it should get, and what it has got. */
-export class ModelConnection implements Link {
-  readonly name: string;
-  readonly isClassic: boolean;
-  readonly due: Map<ModelConnection, Token[]> = new Map();
-  /** Who is there, as it has been told: by topic. */
-  readonly present: Map<string, Set<string>> = new Map();
-  readonly noticed: Set<string> = new Set();
-  readonly members: Map<string, Member> = new Map();
-  readonly #onFrame: (to: ModelConnection, told: Told) => void;
-  peer: Peer<Member> | undefined;
-  ending: "cut" | "closed" | undefined;
-  deadlineMs: number = Number.POSITIVE_INFINITY;
-  heldBytes = 0;
-  heldCount = 0;
-  isPaused = false;
-  verdict: SlowReason | undefined;
-  bufferedBytes = 0;
-  readonly mayWait = false;
-  readonly receivedAtMs = 0;
-  #below: { readonly bytes: number; readonly callback: () => void } | undefined;
-  /** Of the operation at hand. */
-  hadRoom = true;
-  owedBefore = 0;
-  readonly givenNow: Map<ModelConnection, number> = new Map();
-  /** By waiting sender: who was given more often since its own turn, and how often. */
-  readonly overtaken: Map<ModelConnection, Map<ModelConnection, number>> = new Map();
-
-  constructor(name: string, isClassic: boolean, onFrame: (to: ModelConnection, told: Told) => void) {
-    this.name = name;
-    this.isClassic = isClassic;
-    this.#onFrame = onFrame;
-  }
-
-  get owedCount(): number {
-    let count = 0;
-    for (const tokens of this.due.values()) count += tokens.length;
-    return count;
-  }
-
-  send(frame: Uint8Array): void {
-    this.bufferedBytes += frame.length;
-    this.#onFrame(this, JSON.parse(Buffer.from(frame).toString()) as Told);
-  }
-
-  drain(bytes: number): void {
-    this.bufferedBytes = Math.max(0, this.bufferedBytes - bytes);
-    const below = this.#below;
-    if (below === undefined || this.bufferedBytes > below.bytes) return;
-    this.#below = undefined;
-    below.callback();
-  }
-
-  whenBelow(bytes: number, callback: () => void): void {
-    this.#below = { bytes, callback };
-  }
-
-  pause(): void {
-    this.isPaused = true;
-  }
-
-  resume(): void {
-    this.isPaused = false;
-  }
-
-  judge(): SlowReason | undefined {
-    return this.verdict;
-  }
-
-  close(): void {
-    this.#below = undefined;
-  }
-
-  pauseFor(): void {
-    throw new Error("no rates here");
-  }
-}
-
 const encoding: Encoding = {
   takes: () => true,
+  isAlikeForAll: () => false,
   encode: (event) => {
     const { peerId, peerHandle, topicName } = "member" in event ? event.member : event.from;
     const author = `${topicName} ${peerHandle}`;
@@ -138,6 +46,12 @@ const encoding: Encoding = {
     return Buffer.from(JSON.stringify(told));
   },
 };
+
+function encodeNotice({ state, topicName, to }: HoldNotice): Uint8Array {
+  return Buffer.from(
+    JSON.stringify({ type: state, topicName, author: `${topicName} ${to ?? ""}`, name: "", count: 0 }),
+  );
+}
 
 /** What differs where a rule is broken on purpose. */
 export type HubVariant = {
@@ -292,8 +206,6 @@ export class HubModel {
 
   #connect(index: number): ModelConnection {
     const connection = new ModelConnection(`p${index}`, index % 3 === 0, (to, told) => this.#got(to, told));
-    const encodeNotice = ({ state, topicName, to }: { state: string; topicName: string; to: number | undefined }) =>
-      Buffer.from(JSON.stringify({ type: state, topicName, author: `${topicName} ${to ?? ""}`, name: "", count: 0 }));
     connection.peer = this.hub.connect(
       connection,
       connection.isClassic ? { holdLimitBytes: 0 } : { holdLimitBytes: HOLD_LIMIT_BYTES, encodeNotice },
@@ -387,7 +299,8 @@ export class HubModel {
 
   #given(to: ModelConnection, from: ModelConnection, told: Told): void {
     const tokens = to.due.get(from) ?? [];
-    const [token] = tokens;
+    // What is left of one that is gone is told by member: the order among its topics is over.
+    const token = this.#isGivenUp(from) ? tokens.find(({ topicName }) => topicName === told.topicName) : tokens[0];
     const what = `${told.type} ${told.name} ${told.number ?? ""} to ${to.name}`;
     const isAtOnce = !this.#isServing && !this.#isGivenUp(from);
     if (isAtOnce && to.owedBefore > 0) throw new BrokenRule("newcomers queue", what);
@@ -476,25 +389,4 @@ export class HubModel {
     const hadToGetIt = isSettled && connection.hadRoom && connection.bufferedBytes <= HIGH_WATER_BYTES;
     if (hadToGetIt && connection.owedCount > 0) throw new BrokenRule("room means at once", name);
   }
-}
-
-/** Who joins under a name whose last owner's farewell is still owed comes after it. */
-function mustWait({ type, name, topicName }: Token, from: ModelConnection, to: ModelConnection): boolean {
-  if (type !== "peer-joined") return false;
-  const isFarewell = (token: Token) =>
-    token.type === "peer-left" && token.name === name && token.topicName === topicName;
-  return [...to.due].some(([other, tokens]) => other !== from && tokens.some(isFarewell));
-}
-
-/** By token of one sender: whether it is of a member of which the receiver has not heard yet. */
-function livesOf(tokens: readonly Token[]): Map<Token, "seen" | "unseen"> {
-  const lives = new Map<Token, "seen" | "unseen">();
-  const unseen = new Set<string>();
-  for (const token of tokens) {
-    const key = `${token.topicName} ${token.name}`;
-    if (token.type === "peer-joined") unseen.add(key);
-    lives.set(token, unseen.has(key) ? "unseen" : "seen");
-    if (token.type === "peer-left") unseen.delete(key);
-  }
-  return lives;
 }

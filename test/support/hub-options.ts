@@ -1,4 +1,4 @@
-import type { HubOptions } from "../../relay/hub/hub.ts";
+import type { HubOptions } from "../../relay/hub/hub-parts.ts";
 
 /** Options under which nothing is ever slow, but for what a test changes. */
 export function hubOptions(changes: Partial<HubOptions> = {}): HubOptions {

@@ -66,6 +66,20 @@ export class Run {
     return this.#child.pid ?? 0;
   }
 
+  /** Reads no more of its standard output: it breaks for who writes to it. */
+  closeOutput(): void {
+    this.#child.stdout?.destroy();
+  }
+
+  /** Stands still, or goes on, with reading its standard output. */
+  pauseOutput(): void {
+    this.#child.stdout?.pause();
+  }
+
+  resumeOutput(): void {
+    this.#child.stdout?.resume();
+  }
+
   signal(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
   }

@@ -11,15 +11,19 @@ export class RecordingLink implements ConnectionLink {
   readonly mayWait = false;
   readonly receivedAtMs = 0;
   readonly openedAtMs = 0;
-  readonly bytesIn = 0;
+  bytesIn = 0;
   isHeard = true;
   pingCount = 0;
   isTerminated = false;
   rateClass: string | undefined;
   isPaused = false;
+  /** It was resumed because somebody in its way was ended. */
+  isFreed = false;
   isHeld = false;
   /** How long it was told to wait, each time. */
   readonly waitsMs: number[] = [];
+  /** What it was charged in all. */
+  readonly charged = { messageCount: 0, byteCount: 0 };
   #below: { readonly bytes: number; readonly callback: () => void } | undefined;
   readonly #isReading: boolean;
 
@@ -37,7 +41,8 @@ export class RecordingLink implements ConnectionLink {
 
   /** What a test has the hub find when it asks. */
   verdict: SlowReason | undefined;
-  readonly isPingWaiting = false;
+  isPingWaiting = false;
+  isRead = true;
 
   judge(): SlowReason | undefined {
     return this.verdict;
@@ -68,12 +73,18 @@ export class RecordingLink implements ConnectionLink {
     this.isPaused = true;
   }
 
-  resume(): void {
+  resume({ isFreed }: { readonly isFreed: boolean }): void {
     this.isPaused = false;
+    this.isFreed ||= isFreed;
   }
 
   pauseFor(durationMs: number): void {
     this.waitsMs.push(durationMs);
+  }
+
+  charge({ messageCount, byteCount }: { readonly messageCount: number; readonly byteCount: number }): void {
+    this.charged.messageCount += messageCount;
+    this.charged.byteCount += byteCount;
   }
 
   hold(): void {
@@ -96,6 +107,10 @@ export class RecordingLink implements ConnectionLink {
     const { callback } = this.#below;
     this.#below = undefined;
     callback();
+  }
+
+  leave(code: number, reason: string): void {
+    this.close(code, reason);
   }
 
   close(code: number, reason: string): void {
@@ -126,6 +141,10 @@ export class PlainEncoding implements Encoding {
     this.#hasKinds = options.hasKinds;
   }
 
+  isAlikeForAll(): boolean {
+    return false;
+  }
+
   takes(): boolean {
     return this.#hasKinds;
   }
@@ -134,7 +153,8 @@ export class PlainEncoding implements Encoding {
     this.encodeCount += 1;
     const { peerId, peerHandle, topicName } = "member" in event ? event.member : event.from;
     const type = event.type === "addressed" ? event.kind : event.type;
-    const rest = "payload" in event ? { to: event.to, payload: textOf(event.payload.jsonText()) } : {};
+    const count = event.type === "omitted" ? { count: event.count } : {};
+    const rest = "payload" in event ? { to: event.to, payload: textOf(event.payload.jsonText()) } : count;
     return new TextEncoder().encode(JSON.stringify({ type, peerId, peerHandle, topicName, ...rest }));
   }
 }

@@ -5,7 +5,7 @@ import { loadConfig } from "../../relay/config/load.ts";
 import type { Config } from "../../relay/config/options.ts";
 import type { RelayFigures } from "../../relay/http/routes.ts";
 import { createLogger } from "../../relay/observability/logger.ts";
-import { createRelay } from "../../relay/relay.ts";
+import { createRelay, type RelayParts } from "../../relay/relay.ts";
 import { SelfSignedSource } from "../../relay/tls/self-signed-source.ts";
 import { shareSelfSigned } from "./shared-certificate.ts";
 
@@ -28,7 +28,7 @@ export type TestRelay = {
 export async function startRelay(
   overrides: Partial<Config> = {},
   clock: Clock = systemClock,
-  onDrainRequested: () => void = () => undefined,
+  parts: Pick<RelayParts, "createDialects" | "onDrainRequested"> = {},
 ): Promise<TestRelay> {
   const config: Config = {
     ...loadConfig({ flags: {}, env: {} }).config,
@@ -47,7 +47,7 @@ export async function startRelay(
     log,
     clock,
     isPortChosen: true,
-    onDrainRequested,
+    ...parts,
     ...(source === undefined ? {} : { source }),
   });
   const { port, certificate } = await relay.start();

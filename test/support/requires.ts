@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { it, type TestAPI } from "vitest";
+import { findBicep } from "../infra/compiler.ts";
 import { CHROMIUM } from "./browser.ts";
 
 /**
@@ -67,11 +68,9 @@ export function itInBrowser(): TestAPI | TestAPI["skip"] {
   return needs(existsSync(CHROMIUM), "a browser (Debian's chromium)");
 }
 
-/** Whether the compiler of Bicep is there. No distribution packages it: what needs it is more than every run can ask for. */
-export function hasBicep(): boolean {
-  const isThere = runs("bicep", ["--version"]);
-  if (!isThere) process.stderr.write("not asked: the Bicep compiler, which is not on the PATH\n");
-  return isThere;
+/** Tests that compile the templates of Azure. */
+export function itWithBicep(): TestAPI | TestAPI["skip"] {
+  return needs(findBicep() !== undefined, "the Bicep compiler (az bicep install, or a bicep on the PATH)");
 }
 
 /** In CI nothing is skipped: what is absent there fails at once. Elsewhere the reason is printed. */

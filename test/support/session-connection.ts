@@ -48,6 +48,20 @@ export class FakeConnection implements SessionConnection {
     this.#link?.close(code, reason);
   }
 
+  /** Nobody asks in these tests: whoever has a name is there. */
+  probe(onAnswer: (isThere: boolean) => void): () => void {
+    const timer = setImmediate(() => onAnswer(true));
+    return () => clearImmediate(timer);
+  }
+
+  lost(): void {
+    this.told.push("lost");
+  }
+
+  takenOver(): void {
+    this.told.push("taken over");
+  }
+
   left(topicName: string): void {
     this.told.push(`left ${topicName}`);
   }

@@ -62,6 +62,7 @@ const LIMITS: ReaderLimits = {
 
 const encoding: Encoding = {
   takes: () => true,
+  isAlikeForAll: () => false,
   encode: (event) => {
     if (!("payload" in event)) return messageFrame("binary", Buffer.from(`${event.type}\n`));
     return messageFrame("binary", Buffer.from(`data ${event.from.peerId}\n`), event.payload.raw() ?? Buffer.alloc(0));

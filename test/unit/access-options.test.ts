@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
-import { type ConfigInput, loadConfig } from "../../relay/config/load.ts";
+import { loadConfig } from "../../relay/config/load.ts";
+import type { ConfigInput } from "../../relay/config/read-options.ts";
 import { renderConfig } from "../../relay/config/render.ts";
 import { testKey } from "../support/tokens.ts";
 

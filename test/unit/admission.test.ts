@@ -1,6 +1,7 @@
 import { EventEmitter } from "node:events";
 import type { IncomingMessage } from "node:http";
 import { expect, it } from "vitest";
+import { Takeovers } from "../../relay/auth/takeovers.ts";
 import { TopicDialect } from "../../relay/dialects/topic/topic-dialect.ts";
 import { Admission, type AdmissionOptions, upgradeRefusals } from "../../relay/entrance/admission.ts";
 import { Hub } from "../../relay/hub/hub.ts";
@@ -35,7 +36,10 @@ function scene(options: Partial<AdmissionOptions> = {}) {
       dialects: new Dialects([
         new TopicDialect({
           hub: new Hub(hubOptions(), { time: new TestTime() }),
-          limits: { maxFrameBytes: 1, maxTopicsPerConnection: 1 },
+          limits: { maxFrameBytes: 1, maxTopicsPerConnection: 1, maxPayloadBytes: 1_000_000 },
+          pingIntervalMs: 25_000,
+          time: new TestTime(),
+          takeovers: new Takeovers(),
           nowMs: () => 0,
         }),
       ]),

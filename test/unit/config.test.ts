@@ -71,7 +71,7 @@ it("computes the memory bound from the options", () => {
   const joinedBytes = 1000 * 832;
   const outboxBytes = (262_144 + joinedBytes) * 1.125;
   expect(memoryBoundBytes(config)).toBe(
-    134_217_728 + 67_108_864 + 1000 * (65_536 + outboxBytes + 131_072 + 3 * 65_536),
+    134_217_728 + 6_291_456 + 67_108_864 + 1000 * (65_536 + outboxBytes + 131_072 + 3 * 65_536),
   );
 });
 
@@ -152,7 +152,75 @@ it.each(["http://ca.example/dir", "https://user:password@ca.example/", "zerossl"
 
 it("refuses a vault that is no https URL, and an address for mail without an @", () => {
   expect(() => load({ KEY_VAULT_URL: "my-vault" })).toThrow('KEY_VAULT_URL is "my-vault"; it takes an https URL');
-  expect(() => load({ EMAIL: "ops" })).toThrow('EMAIL is "ops"; it takes an e-mail address');
+  expect(() => load({ EMAIL: "ops", TLS: "acme" })).toThrow('EMAIL is "ops"; it takes an e-mail address');
+});
+
+it.each(["jane@example.com", "Jane Doe <jane@example.com>", "<jane@example.com>", '"Doe, Jane" <jane@example.com>'])(
+  "takes EMAIL=%s as the address in it",
+  (text) => {
+    expect(load({ EMAIL: text, TLS: "acme", DOMAIN: "a.example" }).config.email).toBe("jane@example.com");
+  },
+);
+
+it.each(["Jane Doe jane@example.com", "Jane <jane>", "a@b, c@d", "Jane <a@b> <c@d>", "<a@b"])(
+  "refuses EMAIL=%s",
+  (text) => {
+    expect(() => load({ EMAIL: text, TLS: "acme", DOMAIN: "a.example" })).toThrow(
+      "it takes an e-mail address, or a name",
+    );
+  },
+);
+
+it.each([
+  ["EMAIL", "no address", "off"],
+  ["EMAIL", "no address", "self-signed"],
+  ["DOMAIN", "*.example.com", "off"],
+])("ignores a broken %s=%s with TLS=%s, which has no use for it, and says so", (variable, text, tls) => {
+  const { config, sources, warnings } = load({ [variable]: text, TLS: tls });
+
+  expect([config.email, config.domain, sources.email, sources.domain]).toEqual(["", [], "default", "default"]);
+  expect(warnings).toEqual([
+    expect.stringMatching(new RegExp(`^variable ${variable} is .* It is ignored: TLS is ${tls}$`)),
+  ]);
+});
+
+it("refuses a broken name where it is a flag, or TLS has a use for it, or nobody can tell", () => {
+  expect(() => load({ TLS: "off" }, { email: "no address" })).toThrow("flag --email is");
+  expect(() => load({ TLS: "self-signed", DOMAIN: "*.example.com" })).toThrow("variable DOMAIN is");
+  expect(() => load({ TLS: "of", EMAIL: "no address" })).toThrow(/variable TLS is[\s\S]*variable EMAIL is/);
+});
+
+it("names all faults at once, also of what does not go together", () => {
+  const env = {
+    PORT: "https",
+    TLS: "files",
+    TLS_KEY_FILE: "/k",
+    ADMIN_PORT: "9",
+    ADMIN_HOST: "::",
+    PROXY_PROTOCOL: "on",
+  };
+
+  const lines = String(problemOf(env)).split("\n");
+
+  expect(lines).toEqual([
+    expect.stringContaining('variable PORT is "https"'),
+    "TLS is files and TLS_CERT_FILE is not set; it takes the path of a PEM file",
+    expect.stringContaining("PROXY_PROTOCOL is true and TRUSTED_PROXIES is not set"),
+    expect.stringContaining("ADMIN_HOST is ::, which others can reach, and ADMIN_TOKEN is not set"),
+  ]);
+});
+
+it("complains of what could not be read once: not again that it is missing", () => {
+  expect(String(problemOf({ TLS: "acme", DOMAIN: "a b" })).split("\n")).toHaveLength(1);
+  expect(String(problemOf({ PROXY_PROTOCOL: "on", TRUSTED_PROXIES: "lb.example" })).split("\n")).toHaveLength(1);
+});
+
+it("names the item of a list that is wrong, and quotes that are part of a value", () => {
+  expect(() => load({ DOMAIN: "a.example,-b.example" })).toThrow('no wildcards: "-b.example": this is none');
+  expect(() => load({ PORT: '"443"' })).toThrow("0 to 65535: the quotes are part of it: leave them out");
+  expect(() => load({ AUTH_KEY_SET: `'{"kty":"oct"}'` })).toThrow(
+    /^variable AUTH_KEY_SET is not what it takes: JSON Web Keys, or PEM: the quotes are part of it: leave them out$/,
+  );
 });
 
 it("refuses a path with a line break in it", () => {
@@ -161,7 +229,7 @@ it("refuses a path with a line break in it", () => {
 
 it("refuses a secret that is mistyped without showing it", () => {
   expect(() => load({ ACME_EAB_HMAC_KEY: "not base64url!" })).toThrow(
-    /^variable ACME_EAB_HMAC_KEY is not what it takes: base64url$/,
+    /^variable ACME_EAB_HMAC_KEY is not what it takes: 16 to 1024 letters, digits, - and _ \(base64url\)$/,
   );
 });
 
@@ -170,6 +238,10 @@ it.each([
   [{ TLS: "acme", DOMAIN: "localhost" }, "DOMAIN has a name without a dot; Let's Encrypt certifies public names only"],
   [{ TLS: "acme", DOMAIN: "a.example", ACME_EAB_KEY_ID: "x" }, "ACME_EAB_KEY_ID and ACME_EAB_HMAC_KEY go together"],
   [{ TLS: "acme", DOMAIN: "a.example", ACME_HTTP_PORT: "443" }, "ACME_HTTP_PORT is 443, which is PORT too"],
+  [
+    { TLS: "acme", DOMAIN: "a.example", ACME_HTTP_PORT: "80", ADMIN_PORT: "80" },
+    "ADMIN_PORT is 80, which is ACME_HTTP_PORT too",
+  ],
   [
     { TLS: "files" },
     "TLS is files and TLS_KEY_FILE is not set; it takes the path of a PEM file\nTLS is files and TLS_CERT_FILE",
@@ -190,3 +262,11 @@ it.each(["a b", "http://x", "[::1]", "x/y", "a".repeat(254)])("refuses HOST=%s",
 it("shortens a long bad value in the error", () => {
   expect(() => load({ LOG_LEVEL: "x".repeat(100) })).toThrow(`is "${"x".repeat(40)}..."; it takes trace, debug,`);
 });
+
+function problemOf(env: Record<string, string>): unknown {
+  try {
+    return load(env);
+  } catch (error) {
+    return error instanceof Error ? error.message : error;
+  }
+}

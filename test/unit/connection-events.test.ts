@@ -25,7 +25,7 @@ it("logs a connection from its connect to its close, with what an operator asks 
   events.joined(facts, "topic");
   events.left(facts, "topic");
   clock.advance(1500.4);
-  events.closed(facts, { closeCode: 4002, bytesIn: 10, bytesOut: 20 });
+  events.closed(facts, { closeCode: 4002, by: "peer", bytesIn: 10, bytesOut: 20 });
   events.refused({ requestId: "def", clientAddress: "192.0.2.2" }, "origin", 403);
 
   const hash = expect.stringMatching(/^[0-9a-f]{12}$/);
@@ -58,7 +58,7 @@ it("lets no name out of its hash: what is in it can neither begin a line nor rea
     const facts = factsOf("abc", { subject: name });
     events.joined(facts, name);
     events.left(facts, name);
-    events.closed(facts, { closeCode: 1000, bytesIn: 0, bytesOut: 0 });
+    events.closed(facts, { closeCode: 1000, by: "peer", bytesIn: 0, bytesOut: 0 });
   }
 
   expect(written).toHaveLength(HOSTILE_NAMES.length * 3);
@@ -86,7 +86,7 @@ it("logs nothing when it is off, and counts all the same", () => {
 
   events.connected(factsOf("abc"));
   events.refused(factsOf("def"), "draining", 503);
-  events.closed(factsOf("abc"), { closeCode: 1006, bytesIn: 0, bytesOut: 0 });
+  events.closed(factsOf("abc"), { closeCode: 1006, by: "peer", bytesIn: 0, bytesOut: 0 });
 
   const { opened, closed } = events.counts();
   expect(written).toEqual([]);
@@ -105,7 +105,7 @@ it("takes a connection into the sample with all its lines or with none, and abou
   for (let number = 0; number < 2000; number += 1) {
     const facts = factsOf(`id${number}`);
     events.connected(facts);
-    events.closed(facts, { closeCode: 1000, bytesIn: 0, bytesOut: 0 });
+    events.closed(facts, { closeCode: 1000, by: "peer", bytesIn: 0, bytesOut: 0 });
   }
 
   const connects = lines().filter(({ msg }) => msg === "connect");
@@ -148,7 +148,7 @@ it("calls every close code by a word of its closed set; a client's own codes are
   const { events } = scene({ accessLog: "off" });
 
   for (const closeCode of [1000, 1001, 1005, 1006, 1008, 1013, 3000, 4000, 4999, 65_535]) {
-    events.closed(factsOf("abc"), { closeCode, bytesIn: 0, bytesOut: 0 });
+    events.closed(factsOf("abc"), { closeCode, by: "peer", bytesIn: 0, bytesOut: 0 });
   }
 
   const { closed } = events.counts();

@@ -157,12 +157,12 @@ it("begins again at handle 1 after the last one, and skips handles that are in u
   const delivery = { encoding: new PlainEncoding(), delivered: new Traffic() };
   const peer = newHub().connect(new RecordingLink());
   const topic = new Topic("t", 1, { onTrouble: () => undefined, handles: new Handles(undefined, 3) });
-  topic.add(peer, "first", delivery);
-  const second = topic.add(peer, "second", delivery);
-  const third = topic.add(peer, "third", delivery);
+  topic.add(peer, { peerId: "first" }, delivery);
+  const second = topic.add(peer, { peerId: "second" }, delivery);
+  const third = topic.add(peer, { peerId: "third" }, delivery);
   topic.remove(second);
 
-  const fourth = topic.add(peer, "fourth", delivery);
+  const fourth = topic.add(peer, { peerId: "fourth" }, delivery);
 
   expect(third.peerHandle).toBe(3);
   expect(fourth.peerHandle).toBe(2);

@@ -33,6 +33,14 @@ it("reads a key, a set of keys, and public keys as PEM, one behind the other", a
   expect(await algorithmsIn(`# ours\n${pemOf("ed25519").spki}\n${pemOf("ec").spki}`)).toEqual(all.slice(0, 2));
 });
 
+it("reads PEM whose line breaks became backslash and n, spaces, or nothing, as where a variable is one line", async () => {
+  const pems = pemOf("ed25519").spki.trim() + "\n" + pemOf("ec").spki.trim();
+
+  for (const form of ["\\n", "\\r\\n", "\r\n", " ", ""]) {
+    expect(await algorithmsIn(pems.replaceAll("\n", form))).toEqual([["EdDSA", "Ed25519"], ["ES256"]]);
+  }
+});
+
 describe("refuses, and says why without a part of it,", () => {
   const secret = randomBytes(32).toString("base64url");
 

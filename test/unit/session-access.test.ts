@@ -1,4 +1,5 @@
 import { expect, it, vi } from "vitest";
+import { Takeovers } from "../../relay/auth/takeovers.ts";
 import { TopicDialect } from "../../relay/dialects/topic/topic-dialect.ts";
 import { Hub } from "../../relay/hub/hub.ts";
 import type { Access, Presented, Session } from "../../relay/session/ports.ts";
@@ -11,8 +12,15 @@ import { TestTime } from "../support/test-time.ts";
 /** A hub in which the topic `there` has a member, and no other topic exists. */
 function openHub() {
   const hub = new Hub(hubOptions(), { time: new TestTime() });
-  const limits = { maxFrameBytes: 1_000_000, maxTopicsPerConnection: 10 };
-  const dialect = new TopicDialect({ hub, limits, nowMs: () => 0 });
+  const limits = { maxFrameBytes: 1_000_000, maxTopicsPerConnection: 10, maxPayloadBytes: 1_000_000 };
+  const dialect = new TopicDialect({
+    hub,
+    limits,
+    pingIntervalMs: 25_000,
+    time: new TestTime(),
+    takeovers: new Takeovers(),
+    nowMs: () => 0,
+  });
 
   function open(subprotocol: string, changes: Partial<Access> = {}) {
     const frames: Uint8Array[] = [];

@@ -5,18 +5,21 @@ import {
 } from "../../../protocol/classic-client-messages.ts";
 import { encodeClassicRelayMessage } from "../../../protocol/classic-relay-messages.ts";
 import { CloseCode } from "../../../protocol/close-codes.ts";
+import { MAX_MESSAGE_BYTES } from "../../../protocol/limits.ts";
 import type { Peer } from "../../hub/peer.ts";
 import type { Link, Payload } from "../../hub/ports.ts";
 import type { Member } from "../../hub/topic.ts";
 import { BytesPayload } from "../../session/payload.ts";
 import type { Close, Ending, Session, SessionConnection } from "../../session/ports.ts";
 import { closeFor, NOT_PERMITTED_CLOSE } from "./access-closes.ts";
-import { classicEncoding, classicErrorFrame, textFrame, toText } from "./codec.ts";
+import { classicEncoding, classicErrorFrame, textFrame, toBoundedText } from "./codec.ts";
+import { MembershipChanges } from "./membership-changes.ts";
 import { makeFreePeerId } from "./peer-id.ts";
 import type { SessionParts } from "./session-parts.ts";
 import { spliceData } from "./splice.ts";
 
 const TOPIC_FULL_CLOSE: Close = { code: CloseCode.tryAgainLater, reason: "topic-full" };
+const TOO_LARGE_CLOSE: Close = { code: CloseCode.messageTooBig, reason: "payload too large" };
 const DATA_START = new TextEncoder().encode(CLASSIC_CLIENT_DATA_START);
 
 /**
@@ -28,11 +31,15 @@ export class ClassicSession implements Session {
   readonly #connection: SessionConnection;
   readonly #peer: Peer<Member>;
   #member: Member | undefined;
+  readonly #changes: MembershipChanges;
+  #isLeaving = false;
 
   constructor(parts: SessionParts, link: Link, connection: SessionConnection) {
     this.#parts = parts;
     this.#connection = connection;
+    this.#changes = new MembershipChanges(parts.time, link);
     this.#peer = parts.hub.connect(link);
+    parts.connections.add(this.#peer, connection);
     connection.access.whenEnded((why) => connection.end(closeFor(why)));
   }
 
@@ -50,16 +57,17 @@ export class ClassicSession implements Session {
   }
 
   #decode(bytes: Uint8Array): void {
-    const text = toText(bytes);
-    const message = text === undefined ? undefined : decodeClassicClientMessage(text);
-    if (message === undefined) {
+    const { access } = this.#connection;
+    const bounded = toBoundedText(bytes, access.isGranted ? undefined : MAX_MESSAGE_BYTES);
+    const message = bounded && decodeClassicClientMessage(bounded.text);
+    if (bounded === undefined || message === undefined) {
       this.#parts.traffic.reject("bad-message");
       return;
     }
     if (message.type === "data") {
-      this.#publish(BytesPayload.fromString(message.data));
-    } else if (!this.#connection.access.isGranted) {
-      this.#connection.access.denied();
+      this.#publish(BytesPayload.fromJsonText(bounded.dataText));
+    } else if (!access.isGranted) {
+      access.denied();
       this.#turnAway("unauthorized");
     } else if (message.type === "join") {
       this.#join(message.topic, message.peerId);
@@ -72,12 +80,26 @@ export class ClassicSession implements Session {
     // The original has no word for it: its clients see close code 1012.
   }
 
+  refuseNew(): void {
+    // Nor for this: what it sends is taken to the end.
+  }
+
+  hearOut(): void {
+    this.#isLeaving = true;
+    this.#parts.hub.stopDelivering(this.#peer);
+  }
+
   end(how: Ending): void {
     this.#parts.hub.disconnect(this.#peer, how);
   }
 
   #publish(payload: Payload): void {
     if (this.#member === undefined) return;
+    if (payload.isLargerThan(this.#parts.limits.maxPayloadBytes)) {
+      this.#parts.traffic.reject("payload-too-large");
+      this.#connection.end(TOO_LARGE_CLOSE);
+      return;
+    }
     if (this.#connection.access.mayPublish) {
       this.#parts.hub.publish(this.#member, payload);
       return;
@@ -95,12 +117,14 @@ export class ClassicSession implements Session {
     }
     const before = this.#member;
     const isSameTopic = before?.topic.name === topicName;
+    if (this.#isLeaving) return;
     if (isSameTopic && (claimedPeerId === undefined || claimedPeerId === before.peerId)) return;
 
     if (!isSameTopic && hub.isFull(topicName)) {
       this.#turnAway("topic-full");
       return;
     }
+    this.#changes.count();
     if (before !== undefined && !isSameTopic) this.#leave(before);
     const peerId = claimedPeerId ?? makeFreePeerId(hub.topic(topicName), nowMs);
     // With a new name in the same topic it knows the others already: naming them again would open them twice.

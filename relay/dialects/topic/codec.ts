@@ -1,5 +1,6 @@
 import { classicDataStart, encodeClassicRelayMessage } from "../../../protocol/classic-relay-messages.ts";
 import { errorSentences } from "../../../protocol/error-codes.ts";
+import { type JsonSurvey, surveyJson } from "../../../protocol/json-structure.ts";
 import { encodeDataHeader } from "../../../protocol/v1-binary.ts";
 import type { SignalType } from "../../../protocol/v1-client-messages.ts";
 import {
@@ -27,10 +28,21 @@ export function textFrame(text: string): Uint8Array {
   return messageFrame("text", encoder.encode(text));
 }
 
-/** Reads a message as text, or undefined where the bytes are not UTF-8 (a binary frame may hold anything). */
-export function toText(message: Uint8Array): string | undefined {
+/** A client's message that may be parsed: its text, and what of it is delivered if it is `data`. */
+export type BoundedText = JsonSurvey & { readonly text: string };
+
+/**
+ * Reads a client's message as text. Undefined: parsing it might cost more than its bytes do, it is longer than this, or
+ * it is not UTF-8 (a binary frame may hold anything).
+ */
+export function toBoundedText(
+  message: Uint8Array,
+  maxBytes: number = Number.POSITIVE_INFINITY,
+): BoundedText | undefined {
+  const survey = message.length > maxBytes ? undefined : surveyJson(message);
+  if (survey === undefined) return undefined;
   try {
-    return decoder.decode(message);
+    return { text: decoder.decode(message), dataText: survey.dataText };
   } catch {
     return undefined;
   }
@@ -38,6 +50,7 @@ export function toText(message: Uint8Array): string | undefined {
 
 /** The original's frames: no handles, no topic with `data`, no signals. */
 export const classicEncoding: Encoding = {
+  isAlikeForAll: () => true,
   takes: () => false,
   encode(event: HubEvent): Uint8Array {
     switch (event.type) {
@@ -62,6 +75,7 @@ export const classicEncoding: Encoding = {
 
 /** The frames of `postern.v1` as JSON text. */
 export const v1JsonEncoding: Encoding = {
+  isAlikeForAll: () => false,
   takes: (kind) => TAKEN.has(kind),
   encode(event: HubEvent): Uint8Array {
     return event.type === "data" ? v1JsonData(event) : v1Text(event);
@@ -70,6 +84,8 @@ export const v1JsonEncoding: Encoding = {
 
 /** The frames of `postern.v1` with data in binary; everything else is JSON text. */
 export const v1BinaryEncoding: Encoding = {
+  // What has no bytes goes as text, which names its addressee: see encode.
+  isAlikeForAll: (payload) => payload.raw() !== null,
   takes: (kind) => TAKEN.has(kind),
   encode(event: HubEvent): Uint8Array {
     if (event.type !== "data") return v1Text(event);

@@ -10,7 +10,7 @@ import type {
 } from "../../session/ports.ts";
 import { ClassicSession } from "./classic-session.ts";
 import { classicEncoding, v1BinaryEncoding, v1JsonEncoding } from "./codec.ts";
-import type { SessionParts } from "./session-parts.ts";
+import { PeerConnections, type SessionParts } from "./session-parts.ts";
 import { TopicTraffic } from "./traffic.ts";
 import { V1Session } from "./v1-session.ts";
 
@@ -18,7 +18,7 @@ import { V1Session } from "./v1-session.ts";
 const CLASSIC = "classic";
 
 /** What it is made with. */
-export type TopicDialectParts = Omit<SessionParts, "traffic">;
+export type TopicDialectParts = Omit<SessionParts, "traffic" | "connections">;
 
 /** Topics: peers join one and what one sends, the others get. The README beside this says who speaks it. */
 export class TopicDialect implements Dialect {
@@ -33,7 +33,7 @@ export class TopicDialect implements Dialect {
   readonly #parts: SessionParts;
 
   constructor(parts: TopicDialectParts) {
-    this.#parts = { ...parts, traffic: new TopicTraffic() };
+    this.#parts = { ...parts, traffic: new TopicTraffic(), connections: new PeerConnections() };
   }
 
   /** `/` and, for configured prefixes, `/plures` and below. */

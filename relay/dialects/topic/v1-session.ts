@@ -1,4 +1,6 @@
 import type { ErrorCode } from "../../../protocol/error-codes.ts";
+import type { JsonSurvey } from "../../../protocol/json-structure.ts";
+import { MAX_MESSAGE_BYTES } from "../../../protocol/limits.ts";
 import { decodeBinaryClientData } from "../../../protocol/v1-binary.ts";
 import {
   decodeV1ClientMessage,
@@ -17,14 +19,16 @@ import type {
   ConnectionLink,
   Ending,
   Presented,
+  RestartNotice,
   Session,
   SessionConnection,
 } from "../../session/ports.ts";
 import { closeFor } from "./access-closes.ts";
-import { nameOf, textFrame, toText, v1BinaryEncoding, v1JsonEncoding } from "./codec.ts";
-import { makeFreePeerId } from "./peer-id.ts";
+import { nameOf, textFrame, toBoundedText } from "./codec.ts";
+import { MembershipChanges } from "./membership-changes.ts";
 import type { SessionParts } from "./session-parts.ts";
 import { spliceData } from "./splice.ts";
+import { V1Joins } from "./v1-joins.ts";
 
 /** So much may be held of a v1 client while it is read on: it is told, and what is not held goes on meanwhile. */
 const HOLD_LIMIT_BYTES = 262_144;
@@ -39,7 +43,10 @@ export class V1Session implements Session {
   /** Where it last published by text, and what such a message begins with. */
   #lastTopic: string | undefined;
   #lastDataStart: Uint8Array | undefined;
-  #hasJoined = false;
+  readonly #joins: V1Joins;
+  readonly #changes: MembershipChanges;
+  /** Refusing: its close is near. Leaving: its close is on its way. */
+  #stage: "open" | "refusing" | "leaving" = "open";
 
   constructor(parts: SessionParts, link: ConnectionLink, connection: SessionConnection) {
     this.#parts = parts;
@@ -49,11 +56,27 @@ export class V1Session implements Session {
       holdLimitBytes: HOLD_LIMIT_BYTES,
       encodeNotice,
     });
+    parts.connections.add(this.#peer, connection);
+    this.#changes = new MembershipChanges(parts.time, link);
+    this.#joins = new V1Joins({
+      parts,
+      link,
+      connection,
+      peer: this.#peer,
+      changes: this.#changes,
+      onJoined: (own) => void this.#byTopicHandle.set(own.topicHandle, own),
+      onRenamed: (own) => {
+        this.#byTopicHandle.delete(own.topicHandle);
+        connection.left(own.topicName);
+      },
+      answer: (text) => this.#answer(text),
+      refuse: (code, ref) => this.#refuse(code, ref),
+    });
     connection.access.whenEnded((why) => connection.end(closeFor(why)));
   }
 
   get hasJoined(): boolean {
-    return this.#hasJoined;
+    return this.#joins.hasDecided;
   }
 
   receive(bytes: Uint8Array, isBinary: boolean, isPrintable: boolean): void {
@@ -67,7 +90,8 @@ export class V1Session implements Session {
 
   /** Without a grant there is one thing to say. To anything else there is one answer, whatever it asked for. */
   #receiveFirst(bytes: Uint8Array, isBinary: boolean): void {
-    const message = isBinary ? undefined : decodeV1ClientMessage(toText(bytes) ?? "");
+    const bounded = isBinary ? undefined : toBoundedText(bytes, MAX_MESSAGE_BYTES);
+    const message = bounded && decodeV1ClientMessage(bounded.text);
     if (message?.type === "auth") {
       void this.#authorize(message.token, message.ref);
       return;
@@ -118,6 +142,7 @@ export class V1Session implements Session {
     const own = data === undefined ? undefined : this.#byTopicHandle.get(data.topicHandle);
     let refusal: ErrorCode | undefined;
     if (data === undefined) refusal = "bad-message";
+    else if (this.#stage === "refusing") refusal = "restarting";
     else if (own === undefined) refusal = "not-joined";
     else refusal = this.#publish(own, data.to, BytesPayload.fromRaw(data.payload));
     if (refusal !== undefined) this.#refuse(refusal, undefined);
@@ -126,44 +151,72 @@ export class V1Session implements Session {
   /** The short way for a message like the last one. @returns whether it was one. */
   #publishSpliced(bytes: Uint8Array): boolean {
     if (this.#lastDataStart === undefined || this.#lastTopic === undefined) return false;
-    if (!this.#connection.access.mayPublish) return false;
+    if (!this.#connection.access.mayPublish || this.#stage === "refusing") return false;
     const own = this.#peer.memberOf(this.#lastTopic);
     const spliced = own === undefined ? undefined : spliceData(bytes, this.#lastDataStart);
     if (own === undefined || spliced === undefined) return false;
-    this.#parts.hub.publish(own, BytesPayload.fromJsonText(spliced));
+    const payload = BytesPayload.fromJsonText(spliced);
+    if (payload.isLargerThan(this.#parts.limits.maxPayloadBytes)) return false;
+    this.#parts.hub.publish(own, payload);
     return true;
   }
 
   #receiveText(bytes: Uint8Array): void {
-    const message = decodeV1ClientMessage(toText(bytes) ?? "");
-    const refusal = this.#apply(message);
+    const bounded = toBoundedText(bytes);
+    if (bounded === undefined) {
+      this.#refuse("bad-message", undefined);
+      return;
+    }
+    const message = decodeV1ClientMessage(bounded.text);
+    const refusal = this.#apply(message, bounded);
     if (refusal !== undefined) this.#refuse(refusal, message.ref);
   }
 
-  announceRestart(reconnectWithinMs: number): void {
-    this.#answer(encodeV1RelayMessage({ type: "restarting", reconnectWithinMs }));
+  announceRestart(notice: RestartNotice): void {
+    this.#tell(encodeV1RelayMessage({ type: "restarting", ...notice }));
+  }
+
+  refuseNew(): void {
+    this.#stage = "refusing";
+  }
+
+  hearOut(): void {
+    this.#stage = "leaving";
+    this.#parts.hub.stopDelivering(this.#peer);
   }
 
   end(how: Ending): void {
     this.#parts.hub.disconnect(this.#peer, how);
+    this.#joins.end();
   }
 
   /** @returns why the message was not taken, if it was not. */
-  #apply(message: V1ClientMessage | V1Refused): ErrorCode | undefined {
+  #apply(message: V1ClientMessage | V1Refused, { dataText }: JsonSurvey): ErrorCode | undefined {
     if (message.type === "invalid") return message.code;
     if (message.type === "auth") {
       void this.#authorize(message.token, message.ref);
       return undefined;
     }
-    if (message.type === "join") return this.#join(message);
+    if (this.#stage === "refusing" && message.type !== "leave") return "restarting";
+    if (message.type === "join") {
+      if (this.#stage === "leaving") return "restarting";
+      this.#joins.join(message);
+      this.#waitForRoom();
+      return undefined;
+    }
     const member = this.#peer.memberOf(message.topic);
     if (member === undefined) return "not-joined";
     switch (message.type) {
       case "leave":
+        this.#changes.count();
         return this.#leave(member, message.ref);
+      case "members":
+        this.#joins.members(member, message);
+        this.#waitForRoom();
+        return undefined;
       case "data":
         this.#expectLike(message.topic);
-        return this.#publish(member, message.to, BytesPayload.fromString(message.data));
+        return this.#publish(member, message.to, BytesPayload.fromJsonText(dataText));
       case "offer":
       case "answer":
       case "candidate":
@@ -179,51 +232,6 @@ export class V1Session implements Session {
     this.#lastDataStart = new TextEncoder().encode(v1ClientDataStart(topicName));
   }
 
-  #join({
-    topic: topicName,
-    peerId: claimedPeerId,
-    encoding: wanted,
-    ref,
-  }: Extract<V1ClientMessage, { type: "join" }>): ErrorCode | undefined {
-    const { hub, limits, nowMs } = this.#parts;
-    // Before the topic is looked for: whether it exists must not show, in the answer or in its time.
-    if (!this.#connection.access.mayJoin(topicName)) return "not-permitted";
-    const encoding = wanted === "binary" ? v1BinaryEncoding : v1JsonEncoding;
-    const known = this.#peer.memberOf(topicName);
-    if (known !== undefined && (claimedPeerId === undefined || claimedPeerId === known.peerId)) {
-      hub.changeEncoding(known, encoding);
-      hub.offer(this.#peer, this.#joinedFrame(known, ref));
-      return undefined;
-    }
-    const topic = hub.topic(topicName);
-    if (claimedPeerId !== undefined && topic?.hasPeerId(claimedPeerId)) return "peer-id-taken";
-    if (known === undefined && hub.isFull(topicName)) return "topic-full";
-    if (known === undefined && this.#peer.topicCount >= limits.maxTopicsPerConnection) return "too-many-topics";
-
-    const peerId = claimedPeerId ?? makeFreePeerId(topic, nowMs);
-    this.#hasJoined = true;
-    if (known !== undefined) {
-      this.#byTopicHandle.delete(known.topicHandle);
-      this.#connection.left(topicName);
-    }
-    hub.join(this.#peer, { topicName, peerId, encoding }, (own) => {
-      this.#byTopicHandle.set(own.topicHandle, own);
-      return [this.#joinedFrame(own, ref)];
-    });
-    this.#connection.joined(topicName);
-    return undefined;
-  }
-
-  #joinedFrame(own: Member, ref: number | undefined): Uint8Array {
-    const others = [];
-    for (const member of own.topic.members()) if (member !== own) others.push(nameOf(member));
-    const { topicName: topic, topicHandle } = own;
-    const { limits } = this.#parts;
-    return textFrame(
-      encodeV1RelayMessage({ type: "joined", topic, topicHandle, ...nameOf(own), members: others, limits, ref }),
-    );
-  }
-
   /** The answer comes last: after it, nothing of this topic follows. */
   #leave(own: Member, ref: number | undefined): undefined {
     this.#leaveTopic(own);
@@ -236,10 +244,20 @@ export class V1Session implements Session {
     this.#connection.left(own.topicName);
   }
 
-  #publish(own: Member, to: number | undefined, payload: Payload): ErrorCode | undefined {
+  #publish(own: Member, to: number | readonly number[] | undefined, payload: Payload): ErrorCode | undefined {
     if (!this.#connection.access.mayPublish) return "not-permitted";
+    if (payload.isLargerThan(this.#parts.limits.maxPayloadBytes)) return "payload-too-large";
+    if (typeof to === "object") return this.#sendToList(own, to, payload);
     if (to !== undefined) return refusalOf(this.#parts.hub.send(own, to, payload));
     this.#parts.hub.publish(own, payload);
+    return undefined;
+  }
+
+  /** Its sender's rates count as many messages as there are receivers. */
+  #sendToList(own: Member, to: readonly number[], payload: Payload): ErrorCode | undefined {
+    const count = this.#parts.hub.sendToList(own, to, payload);
+    if (count === 0) return "no-such-peer";
+    this.#link.charge({ messageCount: count - 1, byteCount: (count - 1) * payload.byteLength });
     return undefined;
   }
 
@@ -253,8 +271,23 @@ export class V1Session implements Session {
     this.#answer(encodeV1Error(code, ref));
   }
 
+  /** Who asks for more than it reads is not read until it has: so it need not be closed. */
+  #waitForRoom(): void {
+    if (this.#peer.isOver || this.#peer.outbox.hasRoom) return;
+    this.#link.hold();
+    this.#peer.outbox.whenRoom(() => this.#link.release());
+  }
+
+  /** What the client has asked for counts towards what it may send: little may ask for much. */
   #answer(text: string): void {
-    this.#parts.hub.offer(this.#peer, textFrame(text));
+    this.#link.charge({ messageCount: 0, byteCount: this.#tell(text) });
+  }
+
+  /** @returns the bytes of its frame. */
+  #tell(text: string): number {
+    const frame = textFrame(text);
+    this.#parts.hub.offer(this.#peer, frame);
+    return frame.length;
   }
 }
 

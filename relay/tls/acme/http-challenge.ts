@@ -1,6 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { isIP } from "node:net";
+import { ListenFailure, listenOn } from "../../listen-on.ts";
 import { RelayError } from "../../relay-error.ts";
+import { toOriginForm } from "../../request-target.ts";
 
 const CHALLENGE_PATH = "/.well-known/acme-challenge/";
 /** A request here has a short path and a few headers, or is none of ours. */
@@ -47,12 +49,13 @@ export class HttpChallengeResponder {
   }
 
   /** @throws RelayError PORT_IN_USE, PORT_NOT_PERMITTED or LISTEN_FAILED. */
-  start(): Promise<void> {
+  async start(): Promise<void> {
     const { host, port } = this.#options;
-    return new Promise((resolve, reject) => {
-      this.#server.once("error", (error) => reject(listenError(error, host, port)));
-      this.#server.listen({ host, port }, () => resolve());
-    });
+    try {
+      await listenOn(this.#server, { host, port });
+    } catch (error) {
+      throw error instanceof ListenFailure ? listenError(error, host, port) : error;
+    }
   }
 
   /** Resolves when the port is free. */
@@ -73,7 +76,9 @@ export class HttpChallengeResponder {
     this.#answers.delete(token);
   }
 
-  #answer({ method, url = "", headers }: IncomingMessage, response: ServerResponse): void {
+  #answer(request: IncomingMessage, response: ServerResponse): void {
+    toOriginForm(request);
+    const { method, url = "", headers } = request;
     const isReading = method === "GET" || method === "HEAD";
     const answer = url.startsWith(CHALLENGE_PATH) ? this.#answers.get(url.slice(CHALLENGE_PATH.length)) : undefined;
     if (isReading && answer !== undefined) {
@@ -99,7 +104,7 @@ function nameIn(host = ""): string {
     .replace(/^\[(.*)\]$/, "$1");
 }
 
-function listenError(error: NodeJS.ErrnoException, host: string, port: number): RelayError {
+function listenError(error: ListenFailure, host: string, port: number): RelayError {
   const cause = { cause: error };
   const fix =
     "Free it, choose another with ACME_HTTP_PORT or --acme-http-port, or leave that out: 443 alone is enough.";

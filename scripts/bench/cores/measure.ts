@@ -25,7 +25,7 @@ const chosen = arrangements.filter(({ name }) => name.startsWith(process.argv[3]
 const trials = [trySpread, tryHandshakes, tryDividedLoad, tryLoadPerProcess, tryFrozen, tryDrain];
 const RELAY_SETTINGS = { DRAIN_TIMEOUT_MS: "1000" };
 
-const exitCode = runInNamespace();
+const exitCode = await runInNamespace({});
 if (exitCode === undefined) await main();
 else process.exitCode = exitCode;
 

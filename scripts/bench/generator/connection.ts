@@ -7,15 +7,21 @@ import {
   type TLSSocket,
   type ConnectionOptions as TlsOptions,
 } from "node:tls";
+import { DerpScanner } from "./derp-scanner.ts";
 import { FrameScanner, FrameUnwrapper, maskedFrame, Opcode } from "./frame-scanner.ts";
+import { LineSplitter } from "./line-splitter.ts";
 import { MqttScanner } from "./mqtt-scanner.ts";
 import { NatsScanner } from "./nats-scanner.ts";
-import { FixedSizeScanner, type ScanHandler, type Scanner } from "./scanner.ts";
-import { type Member, maskKey, type Session } from "./sessions/session.ts";
+import { FixedSizeScanner, type ScanHandler, type Scanner, type ScannerOptions } from "./scanner.ts";
+import { isWebSocket, type Member, maskKey, type Session } from "./sessions/session.ts";
 
 /** One record's worth of a TLS read: Node reads no more at once. */
 const READ_BYTES = 65_536;
 const OPEN_TIMEOUT_MS = 10_000;
+/** More than a server of JSON lines puts into one frame. */
+const LINES_BYTES = 4_194_304;
+/** More than an answer to a join takes that names some thousand members. */
+const JOIN_BYTES = 1_048_576;
 
 /** Takes deliveries. The bytes are good only until the call returns. */
 export interface Receiver {
@@ -67,6 +73,8 @@ export class Connection implements ScanHandler {
   readonly #deliveryBytes: number;
   readonly #prefixBytes: number;
   readonly #scanner: Scanner;
+  readonly #scannerOptions: { keepBytes: number };
+  readonly #keepBytes: number;
   #answer: Buffer | undefined;
   #onProgress: (() => void) | undefined;
   #failure: Error | undefined;
@@ -78,7 +86,9 @@ export class Connection implements ScanHandler {
     this.#receiver = receiver;
     this.#prefixBytes = session.prefixBytes;
     this.#deliveryBytes = session.prefixBytes + options.payloadBytes + session.suffixBytes;
-    this.#scanner = createScanner(this, session, this.#deliveryBytes, options);
+    this.#keepBytes = options.keepBytes;
+    this.#scannerOptions = { keepBytes: Math.max(options.keepBytes, JOIN_BYTES) };
+    this.#scanner = createScanner(this, session, this.#deliveryBytes, this.#scannerOptions);
     this.#answer = session.path === undefined ? undefined : Buffer.alloc(0);
     // One buffer and no stream machinery: half the CPU of a `data` listener, so that the generator is not what is measured.
     const onread = { buffer: readBuffer, callback: (byteCount: number) => this.#read(byteCount) };
@@ -102,22 +112,30 @@ export class Connection implements ScanHandler {
     const signal = AbortSignal.timeout(OPEN_TIMEOUT_MS);
     await once(this.socket, "secureConnect", { signal });
     if (this.session.path !== undefined) {
-      this.socket.write(upgradeRequest(this.session.path, this.session.subprotocol));
+      this.socket.write(upgradeRequest(this.session.path, this.session));
       await this.#until(() => this.#answer === undefined, signal);
     }
     const hello = this.session.hello();
     if (hello !== undefined) this.socket.write(hello);
     await this.#until(() => this.session.isJoined, signal);
+    this.#scannerOptions.keepBytes = this.#keepBytes;
   }
 
   /** Closes without waiting. */
   close(): void {
     this.#isClosing = true;
-    if (this.session.path !== undefined) {
+    if (isWebSocket(this.session)) {
       const normalClosure = Buffer.from([0x03, 0xe8]);
       this.socket.write(maskedFrame(Opcode.close, normalClosure, maskKey(this.member)).bytes);
     }
     this.socket.end();
+  }
+
+  /** Closes, and resolves when it is closed, however the server takes it. */
+  async closed(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.socket.once("close", () => resolve()));
+    this.close();
+    await closed;
   }
 
   onMessage(bytes: Uint8Array, start: number, byteCount: number): void {
@@ -129,14 +147,17 @@ export class Connection implements ScanHandler {
   }
 
   onControl(kind: number, bytes: Uint8Array, start: number, byteCount: number): void {
-    if (this.session.framing === "frames" && kind === Opcode.close) {
+    const isOverWebSocket = isWebSocket(this.session);
+    if (isOverWebSocket && kind === Opcode.close) {
       const frame = Buffer.from(bytes.slice(start, start + byteCount));
       this.#fail(new Error(`${this.member.peerId} was closed: ${frame.toString("latin1")}`));
       return;
     }
-    if (this.session.framing === "frames" && kind === Opcode.ping) {
+    if (isOverWebSocket && kind === Opcode.ping) {
+      // RFC 6455 section 5.5.3: with its payload. A relay may have several under way, and tell by them what was read.
       const payload = bytes.subarray(start, start + byteCount);
       this.socket.write(maskedFrame(Opcode.pong, payload, maskKey(this.member)).bytes);
+      return;
     }
     this.#hear(kind, bytes, start, byteCount);
   }
@@ -200,24 +221,29 @@ function createScanner(
   handler: ScanHandler,
   session: Session,
   deliveryBytes: number,
-  { keepBytes }: ConnectionOptions,
+  options: ScannerOptions,
 ): Scanner {
   switch (session.framing) {
     case "frames":
-      return new FrameScanner(handler, { keepBytes });
+      return new FrameScanner(handler, options);
+    case "lines-in-frames":
+      return new FrameScanner(new LineSplitter(handler), { keepBytes: LINES_BYTES });
+    case "derp":
+      return new DerpScanner(handler, options);
     case "nats-in-frames":
-      return new FrameUnwrapper(new NatsScanner(handler, { keepBytes }));
+      return new FrameUnwrapper(new NatsScanner(handler, options), handler);
     case "mqtt":
-      return new MqttScanner(handler, { keepBytes });
+      return new MqttScanner(handler, options);
     case "pipe":
-      return new FixedSizeScanner(handler, deliveryBytes, { keepBytes });
+      return new FixedSizeScanner(handler, deliveryBytes, options);
   }
 }
 
-function upgradeRequest(path: string, subprotocol: string | undefined): string {
+function upgradeRequest(path: string, { subprotocol, upgrade }: Session): string {
   const protocolLine = subprotocol === undefined ? "" : `Sec-WebSocket-Protocol: ${subprotocol}\r\n`;
+  const webSocketLines = `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n${protocolLine}`;
   return (
-    `GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
-    `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n${protocolLine}\r\n`
+    `GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: ${upgrade ?? "websocket"}\r\n` +
+    `${upgrade === undefined ? webSocketLines : ""}\r\n`
   );
 }

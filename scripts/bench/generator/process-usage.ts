@@ -16,15 +16,32 @@ export function processTree(rootPid: number): readonly number[] {
   return tree;
 }
 
-/** The CPU time that these processes have used: utime and stime of proc(5). */
+/**
+ * The CPU time that all threads of these processes have used, in nanoseconds where the kernel tells it so
+ * (/proc/PID/task/TID/schedstat), else in ticks (utime and stime of proc(5)). Of a thread that runs at this moment the time
+ * since the last tick of the scheduler is missing; of one that sleeps, nothing.
+ */
 export function cpuSeconds(pids: readonly number[]): number {
-  let ticks = 0;
-  for (const pid of pids) {
-    const stat = statFields(pid);
-    if (stat === undefined) throw new Error(`the server is gone: no process ${pid}`);
-    ticks += Number(stat[11]) + Number(stat[12]);
+  return pids.reduce((sum, pid) => sum + (threadSeconds(pid) ?? tickSeconds(pid)), 0);
+}
+
+function threadSeconds(pid: number): number | undefined {
+  let nanoseconds = 0;
+  try {
+    for (const thread of readdirSync(`/proc/${pid}/task`)) {
+      nanoseconds += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ")[0]);
+    }
+  } catch {
+    // No such process, which the ticks tell, or a kernel without it.
+    return undefined;
   }
-  return ticks / TICKS_PER_SECOND;
+  return nanoseconds / 1e9;
+}
+
+function tickSeconds(pid: number): number {
+  const stat = statFields(pid);
+  if (stat === undefined) throw new Error(`the server is gone: no process ${pid}`);
+  return (Number(stat[11]) + Number(stat[12])) / TICKS_PER_SECOND;
 }
 
 /** The time for which the main threads of these processes were ready to run and had to wait for a core; 0 where unknown. */

@@ -1,12 +1,14 @@
-import type { ExchangeWorkload } from "../workloads.ts";
+import type { ExchangeWorkload } from "../workload.ts";
 import type { Connection } from "./connection.ts";
-import type { Member, Publication } from "./sessions/session.ts";
+import { RecordWriter } from "./record-writer.ts";
+import { type Member, type Publication, payloadBytesOf } from "./sessions/session.ts";
 import { makePayload, writeSequence } from "./stamp.ts";
 
 /** Messages that a sender at a fixed rate may have under way: more would measure a backlog and not a rate. */
 const MAX_UNDER_WAY = 256;
-/** What a sender at a fixed rate may make up for at once after it was held up; the rest is given up. */
-const MAX_CATCH_UP = 64;
+
+/** Which of the senders it is, and which of its connection's topics it sends to. */
+type Identity = { readonly senderIndex: number; readonly topicPlace: number };
 
 /** One member that sends: copies of one frame made in advance, each with its own number. */
 export class Sender {
@@ -14,7 +16,7 @@ export class Sender {
   sentCount = 0;
   /** Messages to send at the next occasion. */
   owed = 0;
-  readonly #connection: Connection;
+  readonly #writer: RecordWriter;
   readonly #publication: Publication;
   readonly #messageLimit: number;
   readonly #receiversPerMessage: number;
@@ -23,18 +25,17 @@ export class Sender {
   readonly #missing: Uint16Array;
   readonly #ringMask: number;
   #underWay = 0;
-  #givenUp = 0;
 
   constructor(
     connection: Connection,
-    { payloadBytes, pace }: ExchangeWorkload,
+    { payloadBytes, pace, recordContent = "message" }: ExchangeWorkload,
     limits: { readonly receiversPerMessage: number; readonly messagesPerSender: number },
+    { senderIndex, topicPlace }: Identity,
   ) {
     this.member = connection.member;
-    this.#connection = connection;
-    this.#publication = connection.session.publication(
-      makePayload(payloadBytes, this.member.index, connection.session.form),
-    );
+    const payload = makePayload(payloadBytesOf(payloadBytes, connection.session), senderIndex, connection.session.form);
+    this.#publication = connection.session.publication(payload, topicPlace);
+    this.#writer = new RecordWriter(connection.socket, recordContent, this.#publication.bytes.length);
     this.#messageLimit = limits.messagesPerSender;
     this.#receiversPerMessage = limits.receiversPerMessage;
     // Each receiver gets a sender's messages in order, so numbers under way are never further apart than the window.
@@ -43,6 +44,11 @@ export class Sender {
     this.#ringMask = ringSize - 1;
     this.#sentAtMs = new Float64Array(ringSize);
     this.#missing = new Uint16Array(ringSize);
+  }
+
+  /** Messages that have not reached all their receivers. */
+  get underWayCount(): number {
+    return this.#underWay;
   }
 
   sentAtMs(sequence: number): number {
@@ -59,21 +65,12 @@ export class Sender {
     return true;
   }
 
-  /** At a fixed rate: sends what is due by now. */
-  sendDue(dueCount: number, nowMs: number): void {
-    const lateCount = dueCount - this.#givenUp - this.sentCount;
-    if (lateCount <= 0) return;
-    this.owed = Math.min(lateCount, MAX_CATCH_UP);
-    this.#givenUp += lateCount - this.owed;
-    this.sendOwed(nowMs);
-  }
-
-  /** Sends what is owed, as far as the limits allow, in one write. */
-  sendOwed(nowMs: number): void {
+  /** Sends what is owed, as far as the limits allow. @returns how many turns of the event loop that takes. */
+  sendOwed(nowMs: number): number {
     const room = Math.min(this.#ringMask + 1 - this.#underWay, this.#messageLimit - this.sentCount);
     const count = Math.min(this.owed, room);
     this.owed = 0;
-    if (count <= 0) return;
+    if (count <= 0) return 0;
     const { bytes, stampAt, stampMask } = this.#publication;
     const batch = Buffer.allocUnsafe(count * bytes.length);
     for (let index = 0; index < count; index += 1) {
@@ -86,7 +83,7 @@ export class Sender {
       this.sentCount += 1;
     }
     this.#underWay += count;
-    this.#connection.socket.write(batch);
+    return this.#writer.write(batch);
   }
 }
 

@@ -1,5 +1,5 @@
 import { setTimeout as after } from "node:timers/promises";
-import type { StalledReaders } from "../workloads.ts";
+import type { StalledReaders } from "../workload.ts";
 import { Connection, type Receiver, type Target } from "./connection.ts";
 import { createSession, type SessionName } from "./sessions/create-session.ts";
 import type { Member } from "./sessions/session.ts";
@@ -122,7 +122,7 @@ class TirelessSender {
   constructor(connection: Connection, payloadBytes: number) {
     const { session, member } = connection;
     this.connection = connection;
-    this.#bytes = session.publication(makePayload(payloadBytes, member.index, session.form)).bytes;
+    this.#bytes = session.publication(makePayload(payloadBytes, member.index, session.form), 0).bytes;
   }
 
   get heldUpForMs(): number {

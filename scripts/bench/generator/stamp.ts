@@ -57,6 +57,11 @@ export function makePayload(byteCount: number, senderIndex: number, form: "base6
   return payload;
 }
 
+/** How long a payload is on the wire. */
+export function wireBytesOf(byteCount: number, form: "base64" | "raw"): number {
+  return form === "raw" ? byteCount : 4 * Math.ceil(byteCount / 3);
+}
+
 function writeDigits(bytes: Uint8Array, at: number, digitCount: number, value: number): void {
   for (let index = 0; index < digitCount; index += 1) {
     bytes[at + index] = digits[(value >>> (6 * (digitCount - 1 - index))) & 63] ?? 0;

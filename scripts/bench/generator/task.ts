@@ -1,8 +1,12 @@
-import type { Workload } from "../workloads.ts";
-import { measureHandshakes, measureIdle } from "./connecting.ts";
+import type { Workload } from "../workload.ts";
+import { measureChurn } from "./churn.ts";
 import { createTarget } from "./connection.ts";
-import { type Durations, measureExchange, type Subject, type Verification, verifyExchange } from "./exchange.ts";
+import { type DuelResult, type DuelTask, duel } from "./duel.ts";
+import { type Durations, measureExchange, type Verification, verifyExchange } from "./exchange.ts";
+import { measureHandshakes } from "./handshakes.ts";
+import { measureIdle } from "./idle.ts";
 import type { Measurement } from "./measurement.ts";
+import type { Subject } from "./members.ts";
 import type { SessionName } from "./sessions/create-session.ts";
 
 /** Whether to measure, or to verify what arrives. */
@@ -10,8 +14,8 @@ export type Aim =
   | { readonly aim: "measure"; readonly durations: Durations }
   | { readonly aim: "verify"; readonly messagesPerSender: number };
 
-/** What a generator is started for: one workload against one contestant. */
-export type Task = Aim & {
+/** One workload against one contestant. */
+type SingleTask = Aim & {
   readonly workload: Workload;
   readonly sessionName: SessionName;
   readonly port: number;
@@ -19,25 +23,36 @@ export type Task = Aim & {
   readonly serverPid: number;
 };
 
+/** What a generator is started for. */
+export type Task = SingleTask | ({ readonly aim: "duel" } & DuelTask);
+
 /** What it prints. */
 export type TaskResult =
   | { readonly aim: "measure"; readonly measurement: Measurement }
-  | { readonly aim: "verify"; readonly verification: Verification };
+  | { readonly aim: "verify"; readonly verification: Verification }
+  | { readonly aim: "duel"; readonly results: readonly DuelResult[] };
 
 /** Does what the task says. */
 export async function perform(task: Task): Promise<TaskResult> {
+  if (task.aim === "duel") return { aim: "duel", results: await duel(task) };
   const { workload, sessionName, serverPid } = task;
   const subject: Subject = { target: createTarget(task.port, task.certificate), sessionName };
   if (task.aim === "verify") {
     if (workload.kind !== "exchange") throw new Error(`${workload.id} has no messages to verify`);
     return { aim: "verify", verification: await verifyExchange(subject, workload, task.messagesPerSender) };
   }
+  return { aim: "measure", measurement: await measure(subject, workload, serverPid, task.durations) };
+}
+
+function measure(subject: Subject, workload: Workload, serverPid: number, durations: Durations): Promise<Measurement> {
   switch (workload.kind) {
     case "exchange":
-      return { aim: "measure", measurement: await measureExchange(subject, workload, serverPid, task.durations) };
+      return measureExchange(subject, workload, serverPid, durations);
     case "idle":
-      return { aim: "measure", measurement: await measureIdle(subject, workload, serverPid) };
+      return measureIdle(subject, workload, serverPid);
     case "handshake":
-      return { aim: "measure", measurement: await measureHandshakes(subject, workload, serverPid, task.durations) };
+      return measureHandshakes(subject, workload, serverPid, durations);
+    case "churn":
+      return measureChurn(subject, workload, serverPid, durations);
   }
 }

@@ -1,5 +1,5 @@
 import type { Connection, Receiver } from "./connection.ts";
-import type { Member } from "./sessions/session.ts";
+import { type Member, payloadBytesOf } from "./sessions/session.ts";
 import { makePayload, readSender, readSequence, STAMP_BYTES, writeSequence } from "./stamp.ts";
 
 const NO_MASK = new Uint8Array(STAMP_BYTES);
@@ -61,7 +61,11 @@ export class Verifier implements Receiver {
   #isContent(bytes: Uint8Array, payloadAt: number, sender: Connection, sequence: number): boolean {
     let payload = this.#payloads.get(sender.member.index);
     if (payload === undefined) {
-      payload = makePayload(this.#payloadBytes, sender.member.index, sender.session.form);
+      payload = makePayload(
+        payloadBytesOf(this.#payloadBytes, sender.session),
+        sender.member.index,
+        sender.session.form,
+      );
       this.#payloads.set(sender.member.index, payload);
     }
     writeSequence(payload, 0, sequence, NO_MASK);

@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs";
 import { createServer } from "node:https";
+import { pathToFileURL } from "node:url";
+import { packagePath } from "../needs.ts";
 
 /** As much of Socket.IO as this uses: it is no dependency, so its types are not here. */
 type Socket = {
@@ -18,8 +20,7 @@ type SocketIo = {
 /** A relay as one writes it with Socket.IO: rooms, and its own broadcast. */
 const [port, keyPath = "", certificatePath = ""] = process.argv.slice(2);
 const server = createServer({ key: readFileSync(keyPath), cert: readFileSync(certificatePath) });
-const packageName = "socket.io";
-const { Server } = (await import(packageName)) as SocketIo;
+const { Server } = (await import(pathToFileURL(packagePath("socket.io") ?? "").href)) as SocketIo;
 
 new Server(server, { transports: ["websocket"], perMessageDeflate: false }).on("connection", (socket) => {
   let topic: string | undefined;

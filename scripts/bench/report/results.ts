@@ -1,13 +1,12 @@
 import type { Measurement } from "../generator/measurement.ts";
-import { memoryBoundMib } from "../relay-options.ts";
-import type { Workload } from "../workloads.ts";
+import type { GrowthPlace, Workload } from "../workload.ts";
 import { median } from "./statistics.ts";
 
 /** A run of which server or generator waited longer than this part for a core was disturbed by others. */
 export const DISTURBED_SHARE = 0.1;
 
 /** What a figure of cost is of. */
-type CostUnit = "µs per delivery" | "µs per connection" | "KiB per connection";
+export type CostUnit = "µs per delivery" | "µs per connection" | "µs per join and leave" | "KiB per connection";
 
 /** What one run says, in the units of the table. */
 export type Run = {
@@ -25,6 +24,8 @@ export type Run = {
   readonly waitShare: number;
   /** Of handshakes: the part that resumed a session. */
   readonly resumedShare?: number;
+  /** Of the relay: what it says at its start that its memory stays below. */
+  readonly memoryBoundMib?: number;
 };
 
 /** One workload of one contestant: the medians over the rounds, and each round. */
@@ -34,8 +35,9 @@ export type Cell = Run & {
   readonly unit: CostUnit;
   /** Of a workload at a fixed rate: what `perSecond` should be. */
   readonly wantedPerSecond?: number;
-  /** Of a workload beside stalled readers: how many, and what the relay must stay below. */
-  readonly stalled?: { readonly readerCount: number; readonly memoryBoundMib: number };
+  /** Of a workload beside stalled readers: how many there are. */
+  readonly stalledReaderCount?: number;
+  readonly growth?: GrowthPlace;
   readonly lowestCost: number;
   readonly highestCost: number;
   /** Cost as a multiple of the yardstick's, median over the rounds; undefined where the yardstick has no such cell. */
@@ -51,14 +53,21 @@ export type Check = {
   readonly faults: readonly string[];
 };
 
-/** Everything that one `npm run bench` found; the JSON. */
-export type Results = {
-  readonly format: 1;
+/** One start of the benchmark. */
+type RunOfBench = {
   readonly command: string;
   readonly finishedAt: string;
-  readonly machine: Readonly<Record<string, string>>;
   readonly rounds: number;
   readonly measureMs: number;
+  /** Processes that ran or wanted to, in the minute before it began. */
+  readonly loadBefore: number;
+};
+
+/** Everything that the benchmark found, in one start or in several on one machine; the JSON. */
+export type Results = {
+  readonly format: 2;
+  readonly runs: readonly RunOfBench[];
+  readonly machine: Readonly<Record<string, string>>;
   readonly skipped: readonly string[];
   /** Runs that came to nothing. */
   readonly failures: readonly string[];
@@ -66,25 +75,29 @@ export type Results = {
   readonly cells: readonly Cell[];
 };
 
-function unitOf({ kind }: Workload): CostUnit {
+/** What a workload's cost is of. */
+export function unitOf({ kind }: Workload): CostUnit {
   switch (kind) {
     case "exchange":
       return "µs per delivery";
     case "handshake":
       return "µs per connection";
+    case "churn":
+      return "µs per join and leave";
     case "idle":
       return "KiB per connection";
   }
 }
 
-/** Puts a measurement into the units of the table. */
-export function toRun(measurement: Measurement): Run {
+/** Puts a measurement into the units of the table. @param printed by the server. */
+export function toRun(measurement: Measurement, printed = ""): Run {
   const { count, seconds, serverCpuSeconds, generatorCpuSeconds, serverResidentBytes } = measurement;
   const shares = {
     residentMib: serverResidentBytes / 2 ** 20,
     serverShare: serverCpuSeconds / seconds,
     generatorShare: generatorCpuSeconds / seconds,
     waitShare: measurement.waitSeconds / seconds,
+    ...boundOf(printed),
   };
   if (measurement.grownBytes !== undefined) return { cost: measurement.grownBytes / 1024 / count, ...shares };
   return {
@@ -95,6 +108,12 @@ export function toRun(measurement: Measurement): Run {
     ...shares,
     ...(measurement.resumedCount === undefined ? {} : { resumedShare: measurement.resumedCount / count }),
   };
+}
+
+/** The relay logs it as JSON. */
+function boundOf(printed: string): Pick<Run, "memoryBoundMib"> {
+  const bound = /"memoryBoundMiB":(\d+)/.exec(printed)?.[1];
+  return bound === undefined ? {} : { memoryBoundMib: Number(bound) };
 }
 
 /**
@@ -124,6 +143,7 @@ export function toCell(
     ...(workload.kind === "exchange" && workload.pace.kind === "rate"
       ? { wantedPerSecond: workload.pace.deliveriesPerSecond }
       : {}),
+    ...(workload.growth === undefined ? {} : { growth: workload.growth }),
     ...stalledOf(workload),
     lowestCost: Math.min(...costs),
     highestCost: Math.max(...costs),
@@ -132,11 +152,10 @@ export function toCell(
   };
 }
 
-function stalledOf(workload: Workload): Pick<Cell, "stalled"> {
+function stalledOf(workload: Workload): Pick<Cell, "stalledReaderCount"> {
   if (workload.kind !== "exchange" || workload.stalledReaders === undefined) return {};
-  const { stalledReaders, relayOptions = {} } = workload;
-  const readerCount = stalledReaders.topicCount * stalledReaders.readersPerTopic;
-  return { stalled: { readerCount, memoryBoundMib: memoryBoundMib(relayOptions) } };
+  const { topicCount, readersPerTopic } = workload.stalledReaders;
+  return { stalledReaderCount: topicCount * readersPerTopic };
 }
 
 function medianRun(runs: readonly Run[]): Run {

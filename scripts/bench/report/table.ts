@@ -1,4 +1,6 @@
 import { QUIET_ID } from "../workloads.ts";
+import { growthLines } from "./growth.ts";
+import { digits, whole } from "./numbers.ts";
 import { type Cell, DISTURBED_SHARE, type Results } from "./results.ts";
 
 /** Above it the generator may be what limits the rate; the cost still holds. */
@@ -8,22 +10,26 @@ const REACHED_PART = 0.97;
 
 /** The results as Markdown. */
 export function toMarkdown(results: Results): string {
-  const { cells, checks, machine, command, finishedAt, rounds, measureMs, skipped, failures } = results;
-  const about = Object.entries({ command: `\`${command}\``, finished: finishedAt, ...machine });
+  const { cells, checks, machine, runs, skipped, failures } = results;
   const verifiedCount = checks.reduce((sum, check) => sum + check.verifiedCount, 0);
   const faulty = checks.filter(({ faults }) => faults.length > 0);
+  const plain = cells.filter(({ growth }) => growth === undefined);
   return [
     "| | |",
     "|---|---|",
-    ...about.map(([name, value]) => `| ${name} | ${value} |`),
-    `| runs | ${rounds} interleaved rounds of ${measureMs / 1000} s, medians |`,
+    ...Object.entries(machine).map(([name, value]) => `| ${name} | ${value} |`),
+    ...runs.map(
+      ({ command, finishedAt, rounds, measureMs, loadBefore }) =>
+        `| run | \`${command}\`: ${rounds} interleaved rounds of ${measureMs / 1000} s, medians; finished ${finishedAt}, load before it ${loadBefore.toFixed(1)} |`,
+    ),
     "",
     "| workload | contestant | per second | cost | cost / plain ws | p50 ms | p99 ms | server RSS MiB | server, generator: % of a core |",
     "|---|---|---|---|---|---|---|---|---|",
-    ...cells.map(toRow),
+    ...plain.map(toRow),
     "",
-    ...pipeLines(cells),
-    ...stalledLines(cells),
+    ...pipeLines(plain),
+    ...stalledLines(plain),
+    ...growthLines(cells),
     `Correctness pass: ${verifiedCount} deliveries verified for order, content and count, ${faulty.length} of ${checks.length} passes with faults.`,
     ...faulty.map(({ workload, contestant, faults }) => `- ${workload}, ${contestant}: ${faults.join("; ")}`),
     ...skipped.map((reason) => `- not run: ${reason}`),
@@ -53,13 +59,13 @@ function pipeLines(cells: readonly Cell[]): readonly string[] {
 
 /** What readers that stall cost those who have nothing to do with them. */
 function stalledLines(cells: readonly Cell[]): readonly string[] {
-  return cells.flatMap(({ contestant, stalled, p99Ms, residentMib }) => {
+  return cells.flatMap(({ contestant, stalledReaderCount, p99Ms, residentMib, memoryBoundMib }) => {
     const quiet = cells.find((cell) => cell.workload === QUIET_ID && cell.contestant === contestant);
-    if (stalled === undefined || p99Ms === undefined || quiet?.p99Ms === undefined) return [];
+    if (stalledReaderCount === undefined || p99Ms === undefined || quiet?.p99Ms === undefined) return [];
     const times = (p99Ms / quiet.p99Ms).toFixed(2);
     return [
-      `S1, ${contestant}: with ${whole(stalled.readerCount)} stalled readers in other topics p99 is ${times} times that without, ` +
-        `server RSS ${whole(residentMib)} MiB under a bound of ${whole(stalled.memoryBoundMib)} MiB.`,
+      `S1, ${contestant}: with ${whole(stalledReaderCount)} stalled readers in other topics p99 is ${times} times that without, ` +
+        `server RSS ${whole(residentMib)} MiB${memoryBoundMib === undefined ? "" : ` under a bound of ${whole(memoryBoundMib)} MiB`}.`,
       "",
     ];
   });
@@ -83,16 +89,6 @@ function toRow(cell: Cell): string {
     `${percent(cell.serverShare)}, ${percent(cell.generatorShare)}${busy}`,
   ];
   return `| ${columns.join(" | ")} |`;
-}
-
-function whole(value: number): string {
-  return Math.round(value).toLocaleString("en");
-}
-
-/** Three digits that count. */
-function digits(value: number | undefined): string {
-  if (value === undefined) return "";
-  return value >= 100 ? String(Math.round(value)) : value.toPrecision(3);
 }
 
 function percent(share: number): string {

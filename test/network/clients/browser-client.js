@@ -9,7 +9,7 @@ const LOOK_MS = 50;
 // By console: what the browser prints of it has quotes and line breaks of its own.
 const tell = (event) => console.log(`EVENT ${btoa(JSON.stringify(event))} END`);
 
-for (const plan of PLANS) open(plan);
+for (const plan of PLANS) void open(plan);
 
 function open(plan) {
   const { name, form, send } = plan;

@@ -3,10 +3,13 @@ import { classicDataStart } from "../../../../protocol/classic-relay-messages.ts
 import { maskedFrame, Opcode } from "../frame-scanner.ts";
 import { type Member, maskedPublication, maskKey, type Publication, type Session } from "./session.ts";
 
+/** `type` first, as the relay's own client writes it, or `topic` first, which classic clients may send and nobody reads. */
+type FieldOrder = "type-first" | "topic-first";
+
 const AFTER_DATA = '"}';
 
-/** The seed's JSON: what the relay and the plain ws server both speak. */
-export class SeedJsonSession implements Session {
+/** The classic messages: what the relay and the plain ws server both speak. */
+export class ClassicJsonSession implements Session {
   readonly framing = "frames";
   readonly path = "/";
   readonly form = "base64";
@@ -15,14 +18,17 @@ export class SeedJsonSession implements Session {
   isJoined = false;
   readonly #member: Member;
   readonly #key: Uint8Array;
+  readonly #beforeData: Buffer;
 
-  constructor(member: Member) {
+  constructor(member: Member, order: FieldOrder = "type-first") {
     this.#member = member;
+    const topicFirst = `{"topic":"${member.topic}","type":"data","data":"`;
+    this.#beforeData = Buffer.from(order === "topic-first" ? topicFirst : CLASSIC_CLIENT_DATA_START);
     this.#key = maskKey(member);
     this.prefixBytes = classicDataStart(member).length;
   }
 
-  /** The seed does not answer a join; a pong tells that it was taken. */
+  /** A join is not answered; a pong tells that it was taken. */
   hello(): Uint8Array {
     const { topic, peerId } = this.#member;
     const join = encodeClassicClientMessage({ type: "join", topic, peerId });
@@ -37,8 +43,8 @@ export class SeedJsonSession implements Session {
   }
 
   publication(payload: Buffer): Publication {
-    const text = Buffer.concat([Buffer.from(CLASSIC_CLIENT_DATA_START), payload, Buffer.from(AFTER_DATA)]);
-    return maskedPublication(maskedFrame(Opcode.text, text, this.#key), CLASSIC_CLIENT_DATA_START.length);
+    const text = Buffer.concat([this.#beforeData, payload, Buffer.from(AFTER_DATA)]);
+    return maskedPublication(maskedFrame(Opcode.text, text, this.#key), this.#beforeData.length);
   }
 
   isEnvelope(before: Buffer, after: Buffer, { member }: { readonly member: Member }): boolean {

@@ -1,4 +1,7 @@
-import { SeedJsonSession } from "./classic-json.ts";
+import { CentrifugoSession } from "./centrifugo.ts";
+import { ClassicJsonSession } from "./classic-json.ts";
+import { DerpSession } from "./derp.ts";
+import { IrohSession } from "./iroh.ts";
 import { MqttSession } from "./mqtt.ts";
 import { NatsSession } from "./nats.ts";
 import { NchanSession } from "./nchan.ts";
@@ -8,19 +11,39 @@ import { SocketIoSession } from "./socket-io.ts";
 import { V1BinarySession } from "./v1-binary.ts";
 
 /** The protocols that the generator speaks. */
-export type SessionName = "seed-json" | "v1-binary" | "pipe" | "nats" | "mqtt" | "nchan" | "socket-io";
+export type SessionName =
+  | "classic-json"
+  | "classic-json-topic-first"
+  | "v1-binary"
+  | "pipe"
+  | "nats"
+  | "mqtt"
+  | "nchan"
+  | "socket-io"
+  | "centrifugo"
+  | "derp"
+  | "iroh";
 
-const sessions: Readonly<Record<SessionName, new (member: Member) => Session>> = {
-  "seed-json": SeedJsonSession,
-  "v1-binary": V1BinarySession,
-  pipe: PipeSession,
-  nats: NatsSession,
-  mqtt: MqttSession,
-  nchan: NchanSession,
-  "socket-io": SocketIoSession,
+const sessions: Readonly<Record<SessionName, (member: Member) => Session>> = {
+  "classic-json": (member) => new ClassicJsonSession(member),
+  "classic-json-topic-first": (member) => new ClassicJsonSession(member, "topic-first"),
+  "v1-binary": (member) => new V1BinarySession(member),
+  pipe: () => new PipeSession(),
+  nats: (member) => new NatsSession(member),
+  mqtt: (member) => new MqttSession(member),
+  nchan: (member) => new NchanSession(member),
+  "socket-io": (member) => new SocketIoSession(member),
+  centrifugo: (member) => new CentrifugoSession(member),
+  derp: (member) => new DerpSession(member),
+  iroh: (member) => new IrohSession(member),
 };
 
 /** One member's side of a protocol. */
 export function createSession(name: SessionName, member: Member): Session {
-  return new sessions[name](member);
+  return sessions[name](member);
+}
+
+/** Whether members get their own messages back where all talk to all: because this protocol cannot leave them out. */
+export function hasEcho(name: SessionName): boolean {
+  return name === "nchan" || name === "centrifugo";
 }

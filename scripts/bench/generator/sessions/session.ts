@@ -8,6 +8,8 @@ export type Member = {
   /** The index in five digits after a letter: of the same length for all. */
   readonly peerId: string;
   readonly topic: string;
+  /** Further topics that the connection joins. */
+  readonly alsoIn?: readonly string[];
   readonly isReceiver: boolean;
   readonly isSender: boolean;
   /** A workload of pairs: where contestants echo, each half of the pair has a topic of its own. */
@@ -22,7 +24,7 @@ export type Publication = {
 };
 
 /** How messages are cut on the wire: WebSocket frames, a protocol's own stream in them or bare, or nothing at all. */
-type Framing = "frames" | "nats-in-frames" | "mqtt" | "pipe";
+type Framing = "frames" | "lines-in-frames" | "nats-in-frames" | "mqtt" | "derp" | "pipe";
 
 /** One member's side of a contestant's protocol: how to join, to publish, and to know a delivery. */
 export interface Session {
@@ -30,6 +32,10 @@ export interface Session {
   /** The request target of the upgrade; undefined where there is none. */
   readonly path?: string;
   readonly subprotocol?: string;
+  /** What the connection becomes, where that is no WebSocket. */
+  readonly upgrade?: string;
+  /** The largest payload that the protocol takes, where a workload may want a larger one. */
+  readonly maxPayloadBytes?: number;
   /** How the protocol carries payloads. */
   readonly form: "base64" | "raw";
   /** What a delivery has before and after its payload. */
@@ -41,9 +47,20 @@ export interface Session {
   hello(): Uint8Array | undefined;
   /** Takes whatever is no delivery. @returns what to answer. */
   hear(kind: number | "message", bytes: Buffer): Uint8Array | undefined;
-  publication(payload: Buffer): Publication;
+  /** @param topicPlace which of the member's topics it goes to: 0, or behind it those that it also is in. */
+  publication(payload: Buffer, topicPlace: number): Publication;
   /** For the correctness pass: whether what is around the payload is as it must be for a message from this sender. */
   isEnvelope(before: Buffer, after: Buffer, sender: { readonly member: Member; readonly session: Session }): boolean;
+}
+
+/** Whether what comes is in WebSocket frames, with their pings and closes. */
+export function isWebSocket({ framing }: Session): boolean {
+  return framing === "frames" || framing === "lines-in-frames" || framing === "nats-in-frames";
+}
+
+/** How much of a workload's payload the protocol takes. */
+export function payloadBytesOf(wantedBytes: number, { maxPayloadBytes = wantedBytes }: Session): number {
+  return Math.min(wantedBytes, maxPayloadBytes);
 }
 
 /** A publication whose payload begins at this place of a masked frame's payload. */

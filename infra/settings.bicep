@@ -1,0 +1,127 @@
+metadata name = 'Settings'
+metadata description = 'The options of the relay that people add to those of the template: which they may be, and that the relay takes their values.'
+
+import { hasOnly } from 'checks.bicep'
+
+@export()
+@description('What the relay takes for one of its options, where it can be told here.')
+type optionType = {
+  @description('Whether it is a number, true or false, one of some words, or what nobody may read back.')
+  kind: 'integer' | 'boolean' | 'choice' | 'secret'
+
+  @description('The least number.')
+  min: int?
+
+  @description('The greatest number.')
+  max: int?
+
+  @description('The words.')
+  choices: string[]?
+}
+
+// What the template sets: what it is as a parameter, or why it is for nobody to set.
+func ownVariables() { *: string } => {
+  PORT: 'clients and Azure use 443: leave it out'
+  HOST: 'the relay listens on every address of its group: leave it out'
+  ACME_HTTP_PORT: 'no other port than 443 is open: leave it out'
+  KEY_VAULT_URL: 'the vault is made here: leave it out'
+  AZURE_CLIENT_ID: 'the identity is made here: leave it out'
+  NODE_ENV: 'write the parameter environment'
+  TLS: 'write the parameter certificateSource'
+  ENABLE_TLS: 'write the parameter certificateSource'
+  DOMAIN: 'write the parameter customDomain'
+  EMAIL: 'write the parameter acmeEmail'
+  ACME_DIRECTORY: 'write the parameter acmeDirectory'
+  ACCESS_LOG: 'write the parameter accessLog'
+  MAX_CONNECTIONS: 'write the parameter maxConnections'
+}
+
+func isWholeNumber(text string) bool => length(text) >= 1 && length(text) <= 15 && hasOnly(text, '0123456789')
+
+func wordsOf(option optionType) string[] => option.?choices ?? []
+
+func numberIn(text string) int => isWholeNumber(trim(text)) ? int(trim(text)) : -1
+
+@export()
+@description('Settings with their names in upper case, as the relay reads them.')
+func settingsOf(given { *: string }) { *: string } =>
+  toObject(items(given), setting => toUpper(trim(setting.key)), setting => trim(setting.value))
+
+@export()
+@description('What is wrong with settings in the form of settingsOf. No sentence has a value in it, which may be secret.')
+func settingProblems(parameter string, settings { *: string }, options { *: optionType }) string[] =>
+  flatten(map(items(settings), setting => settingProblem(parameter, setting.key, setting.value, options)))
+
+func settingProblem(parameter string, name string, value string, options { *: optionType }) string[] =>
+  !hasOnly(name, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_') || hasOnly(take(name, 1), '0123456789')
+    ? [
+        '${parameter} has "${name}", which is no name of a variable: write ${replace(replace(replace(replace(name, '--', ''), ' ', '_'), '-', '_'), '.', '_')}.'
+      ]
+    : contains(ownVariables(), name)
+        ? ['${parameter} has ${name}, but ${ownVariables()[name]}.']
+        : value == ''
+            ? ['${parameter} has nothing for ${name}: write a value, or leave it out.']
+            : contains(options, name) ? valueProblem(parameter, name, value, options[name]) : []
+
+func valueProblem(parameter string, name string, value string, option optionType) string[] =>
+  option.kind == 'integer'
+    ? (numberIn(value) >= (option.?min ?? 0) && numberIn(value) <= (option.?max ?? 0)
+        ? []
+        : [
+            '${parameter} has a value for ${name} that the relay refuses: write a whole number, ${option.?min ?? 0} to ${option.?max ?? 0}.'
+          ])
+    : option.kind == 'secret'
+        ? (parameter == 'secretSettings'
+            ? []
+            : ['${parameter} has ${name}, which is secret: write it in secretSettings, which nobody reads back.'])
+        : contains(wordsOf(option), toLower(value))
+            ? []
+            : ['${parameter} has a value for ${name} that the relay refuses: write ${join(wordsOf(option), ', ')}.']
+
+@export()
+@description('A number among settings, or another one where they have none that can be read.')
+func limitIn(settings { *: string }, name string, otherwise int) int =>
+  numberIn(settings[?name] ?? '') >= 0 ? numberIn(settings[?name] ?? '') : otherwise
+
+@export()
+@description('What is wrong with limits that contradict each other.')
+func limitProblems(highWaterBytes int, maxOutboxBytes int) string[] =>
+  highWaterBytes > maxOutboxBytes
+    ? [
+        'settings have OUTBOX_HIGH_WATER_BYTES of ${highWaterBytes} above MAX_OUTBOX_BYTES of ${maxOutboxBytes}: write ${maxOutboxBytes} for the first, or more for the second.'
+      ]
+    : []
+
+@export()
+@description('What is wrong with settings that are secret, alone and together with all the others. Both in the form of settingsOf.')
+func secretProblems(secrets { *: string }, others { *: string }, options { *: optionType }) string[] =>
+  concat(
+    settingProblems('secretSettings', secrets, options),
+    map(
+      intersection(objectKeys(secrets), objectKeys(others)),
+      name => 'secretSettings has ${name}, which is set elsewhere too: write it once.'
+    ),
+    contradictions(union(secrets, others))
+  )
+
+// What the relay takes each alone and not together: relay/config/contradictions.ts.
+func contradictions(all { *: string }) string[] =>
+  concat(
+    contains(all, 'ACME_EAB_KEY_ID') != contains(all, 'ACME_EAB_HMAC_KEY')
+      ? [
+          'ACME_EAB_KEY_ID and ACME_EAB_HMAC_KEY go together: write the first in settings and the second in secretSettings.'
+        ]
+      : [],
+    toLower(all.?AUTH ?? '') == 'tokens' && length(intersection(
+        objectKeys(all),
+        ['AUTH_KEYS_FILE', 'AUTH_KEY_SET', 'AUTH_JWKS_URL']
+      )) != 1
+      ? ['AUTH is tokens: write one of AUTH_JWKS_URL in settings and AUTH_KEY_SET in secretSettings.']
+      : [],
+    contains(['true', '1', 'yes', 'on'], toLower(all.?PROXY_PROTOCOL ?? '')) && !contains(all, 'TRUSTED_PROXIES')
+      ? ['PROXY_PROTOCOL is set: write the addresses of your load balancers in TRUSTED_PROXIES too.']
+      : [],
+    limitIn(all, 'PING_INTERVAL_MS', 25000) > limitIn(all, 'SWEEP_INTERVAL_MS', 30000)
+      ? ['PING_INTERVAL_MS is above SWEEP_INTERVAL_MS: write less for the first, or more for the second.']
+      : []
+  )

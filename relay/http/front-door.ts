@@ -1,0 +1,48 @@
+import { type IncomingMessage, type Server, ServerResponse } from "node:http";
+import { toOriginForm } from "../request-target.ts";
+import { text } from "./answer.ts";
+import { type Routes, writeAnswer } from "./routes.ts";
+
+/** Who takes what comes in. */
+export type FrontDoorParts = {
+  readonly routes: Routes;
+  readonly entrance: {
+    /** Takes a request to become a WebSocket. */
+    upgrade(request: IncomingMessage, head: Buffer): void;
+    /** Answers a request that was one before something on the way took its Upgrade. @returns whether it was. */
+    answerStripped(request: IncomingMessage, response: ServerResponse): boolean;
+  };
+};
+
+/** What the events of the relay's server lead to. */
+export function openFrontDoor(server: Server, { routes, entrance }: FrontDoorParts): void {
+  server.on("request", (request, response) => {
+    toOriginForm(request);
+    if (!entrance.answerStripped(request, response)) routes.handle(request, response);
+  });
+  server.on("upgrade", (request, _, head: Buffer) => {
+    toOriginForm(request);
+    if (routes.isAnswering(request.socket)) request.socket.destroy();
+    else if (asksForWebSocket(request)) entrance.upgrade(request, head);
+    else answerPlainly(request, routes);
+  });
+}
+
+/** RFC 9110 section 7.8: what is offered is no demand, and HTTP/1.0 has no upgrade. */
+function asksForWebSocket({ headers, httpVersion }: IncomingMessage): boolean {
+  return httpVersion === "1.1" && /(?:^|,)\s*websocket\s*(?:,|$)/i.test(headers.upgrade ?? "");
+}
+
+/** The offer of another protocol, such as h2c, is passed over. Node has let go of the socket: this answer is the last one. */
+function answerPlainly(request: IncomingMessage, routes: Routes): void {
+  const { socket } = request;
+  const response = new ServerResponse(request);
+  response.shouldKeepAlive = false;
+  response.assignSocket(socket);
+  response.once("finish", () => socket.destroySoon());
+  socket.on("error", () => socket.destroy());
+  const hasBody =
+    request.headers["transfer-encoding"] !== undefined || Number(request.headers["content-length"] ?? 0) > 0;
+  if (hasBody) writeAnswer(request, response, text(413, "Payload Too Large"));
+  else routes.handle(request, response);
+}

@@ -1,4 +1,0 @@
-import { startMeasuredRelay } from "./measured-relay.ts";
-
-/** The relay under measurement. */
-await startMeasuredRelay();
