@@ -6,6 +6,7 @@ import type { ClientEvent, Plan, Sending } from "../plan.ts";
 /** Messages of one sender that the library may have at one time. */
 const IN_FLIGHT = 2;
 const OPENED_AT_ONCE = 20;
+const DATA_START = Buffer.from('{"type":"data"');
 
 function tell(event: ClientEvent): void {
   process.stdout.write(`${JSON.stringify(event)}\n`);
@@ -70,6 +71,7 @@ class Connection {
   }
 
   #take(bytes: Buffer, isBinary: boolean): void {
+    if (this.#plan.isDeaf === true && (isBinary || bytes.subarray(0, DATA_START.length).equals(DATA_START))) return;
     if (isBinary) this.#message(this.#names.get(bytes.readUInt32BE(8)) ?? "", bytes.subarray(12));
     else this.#takeText(JSON.parse(bytes.toString()) as Record<string, unknown>);
     this.#slowDown(bytes.length);
