@@ -8,7 +8,7 @@ import { type Contestant, contestants, contestantsOf, whatIsMissing, YARDSTICK }
 import { isolate, runInNamespace } from "./bench/isolation.ts";
 import { describeMachine } from "./bench/machine.ts";
 import { RefComparison } from "./bench/ref-comparison.ts";
-import { addResults, writeDocuments } from "./bench/report/documents.ts";
+import { addResults, NO_PEERS, writeDocuments } from "./bench/report/documents.ts";
 import { isWorse, toRefTable, toVerdicts } from "./bench/report/ref-table.ts";
 import type { Cell, Check, Results } from "./bench/report/results.ts";
 import { toMarkdown } from "./bench/report/table.ts";
@@ -67,8 +67,7 @@ async function measure(options: Options, parts: CampaignParts, { head }: Builds)
       : [`${left} workloads of growth, and correctness passes of the same members: a quick run has no time for them`];
   const wanted = wantedContestants(options, chosen);
   skipped.push(...wanted.flatMap((contestant) => whatIsMissing(contestant) ?? []));
-  if (!options.peers && options.against === undefined)
-    skipped.push("what others would pick instead: --peers was not asked for");
+  if (!options.peers && options.against === undefined) skipped.push(NO_PEERS);
   for (const reason of skipped) say(`skipped: ${reason}`);
   const taking = wanted.filter((contestant) => whatIsMissing(contestant) === undefined);
   const { quick, rounds = quick ? 1 : ROUNDS } = options;

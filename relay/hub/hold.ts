@@ -43,10 +43,6 @@ export class Hold {
     this.#tell = tell;
   }
 
-  get byteCount(): number {
-    return this.#byteCount;
-  }
-
   get isEmpty(): boolean {
     return this.#messageCount === 0;
   }

@@ -171,22 +171,26 @@ export class Holds {
   /** One round: of each sender that waits one message, as far as there is room. The next round is in the next turn. */
   #serve(peer: Peer<Member>): void {
     if (peer.isOver) return;
-    const line = this.#lines.get(peer);
-    for (let left = line?.senderCount ?? 0; left > 0 && peer.outbox.isBelowHighWater; left -= 1) {
-      const owed = line?.shift();
-      if (owed === undefined) continue;
-      this.#parts.give(owed.to, owed.message.event);
-      this.#settle(owed, { isFreed: false });
-      if (peer.isOver) break;
-    }
+    this.#giveRound(peer);
     this.#parts.afterGiving();
     if (peer.isOver) return;
+    const line = this.#lines.get(peer);
     if (!peer.outbox.isBelowHighWater) peer.link.whenBelow(this.#lowWaterBytes, () => this.#serve(peer));
     else if (line !== undefined && !line.isEmpty) this.#parts.time.nextTurn(() => this.#serve(peer));
     else {
       this.#lines.delete(peer);
       this.#congested.delete(peer);
       peer.outbox.relieve();
+    }
+  }
+
+  #giveRound(peer: Peer<Member>): void {
+    const line = this.#lines.get(peer);
+    for (let left = line?.senderCount ?? 0; left > 0 && !peer.isOver && peer.outbox.isBelowHighWater; left -= 1) {
+      const owed = line?.shift();
+      if (owed === undefined) continue;
+      this.#parts.give(owed.to, owed.message.event);
+      this.#settle(owed, { isFreed: false });
     }
   }
 

@@ -6,6 +6,9 @@ import type { Owed } from "./waiting-line.ts";
 type Missed = {
   readonly to: Member;
   readonly from: MemberIdentity;
+  /** Messages that are lost by this. */
+  lostCount: number;
+  /** What it is to be told of: those, and messages that were left out for it before. */
   count: number;
   sizeBytes: number;
   /** The receiver never heard that this member came. */
@@ -25,7 +28,7 @@ export class Remains {
   /** How many messages were lost. Who came and left is no message. */
   get messageCount(): number {
     let messageCount = 0;
-    for (const { count } of this.#missed.values()) messageCount += count;
+    for (const { lostCount } of this.#missed.values()) messageCount += lostCount;
     return messageCount;
   }
 
@@ -47,13 +50,18 @@ export class Remains {
     const from = "member" in event ? event.member : event.from;
     let missed = this.#missed.get(from);
     if (missed === undefined) {
-      missed = { to, from, count: 0, sizeBytes: 0, isStranger: false, farewell: undefined };
+      missed = { to, from, lostCount: 0, count: 0, sizeBytes: 0, isStranger: false, farewell: undefined };
       this.#missed.set(from, missed);
     }
     if (event.type === "peer-joined") missed.isStranger = true;
     else if (event.type === "peer-left") missed.farewell = event;
-    if (!("payload" in event)) return;
-    missed.count += 1;
-    missed.sizeBytes += event.payload.byteLength;
+    else if (event.type === "omitted") {
+      missed.count += event.count;
+      missed.sizeBytes += event.sizeBytes;
+    } else if ("payload" in event) {
+      missed.lostCount += 1;
+      missed.count += 1;
+      missed.sizeBytes += event.payload.byteLength;
+    }
   }
 }

@@ -124,7 +124,9 @@ export class ReaderProgress {
 
   /** So much is about to be written. @returns whether a ping is due behind it. */
   wrote(byteCount: number, nowMs: number): boolean {
-    if (nowMs - this.#lastWriteMs > IDLE_MS) this.#spacingBytes = FIRST_SPACING_BYTES;
+    // Behind a window that is shut nothing is written, and nobody is idle.
+    const isIdle = this.#out.length === 0 && nowMs - this.#lastWriteMs > IDLE_MS;
+    if (isIdle) this.#spacingBytes = FIRST_SPACING_BYTES;
     if (this.#sincePingBytes === 0) this.#begunAtMs = nowMs;
     this.#lastWriteMs = nowMs;
     this.#writtenBytes += byteCount;

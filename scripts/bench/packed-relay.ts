@@ -4,19 +4,21 @@ import { join } from "node:path";
 
 /** A relay as npm installs it. */
 export type PackedRelay = {
-  /** The commit that it is of, and whether files were changed since. */
+  /** The last commit that changed it, and whether files were changed since. */
   readonly version: string;
   /** The program that its package.json names in `bin`: it is started as a user starts it. */
   readonly program: string;
 };
 
+/** For git: what a relay is made of. The page that its figures go to, and what measures them, is no part of it. */
+const RELAY_PATHS = [".", ":!docs", ":!test", ":!scripts", ":!*.md", ":!knip.json"];
+
 const TREE = new URL("../../", import.meta.url).pathname;
 
 /** Builds and packs the working tree as it is. @throws Error with what npm said, where that fails. */
 export function packTree(directory: string): PackedRelay {
-  // The page that the figures go to is no part of what they are of.
-  const isChanged = git("status", "--porcelain", "--", ".", ":!docs") !== "";
-  const version = `${git("rev-parse", "--short", "HEAD")}${isChanged ? " with changes" : ""}`;
+  const isChanged = git("status", "--porcelain", "--", ...RELAY_PATHS) !== "";
+  const version = `${git("log", "-1", "--format=%h", "--", ...RELAY_PATHS)}${isChanged ? " with changes" : ""}`;
   return { version, program: pack(TREE, join(directory, "tree")) };
 }
 
@@ -32,7 +34,10 @@ export function packRef(ref: string, directory: string): PackedRelay {
   if (textOf(TREE, "package-lock.json") === textOf(worktree, "package-lock.json")) {
     symlinkSync(join(TREE, "node_modules"), join(worktree, "node_modules"));
   } else npm(worktree, "ci", "--no-audit", "--no-fund");
-  return { version: git("rev-parse", "--short", commit), program: pack(worktree, join(directory, "ref")) };
+  return {
+    version: git("log", "-1", "--format=%h", commit, "--", ...RELAY_PATHS),
+    program: pack(worktree, join(directory, "ref")),
+  };
 }
 
 /** Takes the worktree away that `packRef` made; its relay cannot start afterwards. */

@@ -162,7 +162,8 @@ it("adds figures to those that are there, and takes the later ones", () => {
   const before = resultsOf(cellOf("plain ws", [2], [2]), cellOf("postern json", [1], [2]));
   const now = resultsOf(cellOf("postern json", [1.5], [2]), cellOf("postern binary", [1], [2]));
 
-  const merged = mergeResults({ ...before, skipped: ["postern binary is not installed", "other"] }, now);
+  const failures = ["W1 window 1, postern binary: no delivery", "W2 57k/s, postern binary: no delivery"];
+  const merged = mergeResults({ ...before, failures, skipped: ["postern binary is not installed", "other"] }, now);
 
   expect(merged.cells.map(({ contestant, cost }) => [contestant, cost])).toEqual([
     ["postern binary", 1],
@@ -171,6 +172,7 @@ it("adds figures to those that are there, and takes the later ones", () => {
   ]);
   expect(merged.runs).toHaveLength(2);
   expect(merged.skipped).toEqual(["other"]);
+  expect(merged.failures).toEqual(["W2 57k/s, postern binary: no delivery"]);
 });
 
 it("adds no figures to those of another machine", () => {

@@ -127,6 +127,26 @@ it("keeps only the beginning of a message in fragments, and counts all of it", (
   expect(found).toEqual([70_100, 0x61, 130]);
 });
 
+it("keeps all of a long answer to a join, and from then on only the beginning", () => {
+  const found: string[] = [];
+  const handler: ScanHandler = {
+    onMessage: (bytes, start) => void found.push(Buffer.from(bytes).toString("latin1", start, start + 900)),
+    onControl: () => undefined,
+  };
+  const options = { keepBytes: 1000 };
+  const scanner = new FrameScanner(handler, options);
+
+  for (const letter of ["x", "y"]) {
+    const stream = frame(Opcode.text, letter.repeat(900));
+    scanner.push(stream, 0, 100);
+    scanner.push(stream, 100, stream.length);
+    options.keepBytes = 8;
+  }
+
+  // What the second one left as it was is of the first.
+  expect(found).toEqual(["x".repeat(900), `${"y".repeat(125)}${"x".repeat(775)}`]);
+});
+
 it("fails where fragments come out of turn", () => {
   const begun = fragment(Opcode.text, "a", { isFinal: false });
   const lone = fragment(Opcode.continuation, "a", { isFinal: true });

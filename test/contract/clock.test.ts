@@ -74,8 +74,10 @@ clockContract("the fake clock", () => {
 });
 
 clockContract("a turn clock", () => {
-  const clock = new FakeClock();
-  return { clock: new TurnClock(clock), pass: (durationMs) => Promise.resolve(clock.advance(durationMs)) };
+  const machine = new FakeClock();
+  const clock = new TurnClock(machine);
+  clock.start();
+  return { clock, pass: (durationMs) => Promise.resolve(machine.advance(durationMs)) };
 });
 
 it("a turn clock stands still between two looks at the time, and looks before each task", () => {

@@ -13,7 +13,7 @@ import { messageFrame } from "../../relay/wire/message-frame.ts";
 import { eventually } from "../support/eventually.ts";
 import { type LinkPeer, SocketPeer } from "../support/link-peer.ts";
 import { MemoryLink } from "../support/memory-link.ts";
-import { decodeFrames, Opcode, type ServerFrame } from "../support/raw-socket.ts";
+import { decodeFrames, Opcode, type ServerFrame, wholeMessages } from "../support/raw-socket.ts";
 
 const CLOSE_TIMEOUT_MS = 1000;
 const STALLED_MS = 300;
@@ -109,7 +109,9 @@ function linkContract(name: string, create: () => Promise<Scene>): void {
 
       const expected = sizes.map((size, index) => [Opcode.binary, size, new Set([index + 1])]);
       await eventually(() =>
-        expect(dataOf(peer).map(({ opcode, payload }) => [opcode, payload.length, new Set(payload)])).toEqual(expected),
+        expect(
+          wholeMessages(peer.frames()).map(({ opcode, payload }) => [opcode, payload.length, new Set(payload)]),
+        ).toEqual(expected),
       );
     });
 
@@ -128,7 +130,9 @@ function linkContract(name: string, create: () => Promise<Scene>): void {
       peer.startReading();
 
       const allBytes = COUNT * 65_536;
-      await eventually(() => expect(dataOf(peer).reduce((sum, { payload }) => sum + payload.length, 0)).toBe(allBytes));
+      await eventually(() =>
+        expect(wholeMessages(peer.frames()).reduce((sum, { payload }) => sum + payload.length, 0)).toBe(allBytes),
+      );
       await eventually(() => expect(link.bufferedBytes).toBe(0));
       // As far as a link can know: not all of it, but not more than was read.
       expect(link.readByPeerBytes).toBeGreaterThan(readBefore);
@@ -280,16 +284,6 @@ const turns = () =>
   new Promise((resolve) => {
     setImmediate(() => setImmediate(() => setImmediate(resolve)));
   });
-
-/** Messages as they were sent: a link may send a large one in pieces (RFC 6455 section 5.4). */
-function dataOf(peer: LinkPeer): readonly ServerFrame[] {
-  const messages: { opcode: number; pieces: Buffer[] }[] = [];
-  for (const { opcode, payload } of peer.frames()) {
-    if (opcode === Opcode.continuation) messages.at(-1)?.pieces.push(payload);
-    else if (opcode < Opcode.close) messages.push({ opcode, pieces: [payload] });
-  }
-  return messages.map(({ opcode, pieces }) => ({ opcode, payload: Buffer.concat(pieces) }));
-}
 
 /** A new one each time: the memory of one that was written belongs to the next. */
 function newLargeFrame(): Uint8Array {

@@ -8,10 +8,9 @@ const MAX_FRAME_BYTES = 1024;
 /** More than the fragments that one message may have. */
 const ENDLESS = 20_000;
 
-/** A message of exactly so many bytes. */
+/** A message of exactly so many bytes, with a payload that every member can be given. */
 function dataOfBytes(bytes: number): string {
-  const empty = JSON.stringify({ type: "data", data: "" });
-  return JSON.stringify({ type: "data", data: "x".repeat(bytes - empty.length) });
+  return JSON.stringify({ type: "data", data: "x".repeat(300) }).padEnd(bytes);
 }
 
 function inTwoFragments(message: string): Buffer {

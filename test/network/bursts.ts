@@ -71,7 +71,8 @@ class BurstRun {
       [...fast, slow].map((client) => client.until(() => isDone(client), patienceMs, this.#burst.name)),
     );
 
-    expect(relay.closes, this.#burst.name).toEqual([]);
+    const ended = [...fast, slow].flatMap(({ events }) => events.filter(({ event }) => event === "closed"));
+    expect([...relay.errors, ...relay.closes, ...ended], this.#burst.name).toEqual([]);
     for (const client of [...fast, slow]) this.#expectWhole(client);
     this.#expectPace(fast, slow, begunAtMs);
     print(`${this.#burst.name}: resident at most ${relay.peakRssMiB.toFixed(0)} of ${relay.memoryBoundMiB} MiB`);
@@ -106,6 +107,7 @@ class BurstRun {
       url,
       form: form === "json" && at % 2 === 1 ? "classic" : form,
       topics: [TOPIC],
+      isDeaf: true,
       send: { topic: TOPIC, sizeBytes: messageBytes, count: messagesEach, begins: "when-told" },
     }));
   }

@@ -11,7 +11,7 @@ export const kinds = ["ws", "python", "browser"] as const;
 export type Kind = (typeof kinds)[number];
 
 /** Debian's: what a virtual environment has in its place lacks Debian's packages. */
-export const PYTHON = "/usr/bin/python3";
+const PYTHON = "/usr/bin/python3";
 
 const CLIENTS = join(import.meta.dirname, "clients");
 const CHROMIUM_FLAGS = [

@@ -10,6 +10,8 @@ export type Closed = { readonly clientAddress: string; readonly closeCode: numbe
 /** A relay that runs as a process of its own in a network namespace. */
 export class LineRelay {
   readonly closes: Closed[] = [];
+  /** What it logged that must not be. */
+  readonly errors: string[] = [];
   readonly process: LineProcess;
   readonly port: number;
   readonly #scheme: string;
@@ -71,7 +73,11 @@ export class LineRelay {
 
   #take(line: string): void {
     if (!line.startsWith("{")) return;
-    const { msg, memoryBoundMiB, clientAddress, closeCode, standstillMs } = JSON.parse(line) as Record<string, unknown>;
+    const { level, msg, memoryBoundMiB, clientAddress, closeCode, standstillMs } = JSON.parse(line) as Record<
+      string,
+      unknown
+    >;
+    if (level === "error") this.errors.push(line);
     if (msg === "listening") {
       this.#memoryBoundMiB = Number(memoryBoundMiB);
       this.#wake?.();

@@ -8,7 +8,9 @@ import { ShapedNetwork } from "./shaped-network.ts";
 /** One is more than is held of a sender that is read, and takes a reader on this line two minutes. */
 const LARGE_BYTES = 1_000_000;
 const SLOW_BITS_PER_SECOND = 64_000;
-const POLITE_BYTES = 65_536;
+const POLITE_BYTES = 16_384;
+/** Of the line of one that holds back: beside the relay its kernel takes megabytes before it is told. */
+const POLITE_LINE_BITS_PER_SECOND = 2_000_000;
 const POLITE_BITS_PER_SECOND = 320_000;
 /** How often one that is not read is told so, and what may be late. */
 const TOLD_EVERY_MS = 5000;
@@ -31,7 +33,9 @@ export async function keepPausedSenders(durationMs: number): Promise<void> {
     pairs.map(({ reader }) => reader),
   );
   await readers.joined(pairs.length);
-  const senders = pairs.map(({ kind, sender }) => new LineClient(kind, network.relaySide, [sender]));
+  const senders = pairs.map(({ kind, sender, isPolite }) => {
+    return new LineClient(kind, isPolite ? network.clientSide : network.relaySide, [sender]);
+  });
 
   await Promise.all(senders.map((client) => client.joined(1)));
   await sleep(durationMs);
@@ -63,12 +67,13 @@ function pairOf(
     begins: "when-met",
     isPolite,
   };
+  const address = isPolite ? network.line(POLITE_LINE_BITS_PER_SECOND).relayAddress : "127.0.0.1";
   const own = { form: "binary", topics: [name] } as const;
   return {
     kind,
     isPolite,
     // Not read, no client gets a pong for its own ping; Python's ends itself for that by default.
-    sender: { ...own, name, url: relay.url("127.0.0.1"), send, ...(!isPolite && { keepalive: "patient" as const }) },
+    sender: { ...own, name, url: relay.url(address), send, ...(!isPolite && { keepalive: "patient" as const }) },
     reader: { ...own, name: `reader of ${name}`, url: relay.url(line.relayAddress) },
   };
 }

@@ -8,6 +8,8 @@ export type Plan = {
   readonly topics: readonly string[];
   /** It reads no faster; 0: as fast as it comes. */
   readonly readBytesPerSecond?: number;
+  /** It looks at no data (`ws` alone): a thousand senders of one topic are a thousand receivers of each message. */
+  readonly isDeaf?: boolean;
   readonly send?: Sending;
   /** "patient": it waits for ever for the pong of its own library's pings. "mute": it answers no pings (`ws` alone). */
   readonly keepalive?: "default" | "patient" | "mute";

@@ -19,7 +19,9 @@ const STANDSTILLS_MS = [1000, 2500, 10_000];
 /** Between them: longer than any check of slow readers. */
 const AFTERWARDS_MS = 3000;
 const BUSY_LOOPS = 12;
-const OVERLOADED_MS = 40_000;
+/** The stalled ones have read before, so they are ended while the processors are busy. */
+const READING_MS = 5000;
+const OVERLOADED_MS = 50_000;
 /** Each of a thousand is told of all who come after it. */
 const JOIN_PATIENCE_MS = 240_000;
 const TIMEOUT_MS = 480_000 + PATIENCE_MS;
@@ -78,12 +80,13 @@ it(
     const live = new LineClient("ws", relaySide, members("live", READER_COUNT, url));
     const senders = new LineClient("ws", relaySide, members("sender", 1, url, { ...sending, isEndless: true }));
     await Promise.all([live.joined(READER_COUNT), senders.joined(1)]);
+    senders.tell("all");
+    await sleep(READING_MS);
     stalled.process.signal("SIGSTOP");
     const loops = Array.from({ length: BUSY_LOOPS }, () => {
       return new LineProcess(relaySide, ["sh", "-c", "while :; do :; done"], () => undefined);
     });
 
-    senders.tell("all");
     await sleep(OVERLOADED_MS);
     const messages = live.events.filter(({ event }) => event === "message");
     await Promise.all(loops.map((loop) => loop.end()));

@@ -21,7 +21,7 @@ export type CongestionRule =
   | "nothing is left";
 
 /** A rule was broken. */
-export class BrokenRule extends Error {
+class BrokenRule extends Error {
   constructor(rule: CongestionRule, detail: string) {
     super(`${rule}: ${detail}`);
   }

@@ -25,7 +25,7 @@ export type FrameOptions = {
 };
 
 /** One frame of the relay. */
-export type ServerFrame = { readonly opcode: number; readonly payload: Buffer };
+export type ServerFrame = { readonly opcode: number; readonly isFinal: boolean; readonly payload: Buffer };
 
 /** A socket that a test writes to byte by byte, and that keeps what comes back. It is destroyed when the test ends. */
 export class RawSocket {
@@ -146,6 +146,11 @@ export class RawSocket {
     return decodeFrames(this.bytes().subarray(this.#framesFrom));
   }
 
+  /** The whole messages that have come so far, as text. */
+  messages(): string[] {
+    return wholeMessages(this.frames()).map(({ payload }) => payload.toString());
+  }
+
   /** Waits for the relay's close frame and gives its code. */
   async closeCode(): Promise<number> {
     let closeFrame: ServerFrame | undefined;
@@ -229,8 +234,26 @@ export function decodeFrames(bytes: Buffer): ServerFrame[] {
     if (rest.length < headBytes) break;
     const length = short === 127 ? Number(rest.readBigUInt64BE(2)) : short === 126 ? rest.readUInt16BE(2) : short;
     if (rest.length < headBytes + length) break;
-    frames.push({ opcode: rest.readUInt8(0) & 0x0f, payload: rest.subarray(headBytes, headBytes + length) });
+    const first = rest.readUInt8(0);
+    const payload = rest.subarray(headBytes, headBytes + length);
+    frames.push({ opcode: first & 0x0f, isFinal: (first & 0x80) !== 0, payload });
     rest = rest.subarray(headBytes + length);
   }
   return frames;
+}
+
+/** The whole messages among frames: the relay may send a large one in fragments, with pings between (RFC 6455 section 5.4). */
+export function wholeMessages(frames: readonly ServerFrame[]): ServerFrame[] {
+  const messages: ServerFrame[] = [];
+  let begun: { readonly opcode: number; readonly pieces: Buffer[] } | undefined;
+  for (const { opcode, isFinal, payload } of frames) {
+    if (opcode >= Opcode.close) continue;
+    if ((opcode === Opcode.continuation) !== (begun !== undefined)) throw new Error("a message within another one");
+    begun ??= { opcode, pieces: [] };
+    begun.pieces.push(payload);
+    if (!isFinal) continue;
+    messages.push({ opcode: begun.opcode, isFinal, payload: Buffer.concat(begun.pieces) });
+    begun = undefined;
+  }
+  return messages;
 }

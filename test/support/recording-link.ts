@@ -17,6 +17,8 @@ export class RecordingLink implements ConnectionLink {
   isTerminated = false;
   rateClass: string | undefined;
   isPaused = false;
+  /** It was resumed because somebody in its way was ended. */
+  isFreed = false;
   isHeld = false;
   /** How long it was told to wait, each time. */
   readonly waitsMs: number[] = [];
@@ -71,8 +73,9 @@ export class RecordingLink implements ConnectionLink {
     this.isPaused = true;
   }
 
-  resume(): void {
+  resume({ isFreed }: { readonly isFreed: boolean }): void {
     this.isPaused = false;
+    this.isFreed ||= isFreed;
   }
 
   pauseFor(durationMs: number): void {
@@ -150,7 +153,8 @@ export class PlainEncoding implements Encoding {
     this.encodeCount += 1;
     const { peerId, peerHandle, topicName } = "member" in event ? event.member : event.from;
     const type = event.type === "addressed" ? event.kind : event.type;
-    const rest = "payload" in event ? { to: event.to, payload: textOf(event.payload.jsonText()) } : {};
+    const count = event.type === "omitted" ? { count: event.count } : {};
+    const rest = "payload" in event ? { to: event.to, payload: textOf(event.payload.jsonText()) } : count;
     return new TextEncoder().encode(JSON.stringify({ type, peerId, peerHandle, topicName, ...rest }));
   }
 }

@@ -20,7 +20,7 @@ export type TimedRule =
   | "no ping while not read";
 
 /** A rule was broken. */
-export class BrokenTimedRule extends Error {
+class BrokenTimedRule extends Error {
   constructor(rule: TimedRule, detail: string) {
     super(`${rule}: ${detail}`);
   }

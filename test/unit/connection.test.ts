@@ -225,6 +225,39 @@ it("is cut off when nothing was heard of it for a sweep and a half, and for as m
   expect(cutOffAtMs).toEqual([1500, 3500]);
 });
 
+it("is asked once per ping interval, and once more before it is cut off where its dialect is slow to be so", () => {
+  const { connection, link } = scene();
+
+  for (let nowMs = 100; nowMs <= 10_000; nowMs += 100) {
+    expect(connection.lookAfter(nowMs, { sweepIntervalMs: 3000, pingIntervalMs: 2500 })).toBe(true);
+  }
+
+  expect(link.pingCount).toBe(4);
+});
+
+it("is not cut off while a ping has not left, nor before it was asked after it was heard", () => {
+  const liveness = { sweepIntervalMs: 1000, pingIntervalMs: 1000 };
+  const { connection, link } = scene();
+  link.isHeard = false;
+  link.isPingWaiting = true;
+  for (let nowMs = 100; nowMs <= 5000; nowMs += 100) connection.lookAfter(nowMs, liveness);
+  const whileItWaits = link.isTerminated;
+
+  // It leaves, and something is heard.
+  link.isPingWaiting = false;
+  link.isHeard = true;
+  connection.lookAfter(5100, liveness);
+  link.isHeard = false;
+  const cutOffAtMs = [];
+  for (let nowMs = 5200; nowMs <= 8000; nowMs += 100) {
+    if (!connection.lookAfter(nowMs, liveness)) cutOffAtMs.push(nowMs);
+    if (link.isTerminated) break;
+  }
+
+  expect(whileItWaits).toBe(false);
+  expect(cutOffAtMs).toEqual([6600]);
+});
+
 it("has its link keep to the rate class of its access, told when that changes", () => {
   const { connection, link } = scene();
   const limitTo = vi.spyOn(link, "limitTo");

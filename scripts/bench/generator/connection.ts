@@ -12,7 +12,7 @@ import { FrameScanner, FrameUnwrapper, maskedFrame, Opcode } from "./frame-scann
 import { LineSplitter } from "./line-splitter.ts";
 import { MqttScanner } from "./mqtt-scanner.ts";
 import { NatsScanner } from "./nats-scanner.ts";
-import { FixedSizeScanner, type ScanHandler, type Scanner } from "./scanner.ts";
+import { FixedSizeScanner, type ScanHandler, type Scanner, type ScannerOptions } from "./scanner.ts";
 import { isWebSocket, type Member, maskKey, type Session } from "./sessions/session.ts";
 
 /** One record's worth of a TLS read: Node reads no more at once. */
@@ -20,6 +20,8 @@ const READ_BYTES = 65_536;
 const OPEN_TIMEOUT_MS = 10_000;
 /** More than a server of JSON lines puts into one frame. */
 const LINES_BYTES = 4_194_304;
+/** More than an answer to a join takes that names some thousand members. */
+const JOIN_BYTES = 1_048_576;
 
 /** Takes deliveries. The bytes are good only until the call returns. */
 export interface Receiver {
@@ -71,6 +73,8 @@ export class Connection implements ScanHandler {
   readonly #deliveryBytes: number;
   readonly #prefixBytes: number;
   readonly #scanner: Scanner;
+  readonly #scannerOptions: { keepBytes: number };
+  readonly #keepBytes: number;
   #answer: Buffer | undefined;
   #onProgress: (() => void) | undefined;
   #failure: Error | undefined;
@@ -82,7 +86,9 @@ export class Connection implements ScanHandler {
     this.#receiver = receiver;
     this.#prefixBytes = session.prefixBytes;
     this.#deliveryBytes = session.prefixBytes + options.payloadBytes + session.suffixBytes;
-    this.#scanner = createScanner(this, session, this.#deliveryBytes, options);
+    this.#keepBytes = options.keepBytes;
+    this.#scannerOptions = { keepBytes: Math.max(options.keepBytes, JOIN_BYTES) };
+    this.#scanner = createScanner(this, session, this.#deliveryBytes, this.#scannerOptions);
     this.#answer = session.path === undefined ? undefined : Buffer.alloc(0);
     // One buffer and no stream machinery: half the CPU of a `data` listener, so that the generator is not what is measured.
     const onread = { buffer: readBuffer, callback: (byteCount: number) => this.#read(byteCount) };
@@ -112,6 +118,7 @@ export class Connection implements ScanHandler {
     const hello = this.session.hello();
     if (hello !== undefined) this.socket.write(hello);
     await this.#until(() => this.session.isJoined, signal);
+    this.#scannerOptions.keepBytes = this.#keepBytes;
   }
 
   /** Closes without waiting. */
@@ -214,21 +221,21 @@ function createScanner(
   handler: ScanHandler,
   session: Session,
   deliveryBytes: number,
-  { keepBytes }: ConnectionOptions,
+  options: ScannerOptions,
 ): Scanner {
   switch (session.framing) {
     case "frames":
-      return new FrameScanner(handler, { keepBytes });
+      return new FrameScanner(handler, options);
     case "lines-in-frames":
       return new FrameScanner(new LineSplitter(handler), { keepBytes: LINES_BYTES });
     case "derp":
-      return new DerpScanner(handler, { keepBytes });
+      return new DerpScanner(handler, options);
     case "nats-in-frames":
-      return new FrameUnwrapper(new NatsScanner(handler, { keepBytes }), handler);
+      return new FrameUnwrapper(new NatsScanner(handler, options), handler);
     case "mqtt":
-      return new MqttScanner(handler, { keepBytes });
+      return new MqttScanner(handler, options);
     case "pipe":
-      return new FixedSizeScanner(handler, deliveryBytes, { keepBytes });
+      return new FixedSizeScanner(handler, deliveryBytes, options);
   }
 }
 

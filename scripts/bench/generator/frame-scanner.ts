@@ -41,26 +41,38 @@ class SplitHeader {
 
 /** A message that comes in several frames (RFC 6455 section 5.4): its beginning, and how much of it there was. */
 class Fragments {
-  readonly #kept: Buffer;
+  readonly #options: ScannerOptions;
+  #kept: Buffer = Buffer.alloc(0);
+  #keptBytes = 0;
   #byteCount = 0;
   isBegun = false;
 
-  constructor({ keepBytes }: ScannerOptions) {
-    this.#kept = Buffer.allocUnsafeSlow(keepBytes);
+  constructor(options: ScannerOptions) {
+    this.#options = options;
   }
 
   add(bytes: Uint8Array, start: number, byteCount: number): void {
     this.isBegun = true;
-    const room = Math.max(0, this.#kept.length - this.#byteCount);
-    this.#kept.set(bytes.subarray(start, start + Math.min(byteCount, room)), this.#byteCount);
+    const count = Math.min(byteCount, Math.max(0, this.#options.keepBytes - this.#keptBytes));
+    this.#makeRoom(this.#keptBytes + count);
+    this.#kept.set(bytes.subarray(start, start + count), this.#keptBytes);
+    this.#keptBytes += count;
     this.#byteCount += byteCount;
   }
 
   emitTo(handler: ScanHandler): void {
     const byteCount = this.#byteCount;
     this.#byteCount = 0;
+    this.#keptBytes = 0;
     this.isBegun = false;
     handler.onMessage(this.#kept, 0, byteCount);
+  }
+
+  #makeRoom(byteCount: number): void {
+    if (byteCount <= this.#kept.length) return;
+    const larger = Buffer.alloc(Math.max(byteCount, Math.min(2 * this.#kept.length, this.#options.keepBytes)));
+    larger.set(this.#kept);
+    this.#kept = larger;
   }
 }
 
@@ -78,9 +90,9 @@ export class FrameScanner implements Scanner {
   #splitHead: FrameHead = { opcode: 0, isFinal: true, payloadBytes: 0 };
   #isInPayload = false;
 
-  constructor(handler: ScanHandler, { keepBytes }: ScannerOptions) {
+  constructor(handler: ScanHandler, options: ScannerOptions) {
     this.#handler = handler;
-    this.#options = { keepBytes: Math.max(keepBytes, MAX_CONTROL_BYTES) };
+    this.#options = options;
     this.#split = new SplitMessage(this.#options);
   }
 

@@ -13,19 +13,24 @@ export interface Scanner {
 
 /** What tunes a scanner. */
 export type ScannerOptions = {
-  /** How much of a message that comes in pieces is kept: a few bytes to count it, all of it to verify it. */
+  /** How much of a message that comes in pieces is kept: a few bytes to count it, all of it to verify it. It may change. */
   readonly keepBytes: number;
 };
 
+/** What is kept at least: RFC 6455 section 5.5, no control frame has more. */
+const LEAST_KEPT_BYTES = 125;
+
 /** The beginning of a message that comes in pieces. */
 export class SplitMessage {
-  readonly #keepBytes: number;
+  readonly #options: ScannerOptions;
   #kept: Buffer = Buffer.alloc(0);
   #byteCount = 0;
   #seenBytes = 0;
+  /** How much of this message is kept. */
+  #keptBytes = 0;
 
-  constructor({ keepBytes }: ScannerOptions) {
-    this.#keepBytes = keepBytes;
+  constructor(options: ScannerOptions) {
+    this.#options = options;
   }
 
   get byteCount(): number {
@@ -43,14 +48,14 @@ export class SplitMessage {
   begin(byteCount: number): void {
     this.#byteCount = byteCount;
     this.#seenBytes = 0;
-    const keptBytes = Math.min(byteCount, this.#keepBytes);
-    if (this.#kept.length < keptBytes) this.#kept = Buffer.alloc(keptBytes);
+    this.#keptBytes = Math.min(byteCount, Math.max(this.#options.keepBytes, LEAST_KEPT_BYTES));
+    if (this.#kept.length < this.#keptBytes) this.#kept = Buffer.alloc(this.#keptBytes);
   }
 
   /** Takes what belongs to the message. @returns where in the chunk it ends. */
   take(chunk: Uint8Array, at: number, end: number): number {
     const count = Math.min(this.#byteCount - this.#seenBytes, end - at);
-    const room = Math.min(this.#kept.length, this.#byteCount) - this.#seenBytes;
+    const room = this.#keptBytes - this.#seenBytes;
     if (room > 0) this.#kept.set(chunk.subarray(at, at + Math.min(count, room)), this.#seenBytes);
     this.#seenBytes += count;
     return at + count;

@@ -19,6 +19,9 @@ export function writeDocuments(results: Results): void {
   writeFileSync(new URL("benchmarks.json", FOLDER), `${JSON.stringify(results, undefined, 2)}\n`);
 }
 
+/** Said of a run without `--peers`. */
+export const NO_PEERS = "what others would pick instead: --peers was not asked for";
+
 /** Puts the results beside those that are there. @throws Error where those are of another machine or another relay. */
 export function addResults(results: Results): void {
   const path = new URL("benchmarks.json", FOLDER);
@@ -34,12 +37,16 @@ export function mergeResults(before: Results, now: Results): Results {
   const isMeasuredNow = ({ workload, contestant }: Named): boolean =>
     now.cells.some((cell) => cell.workload === workload && cell.contestant === contestant);
   const names = new Set([...before.cells, ...now.cells].map(({ contestant }) => contestant));
-  const isStillMissing = (reason: string): boolean => ![...names].some((name) => reason.startsWith(`${name} is not`));
+  const hasPeers = contestants.some(({ isPeer, name }) => isPeer && names.has(name));
+  const isStillMissing = (reason: string): boolean =>
+    !(hasPeers && reason === NO_PEERS) && ![...names].some((name) => reason.startsWith(`${name} is not`));
+  const isMadeUp = (failure: string): boolean =>
+    now.cells.some(({ workload, contestant }) => failure.startsWith(`${workload}, ${contestant}: `));
   return {
     ...now,
     runs: [...before.runs, ...now.runs],
     skipped: [...new Set([...before.skipped, ...now.skipped])].filter(isStillMissing),
-    failures: [...new Set([...before.failures, ...now.failures])],
+    failures: [...before.failures.filter((failure) => !isMadeUp(failure)), ...now.failures],
     checks: inOrder([...before.checks.filter((check) => !isMeasuredNow(check)), ...now.checks]),
     cells: inOrder([...before.cells.filter((cell) => !isMeasuredNow(cell)), ...now.cells]),
   };

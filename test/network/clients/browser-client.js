@@ -9,9 +9,9 @@ const LOOK_MS = 50;
 // By console: what the browser prints of it has quotes and line breaks of its own.
 const tell = (event) => console.log(`EVENT ${btoa(JSON.stringify(event))} END`);
 
-for (const plan of PLANS) void open(plan);
+for (const plan of PLANS) connect(plan);
 
-function open(plan) {
+function connect(plan) {
   const { name, form, send } = plan;
   const socket = new WebSocket(plan.url, form === "classic" ? [] : ["postern.v1"]);
   socket.binaryType = "arraybuffer";

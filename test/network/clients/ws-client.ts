@@ -5,6 +5,8 @@ import type { ClientEvent, Plan, Sending } from "../plan.ts";
 
 /** Messages of one sender that the library may have at one time. */
 const IN_FLIGHT = 2;
+const OPENED_AT_ONCE = 20;
+const DATA_START = Buffer.from('{"type":"data"');
 
 function tell(event: ClientEvent): void {
   process.stdout.write(`${JSON.stringify(event)}\n`);
@@ -12,6 +14,8 @@ function tell(event: ClientEvent): void {
 
 /** One connection of npm `ws`, with its defaults, that does what a plan says. */
 class Connection {
+  /** Resolves when it is in its first topic, or closed. */
+  readonly joined: Promise<void>;
   readonly #plan: Plan;
   readonly #socket: WebSocket;
   readonly #names = new Map<number, string>();
@@ -21,9 +25,13 @@ class Connection {
   #isBegun = false;
   #isHeldBack = false;
   #mayReadAtMs = 0;
+  #hasJoined: () => void = () => undefined;
 
   constructor(plan: Plan) {
     this.#plan = plan;
+    this.joined = new Promise((resolve) => {
+      this.#hasJoined = resolve;
+    });
     const subprotocols = plan.form === "classic" ? [] : ["postern.v1"];
     this.#socket = new WebSocket(plan.url, subprotocols, {
       rejectUnauthorized: false,
@@ -32,9 +40,10 @@ class Connection {
     this.#socket.on("open", () => this.#join());
     this.#socket.on("message", (bytes: Buffer, isBinary) => this.#take(bytes, isBinary));
     this.#socket.on("error", () => undefined);
-    this.#socket.on("close", (code, reason) =>
-      tell({ name: plan.name, event: "closed", code, reason: reason.toString() }),
-    );
+    this.#socket.on("close", (code, reason) => {
+      this.#hasJoined();
+      tell({ name: plan.name, event: "closed", code, reason: reason.toString() });
+    });
   }
 
   begin(): void {
@@ -52,11 +61,17 @@ class Connection {
       if (form === "classic") this.#socket.ping("join", true, () => undefined);
     }
     this.#socket.on("pong", (payload) => {
-      if (payload.toString() === "join") tell({ name, event: "joined", topic: topics[0] ?? "" });
+      if (payload.toString() === "join") this.#tellJoined(name, topics[0] ?? "");
     });
   }
 
+  #tellJoined(name: string, topic: string): void {
+    this.#hasJoined();
+    tell({ name, event: "joined", topic });
+  }
+
   #take(bytes: Buffer, isBinary: boolean): void {
+    if (this.#plan.isDeaf === true && (isBinary || bytes.subarray(0, DATA_START.length).equals(DATA_START))) return;
     if (isBinary) this.#message(this.#names.get(bytes.readUInt32BE(8)) ?? "", bytes.subarray(12));
     else this.#takeText(JSON.parse(bytes.toString()) as Record<string, unknown>);
     this.#slowDown(bytes.length);
@@ -69,7 +84,7 @@ class Connection {
       this.#handles.set(topic ?? "", Number(message["topicHandle"]));
       const members = message["members"] as { readonly peerId: string; readonly peerHandle: number }[];
       for (const member of members) this.#names.set(member.peerHandle, member.peerId);
-      tell({ name, event: "joined", topic: topic ?? "" });
+      this.#tellJoined(name, topic ?? "");
       if (members.length > 0) this.#met(topic);
     } else if (type === "peer-joined") {
       this.#names.set(Number(message["peerHandle"]), peerId ?? "");
@@ -142,11 +157,22 @@ class Connection {
   }
 }
 
-// The first line of the standard input is the plans, each further one the name of a sender that may begin.
 const connections = new Map<string, Connection>();
-createInterface(process.stdin).on("line", (line) => {
-  if (connections.size === 0) {
-    for (const plan of JSON.parse(line) as Plan[]) connections.set(plan.name, new Connection(plan));
+
+/** A few at a time: a relay has a bound for those that have not joined. */
+async function openAll(plans: readonly Plan[]): Promise<void> {
+  for (let at = 0; at < plans.length; at += OPENED_AT_ONCE) {
+    const opened = plans.slice(at, at + OPENED_AT_ONCE).map((plan) => {
+      const connection = new Connection(plan);
+      connections.set(plan.name, connection);
+      return connection.joined;
+    });
+    await Promise.all(opened);
   }
+}
+
+// The first line of the standard input is the plans, each further one the name of a sender that may begin.
+createInterface(process.stdin).on("line", (line) => {
+  if (connections.size === 0) void openAll(JSON.parse(line) as Plan[]);
   for (const [name, connection] of connections) if (line === name || line === "all") connection.begin();
 });
