@@ -9,7 +9,7 @@ import { Throttle } from "../../relay/websocket/throttle.ts";
 import { FakeClock } from "./fake-clock.ts";
 
 /** A socket whose writes complete when they are told to. */
-export class HeldSocket extends Socket {
+class HeldSocket extends Socket {
   readonly writes: Buffer[] = [];
   #done: (() => void) | undefined;
 
