@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { WebSocket } from "ws";
 import type { Config } from "../../relay/config/options.ts";
 import { Client, openClassic, openV1, type Received } from "../support/client.ts";
 import { eventually } from "../support/eventually.ts";
@@ -175,6 +176,11 @@ it("ends the joiner's wait with the relay's stop", async () => {
   const joiner = await ask(relay);
 
   const stopped = relay.stop();
+  // The closes are spread over a moment.
+  await eventually(() => {
+    clock.advance(10);
+    expect(joiner.socket.readyState).toBe(WebSocket.CLOSED);
+  });
   expect((await joiner.closed()).code).toBe(1012);
   clock.advance(30_000);
   await stopped;
