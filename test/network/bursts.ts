@@ -18,6 +18,8 @@ export type Burst = {
 
 /** What is there beside the senders. */
 const READER_COUNT = 4;
+/** The relay takes payloads of three quarters of this: 4 MB and more. */
+const MAX_FRAME_BYTES = 6_291_456;
 const TOPIC = "burst";
 const SLOW = "slow reader";
 /** With one message each, all is on its way to the fast ones long before the slow one has a part of it. */
@@ -51,7 +53,14 @@ class BurstRun {
 
   async run(): Promise<void> {
     const { senderCount, messagesEach, bitsPerSecond } = this.#burst;
-    const options = ["--tls", "off", "--max-connections", `${senderCount + READER_COUNT}`];
+    const options = [
+      "--tls",
+      "off",
+      "--max-frame-bytes",
+      `${MAX_FRAME_BYTES}`,
+      "--max-connections",
+      `${senderCount + READER_COUNT}`,
+    ];
     const relay = await LineRelay.start(this.#network.relaySide, this.#port, options);
     const line = this.#network.line(bitsPerSecond);
     const fast = this.#fastReaders(relay.url("127.0.0.1"));

@@ -10,7 +10,7 @@ import { ShapedNetwork } from "./shaped-network.ts";
 const it = itOnShapedLines();
 
 const MBIT = 1_000_000;
-const OBSERVED_MS = 60_000;
+const OBSERVED_MS = 75_000;
 const TIMEOUT_MS = 240_000 + PATIENCE_MS;
 const SMALL_BYTES = 16_384;
 const UPLOAD_MESSAGE_BYTES = 1_048_576;

@@ -12,7 +12,7 @@ const it = itOnShapedLines();
  * pongs that was measured there: when a reader stops, its last pong is as old as that.
  */
 const LINES = [
-  { kbitPerSecond: 1000, largeBytes: { ws: 4_000_000, python: 700_000, browser: 2_000_000 }, pongGapMs: 2100 },
+  { kbitPerSecond: 1000, largeBytes: { ws: 3_000_000, python: 700_000, browser: 2_000_000 }, pongGapMs: 2100 },
   { kbitPerSecond: 320, largeBytes: { ws: 1_000_000, python: 200_000, browser: 500_000 }, pongGapMs: 2500 },
   { kbitPerSecond: 64, largeBytes: { ws: 65_536, python: 16_384, browser: 65_536 }, pongGapMs: 4500 },
 ] satisfies readonly { kbitPerSecond: number; largeBytes: Record<Kind, number>; pongGapMs: number }[];
