@@ -54,7 +54,7 @@ it("goes on while the reader of its log stands still, and tells what it lost whe
   });
   const [, port] = await relay.printed(LISTENING);
   const clients: WebSocket[] = [];
-  for (let count = 0; count < 60; count += 1) clients.push(await open(Number(port), "postern.v1"));
+  for (let count = 0; count < 40; count += 1) clients.push(await open(Number(port), "postern.v1"));
   relay.pauseOutput();
 
   // As many joins and leaves of one connection as are taken at once: some megabytes of lines in all.
