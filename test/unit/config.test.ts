@@ -68,10 +68,13 @@ it("computes the memory bound from the options", () => {
     MAX_OUTBOX_BYTES: "262144",
   });
 
-  const joinedBytes = 1000 * 832;
-  const outboxBytes = (262_144 + joinedBytes) * 1.125;
+  const outboxBytes = (262_144 + 65_536 + 3072) * 1.125;
   expect(memoryBoundBytes(config)).toBe(
-    134_217_728 + 6_291_456 + 67_108_864 + 1000 * (65_536 + outboxBytes + 131_072 + 3 * 65_536),
+    134_217_728 +
+      6_291_456 +
+      67_108_864 +
+      8 * 65_536 +
+      1000 * (65_536 + outboxBytes + 131_072 + 3 * 65_536 + 100 * 8192),
   );
 });
 
