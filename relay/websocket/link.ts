@@ -233,7 +233,7 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     const isSpent = this.#rate.tookBytes(chunk.length);
     this.#hasPonged = false;
     this.#failOn(this.#parser.push(chunk));
-    if (!this.#hasPonged && this.#progress?.heard(this.#parts.clock.judgedMs) === true) this.#writeOn();
+    if (!this.#hasPonged && this.#progress?.heard(chunk.length, this.#parts.clock.judgedMs) === true) this.#writeOn();
     if (isSpent) this.#keepToRate();
   }
 

@@ -36,6 +36,8 @@ const NEVER_ANSWERED_RATIO = 3.4;
 const MUTE_RATIO = 2;
 /** A ping that is out for so long while the peer's own data keeps coming in stands behind that data. */
 const BEHIND_UPLOAD_MS = 2000;
+/** So much of it, at least: a ping of the client's own, or a heartbeat, holds no pong up. */
+const MIN_UPLOAD_BYTES = 8192;
 /** Distances of pings to a blind reader that is read: 16 of them span what a kernel holds, and none is 30 s of a slow line. */
 const FIRST_BLIND_BYTES = 8192;
 const MAX_BLIND_BYTES = 262_144;
@@ -75,6 +77,8 @@ export class ReaderProgress {
   /** A pong, a write callback where that counts, or a fresh start. */
   #progressAtMs = Number.NEGATIVE_INFINITY;
   #hasAnswered = false;
+  /** What came of the peer since its last pong, while one was awaited. */
+  #heardBytes = 0;
   /** While it is blind because it has never answered: how many write callbacks came late. */
   #lateCallbackCount = 0;
   /** It is blind: it is not read; or until the next pong. */
@@ -164,6 +168,7 @@ export class ReaderProgress {
     for (const ping of this.#out.slice(0, index + 1)) this.#answered(ping, nowMs);
     this.#out = this.#out.slice(index + 1);
     this.#hasAnswered = true;
+    this.#heardBytes = 0;
     this.#progressAtMs = nowMs;
     if (!this.#isUnread && this.#isUntilPong) this.#seeAgain(nowMs);
     return true;
@@ -176,10 +181,12 @@ export class ReaderProgress {
     if (nowMs - this.#lastWriteMs >= LATE_CALLBACK_MS) this.#lateCallbackCount += 1;
   }
 
-  /** Data of the peer came, and no pong with it. @returns whether it is blind for that, and was not before. */
-  heard(nowMs: number): boolean {
+  /** So much of the peer's own came, and no pong with it. @returns whether it is blind for that, and was not before. */
+  heard(byteCount: number, nowMs: number): boolean {
     const [oldest] = this.#out;
-    if (this.isBlind || oldest === undefined || nowMs - oldest.sentAtMs < BEHIND_UPLOAD_MS) return false;
+    if (this.isBlind || oldest === undefined) return false;
+    this.#heardBytes += byteCount;
+    if (nowMs - oldest.sentAtMs < BEHIND_UPLOAD_MS || this.#heardBytes < MIN_UPLOAD_BYTES) return false;
     this.#becomeBlind(nowMs);
     return true;
   }

@@ -236,7 +236,7 @@ class TimedLink implements Link {
       const takenBytes = Math.min(budget, first.restBytes);
       first.restBytes -= takenBytes;
       budget -= takenBytes;
-      if (first.pong === undefined) this.#progress.heard(this.#relay.time.nowMs);
+      if (first.pong === undefined) this.#progress.heard(takenBytes, this.#relay.time.nowMs);
       if (first.restBytes > 0) return;
       this.#upload.shift();
       if (first.pong === undefined) this.#relay.publish(this);

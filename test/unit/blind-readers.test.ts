@@ -242,12 +242,24 @@ describe("a reader that the relay does not read", () => {
 });
 
 describe("a reader that sends much itself", () => {
+  const UPLOAD_CHUNK_BYTES = 8192;
+
+  it("is not one whose own pings and heartbeats come, though its pong is late", () => {
+    const scene = ReaderScene.sighted();
+    scene.write(scene.progress.fragmentBytes);
+    scene.pass(3000);
+
+    const became = scene.progress.heard(10, scene.nowMs);
+
+    expect([became, scene.progress.isBlind]).toEqual([false, false]);
+  });
+
   it("is blind while its own data comes in and a ping has been out for 2 s: the pong stands behind", () => {
     const scene = ReaderScene.sighted();
     scene.write(scene.progress.fragmentBytes);
     const heard = (atMs: number) => {
       scene.nowMs += atMs;
-      return scene.progress.heard(scene.nowMs);
+      return scene.progress.heard(UPLOAD_CHUNK_BYTES, scene.nowMs);
     };
 
     const became = [heard(1999), heard(1), heard(1)];
@@ -255,7 +267,11 @@ describe("a reader that sends much itself", () => {
     scene.pong();
 
     expect(became).toEqual([false, true, false]);
-    expect([isBlind, scene.progress.isBlind, scene.progress.heard(scene.nowMs + 5000)]).toEqual([true, false, false]);
+    expect([isBlind, scene.progress.isBlind, scene.progress.heard(UPLOAD_CHUNK_BYTES, scene.nowMs + 5000)]).toEqual([
+      true,
+      false,
+      false,
+    ]);
   });
 
   it("stays for as long as the kernel takes something, and 30 s more", () => {
@@ -263,7 +279,7 @@ describe("a reader that sends much itself", () => {
     scene.write(scene.progress.fragmentBytes);
     for (let count = 0; count < 33; count += 1) {
       scene.pass(1000);
-      scene.progress.heard(scene.nowMs);
+      scene.progress.heard(UPLOAD_CHUNK_BYTES, scene.nowMs);
       if (count % 10 === 9) scene.progress.drained(scene.nowMs);
     }
 
