@@ -209,8 +209,10 @@ export type FollowedSockets = {
   readonly end: (patience?: Patience) => Promise<void>;
 };
 
-/** A turn of the event loop in which so little was done that nobody can have come behind its look at the port. */
-const QUIET_TURN_MS = 1;
+/** A port is quiet when so many turns of the event loop have brought nobody: who is being answered may come back at once. */
+const QUIET_TURNS = 1000;
+/** A turn so short that hardly anybody can have come behind its look at the port. */
+const SHORT_TURN_MS = 0.25;
 
 /**
  * Follows the TCP connections of a server, whatever has become of them: Node's own lists know neither those in the
@@ -245,7 +247,8 @@ export function followSockets(server: Server): FollowedSockets {
 
 /**
  * Who still waits to be accepted when the port closes is reset. The event loop accepts one in a turn, so nobody who is
- * accepted now is served before the port is closed: then turns are short, and soon one of them brings nobody.
+ * accepted now is served before the port is closed: then turns are short, and soon nobody comes any more. Counted in turns:
+ * a relay on a clock that stands still has to stop too.
  */
 async function closeBehindTheLast(server: Server, { clock, durationMs }: Patience): Promise<void> {
   if (!server.listening) return;
@@ -256,14 +259,14 @@ async function closeBehindTheLast(server: Server, { clock, durationMs }: Patienc
     socket.on("error", ignoreError);
     waiting.push(socket);
   });
-  // From here to the end of this turn nobody looks at the port: it is the next turn that counts.
-  await nextTurn();
   const giveUpAtMs = clock.monotonicMs() + durationMs / 2;
-  for (let startMs = clock.monotonicMs(), endMs = startMs; endMs < giveUpAtMs; startMs = endMs) {
+  let quietTurns = 0;
+  for (let turnMs = clock.monotonicMs(), nowMs = turnMs; nowMs < giveUpAtMs; turnMs = nowMs) {
     const before = waiting.length;
     await nextTurn();
-    endMs = clock.monotonicMs();
-    if (waiting.length === before && endMs - startMs <= QUIET_TURN_MS) break;
+    nowMs = clock.monotonicMs();
+    quietTurns = waiting.length === before ? quietTurns + 1 : 0;
+    if (quietTurns >= QUIET_TURNS && nowMs - turnMs <= SHORT_TURN_MS) break;
   }
   server.close();
   for (const socket of waiting) {
