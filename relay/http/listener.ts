@@ -213,6 +213,8 @@ export type FollowedSockets = {
 const QUIET_TURNS = 1000;
 /** A turn so short that hardly anybody can have come behind its look at the port. */
 const SHORT_TURN_MS = 0.25;
+/** Who has come waits so long at most, where newcomers never stop: on a port that is shared they do not. */
+const MAX_CLOSING_MS = 1000;
 
 /**
  * Follows the TCP connections of a server, whatever has become of them: Node's own lists know neither those in the
@@ -259,7 +261,7 @@ async function closeBehindTheLast(server: Server, { clock, durationMs }: Patienc
     socket.on("error", ignoreError);
     waiting.push(socket);
   });
-  const giveUpAtMs = clock.monotonicMs() + durationMs / 2;
+  const giveUpAtMs = clock.monotonicMs() + Math.min(durationMs / 2, MAX_CLOSING_MS);
   let quietTurns = 0;
   for (let turnMs = clock.monotonicMs(), nowMs = turnMs; nowMs < giveUpAtMs; turnMs = nowMs) {
     const before = waiting.length;

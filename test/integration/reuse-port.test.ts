@@ -33,7 +33,7 @@ it("leaves all new connections to the other process when one has stopped", async
   expect(await fingerprintsSeen(first.port)).toEqual(new Set([second.fingerprint]));
 });
 
-it("leaves new connections to the other process from the moment it drains", async () => {
+it("leaves new connections to the other process once it drains, for as long as it has a client", async () => {
   const first = await startSharing(0, { DRAIN_TIMEOUT_MS: "600000" });
   const stuck = new WebSocket(`wss://127.0.0.1:${first.port}`, { rejectUnauthorized: false });
   onTestFinished(() => stuck.terminate());
@@ -44,7 +44,10 @@ it("leaves new connections to the other process from the moment it drains", asyn
   first.run.signal("SIGTERM");
   await first.run.printed(/"draining"/);
 
-  expect(await fingerprintsSeen(first.port)).toEqual(new Set([second.fingerprint]));
+  await eventually(async () => {
+    expect(await fingerprintsSeen(first.port)).toEqual(new Set([second.fingerprint]));
+  });
+  expect(stuck.readyState).toBe(WebSocket.OPEN);
 });
 
 it("says that the port is in use when only one of two processes shares it", async () => {

@@ -107,7 +107,7 @@ export class FakeKeyVault {
       this.waitingCount -= 1;
     });
     const text = await bodyOf(request);
-    const { pathname } = new URL(request.url ?? "", this.url);
+    const { pathname } = new URL(request.url ?? "", "https://vault");
     const isAuthorized = this.identity.knows((request.headers.authorization ?? "").replace("Bearer ", ""));
     this.seen.push({ method: request.method ?? "", path: pathname, isAuthorized, byteCount: Buffer.byteLength(text) });
     if (this.isSilent) return;

@@ -8,7 +8,8 @@ type TokenRequest = { readonly clientId: string | null; readonly resource: strin
 
 const LIFETIME_SECONDS = 86_399;
 
-let shared: Promise<FakeManagedIdentity> | undefined;
+/** On the process, as the SDK's own memory of the endpoint is: this module may be evaluated again. */
+const shared = globalThis as typeof globalThis & { fakeManagedIdentity?: Promise<FakeManagedIdentity> };
 
 /**
  * The token endpoint that Azure gives to a container, on loopback. There is one per process, since the Azure SDK looks for
@@ -31,8 +32,8 @@ export class FakeManagedIdentity {
 
   /** Gives the one of this process, as new. The SDK in this process finds it by a variable. */
   static async get(): Promise<FakeManagedIdentity> {
-    shared ??= FakeManagedIdentity.#start();
-    const identity = await shared;
+    shared.fakeManagedIdentity ??= FakeManagedIdentity.#start();
+    const identity = await shared.fakeManagedIdentity;
     identity.faults.length = 0;
     identity.isSilent = false;
     identity.requests.length = 0;
