@@ -158,7 +158,7 @@ export class HubModel {
       if (how !== "closed") this.#forgetStrangers(connection);
       if (how === "slow") {
         connection.verdict = "stalled";
-        this.hub.endOverdueReaders();
+        this.#lookAround();
       } else this.hub.disconnect(peer, how);
     });
   }
@@ -181,8 +181,13 @@ export class HubModel {
     for (const connection of this.#gone) {
       if (connection.ending === "closed" && connection.deadlineMs <= this.time.nowMs) this.#forgetStrangers(connection);
     }
+    this.#operate(() => this.#lookAround());
+  }
+
+  /** Whoever is not read is told again, whatever the occasion. */
+  #lookAround(): void {
     this.#mayRepeat = true;
-    this.#operate(() => this.hub.endOverdueReaders());
+    this.hub.endOverdueReaders();
     this.#mayRepeat = false;
   }
 
