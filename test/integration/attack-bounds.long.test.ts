@@ -12,6 +12,15 @@ const PROBES = 100;
 /** Of USER_HZ, which Linux fixes at 100 for every program. */
 const TICK_MS = 10;
 const MIB = 1_048_576;
+/** What 64 frames of 4 MB are. */
+const FRAMES_MIB = (64 * 4_200_000) / MIB;
+/** Linux takes at most 4 MB for a socket's sender, and 6 MB for its receiver. */
+const MESSAGES_UNTIL_FULL = 4;
+
+const sleep = (durationMs: number) =>
+  new Promise<void>((resolve) => {
+    setTimeout(resolve, durationMs);
+  });
 
 /** A relay in a process of its own, and what it costs. */
 async function openRelay() {
@@ -82,27 +91,36 @@ it("answers 84 KB of repeated joins with less than 1 MB, and another topic hardl
   expect(attackedMs).toBeLessThan(60 + 3 * quietMs);
 });
 
-it("writes a payload of 3 MB for a list of 64 once for each, and holds the next ones once for all", async () => {
+it("writes a payload of 3 MB for a list of 64 once for each that has room, and holds the next ones once for all", async () => {
   const { relay, cpuMs, rssMiB } = await openRelay();
   const raws = (await fill(relay)).slice(0, 64);
   const [sender, joined] = await openV1(relay, "t", "sender");
   const topicHandle = joined["topicHandle"] as number;
   const payload = new Uint8Array(3_000_000);
+  const to = raws.map((_, index) => index + 1);
+  const message = encodeBinaryClientData({ topicHandle, to, payload });
   const before = { cpuMs: cpuMs(), rssMiB: rssMiB() };
 
-  const to = raws.map((_, index) => index + 1);
-  sender.send(encodeBinaryClientData({ topicHandle, to, payload }));
+  sender.send(message);
   await sender.settled();
-  for (let count = 0; count < 3; count += 1) sender.send(encodeBinaryClientData({ topicHandle, to, payload }));
+  const first = Math.round(rssMiB() - before.rssMiB);
+  // What the system takes for those that do not read is more than one message for some: until all are full.
+  for (let count = 0; count < MESSAGES_UNTIL_FULL; count += 1) {
+    sender.send(message);
+    await sleep(300);
+  }
+  const full = Math.round(rssMiB() - before.rssMiB);
+  for (let count = 0; count < 3; count += 1) sender.send(message);
   // It is not read now: nothing tells when the relay has taken all that it will.
-  await new Promise((resolve) => {
-    setTimeout(resolve, 3000);
-  });
+  await sleep(3000);
 
-  const report = { cpuMs: cpuMs() - before.cpuMs, rssMiB: Math.round(rssMiB() - before.rssMiB) };
-  console.info(`a list of 64 JSON members that read nothing, 3 MB: ${JSON.stringify(report)}`);
-  // One frame of 4 MB for each that has room; the next messages are held, once for all of them.
-  expect(report.rssMiB).toBeLessThan((64 * 4_200_000) / MIB + 128);
+  const used = { cpuMs: cpuMs() - before.cpuMs, held: Math.round(rssMiB() - before.rssMiB) };
+  console.info(`a list of 64 JSON members that read nothing, 3 MB: ${JSON.stringify({ first, full, ...used })}`);
+  // One frame of 4 MB for each that has room; those before it may be collected late.
+  expect(first).toBeLessThan(FRAMES_MIB + 64);
+  expect(full).toBeLessThan(2 * FRAMES_MIB + 128);
+  // The next messages are held, once for all of them.
+  expect(used.held - full).toBeLessThan(32);
 });
 
 it("tells 300 members that take nothing of every message for no more than the messages would cost", async () => {
