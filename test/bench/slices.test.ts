@@ -45,18 +45,19 @@ it("tells what a unit costs in each of two builds, which take turns and change w
   const order: string[] = [];
   const head = { load: burning(1000, () => order.push("head")), pids: [process.pid] };
   const base = { load: burning(500, () => order.push("base")), pids: [process.pid] };
-  const options = { warmUpMs: 1, sliceMs: 1, pairCount: 4, isHeadFirst: true };
+  const options = { warmUpPairCount: 2, sliceMs: 1, pairCount: 4, isHeadFirst: true };
 
   const pairs = await measurePairs(head, base, options);
 
-  expect(order.slice(2)).toEqual(["head", "base", "base", "head", "head", "base", "base", "head"]);
+  expect(order.slice(4)).toEqual(["head", "base", "base", "head", "head", "base", "base", "head"]);
+  expect(pairs).toHaveLength(4);
   // This process does other things too, so it costs somewhat more than that.
   expect(median(pairs.map(({ headCost, baseCost }) => headCost / baseCost))).toBeGreaterThan(1.5);
 });
 
 it("fails where nothing was done in a slice", async () => {
   const idle = { load: burning(1, () => undefined), pids: [process.pid] };
-  const options = { warmUpMs: 1, sliceMs: 0, pairCount: 1, isHeadFirst: true };
+  const options = { warmUpPairCount: 1, sliceMs: 0, pairCount: 1, isHeadFirst: true };
 
   await expect(measurePairs(idle, idle, options)).rejects.toThrow("nothing was done in 0 ms");
 });

@@ -17,7 +17,8 @@ export type Pair = {
 
 /** How much is measured. */
 export type SliceOptions = {
-  readonly warmUpMs: number;
+  /** Pairs of slices before the first that counts: who warms up alone is cold again when its turn comes. */
+  readonly warmUpPairCount: number;
   readonly sliceMs: number;
   readonly pairCount: number;
   /** Whether the first pair begins with the build that is compared. */
@@ -30,19 +31,17 @@ export type SliceOptions = {
  * scheduler's account of a process that sleeps is exact.
  */
 export async function measurePairs(head: Side, base: Side, options: SliceOptions): Promise<readonly Pair[]> {
-  for (const { load } of [head, base]) {
-    await load.open();
-    await load.work(options.warmUpMs);
-  }
+  const { warmUpPairCount, sliceMs, pairCount } = options;
+  for (const { load } of [head, base]) await load.open();
   const pairs: Pair[] = [];
-  for (let index = 0; index < options.pairCount; index += 1) {
+  for (let index = 0; index < warmUpPairCount + pairCount; index += 1) {
     const isHeadFirst = (index % 2 === 0) === options.isHeadFirst;
-    const first = await costOf(isHeadFirst ? head : base, options.sliceMs);
-    const second = await costOf(isHeadFirst ? base : head, options.sliceMs);
+    const first = await costOf(isHeadFirst ? head : base, sliceMs);
+    const second = await costOf(isHeadFirst ? base : head, sliceMs);
     pairs.push(isHeadFirst ? { headCost: first, baseCost: second } : { headCost: second, baseCost: first });
   }
   for (const { load } of [head, base]) load.close();
-  return pairs;
+  return pairs.slice(warmUpPairCount);
 }
 
 async function costOf({ load, pids }: Side, sliceMs: number): Promise<number> {
