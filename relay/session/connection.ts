@@ -34,6 +34,11 @@ export type LivenessOptions = { readonly sweepIntervalMs: number; readonly pingI
 
 /** A client whose own heartbeat comes once per interval must not be cut off for a little drift. */
 const MIN_SILENT_SWEEPS = 1.5;
+/**
+ * A ping behind what the peer has yet to read accuses nobody; but where for so long nothing comes and nothing leaves, nobody
+ * reads. One of 64 kbit/s answers once in 131 s: it is asked with every MiB (relay/websocket/reader-progress.ts).
+ */
+const STUCK_MS = 180_000;
 
 /** What is its own. */
 export type ConnectionOwn = {
@@ -198,7 +203,8 @@ export class Connection implements SessionConnection, LinkOwner, ConnectionFacts
   lookAfter(nowMs: number, { sweepIntervalMs, pingIntervalMs }: LivenessOptions): boolean {
     if (this.link.wasHeard()) this.#heardAtMs = nowMs;
     const silentMs = (MIN_SILENT_SWEEPS + this.#dialect.extraSilentSweeps) * sweepIntervalMs;
-    if (nowMs - this.#heardAtMs >= silentMs && !this.link.isPingWaiting && this.#pingedAtMs > this.#heardAtMs) {
+    const isAsked = !this.link.isPingWaiting && this.#pingedAtMs > this.#heardAtMs;
+    if (nowMs - this.#heardAtMs >= (isAsked ? silentMs : Math.max(silentMs, STUCK_MS))) {
       this.link.terminate();
       return false;
     }

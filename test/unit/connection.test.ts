@@ -258,6 +258,17 @@ it("is not cut off while a ping has not left, nor before it was asked after it w
   expect(cutOffAtMs).toEqual([6600]);
 });
 
+it("is cut off where for three minutes nothing came and its ping could not leave", () => {
+  const { connection, link } = scene();
+  link.isHeard = false;
+  link.isPingWaiting = true;
+  let nowMs = 0;
+
+  while (connection.lookAfter(nowMs, { sweepIntervalMs: 1000, pingIntervalMs: 1000 })) nowMs += 100;
+
+  expect(nowMs).toBe(180_000);
+});
+
 it("has its link keep to the rate class of its access, told when that changes", () => {
   const { connection, link } = scene();
   const limitTo = vi.spyOn(link, "limitTo");
