@@ -2,6 +2,7 @@ import {
   MAX_ADDRESSEES,
   MAX_MESSAGE_BYTES,
   MAX_MESSAGE_BYTES_OF,
+  MAX_PAD_BYTES,
   MAX_PEER_ID_BYTES,
   MAX_SENTENCE_BYTES,
   MAX_SIGNAL_BYTES,
@@ -43,6 +44,11 @@ export function isPeerId(value: unknown): value is string {
 /** Whether this may be the payload of a signal. */
 export function isSignalPayload(value: unknown): value is string {
   return isText(value, MAX_SIGNAL_BYTES);
+}
+
+/** Whether this may fill up a ping: 0..32,768 bytes of UTF-8. */
+export function isPad(value: unknown): value is string {
+  return value === "" || isText(value, MAX_PAD_BYTES);
 }
 
 /** Whether this is data: a string of at least one character. The frame limit is its upper bound. */

@@ -4,6 +4,7 @@ import {
   isData,
   isHandle,
   isHandleList,
+  isPad,
   isPeerId,
   isRef,
   isSecret,
@@ -46,6 +47,8 @@ export type V1ClientMessage =
   /** Asks for the members behind this handle. */
   | { readonly type: "members"; readonly topic: string; readonly after: number; readonly ref?: Ref }
   | { readonly type: "auth"; readonly token: string; readonly ref?: Ref }
+  /** Asks whether the relay is there. @property pad comes back with the answer: it shows whether large messages get through. */
+  | { readonly type: "ping"; readonly pad?: string | undefined; readonly ref?: Ref }
   | { readonly type: "leave"; readonly topic: string; readonly ref?: Ref }
   | {
       readonly type: "data";
@@ -83,6 +86,8 @@ export function encodeV1ClientMessage(message: V1ClientMessage): string {
       return JSON.stringify({ type, topic: message.topic, after: message.after, ref });
     case "auth":
       return JSON.stringify({ type, token: message.token, ref });
+    case "ping":
+      return JSON.stringify({ type, pad: message.pad, ref });
     case "leave":
       return JSON.stringify({ type, topic: message.topic, ref });
     case "data":
@@ -116,6 +121,8 @@ export function decodeV1ClientMessage(text: string): V1ClientMessage | V1Refused
     case "auth":
       // What is no string is no token: whoever checks it says so.
       return { type: "auth", ref, token: typeof object["token"] === "string" ? object["token"] : "" };
+    case "ping":
+      return decodePing(object, ref);
     case "offer":
     case "answer":
     case "candidate":
@@ -141,6 +148,10 @@ function decodeMembers({ topic, after }: UntrustedObject, ref: Ref): V1ClientMes
   if (!isTopic(topic)) return refused(ref, "topic-invalid");
   if (!isRef(after)) return refused(ref, "bad-message");
   return { type: "members", ref, topic, after };
+}
+
+function decodePing({ pad }: UntrustedObject, ref: Ref): V1ClientMessage | V1Refused {
+  return optional(isPad)(pad) ? { type: "ping", ref, pad } : refused(ref, "bad-message");
 }
 
 function decodeData({ topic, to, data }: UntrustedObject, ref: Ref): V1ClientMessage | V1Refused {

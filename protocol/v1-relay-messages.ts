@@ -4,6 +4,7 @@ import {
   isData,
   isFlag,
   isHandle,
+  isPad,
   isPeerId,
   isRef,
   isSecret,
@@ -28,7 +29,7 @@ export type ConnectionLimits = {
 };
 
 /** What a relay can, so that clients need not try. An older relay tells none; a newer one may tell others. */
-export const features = ["congestion", "lists", "takeover"] as const;
+export const features = ["congestion", "lists", "ping", "takeover"] as const;
 
 /** The `ref` of the message that this one answers. */
 type Ref = number | undefined;
@@ -109,6 +110,8 @@ export type V1RelayMessage =
   | (OfMember & { readonly type: SignalType; readonly to: number; readonly payload: string })
   /** The answer to `auth`. @property expiresAtMs since the epoch; left out where the grant has no end. */
   | { readonly type: "authorized"; readonly expiresAtMs?: number | undefined; readonly ref?: Ref }
+  /** The answer to a ping, with its pad. */
+  | { readonly type: "pong"; readonly pad?: string | undefined; readonly ref?: Ref }
   | V1Error
   /** Hold back; or, go on. `congested` is said again while the connection is not read. */
   | V1Congestion
@@ -145,6 +148,7 @@ const messages: MessageTable<V1RelayMessage> = {
   answer: signal,
   candidate: signal,
   authorized: { expiresAtMs: optional(isCount), ref: optional(isRef) },
+  pong: { pad: optional(isPad), ref: optional(isRef) },
   error: {
     code: isWord,
     payload: isSentence,

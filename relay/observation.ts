@@ -111,8 +111,10 @@ export class Observation {
   }
 
   #createRoutes(admin: AdminPages | undefined, dialects?: DialectRoutes): Routes {
-    const { state } = this.#parts;
-    return new Routes({ readiness: () => state.readiness(), figures: () => state.figures(), admin, dialects });
+    const { clock, config, state } = this.#parts;
+    const pace = { clock, graceMs: config.handshakeTimeoutMs };
+    const parts = { pace, readiness: () => state.readiness(), figures: () => state.figures(), admin, dialects };
+    return new Routes(parts, config);
   }
 
   #createPages(): AdminPages {

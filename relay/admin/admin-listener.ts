@@ -12,6 +12,7 @@ export type AdminListenerOptions = {
   readonly adminHost: string;
   readonly adminPort: number;
   readonly handshakeTimeoutMs: number;
+  readonly keepAliveTimeoutMs: number;
 };
 
 /** The port of the admin pages: plain HTTP, no WebSocket. */
@@ -19,16 +20,17 @@ export type AdminListener = { readonly port: number; readonly close: () => Promi
 
 /** Opens it. @throws RelayError where the port cannot be had. */
 export async function openAdminListener(
-  { adminHost, adminPort, handshakeTimeoutMs }: AdminListenerOptions,
+  { adminHost, adminPort, handshakeTimeoutMs, keepAliveTimeoutMs }: AdminListenerOptions,
   routes: Routes,
 ): Promise<AdminListener> {
   const server = createServer({
     maxHeaderSize: MAX_HEADER_BYTES,
     headersTimeout: handshakeTimeoutMs,
     requestTimeout: handshakeTimeoutMs,
+    keepAliveTimeout: keepAliveTimeoutMs,
   });
   server.maxConnections = MAX_SOCKETS;
-  server.on("request", (request, response) => routes.handle(request, response));
+  server.on("request", (request, response) => routes.handle(request, response, { mayStay: true }));
   const { end: close } = followSockets(server);
   try {
     const { port } = await listen(server, { host: adminHost, port: adminPort, isPortChosen: true, reusePort: false });

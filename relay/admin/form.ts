@@ -15,7 +15,7 @@ export function formRefusalOf({ headers }: IncomingMessage): FormRefusal | undef
   return type.trim().toLowerCase() === "application/x-www-form-urlencoded" ? undefined : 415;
 }
 
-/** Reads a form whose head was found right: Node sees to it that no more comes than was announced, and in time. */
+/** Reads a form whose head was found right: Node sees to it that no more comes than was announced, Routes that it comes on. */
 export async function readForm(request: IncomingMessage): Promise<URLSearchParams> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) if (chunk instanceof Buffer) chunks.push(chunk);

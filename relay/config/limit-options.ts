@@ -81,7 +81,7 @@ export const limitOptions = {
     max: 1_000_000,
     unit: "connections",
     sentence:
-      "Connections that are no WebSockets yet, half of them from one address; further ones are closed before TLS.",
+      "Connections that have asked for nothing yet, half of them from one address; further ones are closed before TLS.",
   },
   maxUndecidedConnections: {
     kind: "integer",

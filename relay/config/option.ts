@@ -51,9 +51,9 @@ type SetOption = Described & {
 /** An https URL, or one of these words. Unset is "". */
 type UrlOption = Described & { readonly kind: "url"; readonly default: string; readonly words: readonly string[] };
 
-/** A path, an address for mail, a word without spaces, a word that is never shown. Unset is "". */
+/** A path, an address for mail or a way to reach somebody, a word without spaces, a word that is never shown. Unset is "". */
 type TextOption = Described & {
-  readonly kind: "path" | "email" | "word" | "secret" | "keys";
+  readonly kind: "path" | "email" | "contact" | "word" | "secret" | "keys";
   readonly default: string;
 };
 
@@ -98,6 +98,8 @@ export function rangeOf(option: Option): string {
       return "a path";
     case "email":
       return "an e-mail address, or a name with one behind it in <>";
+    case "contact":
+      return "an e-mail address, or a mailto:, https: or tel: URI";
     case "word":
       return "text";
     case "secret":

@@ -1,11 +1,12 @@
 import { accessOptions } from "./access-options.ts";
 import { certificateOptions } from "./certificate-options.ts";
+import { httpOptions } from "./http-options.ts";
 import { limitOptions } from "./limit-options.ts";
 import { observabilityOptions } from "./observability-options.ts";
 import type { Option } from "./option.ts";
 
 /**
- * The one table of options, in three parts. Parsing, `--help`, error messages, `check-config` and docs/configuration.md
+ * The one table of options, in parts. Parsing, `--help`, error messages, `check-config` and docs/configuration.md
  * come from it.
  * The defaults' reasons are in the sentences or beside the row.
  */
@@ -245,6 +246,7 @@ type Options = typeof startOptions &
   typeof accessOptions &
   typeof serviceOptions &
   typeof limitOptions &
+  typeof httpOptions &
   typeof observabilityOptions;
 
 /** The name of an option in code. */
@@ -269,7 +271,13 @@ export type Source = "flag" | "variable" | "default";
 
 /** The table's rows in order. */
 export function optionRows(): readonly (readonly [OptionName, Option])[] {
-  return [startOptions, certificateOptions, accessOptions, serviceOptions, limitOptions, observabilityOptions].flatMap(
-    (part) => Object.entries(part),
-  ) as [OptionName, Option][];
+  return [
+    startOptions,
+    certificateOptions,
+    accessOptions,
+    serviceOptions,
+    limitOptions,
+    httpOptions,
+    observabilityOptions,
+  ].flatMap((part) => Object.entries(part)) as [OptionName, Option][];
 }

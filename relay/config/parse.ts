@@ -68,6 +68,8 @@ function parseOne(option: Exclude<Option, { readonly kind: ListKind }>, text: st
       return option.words.find((word) => word === text.toLowerCase()) ?? parseUrl(text);
     case "email":
       return parseEmail(text);
+    case "contact":
+      return parseContact(text);
     case "secret":
       return BASE64URL.test(text) ? text : undefined;
     case "keys":
@@ -108,6 +110,15 @@ function problemOf(isItem: (item: string) => boolean): (item: string) => string 
 function parseEmail(text: string): string | undefined {
   const [, address = text] = /^[^<>]*<([^<>]*)>$/.exec(text) ?? [];
   return EMAIL.test(address) ? address : undefined;
+}
+
+/** RFC 9116 section 2.5.3: a URI, of the web by https alone. It stands in a line of its own, so it has neither spaces nor breaks. */
+function parseContact(text: string): string | undefined {
+  if (!/^[!-~]{1,1024}$/.test(text)) return undefined;
+  if (/^tel:\+?[0-9().-]+$/i.test(text) || /^mailto:[^@?]+@[^@]+$/i.test(text)) return text;
+  // A URI of any scheme may look like an address to EMAIL.
+  if (!/[:/]/.test(text)) return EMAIL.test(text) ? `mailto:${text}` : undefined;
+  return parseUrl(text);
 }
 
 function isName(text: string): boolean {

@@ -26,10 +26,12 @@ export type Arrived = {
   readonly isOverRate: boolean;
 };
 
-/** Connections that were not let in, since the start; `handshakesInFlight` and `addresses` are now. */
+/** Connections that were not let in, or found no place among those of HTTP, since the start; what is in flight, open or kept is now. */
 export type GateCounts = {
   readonly refused: Readonly<Record<GateRefusal, number>>;
+  readonly httpRefused: number;
   readonly handshakesInFlight: number;
+  readonly httpConnections: number;
   readonly addresses: number;
 };
 
@@ -45,7 +47,11 @@ export type GateParts = {
 /** What tunes it. */
 export type GateOptions = { readonly proxyProtocol: boolean; readonly handshakeTimeoutMs: number };
 
-type Entry = Arrived & { handshakeOf: string | undefined; isInHandshake: boolean };
+/** What a connection counts as: one on its way in, one of plain HTTP, or what others count. */
+type Stage = "handshake" | "http" | "over";
+
+/** @property countedAs undefined where its address stands for many clients. */
+type Entry = Arrived & { readonly countedAs: string | undefined; stage: Stage };
 
 /**
  * Stands between accepted connections and the server: who may not connect, or comes too fast, costs no TLS. Behind a
@@ -57,6 +63,7 @@ export class ConnectionGate {
   /** By both ends of the connection: a server tells of TLS sockets, and they do not tell theirs. */
   readonly #entries = new Map<string, Entry>();
   readonly #refused = new Counter(gateRefusals);
+  #httpRefused = 0;
 
   constructor(parts: GateParts, options: GateOptions) {
     this.#parts = parts;
@@ -79,15 +86,34 @@ export class ConnectionGate {
     return this.#entries.get(keyOf(socket));
   }
 
-  /** The connection is a WebSocket from now on, and no handshake any more. */
+  /** The connection is a WebSocket from now on, and counts among those. */
   upgraded(socket: Socket): void {
     const entry = this.#entries.get(keyOf(socket));
-    if (entry !== undefined) this.#endHandshake(entry);
+    if (entry !== undefined) this.#leaveStage(entry);
+  }
+
+  /**
+   * A plain request has come: the connection is one of HTTP from now on, if there is a place among those. Idle ones may
+   * live for minutes, and must not keep others from coming in.
+   * @returns whether it has a place. One without has to end with its answer.
+   */
+  requested(socket: Socket): boolean {
+    const entry = this.#entries.get(keyOf(socket));
+    if (entry === undefined) return false;
+    if (entry.stage === "handshake" && this.#parts.limits.tryHttp(entry.countedAs)) {
+      this.#leaveStage(entry);
+      entry.stage = "http";
+    }
+    if (entry.stage === "http") return true;
+    this.#httpRefused += 1;
+    return false;
   }
 
   counts(): GateCounts {
     return {
       refused: this.#refused.read(),
+      httpRefused: this.#httpRefused,
+      httpConnections: this.#parts.limits.httpCount,
       handshakesInFlight: this.#parts.limits.handshakeCount,
       addresses: this.#parts.limits.addressCount,
     };
@@ -150,25 +176,27 @@ export class ConnectionGate {
     const arrival = isForwarding ? "ok" : limits.arrived(address, nowMs);
     if (denied.has(address)) return this.#refuse(socket, "address-denied");
     if (arrival === "flooding") return this.#refuse(socket, "address-rate");
-    const handshakeOf = isForwarding ? undefined : address;
-    const handshake = limits.beginHandshake(handshakeOf);
+    const countedAs = isForwarding ? undefined : address;
+    const handshake = limits.beginHandshake(countedAs);
     if (handshake !== "ok") return this.#refuse(socket, handshake);
 
     const key = keyOf(socket);
-    const entry: Entry = { ...from, isOverRate: arrival === "over-rate", handshakeOf, isInHandshake: true };
+    const entry: Entry = { ...from, isOverRate: arrival === "over-rate", countedAs, stage: "handshake" };
     this.#entries.set(key, entry);
     socket.once("close", () => {
       // The same two ends may have a new connection by now.
       if (this.#entries.get(key) === entry) this.#entries.delete(key);
-      this.#endHandshake(entry);
+      this.#leaveStage(entry);
     });
     pass();
   }
 
-  #endHandshake(entry: Entry): void {
-    if (!entry.isInHandshake) return;
-    entry.isInHandshake = false;
-    this.#parts.limits.endHandshake(entry.handshakeOf, this.#parts.clock.monotonicMs());
+  #leaveStage(entry: Entry): void {
+    const { limits, clock } = this.#parts;
+    const nowMs = clock.monotonicMs();
+    if (entry.stage === "handshake") limits.endHandshake(entry.countedAs, nowMs);
+    else if (entry.stage === "http") limits.endHttp(entry.countedAs, nowMs);
+    entry.stage = "over";
   }
 
   #refuse(socket: Socket, reason: GateRefusal): void {

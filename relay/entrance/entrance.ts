@@ -108,6 +108,11 @@ export class Entrance {
     this.#upgrade.handle(request, request.socket, head);
   }
 
+  /** A plain request has come. @returns whether its connection may stay for another one. */
+  requested(request: IncomingMessage): boolean {
+    return this.#gate.requested(request.socket);
+  }
+
   /** Answers a request whose Upgrade was taken on the way. @returns whether it was one. */
   answerStripped(request: IncomingMessage, response: ServerResponse): boolean {
     return this.#upgrade.answerStripped(request, response);
@@ -127,18 +132,20 @@ export class Entrance {
 
   /** Who is on the way in, or kept waiting, now. */
   reading(): EntranceReading {
-    const { handshakesInFlight, addresses } = this.#gate.counts();
-    return { handshakesInFlight, clientAddresses: addresses, throttled: this.#throttle.waitingCount };
+    const { handshakesInFlight, httpConnections, addresses } = this.#gate.counts();
+    const throttled = this.#throttle.waitingCount;
+    return { handshakesInFlight, httpConnections, clientAddresses: addresses, throttled };
   }
 
   /** Times that each limit was hit since the start: refusals of connections and upgrades, and waits of senders. */
   limitHits(): Readonly<Record<string, number>> {
-    const before = this.#gate.counts().refused;
+    const { refused: before, httpRefused } = this.#gate.counts();
     const upgrades = this.#admission.counts();
     return {
       "address-rate": before["address-rate"] + upgrades["address-rate"],
       "address-connections": upgrades["address-connections"],
       "handshakes-in-flight": before["too-many-handshakes"] + before["too-many-handshakes-from-address"],
+      "http-connections": httpRefused,
       connections: upgrades["max-connections"],
       undecided: upgrades.undecided,
       memory: upgrades.memory,

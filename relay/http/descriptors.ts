@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 
-/** Sockets beyond the WebSocket limit: health checks and handshakes under way still get in. */
+/** Sockets beyond the limits of WebSockets and HTTP: health checks and handshakes under way still get in. */
 const SPARE_SOCKETS = 256;
 /** The admin port has up to 64 sockets; files, name look-ups, authorities and Node itself take the rest. */
 const OWN_DESCRIPTORS = 128;
@@ -14,10 +14,10 @@ export type Descriptors = { readonly limit: number; readonly wanted: number; rea
  * @param limit descriptors of this process; Node has raised its soft limit to the hard one.
  */
 export function descriptorsFor(
-  { maxConnections }: { readonly maxConnections: number },
+  { maxConnections, maxHttpConnections }: { readonly maxConnections: number; readonly maxHttpConnections: number },
   limit: number = openFilesLimit(),
 ): Descriptors {
-  const sockets = maxConnections + SPARE_SOCKETS;
+  const sockets = maxConnections + maxHttpConnections + SPARE_SOCKETS;
   const allowed = Math.max(limit - OWN_DESCRIPTORS, Math.floor(limit / 4));
   return { limit, wanted: sockets + OWN_DESCRIPTORS, clientSockets: Math.min(sockets, allowed) };
 }

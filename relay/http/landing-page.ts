@@ -1,5 +1,9 @@
-/** The page for people who open the relay's address in a browser. Static, self-contained, readable without scripts. */
-export function landingPage(version: string): string {
+/**
+ * The page for people who open the relay's address in a browser. Static, self-contained, readable without scripts.
+ * @param version undefined: not told.
+ */
+export function landingPage(version: string | undefined): string {
+  const versionRow = version === undefined ? "" : `\n    <dt>Version</dt><dd><code>${version}</code></dd>`;
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -35,8 +39,7 @@ export function landingPage(version: string): string {
   none of them.</p>
   <dl>
     <dt>Connect</dt><dd>a WebSocket to this address</dd>
-    <dt>Health</dt><dd><a href="/health"><code>/health</code></a></dd>
-    <dt>Version</dt><dd><code>${version}</code></dd>
+    <dt>Health</dt><dd><a href="/health"><code>/health</code></a></dd>${versionRow}
   </dl>
 </main>
 </body>

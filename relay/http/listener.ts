@@ -2,7 +2,6 @@ import { realpathSync } from "node:fs";
 import { createServer as createHttpServer, type Server } from "node:http";
 import { createServer as createHttpsServer, type ServerOptions as HttpsOptions } from "node:https";
 import type { Socket } from "node:net";
-import type { Duplex } from "node:stream";
 import type { SecureContext, TLSSocket } from "node:tls";
 import type { Clock } from "../clock.ts";
 import { ListenFailure, type Listening, listenOn } from "../listen-on.ts";
@@ -10,11 +9,11 @@ import { RelayError } from "../relay-error.ts";
 import { ACME_PROTOCOL } from "../tls/alpn-challenges.ts";
 import type { TlsMaterial } from "../tls/material.ts";
 import { createTicketKeys, postureFor } from "../tls/posture.ts";
+import { answerBrokenRequests } from "./broken-requests.ts";
 import { descriptorsFor } from "./descriptors.ts";
 
 /** Headers of one request in all: browsers behind single sign-on send cookies of some KiB. */
 const MAX_HEADER_BYTES = 16_384;
-const KEEP_ALIVE_MS = 5000;
 /** How often Node looks for requests over their time. */
 const TIMEOUT_CHECK_MS = 1000;
 
@@ -26,7 +25,10 @@ export type ListenerOptions = {
   /** Undefined serves plain HTTP. */
   readonly tls: { readonly material: TlsMaterial; readonly challenges: Challenges } | undefined;
   readonly maxConnections: number;
+  readonly maxHttpConnections: number;
   readonly handshakeTimeoutMs: number;
+  /** How long a connection may wait for its next request. */
+  readonly keepAliveTimeoutMs: number;
 };
 
 /** The one server that carries everything, and the ways to give it other keys. */
@@ -39,12 +41,13 @@ export type Listener = {
 };
 
 /** Makes the server with its limits on headers, time and sockets. It does not listen yet. */
-export function createListener({ tls, maxConnections, handshakeTimeoutMs }: ListenerOptions): Listener {
+export function createListener({ tls, handshakeTimeoutMs, keepAliveTimeoutMs, ...limits }: ListenerOptions): Listener {
   const http = {
     maxHeaderSize: MAX_HEADER_BYTES,
     headersTimeout: handshakeTimeoutMs,
-    requestTimeout: handshakeTimeoutMs,
-    keepAliveTimeout: KEEP_ALIVE_MS,
+    // A body may take as long as it comes on: who reads it sees to that (body-pace.ts).
+    requestTimeout: 0,
+    keepAliveTimeout: keepAliveTimeoutMs,
     connectionsCheckingInterval: Math.min(TIMEOUT_CHECK_MS, handshakeTimeoutMs),
     noDelay: true,
   };
@@ -53,9 +56,9 @@ export function createListener({ tls, maxConnections, handshakeTimeoutMs }: List
       ? { server: createHttpServer(http), renew: () => undefined, changeTicketKeys: () => undefined }
       : createTlsServer(tls.material, tls.challenges, { ...http, handshakeTimeout: handshakeTimeoutMs });
   const { server } = listener;
-  server.maxConnections = descriptorsFor({ maxConnections }).clientSockets;
+  server.maxConnections = descriptorsFor(limits).clientSockets;
   server.maxRequestsPerSocket = 1000;
-  server.on("clientError", refuseBrokenRequest);
+  answerBrokenRequests(server);
   return listener;
 }
 
@@ -97,32 +100,6 @@ function keepChallengesFromHttp(server: Server): void {
     }
     for (const listener of listeners) Reflect.apply(listener, server, [socket]);
   });
-}
-
-/**
- * RFC 9110 section 15.5: tells a client what was wrong with a request that never became one. Only where HTTP itself
- * failed: on a socket whose TLS handshake failed an answer would never be sent, and it would stay open waiting for that.
- */
-function refuseBrokenRequest(error: NodeJS.ErrnoException, socket: Duplex): void {
-  const status = statusOf(error.code ?? "");
-  if (status === undefined || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  socket.once("finish", () => socket.destroy());
-  // A whole answer: a bare one is what scanners take media receivers by.
-  const body = `${status.slice(4)}\n`;
-  socket.end(
-    `HTTP/1.1 ${status}\r\nDate: ${new Date().toUTCString()}\r\nConnection: close\r\n` +
-      `Content-Type: text/plain; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  );
-}
-
-/** HPE_* are the codes of Node's HTTP parser. */
-function statusOf(code: string): string | undefined {
-  if (code === "HPE_HEADER_OVERFLOW") return "431 Request Header Fields Too Large";
-  if (code === "ERR_HTTP_REQUEST_TIMEOUT") return "408 Request Timeout";
-  return code.startsWith("HPE_") ? "400 Bad Request" : undefined;
 }
 
 /** Where the server is to listen. */

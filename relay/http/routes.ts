@@ -1,10 +1,13 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
 import type { CertificateStatus } from "../tls/source.ts";
 import { statusJson } from "../tls/status-json.ts";
 import { type Answer, html, json, text } from "./answer.ts";
+import { type BodyPace, keepToPace } from "./body-pace.ts";
 import type { DialectRoutes } from "./dialect-routes.ts";
 import { landingPage } from "./landing-page.ts";
+import { securityTxt } from "./security-txt.ts";
 
 /** The figures that the routes show: counts, and how the certificate is doing. Nothing that names a topic or a peer. */
 export type RelayFigures = {
@@ -45,6 +48,16 @@ export type RoutesParts = {
   readonly admin: AdminRoutes | undefined;
   /** Pages of dialects; undefined where this listener has none. */
   readonly dialects: DialectRoutes | undefined;
+  readonly pace: Omit<BodyPace, "isEarning">;
+};
+
+/** What tunes the answers. */
+export type RoutesOptions = {
+  readonly showVersion: boolean;
+  /** 0: browsers are told nothing. */
+  readonly hstsMaxAgeSeconds: number;
+  /** A URI; "": there is no security.txt. */
+  readonly securityContact: string;
 };
 
 const LANDING_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
@@ -59,19 +72,28 @@ export class Routes {
   readonly #routes: ReadonlyMap<string, Page>;
   readonly #admin: AdminRoutes | undefined;
   readonly #dialects: DialectRoutes | undefined;
-
+  readonly #pace: Omit<BodyPace, "isEarning">;
   /** Answers that are not yet on their way, by socket. */
   readonly #answering = new WeakMap<Socket, number>();
 
-  constructor(parts: RoutesParts) {
+  /** RFC 6797 section 6.1; undefined: not sent. */
+  readonly #transportSecurity: string | undefined;
+
+  constructor(parts: RoutesParts, { showVersion, hstsMaxAgeSeconds, securityContact }: RoutesOptions) {
     this.#admin = parts.admin;
     this.#dialects = parts.dialects;
-    this.#routes = new Map<string, Page>([
-      ["/", (request) => root(request, parts.figures().version)],
-      ["/health", () => json(200, health(parts.figures()))],
+    this.#pace = parts.pace;
+    this.#transportSecurity = hstsMaxAgeSeconds === 0 ? undefined : `max-age=${hstsMaxAgeSeconds}`;
+    const version = (): Version => (showVersion ? { version: parts.figures().version } : {});
+    const routes = new Map<string, Page>([
+      ["/", (request) => root(request, version())],
+      ["/health", () => health(parts.figures(), version())],
       ["/ready", () => ready(parts.readiness(), parts.figures())],
-      ["/stats", (request) => stats(parts.figures(), parts.admin?.details(request))],
+      ["/stats", (request) => stats(parts.figures(), version(), parts.admin?.details(request))],
     ]);
+    if (securityContact !== "")
+      routes.set("/.well-known/security.txt", () => securityTxt(securityContact, parts.figures().epochMs));
+    this.#routes = routes;
   }
 
   /** Whether an earlier request of this socket is still being answered: its answer must not end up among frames. */
@@ -79,18 +101,24 @@ export class Routes {
     return (this.#answering.get(socket) ?? 0) > 0;
   }
 
-  /** Takes a `request` event of the HTTP server. */
-  handle(request: IncomingMessage, response: ServerResponse): void {
+  /** Takes a `request` event of the HTTP server. @param mayStay else its connection has no time for a long body. */
+  handle(request: IncomingMessage, response: ServerResponse, { mayStay }: { readonly mayStay: boolean }): void {
     const { socket } = request;
     this.#answering.set(socket, (this.#answering.get(socket) ?? 0) + 1);
     response.once("close", () => this.#answering.set(socket, (this.#answering.get(socket) ?? 1) - 1));
+    // RFC 6797 section 7.2: not where it could be anybody's word.
+    if (this.#transportSecurity !== undefined && socket instanceof TLSSocket)
+      response.setHeader("strict-transport-security", this.#transportSecurity);
     const answer = this.#answerTo(request, response);
     if (!(answer instanceof Promise)) {
       writeAnswer(request, response, answer);
       return;
     }
-    // What fails here is the reading of a body whose sender is gone.
-    answer.then((late) => writeAnswer(request, response, late)).catch(() => response.destroy());
+    if (hasBody(request))
+      keepToPace(request, { ...this.#pace, isEarning: mayStay }, () => {
+        if (!response.headersSent) writeAnswer(request, response, text(408, "Request Timeout"));
+      });
+    void writeLate(request, response, answer);
   }
 
   #answerTo(request: IncomingMessage, response: ServerResponse): Answer | Promise<Answer> {
@@ -100,13 +128,11 @@ export class Routes {
     const methods = this.#dialects?.methodsAt(path) ?? [];
     if (this.#dialects !== undefined && methods.includes(request.method ?? ""))
       return this.#dialects.answer(request, path);
-    if (hasBody(request)) {
-      // No other route reads a body; closing is what stops a stranger from sending one without end.
-      response.shouldKeepAlive = false;
-      return text(413, "Payload Too Large");
-    }
+    // No other route reads a body; closing is what stops a stranger from sending one without end.
+    if (hasBody(request)) response.shouldKeepAlive = false;
     const route = this.#routes.get(path) ?? this.#admin?.page(path);
-    if (route !== undefined && (request.method === "GET" || request.method === "HEAD")) return route(request);
+    if (route !== undefined && (request.method === "GET" || request.method === "HEAD"))
+      return hasBody(request) ? text(413, "Payload Too Large") : route(request);
     const allowed = [
       ...(route === undefined ? [] : ["GET", "HEAD"]),
       ...(form === undefined ? [] : ["POST"]),
@@ -133,27 +159,45 @@ export function writeAnswer(request: IncomingMessage, response: ServerResponse, 
   response.end(request.method === "HEAD" ? undefined : body);
 }
 
-function hasBody({ headers }: IncomingMessage): boolean {
+/** Never rejects. */
+async function writeLate(request: IncomingMessage, response: ServerResponse, answer: Promise<Answer>): Promise<void> {
+  try {
+    const late = await answer;
+    if (!response.headersSent) writeAnswer(request, response, late);
+  } catch {
+    // What fails here is the reading of a body whose sender is gone, or was too slow.
+    response.destroy();
+  }
+}
+
+/** Whether a request announces a body. */
+export function hasBody({ headers }: IncomingMessage): boolean {
   return headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
 }
 
-function root(request: IncomingMessage, version: string): Answer {
+/** Empty where it is not told. */
+type Version = { readonly version?: string };
+
+function root(request: IncomingMessage, version: Version): Answer {
   if (request.headers.accept?.includes("text/html")) {
-    return html(200, landingPage(version), LANDING_POLICY);
+    return html(200, landingPage(version.version), LANDING_POLICY);
   }
   return json(200, {
     error: "This is a WebSocket relay endpoint",
     service: "postern",
-    version,
+    ...version,
     endpoints: { relay: "/", health: "/health", ready: "/ready", stats: "/stats" },
   });
 }
 
-/** The keys that the health checks of all five original systems look for; what this relay does not carry yet counts 0. */
-function health(figures: RelayFigures): object {
-  return {
+/**
+ * The keys that the health checks of all five original systems look for; what this relay does not carry yet counts 0. Pages
+ * of any site may read it: a monitor, or an app that asks whether the relay can be reached (Fetch standard, CORS protocol).
+ */
+function health(figures: RelayFigures, version: Version): Answer {
+  const keys = {
     status: "healthy",
-    version: figures.version,
+    ...version,
     uptime_seconds: Math.trunc(figures.uptimeSeconds),
     uptime: figures.uptimeSeconds,
     blob_count: 0,
@@ -165,6 +209,7 @@ function health(figures: RelayFigures): object {
     sessions: 0,
     timestamp: figures.epochMs / 1000,
   };
+  return { ...json(200, keys), headers: { "access-control-allow-origin": "*" } };
 }
 
 function ready(readiness: Readiness, figures: RelayFigures): Answer {
@@ -176,10 +221,10 @@ function certificate({ certificate: status, epochMs }: RelayFigures): object {
   return status === undefined ? {} : { certificate: statusJson(status, epochMs) };
 }
 
-function stats(figures: RelayFigures, details: Details): Answer {
+function stats(figures: RelayFigures, version: Version, details: Details): Answer {
   if (details !== undefined && "refusal" in details) return details.refusal;
   return json(200, {
-    version: figures.version,
+    ...version,
     uptime_seconds: Math.trunc(figures.uptimeSeconds),
     connections: figures.connections,
     peers: figures.peers,

@@ -1,11 +1,12 @@
 import { clientNetwork } from "./address.ts";
 import { type Rate, TokenBucket } from "./token-bucket.ts";
 
-/** What one address may do: one IPv4 address, or the /64 of an IPv6 address. 0 is no limit, but for the handshakes. */
+/** What one address may do: one IPv4 address, or the /64 of an IPv6 address. 0 is no limit, but for handshakes and HTTP. */
 export type AddressLimitOptions = {
   readonly maxConnectionsPerIp: number;
   readonly connectionsPerIpPerMinute: number;
   readonly maxHandshakesInFlight: number;
+  readonly maxHttpConnections: number;
 };
 
 /** What becomes of a new connection: "over-rate" is to be told so, "flooding" goes on all the same and is told nothing. */
@@ -15,12 +16,13 @@ export type Arrival = "ok" | "over-rate" | "flooding";
 const MAX_IDLE_ADDRESSES = 65_536;
 /** After this a rate is as good as new. */
 const MINUTE_MS = 60_000;
-/** Nobody may have more than this part of the handshakes: 1 of 2. */
-const SHARE_OF_HANDSHAKES = 2;
+/** Nobody may have more than this part of the handshakes, or of the HTTP connections: 1 of 2. */
+const SHARE = 2;
 
 type Entry = {
   connections: number;
   handshakes: number;
+  http: number;
   idleSinceMs: number;
   /** Undefined where there is no limit. `refused`: those that are told that they come too fast. */
   readonly arrivals: TokenBucket | undefined;
@@ -34,11 +36,12 @@ type Entry = {
 export class AddressLimits {
   readonly #options: AddressLimitOptions;
   readonly #rate: Rate | undefined;
-  /** Those with a connection or a handshake. */
+  /** Those with a connection of any kind. */
   readonly #active = new Map<string, Entry>();
-  /** Those with neither, the one that became so first at the front. */
+  /** Those with none, the one that became so first at the front. */
   readonly #idle = new Map<string, Entry>();
   #handshakeCount = 0;
+  #httpCount = 0;
 
   constructor(options: AddressLimitOptions) {
     this.#options = options;
@@ -49,6 +52,11 @@ export class AddressLimits {
   /** Handshakes now, of all addresses. */
   get handshakeCount(): number {
     return this.#handshakeCount;
+  }
+
+  /** HTTP connections now, of all addresses. */
+  get httpCount(): number {
+    return this.#httpCount;
   }
 
   /** How many addresses are kept. */
@@ -75,8 +83,7 @@ export class AddressLimits {
     if (address !== undefined) {
       const network = clientNetwork(address);
       const handshakes = this.#active.get(network)?.handshakes ?? 0;
-      const share = Math.ceil(maxHandshakesInFlight / SHARE_OF_HANDSHAKES);
-      if (handshakes >= share) return "too-many-handshakes-from-address";
+      if (handshakes >= Math.ceil(maxHandshakesInFlight / SHARE)) return "too-many-handshakes-from-address";
       this.#activate(network).handshakes += 1;
     }
     this.#handshakeCount += 1;
@@ -90,6 +97,33 @@ export class AddressLimits {
     const entry = this.#active.get(network);
     if (entry === undefined) return;
     entry.handshakes -= 1;
+    this.#settle(network, entry, nowMs);
+  }
+
+  /**
+   * Takes a place among the HTTP connections, if there is one: the caller owes an `endHttp`.
+   * @param address undefined where it stands for many clients.
+   */
+  tryHttp(address: string | undefined): boolean {
+    const { maxHttpConnections } = this.#options;
+    if (this.#httpCount >= maxHttpConnections) return false;
+    if (address !== undefined) {
+      const network = clientNetwork(address);
+      const http = this.#active.get(network)?.http ?? 0;
+      if (http >= Math.ceil(maxHttpConnections / SHARE)) return false;
+      this.#activate(network).http += 1;
+    }
+    this.#httpCount += 1;
+    return true;
+  }
+
+  endHttp(address: string | undefined, nowMs: number): void {
+    this.#httpCount -= 1;
+    if (address === undefined) return;
+    const network = clientNetwork(address);
+    const entry = this.#active.get(network);
+    if (entry === undefined) return;
+    entry.http -= 1;
     this.#settle(network, entry, nowMs);
   }
 
@@ -120,9 +154,9 @@ export class AddressLimits {
     return entry;
   }
 
-  /** What has neither connections nor handshakes is kept for its rate alone. */
+  /** What has no connection is kept for its rate alone. */
   #settle(network: string, entry: Entry, nowMs: number): void {
-    if (entry.connections > 0 || entry.handshakes > 0) return;
+    if (entry.connections > 0 || entry.handshakes > 0 || entry.http > 0) return;
     this.#active.delete(network);
     if (this.#rate === undefined) return;
     this.#keepIdle(network, entry, nowMs);
@@ -147,6 +181,7 @@ export class AddressLimits {
     return {
       connections: 0,
       handshakes: 0,
+      http: 0,
       idleSinceMs: nowMs,
       arrivals: rate && new TokenBucket(rate, nowMs),
       refused: rate && new TokenBucket(rate, nowMs),

@@ -5,7 +5,7 @@ import { MAX_WRITE_BYTES } from "./write-limit.ts";
 
 /** Code, heap and buffers of a relay without connections; about 90 MiB of it are resident (docs/operations.md#sizing). */
 const PROCESS_BYTES = 134_217_728;
-/** An idle TLS connection, rounded up. */
+/** An idle TLS connection, or one of HTTP with a request and its answer, rounded up. */
 const CONNECTION_BYTES = 65_536;
 /** `joined` with a page of members (16 KiB), and what stands around the page. */
 const MAX_ANSWER_BYTES = 24_576;
@@ -31,7 +31,8 @@ const PARSED_FRAMES = 8;
  * relay full of stalled readers of the same topics holds far less.
  */
 export function memoryBoundBytes(config: Config): number {
-  const { maxFrameBytes, maxHeldBytes, maxConnections, maxOutboxBytes, maxTopicsPerConnection } = config;
+  const { maxFrameBytes, maxHeldBytes, maxConnections, maxHttpConnections, maxOutboxBytes, maxTopicsPerConnection } =
+    config;
   // No payload is taken that some encoding would make larger (payload-limit.ts). What the relay itself says is bounded too.
   const outgoingBytes = Math.max(maxFrameBytes + ENVELOPE_BYTES, MAX_ANSWER_BYTES);
   const perConnectionBytes =
@@ -44,5 +45,6 @@ export function memoryBoundBytes(config: Config): number {
     // A message in fragments: what is together of it, and the fragment that is coming in.
     2 * maxFrameBytes +
     maxTopicsPerConnection * MEMBERSHIP_BYTES;
-  return PROCESS_BYTES + LOG_BYTES + maxHeldBytes + PARSED_FRAMES * maxFrameBytes + maxConnections * perConnectionBytes;
+  const connectionsBytes = maxConnections * perConnectionBytes + maxHttpConnections * CONNECTION_BYTES;
+  return PROCESS_BYTES + LOG_BYTES + maxHeldBytes + PARSED_FRAMES * maxFrameBytes + connectionsBytes;
 }

@@ -98,8 +98,13 @@ export const metricsTable: readonly MetricRow[] = [
   counts("relay_auth_key_fetches_total", "Times that keys were fetched", "outcome", keyFetches),
   gauge(
     "relay_handshakes_in_flight",
-    "Connections that are no WebSockets yet: in TLS, or before their upgrade",
+    "Connections that have asked for nothing yet: in TLS, or before their first request",
     (r) => r.entrance.handshakesInFlight,
+  ),
+  gauge(
+    "relay_http_connections",
+    "Connections that have asked for a page, and are kept for another one",
+    (r) => r.entrance.httpConnections,
   ),
   gauge(
     "relay_client_addresses",

@@ -21,8 +21,10 @@ export type ProcessReading = {
 
 /** Who is on the way in, or kept waiting, now. */
 export type EntranceReading = {
-  /** Connections that are no WebSockets yet. */
+  /** Connections that have asked for nothing yet. */
   readonly handshakesInFlight: number;
+  /** Connections that have asked for a page, and are kept. */
+  readonly httpConnections: number;
   /** Addresses that something is counted for. */
   readonly clientAddresses: number;
   /** Connections that are not read because they, or their topics, are above their rate. */

@@ -14,7 +14,7 @@ it("warns where it may open too few files, and still answers on its admin port w
     env,
   });
   const [, port] = await relay.printed(/"port":(\d+),"memoryBoundMiB"/);
-  await relay.printed(/"limit":300,"wanted":10384,"msg":"the limit of open files is below what MAX_CONNECTIONS wants"/);
+  await relay.printed(/"limit":300,"wanted":10448,"msg":"the limit of open files is below what MAX_CONNECTIONS wants"/);
 
   const sockets = Array.from({ length: LIMIT }, () => connectTo(Number(port)));
   await eventually(async () => {
@@ -34,7 +34,7 @@ it("warns where it may open too few files, and still answers on its admin port w
 
 it("warns of nothing where it may open enough", async () => {
   const env = { TLS: "off", PORT: "0", HOST: "127.0.0.1", NODE_ENV: "prod", MAX_CONNECTIONS: "10" };
-  const relay = new Run(["-c", `ulimit -n 394 && exec "$0" relay/main.ts`, process.execPath], { command: "sh", env });
+  const relay = new Run(["-c", `ulimit -n 458 && exec "$0" relay/main.ts`, process.execPath], { command: "sh", env });
   await relay.printed(/"msg":"listening"/);
 
   relay.signal("SIGTERM");

@@ -111,6 +111,7 @@ it("has a vector for every message of both sides", () => {
   const v1Client: Record<V1ClientMessage["type"], boolean> = {
     join: true,
     auth: true,
+    ping: true,
     leave: true,
     members: true,
     data: true,
@@ -124,6 +125,7 @@ it("has a vector for every message of both sides", () => {
     data: true,
     ...signals,
     authorized: true,
+    pong: true,
     error: true,
     restarting: true,
     congested: true,

@@ -67,20 +67,21 @@ it("closes every connection that half-closes, at whatever point of the handshake
   await scene.expectUnharmed();
 });
 
-it("closes every connection that sends something else where TLS is due, and says nothing in the clear", async () => {
+it("closes every connection that sends something else where TLS is due, and says no more in the clear than that TLS is due", async () => {
   const scene = await openScene(IN_TIME);
   const greetings = [
     "\u0000\u0001 not a greeting \r\n\r\n".repeat(20),
+    Buffer.from("ff0301000401020304", "hex"),
     "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n",
     upgradeRequest(),
-    Buffer.from("ff0301000401020304", "hex"),
   ];
   const raws = await Promise.all(greetings.map(async () => openTcp(scene)));
 
   for (const [index, raw] of raws.entries()) raw.write(greetings[index] ?? "");
 
   await Promise.all(raws.map(expectClosedInTime));
-  expect(raws.filter((raw) => raw.text().includes("HTTP"))).toEqual([]);
+  expect(raws.slice(0, 2).filter((raw) => raw.text().includes("HTTP"))).toEqual([]);
+  for (const raw of raws.slice(2)) expect(raw.text()).toMatch(/^HTTP\/1\.1 400 [^]*\r\n\r\nThis port speaks TLS.*\n$/);
   await scene.expectUnharmed();
 });
 

@@ -27,12 +27,14 @@ const UNKNOWN_TARGETS = [
 
 /** None of them asks for the connection to be closed: that is the relay's wish. */
 const REQUESTS_WITH_BODY = {
-  "GET with a length": kept("GET /", ["Content-Length: 5"], "hello"),
-  "GET with chunks": kept("GET /health", ["Transfer-Encoding: chunked"], "5\r\nhello\r\n0\r\n\r\n"),
-  "POST with a length": kept("POST /stats", ["Content-Length: 5"], "hello"),
-  "POST on an unknown path": kept("POST /unknown", ["Content-Length: 5"], "hello"),
-  "POST that announces a terabyte": kept("POST /", ["Content-Length: 1099511627776"], "hello"),
-  "POST that announces a body and sends none": kept("POST /", ["Content-Length: 5"]),
+  "413 GET with a length": kept("GET /", ["Content-Length: 5"], "hello"),
+  "413 GET with chunks": kept("GET /health", ["Transfer-Encoding: chunked"], "5\r\nhello\r\n0\r\n\r\n"),
+  "405 POST with a length": kept("POST /stats", ["Content-Length: 5"], "hello"),
+  "404 POST on an unknown path": kept("POST /unknown", ["Content-Length: 5"], "hello"),
+  "405 POST that announces a terabyte": kept("POST /", ["Content-Length: 1099511627776"], "hello"),
+  "413 GET that announces a terabyte": kept("GET /", ["Content-Length: 1099511627776"], "hello"),
+  "405 POST that announces a body and sends none": kept("POST /", ["Content-Length: 5"]),
+  "413 HEAD that announces a body and sends none": kept("HEAD /", ["Content-Length: 5"]),
 };
 
 /** RFC 9112 sections 3, 5, 6 and 11.2: what a relay behind a proxy must not understand in its own way. */
@@ -125,22 +127,30 @@ it("answers 404 to every target that it does not know, and repeats nothing of it
   await scene.expectUnharmed();
 });
 
-it("is no proxy: it ends a CONNECT without a word of success", async () => {
+it("is no proxy: it refuses a CONNECT, whatever comes behind it or before it", async () => {
   const scene = await openScene();
 
-  const answer = await answerTo(scene, "CONNECT example.org:443 HTTP/1.1\r\nHost: example.org:443\r\n\r\n");
+  const connect = "CONNECT example.org:443 HTTP/1.1\r\nHost: example.org:443\r\n\r\n";
 
-  expect(answer).not.toMatch(/^HTTP\/1\.1 [12]/);
+  const answer = await answerTo(scene, connect);
+  const behind = await answerTo(scene, connect + kept("GET /stats"));
+  const before = await answerTo(scene, kept("GET /health").repeat(3) + connect);
+
+  expect(answer).toMatch(/^HTTP\/1\.1 405 Method Not Allowed\r\n/);
+  expect(answer).toMatch(/\r\nallow: GET, HEAD\r\n/i);
+  expect(statusesOf(behind)).toEqual(["405"]);
+  // What is being answered when it comes is cut off: the answer to a CONNECT must not end up in another one.
+  expect(statusesOf(before).join()).toMatch(/^200(,200)*(,405)?$/);
   await scene.expectUnharmed();
 });
 
-it("refuses every request with a body with 413 and closes, whether the body comes or not", async () => {
+it("refuses every request with a body and closes, whether the body comes or not", async () => {
   const scene = await openScene();
 
   const answers = await answersTo(scene, REQUESTS_WITH_BODY);
 
   for (const [name, answer] of answers) {
-    expect(statusesOf(answer)[0], name).toBe("413");
+    expect(statusesOf(answer)[0], name).toBe(name.slice(0, 3));
     expect(answer, name).toMatch(/\r\nconnection: close\r\n/i);
   }
   await scene.expectUnharmed();
@@ -154,7 +164,7 @@ it("closes a connection that sends a body of chunks without end", async () => {
   raw.write("POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n");
   while (!raw.isClosed) await raw.writeAndWait(chunk);
 
-  expect(statusesOf(raw.text())).toEqual(["413"]);
+  expect(statusesOf(raw.text())).toEqual(["405"]);
   await scene.expectUnharmed();
 });
 

@@ -27,6 +27,11 @@ const NOT_MESSAGES: readonly Refused[] = [
   { type: "joined", topic: "t" },
   { type: "peer-joined", topic: "t", peerId: "forged" },
   { type: "error", code: "forged" },
+  { type: "pong", ref: undefined },
+  ...[null, 7, true, {}, [], "\ud800", "x".repeat(32_769), "é".repeat(16_385)].map((pad) => ({ type: "ping", pad })),
+  // Whose bytes are more than 48 KiB, though its pad is not too long.
+  `{"type":"ping","pad":"${"\\u0061".repeat(8192)}"}`,
+  { type: "ping", more: "x".repeat(49_152) },
   '{"__proto__":{"type":"join","topic":"t"}}',
   '{"constructor":{"prototype":{"type":"join","topic":"t"}}}',
   '\ufeff{"type":"join","topic":"t"}',
@@ -35,7 +40,7 @@ const NOT_MESSAGES: readonly Refused[] = [
   NESTED,
   `{"type":"join","topic":"t","ref":${NESTED}}`,
   `{"type":"data","topic":"t","data":${NESTED}}`,
-  // Only data and signals may be longer than 16 KiB, wherever their type stands.
+  // Only data, signals and pings may be longer than 16 KiB, wherever their type stands.
   { type: "join", topic: "t", more: LONG },
   { more: LONG, type: "join", topic: "t" },
   { type: "leave", topic: "t", more: LONG },

@@ -65,7 +65,8 @@ type Visit = { readonly version: SecureVersion; readonly protocols?: readonly st
 async function openListener() {
   const challenges = new AlpnChallenges();
   const material = { ...served, expiresAtMs: Number.POSITIVE_INFINITY };
-  const { server } = createListener({ tls: { material, challenges }, maxConnections: 10, handshakeTimeoutMs: 5000 });
+  const limits = { maxConnections: 10, maxHttpConnections: 10, handshakeTimeoutMs: 5000, keepAliveTimeoutMs: 5000 };
+  const { server } = createListener({ tls: { material, challenges }, ...limits });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   onTestFinished(() => void server.close());

@@ -1,7 +1,12 @@
 import { expect, it } from "vitest";
+import { VERSION } from "../../relay/version.ts";
 import { eventually } from "../support/eventually.ts";
+import { FakeClock } from "../support/fake-clock.ts";
 import { answerTo, RawSocket, upgradeRequest } from "../support/raw-socket.ts";
 import { startRelay, type TestRelay } from "../support/relay.ts";
+
+/** What a browser says of the page that asks. */
+const FROM_PAGE = ["Origin: https://app.example.com", "Connection: close"];
 
 /** The head of an answer behind which the connection stays open. */
 async function headFor(relay: TestRelay, request: string): Promise<string> {
@@ -95,6 +100,58 @@ it.each([
   expect(await headFor(relay, upgradeRequest([`Sec-WebSocket-Protocol: ${offered}`]))).toMatch(
     new RegExp(`^HTTP/1\\.1 ${status} `),
   );
+});
+
+it("tells browsers to use TLS alone where it is told to, on every page, and over TLS only", async () => {
+  const silent = await startRelay();
+  const told = await startRelay({ hstsMaxAgeSeconds: 31_536_000 });
+  const plain = await startRelay({ hstsMaxAgeSeconds: 31_536_000, tls: "off" });
+
+  for (const target of ["/", "/health", "/ready", "/stats", "/nowhere"]) {
+    const request = get(target, ["Connection: close"]);
+
+    expect(await answerTo(told, request)).toMatch(/\r\nstrict-transport-security: max-age=31536000\r\n/);
+    for (const relay of [silent, plain]) expect(await answerTo(relay, request)).not.toMatch(/strict-transport/i);
+  }
+});
+
+it("leaves its version out of every page where it is told to", async () => {
+  const relay = await startRelay({ showVersion: false });
+  const page = ["Accept: text/html", "Connection: close"];
+
+  for (const lines of [page, ["Connection: close"]]) {
+    for (const target of ["/", "/health", "/ready", "/stats", "/nowhere"]) {
+      const answer = await answerTo(relay, get(target, lines));
+
+      expect(answer).not.toContain(VERSION);
+      expect(answer).not.toMatch(/version/i);
+    }
+  }
+  expect(await answerTo(await startRelay(), get("/health", ["Connection: close"]))).toContain(VERSION);
+});
+
+it("says whom to tell of a security problem where it is told, and else has no such page", async () => {
+  const clock = new FakeClock();
+  const relay = await startRelay({ securityContact: "mailto:security@example.com" }, clock);
+  const request = get("/.well-known/security.txt", ["Connection: close"]);
+
+  const answer = await answerTo(relay, request);
+
+  expect(answer).toMatch(/^HTTP\/1\.1 200 OK\r\ncontent-type: text\/plain; charset=utf-8\r\n/);
+  const [, expires = ""] =
+    /\r\n\r\nContact: mailto:security@example\.com\nExpires: (\d{4}-\d\d-\d\dT00:00:00Z)\n$/.exec(answer) ?? [];
+  const days = (Date.parse(expires) - clock.epochMs()) / 86_400_000;
+  expect(days).toBeGreaterThan(89);
+  expect(days).toBeLessThanOrEqual(90);
+  expect(await answerTo(await startRelay(), request)).toMatch(/^HTTP\/1\.1 404 /);
+});
+
+it("lets pages of any site read /health, and no other page", async () => {
+  const relay = await startRelay();
+
+  expect(await answerTo(relay, get("/health", FROM_PAGE))).toMatch(/\r\naccess-control-allow-origin: \*\r\n/);
+  for (const target of ["/", "/ready", "/stats", "/nowhere"])
+    expect(await answerTo(relay, get(target, FROM_PAGE))).not.toMatch(/access-control/i);
 });
 
 it("gives a broken request a whole answer", async () => {

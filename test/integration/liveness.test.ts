@@ -83,6 +83,20 @@ it("closes a connection that has not joined within 30 s with 1008, and no other"
   await eventually(() => expect(relay.figures().connections).toBe(1));
 });
 
+it("closes a connection that pings and does not join all the same", async () => {
+  const clock = new FakeClock();
+  const relay = await startRelay({}, clock);
+  const client = await Client.openV1(relay);
+
+  for (let ref = 0; ref < 3; ref += 1) {
+    client.send({ type: "ping", ref });
+    expect(await client.next()).toEqual({ type: "pong", ref });
+    clock.advance(10_000);
+  }
+
+  expect(await client.closed()).toEqual({ code: 1008, reason: "no join in time" });
+});
+
 it("does not let a connection join that is being closed for not having joined", async () => {
   const clock = new FakeClock();
   const relay = await startRelay({}, clock);

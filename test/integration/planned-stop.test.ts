@@ -96,7 +96,7 @@ it("delivers what a classic client sends to the end: it has no word for a refusa
   expect(delivered.map(({ data }) => Number(data))).toEqual(Array.from({ length: count }, (_, index) => index + 1));
 });
 
-it("refuses a join, a signal and binary data in the last moments, and takes a leave", async () => {
+it("refuses a join, a signal and binary data in the last moments, and takes a leave and a ping", async () => {
   const relay = await startRelay({ ...DRAINING, tls: "off" });
   await openCompany(relay.port, 40);
   const [v1, { topicHandle, peerHandle }] = await openV1(relay, "t", "v1");
@@ -106,12 +106,14 @@ it("refuses a join, a signal and binary data in the last moments, and takes a le
   v1.send({ type: "join", topic: "u", ref: 1 });
   v1.send({ type: "offer", topic: "t", to: 9, payload: "x", ref: 2 });
   v1.send(Buffer.from([1, 0, 0, 0, 0, 0, 0, Number(topicHandle), 0, 0, 0, 0, 7]));
+  v1.send({ type: "ping", pad: "x", ref: 4 });
   v1.send({ type: "leave", topic: "t", ref: 3 });
 
-  expect(await v1.take(4)).toMatchObject([
+  expect(await v1.take(5)).toMatchObject([
     { type: "error", code: "restarting", ref: 1 },
     { type: "error", code: "restarting", ref: 2 },
     { type: "error", code: "restarting" },
+    { type: "pong", pad: "x", ref: 4 },
     { type: "peer-left", peerHandle, ref: 3 },
   ]);
   await stopped;

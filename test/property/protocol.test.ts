@@ -45,6 +45,7 @@ const strange = fc.record(
   {
     type: fc.oneof(
       fc.constantFrom("join", "leave", "auth", "data", "offer", "answer", "candidate", "joined", "peer-joined"),
+      fc.constantFrom("ping", "pong", "members"),
       fc.constantFrom("peer-left", "authorized", "error", "restarting", "__proto__", "constructor", "unknown"),
       field,
     ),
@@ -58,6 +59,7 @@ const strange = fc.record(
     to: field,
     ref: field,
     payload: field,
+    pad: field,
     code: field,
     reason: field,
     requestId: field,
@@ -76,6 +78,7 @@ const to = fc.option(handle, { nil: undefined });
 const addressees = fc.oneof(to, fc.array(handle, { minLength: 1, maxLength: 64 }));
 const signal = fc.constantFrom("offer", "answer", "candidate");
 const payload = wellFormed(65_536);
+const pad = fc.option(fc.oneof(fc.constantFrom("", "x".repeat(32_768)), wellFormed(32_768)), { nil: undefined });
 const count = fc.maxSafeNat();
 const word = wellFormed(128);
 const ofMember = { topic, peerId, peerHandle: handle };
@@ -94,6 +97,7 @@ const v1ClientMessage: fc.Arbitrary<V1ClientMessage> = fc.oneof(
   }),
   fc.record({ type: fc.constant("members"), topic, after: fc.integer({ min: 0, max: 0xffff_ffff }), ref }),
   fc.record({ type: fc.constant("auth"), token: fc.string(), ref }),
+  fc.record({ type: fc.constant("ping"), pad, ref }),
   fc.record({ type: fc.constant("leave"), topic, ref }),
   fc.record({ type: fc.constant("data"), topic, to: addressees, data, ref }),
   fc.record({ type: signal, topic, to: handle, payload, ref }),
@@ -127,6 +131,7 @@ const v1RelayMessage: fc.Arbitrary<V1RelayMessage> = fc.oneof(
   fc.record({ type: fc.constant("data"), ...ofMember, to, data }),
   fc.record({ type: signal, ...ofMember, to: handle, payload }),
   fc.record({ type: fc.constant("authorized"), expiresAtMs: fc.option(count, { nil: undefined }), ref }),
+  fc.record({ type: fc.constant("pong"), pad, ref }),
   fc.record({
     type: fc.constant("error"),
     code: word,
@@ -348,6 +353,7 @@ function expectFields(message: Readonly<Record<string, unknown>>): void {
     pingIntervalMs: (value) => expectInteger(value, 0, Number.MAX_SAFE_INTEGER),
     more: (value) => expect(typeof value).toBe("boolean"),
     ref: (value) => expectInteger(value, 0, 0xffff_ffff),
+    pad: (value) => expect(Buffer.byteLength(String(value))).toBeLessThanOrEqual(32_768),
     data: (value) => expect(String(value).length).toBeGreaterThan(0),
     payload: (value) => expectBytes(value, 65_536),
     members: (value) => {

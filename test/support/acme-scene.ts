@@ -66,7 +66,8 @@ export async function startScene(pebble: Pebble, scene: SceneOptions = {}): Prom
   );
   const [material] = served;
   if (material === undefined) throw new Error("nothing is served");
-  const listener = createListener({ tls: { material, challenges }, maxConnections: 20, handshakeTimeoutMs: 5000 });
+  const limits = { maxConnections: 20, maxHttpConnections: 20, handshakeTimeoutMs: 5000, keepAliveTimeoutMs: 5000 };
+  const listener = createListener({ tls: { material, challenges }, ...limits });
   renew = listener.renew;
   const { end: closeServer } = followSockets(listener.server);
   listener.server.on("request", (_, response) => response.end("relay"));

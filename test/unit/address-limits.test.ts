@@ -1,7 +1,12 @@
 import { expect, it } from "vitest";
 import { AddressLimits } from "../../relay/limits/address-limits.ts";
 
-const NO_LIMITS = { maxConnectionsPerIp: 0, connectionsPerIpPerMinute: 0, maxHandshakesInFlight: 1000 };
+const NO_LIMITS = {
+  maxConnectionsPerIp: 0,
+  connectionsPerIpPerMinute: 0,
+  maxHandshakesInFlight: 1000,
+  maxHttpConnections: 4,
+};
 /** More addresses than may be kept. */
 const SPRAY = 100_000;
 const MAX_IDLE = 65_536;
@@ -117,6 +122,28 @@ it("gives one address half of the handshakes, and the rest to others", () => {
   expect(ofOne).toEqual(["ok", "ok", "too-many-handshakes-from-address"]);
   expect(ofOthers).toEqual(["ok", "ok", "too-many-handshakes"]);
   expect(limits.beginHandshake("192.0.2.4")).toBe("ok");
+});
+
+it("gives one address half of the HTTP connections, the rest to others, and a proxy all of them", () => {
+  const limits = new AddressLimits({ ...NO_LIMITS, maxHttpConnections: 4 });
+
+  const ofOne = [1, 2, 3].map(() => limits.tryHttp("192.0.2.1"));
+  const ofOthers = ["192.0.2.2", "192.0.2.3", "192.0.2.4"].map((address) => limits.tryHttp(address));
+  limits.endHttp("192.0.2.1", 0);
+  const next = limits.tryHttp("192.0.2.4");
+  for (const address of ["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"]) limits.endHttp(address, 0);
+
+  expect(ofOne).toEqual([true, true, false]);
+  expect(ofOthers).toEqual([true, true, false]);
+  expect(next).toBe(true);
+  expect([limits.httpCount, limits.addressCount]).toEqual([0, 0]);
+  expect([1, 2, 3, 4, 5].map(() => limits.tryHttp(undefined))).toEqual([true, true, true, true, false]);
+});
+
+it("keeps no HTTP connection where there is to be none", () => {
+  const limits = new AddressLimits({ ...NO_LIMITS, maxHttpConnections: 0 });
+
+  expect([limits.tryHttp("192.0.2.1"), limits.tryHttp(undefined)]).toEqual([false, false]);
 });
 
 it("gives a proxy, which is many clients, all the handshakes", () => {

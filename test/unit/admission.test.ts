@@ -27,7 +27,12 @@ function scene(options: Partial<AdmissionOptions> = {}) {
     given.push(one);
     return { ...one.access, release: () => void (one.released += 1) };
   };
-  const limits = new AddressLimits({ maxConnectionsPerIp: 0, connectionsPerIpPerMinute: 0, maxHandshakesInFlight: 9 });
+  const limits = new AddressLimits({
+    maxConnectionsPerIp: 0,
+    connectionsPerIpPerMinute: 0,
+    maxHandshakesInFlight: 9,
+    maxHttpConnections: 9,
+  });
   const nobody = new Networks([]);
   const admission = new Admission(
     {

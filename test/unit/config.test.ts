@@ -66,6 +66,7 @@ it("computes the memory bound from the options", () => {
     MAX_FRAME_BYTES: "65536",
     OUTBOX_HIGH_WATER_BYTES: "65536",
     MAX_OUTBOX_BYTES: "262144",
+    MAX_HTTP_CONNECTIONS: "100",
   });
 
   const outboxBytes = (262_144 + 65_536 + 3072) * 1.125;
@@ -74,7 +75,36 @@ it("computes the memory bound from the options", () => {
       6_291_456 +
       67_108_864 +
       8 * 65_536 +
+      100 * 65_536 +
       1000 * (65_536 + outboxBytes + 131_072 + 3 * 65_536 + 100 * 8192),
+  );
+});
+
+it.each([
+  ["security@example.com", "mailto:security@example.com"],
+  ["mailto:security@example.com", "mailto:security@example.com"],
+  ["mailto:security%2Buri%2Bweb@example.com", "mailto:security%2Buri%2Bweb@example.com"],
+  ["https://example.com/report?how=1", "https://example.com/report?how=1"],
+  ["tel:+1-201-555-0123", "tel:+1-201-555-0123"],
+])("takes SECURITY_CONTACT=%s as %s", (text, contact) => {
+  expect(load({ SECURITY_CONTACT: text }).config.securityContact).toBe(contact);
+});
+
+it.each([
+  "http://example.com/report",
+  "example.com",
+  "mailto:",
+  "mailto:nobody",
+  "tel:call me",
+  "javascript:alert(1)",
+  "a@example.com\nExpires: 2000-01-01T00:00:00Z",
+  "https://example.com/\r\nX: y",
+  "https://example.com/a b",
+  "https://user:secret@example.com/",
+  "jane@exämple.com",
+])("refuses SECURITY_CONTACT=%j", (text) => {
+  expect(() => load({ SECURITY_CONTACT: text })).toThrow(
+    "it takes an e-mail address, or a mailto:, https: or tel: URI",
   );
 });
 

@@ -88,12 +88,16 @@ export class V1Session implements Session {
     else if (!isPrintable || !this.#publishSpliced(bytes)) this.#receiveText(bytes);
   }
 
-  /** Without a grant there is one thing to say. To anything else there is one answer, whatever it asked for. */
+  /** Without a grant there is one thing to say, and one to ask. To anything else there is one answer, whatever it asked for. */
   #receiveFirst(bytes: Uint8Array, isBinary: boolean): void {
     const bounded = isBinary ? undefined : toBoundedText(bytes, MAX_MESSAGE_BYTES);
     const message = bounded && decodeV1ClientMessage(bounded.text);
     if (message?.type === "auth") {
       void this.#authorize(message.token, message.ref);
+      return;
+    }
+    if (message?.type === "ping" && message.pad === undefined) {
+      this.#pong(message);
       return;
     }
     this.#connection.access.denied();
@@ -197,6 +201,12 @@ export class V1Session implements Session {
       void this.#authorize(message.token, message.ref);
       return undefined;
     }
+    if (message.type === "ping") {
+      // Who holds back for others, and who is about to be closed, hears that the line is good.
+      if (message.pad !== undefined && !this.hasJoined) return "not-joined";
+      this.#pong(message);
+      return undefined;
+    }
     if (this.#stage === "refusing" && message.type !== "leave") return "restarting";
     if (message.type === "join") {
       if (this.#stage === "leaving") return "restarting";
@@ -264,6 +274,11 @@ export class V1Session implements Session {
   #signal(own: Member, { type, to, payload }: Extract<V1ClientMessage, { type: SignalType }>): ErrorCode | undefined {
     const outcome = this.#parts.hub.sendKind(own, type, to, BytesPayload.fromString(payload));
     return outcome === "not-taken" ? "peer-cannot-signal" : refusalOf(outcome);
+  }
+
+  /** Never longer than its ping. It does not wait for room: who asks and does not read has its outbox to fill. */
+  #pong({ pad, ref }: Extract<V1ClientMessage, { type: "ping" }>): void {
+    this.#answer(encodeV1RelayMessage({ type: "pong", pad, ref }));
   }
 
   #refuse(code: ErrorCode, ref: number | undefined): void {
