@@ -24,10 +24,10 @@ const CROWD = 520;
 const NAME_BYTES = 80;
 const MAX_PAGE_BYTES = 18_432;
 
-const SWEEP_INTERVAL_MS = 600;
-const PING_INTERVAL_MS = 400;
-/** As many as come within two sweeps, which take one and a half intervals each. */
-const PINGS_IN_TWO_SWEEPS = 5;
+const SWEEP_INTERVAL_MS = 1000;
+const PING_INTERVAL_MS = 500;
+/** As many as come within two sweeps, which take one and a half intervals each. Shorter ones would judge a busy machine. */
+const PINGS_IN_TWO_SWEEPS = 7;
 
 /** Names that JSON writes six times as long: what makes the largest frame. */
 const LONG_TOPIC = "\u0001".repeat(256);
