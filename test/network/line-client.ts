@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { CHROMIUM } from "../support/browser.ts";
-import { LineProcess } from "./line-process.ts";
+import { LineProcess } from "../support/line-process.ts";
 import type { ClientEvent, Plan } from "./plan.ts";
 
 /** The kinds of client programs. */
@@ -42,7 +42,7 @@ export class LineClient {
   #wake: (() => void) | undefined;
 
   constructor(kind: Kind, namespace: string, plans: readonly Plan[]) {
-    this.process = new LineProcess(namespace, commandOf(kind, plans), (line) => this.#take(line));
+    this.process = LineProcess.inNamespace(namespace, commandOf(kind, plans), (line) => this.#take(line));
     if (kind !== "browser") this.process.write(JSON.stringify(plans));
   }
 

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { LineProcess } from "./line-process.ts";
+import { LineProcess } from "../support/line-process.ts";
 
 const OBSERVED = ["--import", join(import.meta.dirname, "observed.ts")];
 
@@ -24,7 +24,7 @@ export class LineRelay {
     this.#scheme = options.includes("off") ? "ws" : "wss";
     const own = ["--host", "0.0.0.0", "--port", `${port}`, "--access-log", "all"];
     const command = [process.execPath, ...OBSERVED, ...preload, "relay/main.ts", "serve", ...own, ...options];
-    this.process = new LineProcess(namespace, command, (line) => this.#take(line));
+    this.process = LineProcess.inNamespace(namespace, command, (line) => this.#take(line));
   }
 
   /** @param preload Node's own arguments. */

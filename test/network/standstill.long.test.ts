@@ -1,8 +1,8 @@
 import { expect } from "vitest";
+import { LineProcess } from "../support/line-process.ts";
 import { PATIENCE_MS } from "../support/patience.ts";
 import { itOnShapedLines } from "../support/requires.ts";
 import { LineClient } from "./line-client.ts";
-import { LineProcess } from "./line-process.ts";
 import { LineRelay } from "./line-relay.ts";
 import type { Plan } from "./plan.ts";
 import { print, seconds, sleep } from "./reader-rows.ts";
@@ -86,7 +86,7 @@ it(
     await sleep(READING_MS);
     stalled.process.signal("SIGSTOP");
     const loops = Array.from({ length: BUSY_LOOPS }, () => {
-      return new LineProcess(relaySide, ["sh", "-c", "while :; do :; done"], () => undefined);
+      return LineProcess.inNamespace(relaySide, ["sh", "-c", "while :; do :; done"], () => undefined);
     });
 
     const [begunMs, begunAtMs] = [relay.ownMs, performance.now()];

@@ -1,6 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { it, type TestAPI } from "vitest";
+import type { Part } from "../clients/rows.ts";
+import { isInstalled } from "../clients/start-client.ts";
 import { findBicep } from "../infra/compiler.ts";
 import { CHROMIUM } from "./browser.ts";
 
@@ -66,6 +68,13 @@ export function itWithPebble(): TestAPI | TestAPI["skip"] {
 /** Tests of pages in a real browser. */
 export function itInBrowser(): TestAPI | TestAPI["skip"] {
   return needs(existsSync(CHROMIUM), "a browser (Debian's chromium)");
+}
+
+/** Tests of the client libraries of test/clients that come with this part. */
+export function itWithClients(part: Part): TestAPI | TestAPI["skip"] {
+  return part === "chromium"
+    ? itInBrowser()
+    : needs(isInstalled(part), `client libraries: ${part} (test/clients/install.sh)`);
 }
 
 /** Tests that compile the templates of Azure. */

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { onTestFinished } from "vitest";
 
-/** A program that runs in a network namespace and tells what happens, a line each. It ends with the test, with all its children. */
+/** A program that tells what happens, a line each. It ends with the test, with all its children. */
 export class LineProcess {
   readonly #child: ChildProcess;
   readonly #exited: Promise<unknown>;
@@ -10,8 +10,9 @@ export class LineProcess {
   printed = "";
 
   /** @param onLine gets each line of its standard output, and of its standard error. */
-  constructor(namespace: string, command: readonly string[], onLine: (line: string) => void) {
-    this.#child = spawn("ip", ["netns", "exec", namespace, ...command], {
+  constructor(command: readonly [string, ...string[]], onLine: (line: string) => void) {
+    const [program, ...words] = command;
+    this.#child = spawn(program, words, {
       stdio: ["pipe", "pipe", "pipe"],
       detached: true,
     });
@@ -20,6 +21,11 @@ export class LineProcess {
     // What is written to one that has ended is lost, and that is seen by what it does not tell.
     this.#child.stdin?.on("error", () => undefined);
     onTestFinished(() => this.end());
+  }
+
+  /** Starts one in a network namespace. */
+  static inNamespace(namespace: string, command: readonly string[], onLine: (line: string) => void): LineProcess {
+    return new LineProcess(["ip", "netns", "exec", namespace, ...command], onLine);
   }
 
   get pid(): number {
