@@ -112,7 +112,12 @@ export type Applicant = {
 export type Ending = "closed" | "cut";
 
 /** How a connection is closed: an RFC 6455 code, and a reason that says why in a word or a few. */
-export type Close = { readonly code: number; readonly reason: string };
+export type Close = {
+  readonly code: number;
+  readonly reason: string;
+  /** With 1013: after what time to come back. Who has a word for it is told before the close: some clients see 1006. */
+  readonly retryAfterMs?: number;
+};
 
 /** One connection as its session sees it, besides the link. Implemented by relay/session/connection.ts. */
 export interface SessionConnection {

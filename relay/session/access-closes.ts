@@ -1,8 +1,13 @@
-import { CloseCode } from "../../../protocol/close-codes.ts";
-import type { AccessRefusal, Close } from "../../session/ports.ts";
+import { CloseCode } from "../../protocol/close-codes.ts";
+import type { AccessRefusal, Close } from "./ports.ts";
 
 /** How a classic client is closed that may not send to its topic: it has no message for it. */
 export const NOT_PERMITTED_CLOSE: Close = { code: CloseCode.unauthorized, reason: "not-permitted" };
+
+/** What passes with the next answer, or when a few others are through. */
+const SOON_MS = 5000;
+/** What somebody has to end, or to put right. */
+const LATER_MS = 30_000;
 
 /**
  * How a connection is closed whose token does not do. The code tells a client what would help: a new token, another
@@ -14,10 +19,11 @@ export function closeFor(refusal: AccessRefusal): Close {
       return { code: CloseCode.grantExpired, reason: refusal };
     case "revoked":
       return { code: CloseCode.grantRevoked, reason: refusal };
-    case "too-many-connections":
     case "too-many-checks":
+      return { code: CloseCode.tryAgainLater, reason: refusal, retryAfterMs: SOON_MS };
+    case "too-many-connections":
     case "keys-unavailable":
-      return { code: CloseCode.tryAgainLater, reason: refusal };
+      return { code: CloseCode.tryAgainLater, reason: refusal, retryAfterMs: LATER_MS };
     default:
       return { code: CloseCode.unauthorized, reason: refusal };
   }
