@@ -9,34 +9,13 @@ import type { Connections } from "../session/connections.ts";
 import type { Dialects } from "../session/dialects.ts";
 import type { Access, AccessRefusal, Applicant, Dialect, Opening } from "../session/ports.ts";
 import { AllowedOrigins } from "./allowed-origins.ts";
+import { type Refused, refusal, type UpgradeRefusal, upgradeRefusals } from "./upgrade-refusals.ts";
 
 /**
- * Why an upgrade is refused, as an HTTP answer, because no WebSocket exists yet: a closed set, it labels counts.
- * @see docs/protocol.md#transport
+ * How long an upgrade is kept waiting for the check of its credential, at most: Firefox holds every other socket to the
+ * relay's address behind it. A key that has to be fetched is there when the client comes back.
  */
-export const upgradeRefusals = {
-  "bad-request": { status: 400, text: "Bad Request" },
-  "no-such-path": { status: 404, text: "Not Found" },
-  "bad-handshake": { status: 400, text: "This is no WebSocket handshake" },
-  "upgrade-stripped": {
-    status: 426,
-    text: "This WebSocket request lost its Upgrade header on the way: a proxy between you and the relay takes it out. Ask whoever runs the proxy to let WebSockets to this host through.",
-  },
-  subprotocol: { status: 400, text: "This relay speaks none of the versions of postern that are offered" },
-  draining: { status: 503, text: "The relay restarts", retryAfterSeconds: 5 },
-  address: { status: 403, text: "This address may not connect" },
-  origin: { status: 403, text: "Pages of this origin may not connect" },
-  memory: { status: 503, text: "The relay is short of memory", retryAfterSeconds: 30 },
-  "max-connections": { status: 503, text: "The relay is full", retryAfterSeconds: 30 },
-  undecided: { status: 503, text: "Too many connections have not joined yet", retryAfterSeconds: 5 },
-  "address-rate": { status: 429, text: "Too many new connections from this address", retryAfterSeconds: 60 },
-  "address-connections": { status: 429, text: "Too many connections from this address", retryAfterSeconds: 30 },
-  "check-timeout": { status: 503, text: "The credential could not be checked in time", retryAfterSeconds: 5 },
-  credential: { status: 401, text: "This credential is refused" },
-} as const;
-
-/** One of the reasons above. */
-export type UpgradeRefusal = keyof typeof upgradeRefusals;
+const MAX_CHECK_MS = 1000;
 
 /** What a credential is worth; see relay/auth/ports.ts. */
 type Verdict = { readonly access: Access } | { readonly refusal: AccessRefusal; readonly status: 401 | 429 | 503 };
@@ -72,14 +51,12 @@ export type AdmissionOptions = {
   readonly maxUndecidedConnections: number;
   /** Empty: all. */
   readonly allowedOrigins: readonly string[];
-  /** How long the check of a credential may take. */
+  /** How long the check of a credential may take, if that is less than a second. */
   readonly handshakeTimeoutMs: number;
 };
 
 /** What came of it: `refused` says which check it was. */
-export type Decision =
-  | { readonly access: Access }
-  | { readonly refused: UpgradeRefusal; readonly status: number; readonly detail?: AccessRefusal };
+export type Decision = { readonly access: Access } | Refused;
 
 /** The checks of an upgrade, in order, cheap ones first, and the counts of what they refused. */
 export class Admission {
@@ -163,7 +140,7 @@ export class Admission {
     this.#checksInFlight += 1;
     const { promise: late, resolve: giveUp } = Promise.withResolvers<undefined>();
     const onClose = (): void => giveUp(undefined);
-    const timer = this.#parts.clock.after(this.#options.handshakeTimeoutMs, onClose);
+    const timer = this.#parts.clock.after(Math.min(this.#options.handshakeTimeoutMs, MAX_CHECK_MS), onClose);
     socket.once("close", onClose);
     const decided = await Promise.race([verdict, late]);
     socket.removeListener("close", onClose);
@@ -188,10 +165,6 @@ export class Admission {
     if (!connections.hasRoomForUndecided(maxUndecidedConnections - this.#checksInFlight)) return "undecided";
     return undefined;
   }
-}
-
-function refusal(refused: UpgradeRefusal): Decision {
-  return { refused, status: upgradeRefusals[refused].status };
 }
 
 function decisionOf(verdict: Verdict): Decision {

@@ -171,6 +171,17 @@ export interface Session {
   end(how: Ending): void;
 }
 
+/** Why an upgrade is refused, as a client is told of it. */
+export type UpgradeRefusalNotice = {
+  /** What is not taken. */
+  readonly of: "credential" | "connection";
+  /** The word for it. */
+  readonly reason: string;
+  readonly requestId: string;
+  /** After what time to come back; undefined: not before something has changed. */
+  readonly retryAfterMs: number | undefined;
+};
+
 /** What an upgrade request asks for, as far as a dialect is concerned. */
 export type Opening = {
   /** Without the query; as it came. */
@@ -240,6 +251,11 @@ export interface Dialect {
   chooseSubprotocol(offered: ReadonlySet<string>): string | undefined;
   /** Which kind of client this is. */
   clientOf(opening: Opening): string;
+  /**
+   * Writes what a client whose upgrade is refused is told before the close, as a frame; only where this dialect has chosen
+   * the subprotocol. Left out, or undefined: it sees the close alone.
+   */
+  refusalFrame?(opening: Opening, refusal: UpgradeRefusalNotice): Uint8Array | undefined;
   /** Opens a conversation on a new link. */
   open(link: ConnectionLink, connection: SessionConnection, opening: Opening): Session;
   /** Pages for plain HTTP. */

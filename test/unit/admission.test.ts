@@ -3,7 +3,8 @@ import type { IncomingMessage } from "node:http";
 import { expect, it } from "vitest";
 import { Takeovers } from "../../relay/auth/takeovers.ts";
 import { TopicDialect } from "../../relay/dialects/topic/topic-dialect.ts";
-import { Admission, type AdmissionOptions, upgradeRefusals } from "../../relay/entrance/admission.ts";
+import { Admission, type AdmissionOptions } from "../../relay/entrance/admission.ts";
+import { upgradeRefusals } from "../../relay/entrance/upgrade-refusals.ts";
 import { Hub } from "../../relay/hub/hub.ts";
 import { Networks } from "../../relay/limits/address.ts";
 import { AddressLimits } from "../../relay/limits/address-limits.ts";
@@ -78,6 +79,17 @@ it("lets in when the check says so, however long that takes within its time", as
 
   expect(await decision).toHaveProperty("access");
   expect(socket.listenerCount("close")).toBe(0);
+});
+
+it("gives up after a second, however long a handshake may take: a browser keeps others waiting behind it", async () => {
+  const { admission, answers, clock } = scene({ handshakeTimeoutMs: 10_000 });
+  const decision = admission.decide(request().request);
+
+  clock.advance(1000);
+  const decided = await decision;
+  answers[0]?.();
+
+  expect(decided).toMatchObject({ refused: "check-timeout", status: 503 });
 });
 
 it("gives up when the check takes too long, and takes back the access that comes after that", async () => {
