@@ -5,6 +5,7 @@ import type { Clock } from "../clock.ts";
 import { Counter, wordsOf } from "../counter.ts";
 import type { Networks } from "../limits/address.ts";
 import type { AddressLimits } from "../limits/address-limits.ts";
+import type { Returners, VisitRequest } from "../limits/returners.ts";
 import type { Connections } from "../session/connections.ts";
 import type { Dialects } from "../session/dialects.ts";
 import type { Access, AccessRefusal, Applicant, Dialect, Opening } from "../session/ports.ts";
@@ -39,6 +40,7 @@ export type AdmissionParts = {
   readonly arrivals: Arrivals;
   readonly addresses: ClientAddresses;
   readonly limits: AddressLimits;
+  readonly returners: Returners;
   readonly allowed: Networks;
   readonly denied: Networks;
   readonly memory: { readonly isHigh: boolean };
@@ -95,14 +97,16 @@ export class Admission {
   }
 
   /** Who asks. Where a proxy speaks for a client, the client's connection is counted here: nobody knew of it before. */
-  applicant({ socket, headers }: IncomingMessage): Applicant | undefined {
-    const { arrivals, addresses, limits, clock } = this.#parts;
+  applicant(request: IncomingMessage): Applicant | undefined {
+    const { socket, headers } = request;
+    const { arrivals, addresses, limits, returners, clock } = this.#parts;
     const arrived = arrivals.arrivedOn(socket);
     if (arrived === undefined) return undefined;
     const { address, isForwarding, isOverRate } = arrived;
-    if (!isForwarding) return { clientAddress: address, isOverRate };
-    const clientAddress = addresses.of(address, headers);
-    return { clientAddress, isOverRate: limits.arrived(clientAddress, clock.monotonicMs()) !== "ok" };
+    const clientAddress = isForwarding ? addresses.of(address, headers) : address;
+    const visit = returners.visit(clientAddress, visitRequestOf(request));
+    if (!isForwarding) return { clientAddress, visit, isOverRate };
+    return { clientAddress, visit, isOverRate: limits.arrived(clientAddress, clock.monotonicMs()) !== "ok" };
   }
 
   /** Whose the request may be: of several dialects, the first message decides. Empty: there is nothing at its path. */
@@ -111,12 +115,13 @@ export class Admission {
   }
 
   /** Everything that is known at once. After undefined the caller owes a `left`. */
-  check(request: IncomingMessage, { clientAddress, isOverRate }: Applicant): UpgradeRefusal | undefined {
+  check(request: IncomingMessage, { clientAddress, isOverRate, visit }: Applicant): UpgradeRefusal | undefined {
     const { allowed, denied, limits } = this.#parts;
     if (!isWellFormed(request)) return "bad-request";
     if (this.claiming(request).length === 0) return "no-such-path";
     if (isOfAnotherVersion(request)) return "subprotocol";
     if (this.#isDraining) return "draining";
+    if (visit.isIgnored()) return "returning";
     if (denied.has(clientAddress) || !(allowed.isEmpty || allowed.has(clientAddress))) return "address";
     if (!this.#allowedOrigins.has(request.headers.origin)) return "origin";
     if (isOverRate) return "address-rate";
@@ -203,6 +208,15 @@ function isOfAnotherVersion(request: IncomingMessage): boolean {
     (name) => name.startsWith("postern.") && !name.startsWith(TOKEN_SUBPROTOCOL_PREFIX),
   );
   return versions.length > 0 && !versions.includes(SUBPROTOCOL_V1);
+}
+
+/** By what a request is known again that is refused the same each time. */
+function visitRequestOf(request: IncomingMessage): VisitRequest {
+  const { authorization = "", origin = "", "user-agent": program = "" } = request.headers;
+  const offered = offeredSubprotocols(request);
+  const { path, host } = askedOf(request);
+  const hasCredential = authorization !== "" || offered.some((name) => name.startsWith(TOKEN_SUBPROTOCOL_PREFIX));
+  return { asked: [path, host, origin, program, authorization, ...offered], hasCredential };
 }
 
 /** What a request asks for (RFC 9112 section 3.2.1); its query does not matter. */

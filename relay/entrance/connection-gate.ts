@@ -3,6 +3,7 @@ import type { Clock, Timer } from "../clock.ts";
 import { Counter } from "../counter.ts";
 import { type Networks, plainAddress } from "../limits/address.ts";
 import type { AddressLimits } from "../limits/address-limits.ts";
+import type { Returners } from "../limits/returners.ts";
 import type { ClientAddresses } from "./client-address.ts";
 import { readProxyHeader } from "./proxy-protocol.ts";
 
@@ -12,6 +13,7 @@ const gateRefusals = [
   "address-rate",
   "too-many-handshakes",
   "too-many-handshakes-from-address",
+  "returning",
   "proxy-header",
 ] as const;
 type GateRefusal = (typeof gateRefusals)[number];
@@ -37,6 +39,7 @@ export type GateCounts = {
 export type GateParts = {
   readonly clock: Clock;
   readonly limits: AddressLimits;
+  readonly returners: Returners;
   readonly addresses: ClientAddresses;
   readonly denied: Networks;
   readonly trustedProxies: Networks;
@@ -44,6 +47,9 @@ export type GateParts = {
 
 /** What tunes it. */
 export type GateOptions = { readonly proxyProtocol: boolean; readonly handshakeTimeoutMs: number };
+
+/** How long who comes back whatever it is told waits before TLS. */
+const PARKED_MS = 1000;
 
 type Entry = Arrived & { handshakeOf: string | undefined; isInHandshake: boolean };
 
@@ -143,7 +149,7 @@ export class ConnectionGate {
   }
 
   #admit(socket: Socket, from: Pick<Arrived, "address" | "isForwarding">, pass: () => void): void {
-    const { clock, limits, denied } = this.#parts;
+    const { clock, limits, returners, denied } = this.#parts;
     const { address, isForwarding } = from;
     const nowMs = clock.monotonicMs();
     // The connections of a proxy are those of its clients: whose, is in their requests.
@@ -153,6 +159,11 @@ export class ConnectionGate {
     const handshakeOf = isForwarding ? undefined : address;
     const handshake = limits.beginHandshake(handshakeOf);
     if (handshake !== "ok") return this.#refuse(socket, handshake);
+    const parking = isForwarding ? "pass" : returners.park(address);
+    if (parking === "drop") {
+      limits.endHandshake(handshakeOf, nowMs);
+      return this.#refuse(socket, "returning");
+    }
 
     const key = keyOf(socket);
     const entry: Entry = { ...from, isOverRate: arrival === "over-rate", handshakeOf, isInHandshake: true };
@@ -162,7 +173,26 @@ export class ConnectionGate {
       if (this.#entries.get(key) === entry) this.#entries.delete(key);
       this.#endHandshake(entry);
     });
-    pass();
+    if (parking === "wait") this.#park(socket, address, pass);
+    else pass();
+  }
+
+  /** Nobody reads meanwhile: what the client sends waits in the socket. */
+  #park(socket: Socket, address: string, pass: () => void): void {
+    const { clock, returners } = this.#parts;
+    const unpark = (): void => returners.unpark(address);
+    const timer = clock.after(PARKED_MS, () => {
+      socket.removeListener("close", onClose);
+      socket.removeListener("error", ignoreError);
+      unpark();
+      if (!socket.destroyed) pass();
+    });
+    const onClose = (): void => {
+      timer.cancel();
+      unpark();
+    };
+    socket.once("close", onClose);
+    socket.on("error", ignoreError);
   }
 
   #endHandshake(entry: Entry): void {

@@ -28,6 +28,11 @@ export const upgradeRefusals = {
   undecided: { status: 503, text: "Too many connections have not joined yet", retryAfterSeconds: 5 },
   "address-rate": { status: 429, text: "Too many new connections from this address", retryAfterSeconds: 60 },
   "address-connections": { status: 429, text: "Too many connections from this address", retryAfterSeconds: 30 },
+  returning: {
+    status: 429,
+    text: "This was refused a moment ago, and comes back too often: it is not looked at again yet",
+    retryAfterSeconds: 60,
+  },
   "check-timeout": { status: 503, text: "The credential could not be checked in time", retryAfterSeconds: 5 },
   credential: { status: 401, text: "This credential is refused" },
 } as const;
@@ -62,6 +67,11 @@ export function closeOf(refused: Refused): Close | undefined {
   const retryAfterMs = retryAfterMsOf(refused);
   if (retryAfterMs !== undefined) return { code: CloseCode.tryAgainLater, reason, retryAfterMs };
   return refused.status === 403 ? { code: CloseCode.policyViolation, reason } : undefined;
+}
+
+/** Whether it says no, rather than not now or not like this: whoever comes back as it is gets the same again. */
+export function isFinal({ status }: Refused): boolean {
+  return status === 401 || status === 403;
 }
 
 /** Answers with the HTTP status, and closes. */

@@ -9,12 +9,14 @@ import { type LinkOptions, type LinkParts, WebSocketLink } from "../websocket/li
 import { Pacing } from "../websocket/pacing.ts";
 import type { Throttle } from "../websocket/throttle.ts";
 import { type Admission, askedOf, type Decision, offeredSubprotocols } from "./admission.ts";
+import { HeldAnswers, MAX_HELD_ANSWER_MS } from "./held-answers.ts";
 import type { Reception } from "./reception.ts";
 import { RequestIds } from "./request-id.ts";
 import { type Farewell, ToldRefusals } from "./told-refusals.ts";
 import {
   answerRefused,
   closeOf,
+  isFinal,
   REFUSAL_HEADER,
   type Refused,
   refusal,
@@ -57,6 +59,7 @@ export class Upgrade {
   readonly #linkParts: LinkParts;
   readonly #pacing: Pacing;
   readonly #told: ToldRefusals;
+  readonly #answers: HeldAnswers;
   readonly #requestIds = new RequestIds();
 
   constructor(parts: UpgradeParts, options: UpgradeOptions) {
@@ -79,6 +82,7 @@ export class Upgrade {
       pacing: this.#pacing,
       throttle: parts.throttle,
     };
+    this.#answers = new HeldAnswers(parts.clock);
     this.#told = new ToldRefusals(this.#linkParts, options);
   }
 
@@ -89,6 +93,7 @@ export class Upgrade {
   stop(): void {
     this.#pacing.stop();
     this.#told.stop();
+    this.#answers.stop();
   }
 
   /** Takes an `upgrade` event of the HTTP server. */
@@ -191,10 +196,14 @@ export class Upgrade {
     const { clientAddress } = applicant;
     this.#parts.accessLog.refused({ requestId, clientAddress }, wordOf(refused), refused.status);
     if (socket.destroyed) return;
-    const farewell = this.#farewellOf(attempt, refused);
-    if (farewell === undefined || this.#accept(attempt) === undefined) {
-      answerRefused(request, socket, { refused, requestId });
-    } else this.#told.tell(socket, attempt.head, farewell);
+    const delayMs = heldBackMs(applicant, refused);
+    // Who comes back too often is told in the cheapest way.
+    const farewell = delayMs === 0 ? this.#farewellOf(attempt, refused) : undefined;
+    if (farewell !== undefined && this.#accept(attempt) !== undefined) this.#told.tell(socket, attempt.head, farewell);
+    else
+      this.#answers.hold(delayMs, () => {
+        if (!socket.destroyed) answerRefused(request, socket, { refused, requestId });
+      });
   }
 
   /** What a page is told, to which the browser would show 1006 alone; undefined: the HTTP answer has to do. */
@@ -210,6 +219,12 @@ export class Upgrade {
     const opening = { ...askedOf(request), subprotocol };
     return { close, lastWord: dialect?.refusalFrame?.(opening, { of, reason, requestId, retryAfterMs }) };
   }
+}
+
+/** How long its answer is held back. */
+function heldBackMs({ visit }: Applicant, refused: Refused): number {
+  if (refused.refused === "returning") return MAX_HELD_ANSWER_MS;
+  return isFinal(refused) ? visit.refused() : 0;
 }
 
 /**

@@ -4,7 +4,10 @@ import { ENVELOPE_BYTES } from "./payload-limit.ts";
 import { MAX_TOLD_REFUSALS } from "./told-refusal-limits.ts";
 import { MAX_WRITE_BYTES } from "./write-limit.ts";
 
-/** Code, heap and buffers of a relay without connections; about 90 MiB of it are resident (docs/operations.md#sizing). */
+/**
+ * Code, heap and buffers of a relay without connections; about 90 MiB of it are resident (docs/operations.md#sizing). What
+ * is remembered of addresses fits into the rest: address-limits.ts, returners.ts.
+ */
 const PROCESS_BYTES = 134_217_728;
 /** An idle TLS connection, rounded up. */
 const CONNECTION_BYTES = 65_536;

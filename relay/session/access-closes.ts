@@ -1,6 +1,19 @@
 import { CloseCode } from "../../protocol/close-codes.ts";
 import type { AccessRefusal, Close } from "./ports.ts";
 
+/** Closes that say no: whoever comes back as it is gets the same again. */
+const REFUSALS: ReadonlySet<number> = new Set([
+  CloseCode.policyViolation,
+  CloseCode.grantExpired,
+  CloseCode.unauthorized,
+  CloseCode.grantRevoked,
+]);
+
+/** Whether a close says no to the client, rather than not now. */
+export function isRefusal({ code }: Close): boolean {
+  return REFUSALS.has(code);
+}
+
 /** How a classic client is closed that may not send to its topic: it has no message for it. */
 export const NOT_PERMITTED_CLOSE: Close = { code: CloseCode.unauthorized, reason: "not-permitted" };
 

@@ -101,9 +101,24 @@ export interface Access {
   release(): void;
 }
 
+/** One coming and going of a client, for the limit on those who come back at once. Implemented by relay/limits/returners.ts. */
+export interface Visit {
+  /** Whether it comes back too often to be looked at. To be asked once. */
+  isIgnored(): boolean;
+  /** It is refused what it will not get by coming back. @returns how long to hold the refusal back, in milliseconds. */
+  refused(): number;
+  /** It has presented a good token. */
+  granted(): void;
+  /** It has joined. */
+  joined(): void;
+  /** Its connection is over. To be called once. */
+  ended(): void;
+}
+
 /** Whose connection it is. */
 export type Applicant = {
   readonly clientAddress: string;
+  readonly visit: Visit;
   /** Its address opens connections faster than it may. */
   readonly isOverRate: boolean;
 };

@@ -94,8 +94,10 @@ it("refuses with the status who is no page, and a page that offers nothing but a
 });
 
 it("holds no more than 64 who do not answer, a second each, and gives the others the status", async () => {
-  const scene = await openScene(CLOSED_TO_PAGES);
-  const mute = await Promise.all(Array.from({ length: MAX_TOLD_REFUSALS + 6 }, () => RawSocket.open(scene)));
+  const scene = await openScene({ ...CLOSED_TO_PAGES, tls: "off" });
+  // Seven of an address: who is refused more often is not told in this way any more.
+  const addresses = Array.from({ length: MAX_TOLD_REFUSALS + 6 }, (_, index) => `127.0.1.${1 + (index % 10)}`);
+  const mute = await Promise.all(addresses.map((address) => RawSocket.openTcp(scene, address)));
 
   for (const raw of mute) raw.write(upgradeRequest([ORIGIN]));
 
@@ -106,6 +108,16 @@ it("holds no more than 64 who do not answer, a second each, and gives the others
   for (const raw of mute) await raw.closed();
   const page = await dial(scene, []);
   expect(await page.closed()).toEqual({ code: 1008, reason: "origin" });
+  await scene.expectUnharmed();
+});
+
+it("gives the status to who is refused for the eleventh time within a minute, a second later", async () => {
+  const scene = await openScene({ ...CLOSED_TO_PAGES, tls: "off" });
+  const answers: string[] = [];
+
+  for (let count = 0; count < 11; count += 1) answers.push(await answerTo(scene, upgradeRequest([ORIGIN])));
+
+  expect(answers.map((answer) => answer.slice(9, 12))).toEqual([...Array<string>(10).fill("101"), "403"]);
   await scene.expectUnharmed();
 });
 

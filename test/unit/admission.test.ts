@@ -8,11 +8,13 @@ import { upgradeRefusals } from "../../relay/entrance/upgrade-refusals.ts";
 import { Hub } from "../../relay/hub/hub.ts";
 import { Networks } from "../../relay/limits/address.ts";
 import { AddressLimits } from "../../relay/limits/address-limits.ts";
+import { Returners } from "../../relay/limits/returners.ts";
 import { Connections } from "../../relay/session/connections.ts";
 import { Dialects } from "../../relay/session/dialects.ts";
 import type { Access } from "../../relay/session/ports.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { hubOptions } from "../support/hub-options.ts";
+import { noVisit } from "../support/no-visit.ts";
 import { FakeConnection } from "../support/session-connection.ts";
 import { TestTime } from "../support/test-time.ts";
 
@@ -47,6 +49,7 @@ function scene(options: Partial<AdmissionOptions> = {}) {
       arrivals: { arrivedOn: () => ({ address: ADDRESS, isForwarding: false, isOverRate: false }) },
       addresses: { of: (address) => address },
       limits,
+      returners: new Returners(clock),
       allowed: nobody,
       denied: nobody,
       memory: { isHigh: false },
@@ -54,7 +57,7 @@ function scene(options: Partial<AdmissionOptions> = {}) {
     },
     { maxConnections: 5000, maxUndecidedConnections: 5000, allowedOrigins: [], handshakeTimeoutMs: 1000, ...options },
   );
-  const applicant = { clientAddress: ADDRESS, isOverRate: false };
+  const applicant = { clientAddress: ADDRESS, isOverRate: false, visit: noVisit };
   return { admission, applicant, clock, given, answers, limits };
 }
 
