@@ -154,6 +154,7 @@ var problems = concat(
     maxOutboxBytes: limitIn(limits, 'MAX_OUTBOX_BYTES', 1048576)
     maxHeldBytes: limitIn(limits, 'MAX_HELD_BYTES', 16777216)
     maxTopicsPerConnection: limitIn(limits, 'MAX_TOPICS_PER_CONNECTION', 16)
+    maxHttpConnections: limitIn(limits, 'MAX_HTTP_CONNECTIONS', 64)
   }),
   limitProblems(limitIn(limits, 'OUTBOX_HIGH_WATER_BYTES', 262144), limitIn(limits, 'MAX_OUTBOX_BYTES', 1048576)),
   settingProblems('settings', ownSettings, loadJsonContent('infra/relay-options.json'))

@@ -22,6 +22,8 @@ export const errorSentences = {
   "peer-cannot-signal": "This member does not understand signals",
   omitted: "Messages of this member were not delivered to this one",
   restarting: "Not taken: this connection is about to be closed, as the relay restarts",
+  "outbox-full": "More waits for this connection than may wait",
+  refused: "This connection is refused: reason says why",
   unauthorized: "This relay wants a valid token first",
   "not-permitted": "The token does not permit this",
 } as const;

@@ -92,6 +92,8 @@ type V1Error = {
   readonly peerHandle?: number | undefined;
   readonly sizeBytes?: number | undefined;
   readonly count?: number | undefined;
+  /** A close with 1013 follows, which some clients see as 1006: after what time to dial again. */
+  readonly retryAfterMs?: number | undefined;
   readonly ref?: Ref;
 };
 
@@ -158,6 +160,7 @@ const messages: MessageTable<V1RelayMessage> = {
     peerHandle: optional(isHandle),
     sizeBytes: optional(isCount),
     count: optional(isCount),
+    retryAfterMs: optional(isCount),
     ref: optional(isRef),
   },
   congested: congestion,

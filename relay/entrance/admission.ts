@@ -5,38 +5,18 @@ import type { Clock } from "../clock.ts";
 import { Counter, wordsOf } from "../counter.ts";
 import type { Networks } from "../limits/address.ts";
 import type { AddressLimits } from "../limits/address-limits.ts";
+import type { Returners, VisitRequest } from "../limits/returners.ts";
 import type { Connections } from "../session/connections.ts";
 import type { Dialects } from "../session/dialects.ts";
 import type { Access, AccessRefusal, Applicant, Dialect, Opening } from "../session/ports.ts";
 import { AllowedOrigins } from "./allowed-origins.ts";
+import { type Refused, refusal, type UpgradeRefusal, upgradeRefusals } from "./upgrade-refusals.ts";
 
 /**
- * Why an upgrade is refused, as an HTTP answer, because no WebSocket exists yet: a closed set, it labels counts.
- * @see docs/protocol.md#transport
+ * How long an upgrade is kept waiting for the check of its credential, at most: Firefox holds every other socket to the
+ * relay's address behind it. A key that has to be fetched is there when the client comes back.
  */
-export const upgradeRefusals = {
-  "bad-request": { status: 400, text: "Bad Request" },
-  "no-such-path": { status: 404, text: "Not Found" },
-  "bad-handshake": { status: 400, text: "This is no WebSocket handshake" },
-  "upgrade-stripped": {
-    status: 426,
-    text: "This WebSocket request lost its Upgrade header on the way: a proxy between you and the relay takes it out. Ask whoever runs the proxy to let WebSockets to this host through.",
-  },
-  subprotocol: { status: 400, text: "This relay speaks none of the versions of postern that are offered" },
-  draining: { status: 503, text: "The relay restarts", retryAfterSeconds: 5 },
-  address: { status: 403, text: "This address may not connect" },
-  origin: { status: 403, text: "Pages of this origin may not connect" },
-  memory: { status: 503, text: "The relay is short of memory", retryAfterSeconds: 30 },
-  "max-connections": { status: 503, text: "The relay is full", retryAfterSeconds: 30 },
-  undecided: { status: 503, text: "Too many connections have not joined yet", retryAfterSeconds: 5 },
-  "address-rate": { status: 429, text: "Too many new connections from this address", retryAfterSeconds: 60 },
-  "address-connections": { status: 429, text: "Too many connections from this address", retryAfterSeconds: 30 },
-  "check-timeout": { status: 503, text: "The credential could not be checked in time", retryAfterSeconds: 5 },
-  credential: { status: 401, text: "This credential is refused" },
-} as const;
-
-/** One of the reasons above. */
-export type UpgradeRefusal = keyof typeof upgradeRefusals;
+const MAX_CHECK_MS = 1000;
 
 /** What a credential is worth; see relay/auth/ports.ts. */
 type Verdict = { readonly access: Access } | { readonly refusal: AccessRefusal; readonly status: 401 | 429 | 503 };
@@ -60,6 +40,7 @@ export type AdmissionParts = {
   readonly arrivals: Arrivals;
   readonly addresses: ClientAddresses;
   readonly limits: AddressLimits;
+  readonly returners: Returners;
   readonly allowed: Networks;
   readonly denied: Networks;
   readonly memory: { readonly isHigh: boolean };
@@ -72,14 +53,12 @@ export type AdmissionOptions = {
   readonly maxUndecidedConnections: number;
   /** Empty: all. */
   readonly allowedOrigins: readonly string[];
-  /** How long the check of a credential may take. */
+  /** How long the check of a credential may take, if that is less than a second. */
   readonly handshakeTimeoutMs: number;
 };
 
 /** What came of it: `refused` says which check it was. */
-export type Decision =
-  | { readonly access: Access }
-  | { readonly refused: UpgradeRefusal; readonly status: number; readonly detail?: AccessRefusal };
+export type Decision = { readonly access: Access } | Refused;
 
 /** The checks of an upgrade, in order, cheap ones first, and the counts of what they refused. */
 export class Admission {
@@ -118,14 +97,16 @@ export class Admission {
   }
 
   /** Who asks. Where a proxy speaks for a client, the client's connection is counted here: nobody knew of it before. */
-  applicant({ socket, headers }: IncomingMessage): Applicant | undefined {
-    const { arrivals, addresses, limits, clock } = this.#parts;
+  applicant(request: IncomingMessage): Applicant | undefined {
+    const { socket, headers } = request;
+    const { arrivals, addresses, limits, returners, clock } = this.#parts;
     const arrived = arrivals.arrivedOn(socket);
     if (arrived === undefined) return undefined;
     const { address, isForwarding, isOverRate } = arrived;
-    if (!isForwarding) return { clientAddress: address, isOverRate };
-    const clientAddress = addresses.of(address, headers);
-    return { clientAddress, isOverRate: limits.arrived(clientAddress, clock.monotonicMs()) !== "ok" };
+    const clientAddress = isForwarding ? addresses.of(address, headers) : address;
+    const visit = returners.visit(clientAddress, visitRequestOf(request));
+    if (!isForwarding) return { clientAddress, visit, isOverRate };
+    return { clientAddress, visit, isOverRate: limits.arrived(clientAddress, clock.monotonicMs()) !== "ok" };
   }
 
   /** Whose the request may be: of several dialects, the first message decides. Empty: there is nothing at its path. */
@@ -134,12 +115,13 @@ export class Admission {
   }
 
   /** Everything that is known at once. After undefined the caller owes a `left`. */
-  check(request: IncomingMessage, { clientAddress, isOverRate }: Applicant): UpgradeRefusal | undefined {
+  check(request: IncomingMessage, { clientAddress, isOverRate, visit }: Applicant): UpgradeRefusal | undefined {
     const { allowed, denied, limits } = this.#parts;
     if (!isWellFormed(request)) return "bad-request";
     if (this.claiming(request).length === 0) return "no-such-path";
     if (isOfAnotherVersion(request)) return "subprotocol";
     if (this.#isDraining) return "draining";
+    if (visit.isIgnored()) return "returning";
     if (denied.has(clientAddress) || !(allowed.isEmpty || allowed.has(clientAddress))) return "address";
     if (!this.#allowedOrigins.has(request.headers.origin)) return "origin";
     if (isOverRate) return "address-rate";
@@ -163,7 +145,7 @@ export class Admission {
     this.#checksInFlight += 1;
     const { promise: late, resolve: giveUp } = Promise.withResolvers<undefined>();
     const onClose = (): void => giveUp(undefined);
-    const timer = this.#parts.clock.after(this.#options.handshakeTimeoutMs, onClose);
+    const timer = this.#parts.clock.after(Math.min(this.#options.handshakeTimeoutMs, MAX_CHECK_MS), onClose);
     socket.once("close", onClose);
     const decided = await Promise.race([verdict, late]);
     socket.removeListener("close", onClose);
@@ -188,10 +170,6 @@ export class Admission {
     if (!connections.hasRoomForUndecided(maxUndecidedConnections - this.#checksInFlight)) return "undecided";
     return undefined;
   }
-}
-
-function refusal(refused: UpgradeRefusal): Decision {
-  return { refused, status: upgradeRefusals[refused].status };
 }
 
 function decisionOf(verdict: Verdict): Decision {
@@ -230,6 +208,15 @@ function isOfAnotherVersion(request: IncomingMessage): boolean {
     (name) => name.startsWith("postern.") && !name.startsWith(TOKEN_SUBPROTOCOL_PREFIX),
   );
   return versions.length > 0 && !versions.includes(SUBPROTOCOL_V1);
+}
+
+/** By what a request is known again that is refused the same each time. */
+function visitRequestOf(request: IncomingMessage): VisitRequest {
+  const { authorization = "", origin = "", "user-agent": program = "" } = request.headers;
+  const offered = offeredSubprotocols(request);
+  const { path, host } = askedOf(request);
+  const hasCredential = authorization !== "" || offered.some((name) => name.startsWith(TOKEN_SUBPROTOCOL_PREFIX));
+  return { asked: [path, host, origin, program, authorization, ...offered], hasCredential };
 }
 
 /** What a request asks for (RFC 9112 section 3.2.1); its query does not matter. */

@@ -3,6 +3,7 @@ import type { Clock, Timer } from "../clock.ts";
 import { Counter } from "../counter.ts";
 import { type Networks, plainAddress } from "../limits/address.ts";
 import type { AddressLimits } from "../limits/address-limits.ts";
+import type { Returners } from "../limits/returners.ts";
 import type { ClientAddresses } from "./client-address.ts";
 import { readProxyHeader } from "./proxy-protocol.ts";
 
@@ -12,6 +13,7 @@ const gateRefusals = [
   "address-rate",
   "too-many-handshakes",
   "too-many-handshakes-from-address",
+  "returning",
   "proxy-header",
 ] as const;
 type GateRefusal = (typeof gateRefusals)[number];
@@ -39,6 +41,7 @@ export type GateCounts = {
 export type GateParts = {
   readonly clock: Clock;
   readonly limits: AddressLimits;
+  readonly returners: Returners;
   readonly addresses: ClientAddresses;
   readonly denied: Networks;
   readonly trustedProxies: Networks;
@@ -46,6 +49,9 @@ export type GateParts = {
 
 /** What tunes it. */
 export type GateOptions = { readonly proxyProtocol: boolean; readonly handshakeTimeoutMs: number };
+
+/** How long who comes back whatever it is told waits before TLS. */
+const PARKED_MS = 1000;
 
 /** What a connection counts as: one on its way in, one of plain HTTP, or what others count. */
 type Stage = "handshake" | "http" | "over";
@@ -169,7 +175,7 @@ export class ConnectionGate {
   }
 
   #admit(socket: Socket, from: Pick<Arrived, "address" | "isForwarding">, pass: () => void): void {
-    const { clock, limits, denied } = this.#parts;
+    const { clock, limits, returners, denied } = this.#parts;
     const { address, isForwarding } = from;
     const nowMs = clock.monotonicMs();
     // The connections of a proxy are those of its clients: whose, is in their requests.
@@ -179,6 +185,11 @@ export class ConnectionGate {
     const countedAs = isForwarding ? undefined : address;
     const handshake = limits.beginHandshake(countedAs);
     if (handshake !== "ok") return this.#refuse(socket, handshake);
+    const parking = isForwarding ? "pass" : returners.park(address);
+    if (parking === "drop") {
+      limits.endHandshake(countedAs, nowMs);
+      return this.#refuse(socket, "returning");
+    }
 
     const key = keyOf(socket);
     const entry: Entry = { ...from, isOverRate: arrival === "over-rate", countedAs, stage: "handshake" };
@@ -188,7 +199,26 @@ export class ConnectionGate {
       if (this.#entries.get(key) === entry) this.#entries.delete(key);
       this.#leaveStage(entry);
     });
-    pass();
+    if (parking === "wait") this.#park(socket, address, pass);
+    else pass();
+  }
+
+  /** Nobody reads meanwhile: what the client sends waits in the socket. */
+  #park(socket: Socket, address: string, pass: () => void): void {
+    const { clock, returners } = this.#parts;
+    const unpark = (): void => returners.unpark(address);
+    const timer = clock.after(PARKED_MS, () => {
+      socket.removeListener("close", onClose);
+      socket.removeListener("error", ignoreError);
+      unpark();
+      if (!socket.destroyed) pass();
+    });
+    const onClose = (): void => {
+      timer.cancel();
+      unpark();
+    };
+    socket.once("close", onClose);
+    socket.on("error", ignoreError);
   }
 
   #leaveStage(entry: Entry): void {

@@ -7,6 +7,7 @@ import { Networks } from "../limits/address.ts";
 import { AddressLimits } from "../limits/address-limits.ts";
 import { MemoryPressure } from "../limits/memory-pressure.ts";
 import { RateClasses } from "../limits/rate-classes.ts";
+import { Returners } from "../limits/returners.ts";
 import { ratesOf } from "../limits/sender-rate.ts";
 import { TopicRates } from "../limits/topic-rates.ts";
 import type { EntranceReading } from "../observability/readings.ts";
@@ -40,6 +41,7 @@ export function createTopicRates(config: Config, clock: TurnClock): TopicRates {
 export class Entrance {
   readonly #gate: ConnectionGate;
   readonly #admission: Admission;
+  readonly #returners: Returners;
   readonly #throttle: Throttle;
   readonly #topicRates: TopicRates;
   readonly #memory: MemoryPressure;
@@ -51,8 +53,9 @@ export class Entrance {
     const denied = new Networks(config.ipDeny);
     const addresses = new ClientAddresses(trustedProxies, config.forwardedHeader);
     const limits = new AddressLimits(config);
+    const returners = new Returners(clock);
     const memory = new MemoryPressure(clock, () => process.memoryUsage.rss(), config);
-    const gate = new ConnectionGate({ clock, limits, addresses, denied, trustedProxies }, config);
+    const gate = new ConnectionGate({ clock, limits, returners, addresses, denied, trustedProxies }, config);
     const asked = {
       clock,
       connections,
@@ -60,6 +63,7 @@ export class Entrance {
       arrivals: gate,
       addresses,
       limits,
+      returners,
       allowed,
       denied,
       memory,
@@ -73,6 +77,7 @@ export class Entrance {
     const onUpgraded = (socket: Socket): void => gate.upgraded(socket);
     this.#gate = gate;
     this.#admission = admission;
+    this.#returners = returners;
     this.#throttle = throttle;
     this.#topicRates = topicRates;
     this.#memory = memory;
@@ -149,6 +154,7 @@ export class Entrance {
       connections: upgrades["max-connections"],
       undecided: upgrades.undecided,
       memory: upgrades.memory,
+      returning: this.#returners.hitCount,
       "connection-rate": this.#throttle.hitCount,
       "topic-rate": this.#topicRates.waitCount,
     };

@@ -1,6 +1,5 @@
-import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import type { Duplex } from "node:stream";
 import { WebSocket, WebSocketServer } from "ws";
 import type { AccessLog } from "../observability/access-log.ts";
 import type { Access, Applicant, Dialect } from "../session/ports.ts";
@@ -9,19 +8,21 @@ import { Flusher, type LatencySink } from "../websocket/flusher.ts";
 import { type LinkOptions, type LinkParts, WebSocketLink } from "../websocket/link.ts";
 import { Pacing } from "../websocket/pacing.ts";
 import type { Throttle } from "../websocket/throttle.ts";
-import {
-  type Admission,
-  askedOf,
-  type Decision,
-  offeredSubprotocols,
-  type UpgradeRefusal,
-  upgradeRefusals,
-} from "./admission.ts";
+import { type Admission, askedOf, type Decision, offeredSubprotocols } from "./admission.ts";
+import { HeldAnswers, MAX_HELD_ANSWER_MS } from "./held-answers.ts";
 import type { Reception } from "./reception.ts";
 import { RequestIds } from "./request-id.ts";
-
-/** The word of a refusal, for clients that see no body. */
-const REFUSAL_HEADER = "X-Refusal";
+import { type Farewell, ToldRefusals } from "./told-refusals.ts";
+import {
+  answerRefused,
+  closeOf,
+  isFinal,
+  REFUSAL_HEADER,
+  type Refused,
+  refusal,
+  upgradeRefusals,
+  wordOf,
+} from "./upgrade-refusals.ts";
 
 /** What tunes the upgrade. */
 export type UpgradeOptions = LinkOptions & {
@@ -57,6 +58,8 @@ export class Upgrade {
   readonly #server: WebSocketServer;
   readonly #linkParts: LinkParts;
   readonly #pacing: Pacing;
+  readonly #told: ToldRefusals;
+  readonly #answers: HeldAnswers;
   readonly #requestIds = new RequestIds();
 
   constructor(parts: UpgradeParts, options: UpgradeOptions) {
@@ -67,7 +70,7 @@ export class Upgrade {
       clientTracking: false,
       // Ciphertext does not shrink, and compression costs memory per connection and invites bombs.
       perMessageDeflate: false,
-      handleProtocols: (offered, request) => chooseSubprotocol(parts.admission.claiming(request), offered),
+      handleProtocols: (offered, request) => choiceOf(parts.admission.claiming(request), offered)?.subprotocol ?? false,
       WebSocket: Handshake,
     });
     // What ws would answer by itself has no request id and is not counted: see #handshake.
@@ -79,6 +82,8 @@ export class Upgrade {
       pacing: this.#pacing,
       throttle: parts.throttle,
     };
+    this.#answers = new HeldAnswers(parts.clock);
+    this.#told = new ToldRefusals(this.#linkParts, options);
   }
 
   start(): void {
@@ -87,6 +92,8 @@ export class Upgrade {
 
   stop(): void {
     this.#pacing.stop();
+    this.#told.stop();
+    this.#answers.stop();
   }
 
   /** Takes an `upgrade` event of the HTTP server. */
@@ -101,7 +108,7 @@ export class Upgrade {
     const attempt = { request, socket, head, requestId: this.#requestIds.next(), applicant };
     const refused = admission.check(request, applicant);
     if (refused !== undefined) {
-      this.#refuse(attempt, refused);
+      this.#refuse(attempt, refusal(refused));
       return;
     }
     const decision = admission.decide(request);
@@ -144,24 +151,31 @@ export class Upgrade {
       return;
     }
     this.#parts.admission.left(attempt.applicant);
-    this.#refuse(attempt, decision.refused, decision);
+    this.#refuse(attempt, decision);
   }
 
   #handshake(attempt: Attempt, access: Access): void {
-    const { request, socket, head } = attempt;
-    // React Native and Deno send an empty list, which ws refuses.
-    if (offeredSubprotocols(request).length === 0) delete request.headers["sec-websocket-protocol"];
-    let isOpen = false;
-    this.#server.handleUpgrade(request, socket, head, ({ protocol }: WebSocket) => {
-      isOpen = true;
-      socket.removeListener("error", ignoreSocketError);
-      this.#opened(attempt, access, protocol);
-    });
-    // ws calls back at once, or has found something wrong with the request.
-    if (isOpen) return;
+    const subprotocol = this.#accept(attempt);
+    if (subprotocol !== undefined) {
+      this.#opened(attempt, access, subprotocol);
+      return;
+    }
     access.release();
     this.#parts.admission.left(attempt.applicant);
-    this.#refuse(attempt, "bad-handshake", { status: request.method === "GET" ? 400 : 405 });
+    this.#refuse(attempt, { refused: "bad-handshake", status: attempt.request.method === "GET" ? 400 : 405 });
+  }
+
+  /** Answers the handshake. @returns the subprotocol that was chosen; undefined: something is wrong with the request. */
+  #accept({ request, socket, head }: Attempt): string | undefined {
+    // React Native and Deno send an empty list, which ws refuses.
+    if (offeredSubprotocols(request).length === 0) delete request.headers["sec-websocket-protocol"];
+    let subprotocol: string | undefined;
+    // ws calls back at once, or has found something wrong.
+    this.#server.handleUpgrade(request, socket, head, ({ protocol }: WebSocket) => {
+      subprotocol = protocol;
+      socket.removeListener("error", ignoreSocketError);
+    });
+    return subprotocol;
   }
 
   #opened({ request, socket, head, requestId, applicant }: Attempt, access: Access, subprotocol: string): void {
@@ -176,22 +190,41 @@ export class Upgrade {
     this.#parts.reception.open({ link, access, applicant, requestId, opening, candidates }, head);
   }
 
-  #refuse(
-    { request, socket, requestId, applicant: { clientAddress } }: Attempt,
-    refused: UpgradeRefusal,
-    { status = upgradeRefusals[refused].status, detail }: { readonly status?: number; readonly detail?: string } = {},
-  ): void {
-    this.#parts.admission.refused(refused);
-    this.#parts.accessLog.refused({ requestId, clientAddress }, detail ?? refused, status);
+  #refuse(attempt: Attempt, refused: Refused): void {
+    const { request, socket, requestId, applicant } = attempt;
+    this.#parts.admission.refused(refused.refused);
+    const { clientAddress } = applicant;
+    this.#parts.accessLog.refused({ requestId, clientAddress }, wordOf(refused), refused.status);
     if (socket.destroyed) return;
-    const word = detail ?? refused;
-    const headers = [
-      `X-Request-Id: ${requestId}`,
-      `${REFUSAL_HEADER}: ${word}`,
-      ...headersFor(refused, status, request, word),
-    ];
-    refuse(socket, status, headers, detail ?? upgradeRefusals[refused].text);
+    const delayMs = heldBackMs(applicant, refused);
+    // Who comes back too often is told in the cheapest way.
+    const farewell = delayMs === 0 ? this.#farewellOf(attempt, refused) : undefined;
+    if (farewell !== undefined && this.#accept(attempt) !== undefined) this.#told.tell(socket, attempt.head, farewell);
+    else
+      this.#answers.hold(delayMs, () => {
+        if (!socket.destroyed) answerRefused(request, socket, { refused, requestId });
+      });
   }
+
+  /** What a page is told, to which the browser would show 1006 alone; undefined: the HTTP answer has to do. */
+  #farewellOf({ request, requestId }: Attempt, refused: Refused): Farewell | undefined {
+    const close = closeOf(refused);
+    if (close === undefined || request.headers.origin === undefined || !this.#told.hasRoom) return undefined;
+    const offered = new Set(offeredSubprotocols(request));
+    const { dialect, subprotocol } = choiceOf(this.#parts.admission.claiming(request), offered) ?? {};
+    // Browsers give up when none of theirs is chosen: that would be 1006 all the same.
+    if (subprotocol === undefined) return offered.size > 0 ? undefined : { close, lastWord: undefined };
+    const { reason, retryAfterMs } = close;
+    const of = refused.detail === undefined ? "connection" : "credential";
+    const opening = { ...askedOf(request), subprotocol };
+    return { close, lastWord: dialect?.refusalFrame?.(opening, { of, reason, requestId, retryAfterMs }) };
+  }
+}
+
+/** How long its answer is held back. */
+function heldBackMs({ visit }: Applicant, refused: Refused): number {
+  if (refused.refused === "returning") return MAX_HELD_ANSWER_MS;
+  return isFinal(refused) ? visit.refused() : 0;
 }
 
 /**
@@ -205,12 +238,15 @@ class Handshake extends WebSocket {
 }
 
 /** What the first dialect that knows one of them chooses. */
-function chooseSubprotocol(claiming: readonly Dialect[], offered: ReadonlySet<string>): string | false {
+function choiceOf(
+  claiming: readonly Dialect[],
+  offered: ReadonlySet<string>,
+): { readonly dialect: Dialect; readonly subprotocol: string } | undefined {
   for (const dialect of claiming) {
-    const chosen = dialect.chooseSubprotocol(offered);
-    if (chosen !== undefined) return chosen;
+    const subprotocol = dialect.chooseSubprotocol(offered);
+    if (subprotocol !== undefined) return { dialect, subprotocol };
   }
-  return false;
+  return undefined;
 }
 
 type Candidates = readonly [Dialect, ...Dialect[]];
@@ -219,33 +255,6 @@ type Candidates = readonly [Dialect, ...Dialect[]];
 function maxMessageBytesOf(candidates: Candidates, maxFrameBytes: number): number {
   const bounds = candidates.map(({ maxMessageBytes = maxFrameBytes }) => maxMessageBytes);
   return Math.min(maxFrameBytes, Math.max(...bounds));
-}
-
-/** What a refusal says beside its status. */
-function headersFor(
-  refused: UpgradeRefusal,
-  status: number,
-  request: IncomingMessage,
-  word: string,
-): readonly string[] {
-  const refusal = upgradeRefusals[refused];
-  // RFC 9110 sections 11.6.1, 10.2.3 and 10.2.1, RFC 6455 section 4.4.
-  // And RFC 6750 section 3: some libraries show headers of a refusal, and no body.
-  if (status === 401) return [`WWW-Authenticate: Bearer error="invalid_token", error_description="${word}"`];
-  if ("retryAfterSeconds" in refusal) return [`Retry-After: ${refusal.retryAfterSeconds}`];
-  if (refused !== "bad-handshake") return [];
-  if (status === 405) return ["Allow: GET"];
-  return request.headers["sec-websocket-version"] === "13" ? [] : ["Sec-WebSocket-Version: 13"];
-}
-
-function refuse(socket: Duplex, status: number, headers: readonly string[], text: string): void {
-  const body = `${text}\n`;
-  socket.once("finish", () => socket.destroy());
-  socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n` +
-      `Date: ${new Date().toUTCString()}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n${headers.map((line) => `${line}\r\n`).join("")}` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  );
 }
 
 /** A peer that resets while its upgrade is answered is gone, and that is all. */

@@ -392,6 +392,9 @@ export class Hub {
     if (!this.#removeFromAll(peer, "cut")) return;
     const { code, reason } = this.#options.closeFor[why];
     this.#ended.add(why);
+    // Past the bound of the outbox, which is closed: one small frame, and the last.
+    const lastWord = why === "outbox-full" ? peer.holdRules.encodeLastWord?.() : undefined;
+    if (lastWord !== undefined) peer.link.send(lastWord);
     peer.link.close(code, reason);
   }
 }

@@ -124,6 +124,8 @@ export type HoldRules = {
   readonly holdLimitBytes: number;
   /** Writes what its client is told, as a frame. Left out: its clients have no word for it. */
   readonly encodeNotice?: (notice: HoldNotice) => Uint8Array;
+  /** Writes what its client is told before it is closed because its outbox was full. Left out: it sees the close alone. */
+  readonly encodeLastWord?: () => Uint8Array;
 };
 
 /** One way to write events as frames; stateless, shared by all connections that speak it. Implemented by the dialects. */

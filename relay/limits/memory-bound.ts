@@ -1,12 +1,18 @@
 import type { Config } from "../config/options.ts";
 import { MAX_LOG_BACKLOG_BYTES } from "../observability/log-destination.ts";
 import { ENVELOPE_BYTES } from "./payload-limit.ts";
+import { MAX_TOLD_REFUSALS } from "./told-refusal-limits.ts";
 import { MAX_WRITE_BYTES } from "./write-limit.ts";
 
-/** Code, heap and buffers of a relay without connections; about 90 MiB of it are resident (docs/operations.md#sizing). */
+/**
+ * Code, heap and buffers of a relay without connections; about 90 MiB of it are resident (docs/operations.md#sizing). What
+ * is remembered of addresses fits into the rest: address-limits.ts, returners.ts.
+ */
 const PROCESS_BYTES = 134_217_728;
 /** An idle TLS connection, or one of HTTP with a request and its answer, rounded up. */
 const CONNECTION_BYTES = 65_536;
+/** Connections that are refused by a close: they have an error and a close to take, and may have sent one small message. */
+const TOLD_REFUSALS_BYTES = MAX_TOLD_REFUSALS * CONNECTION_BYTES;
 /** `joined` with a page of members (16 KiB), and what stands around the page. */
 const MAX_ANSWER_BYTES = 24_576;
 /** A frame may lie in a piece of memory that is longer by an eighth (relay/wire/frame-memory.ts). */
@@ -27,8 +33,8 @@ const PARSED_FRAMES = 8;
 /**
  * The memory that the relay cannot exceed, whatever its clients do: every connection with a full outbox, one frame over
  * it, one write in TLS, one message held for others, one unfinished message coming in, and in as many topics as it may be;
- * what may be held beside, what is being parsed, and the log, when nobody takes it. Frames are shared between readers, so a
- * relay full of stalled readers of the same topics holds far less.
+ * what may be held beside, what is being parsed, those that are told why they are refused, and the log, when nobody takes it.
+ * Frames are shared between readers, so a relay full of stalled readers of the same topics holds far less.
  */
 export function memoryBoundBytes(config: Config): number {
   const { maxFrameBytes, maxHeldBytes, maxConnections, maxHttpConnections, maxOutboxBytes, maxTopicsPerConnection } =
@@ -45,6 +51,6 @@ export function memoryBoundBytes(config: Config): number {
     // A message in fragments: what is together of it, and the fragment that is coming in.
     2 * maxFrameBytes +
     maxTopicsPerConnection * MEMBERSHIP_BYTES;
-  const connectionsBytes = maxConnections * perConnectionBytes + maxHttpConnections * CONNECTION_BYTES;
-  return PROCESS_BYTES + LOG_BYTES + maxHeldBytes + PARSED_FRAMES * maxFrameBytes + connectionsBytes;
+  const fixedBytes = PROCESS_BYTES + LOG_BYTES + TOLD_REFUSALS_BYTES + maxHeldBytes + PARSED_FRAMES * maxFrameBytes;
+  return fixedBytes + maxConnections * perConnectionBytes + maxHttpConnections * CONNECTION_BYTES;
 }

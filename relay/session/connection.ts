@@ -1,7 +1,8 @@
 import type { Logger } from "pino";
 import { CloseCode } from "../../protocol/close-codes.ts";
-import type { Clock } from "../clock.ts";
+import type { Clock, Timer } from "../clock.ts";
 import type { AccessLog, ConnectionFacts } from "../observability/access-log.ts";
+import { isRefusal } from "./access-closes.ts";
 import type {
   Access,
   Applicant,
@@ -68,6 +69,8 @@ export class Connection implements SessionConnection, LinkOwner, ConnectionFacts
   #rateClass: string | undefined;
   #isOver = false;
   #isLeaving = false;
+  /** The close is held back, because clients like this one come back at once. */
+  #heldClose: { readonly timer: Timer; readonly close: Close } | undefined;
   #maxMessageBytes = Number.POSITIVE_INFINITY;
   #probe: Probe | undefined;
   #heardAtMs: number;
@@ -140,10 +143,12 @@ export class Connection implements SessionConnection, LinkOwner, ConnectionFacts
     this.#session?.end(how);
   }
 
-  end({ code, reason }: Close, how: Ending = "cut"): void {
+  end(close: Close, how: Ending = "cut"): void {
     if (this.#isOver) return;
     this.hungUp(how);
-    this.link.close(code, reason);
+    const delayMs = isRefusal(close) ? this.applicant.visit.refused() : 0;
+    if (delayMs === 0) this.link.close(close.code, close.reason);
+    else this.#heldClose = { close, timer: this.#parts.clock.after(delayMs, () => this.#giveClose()) };
   }
 
   probe(onAnswer: (isThere: boolean) => void): () => void {
@@ -167,8 +172,10 @@ export class Connection implements SessionConnection, LinkOwner, ConnectionFacts
 
   ended(closeCode: number, by: "peer" | "relay"): void {
     this.hungUp(this.#isLeaving ? "closed" : "cut");
+    this.#heldClose?.timer.cancel();
     this.#probe?.end();
     this.access.release();
+    this.applicant.visit.ended();
     // It never said which dialect it speaks: what is counted as closed was opened.
     if (this.#session === undefined) this.#parts.accessLog.connected(this);
     const { bytesIn, bytesOut } = this.link;
@@ -188,6 +195,7 @@ export class Connection implements SessionConnection, LinkOwner, ConnectionFacts
 
   /** The relay stops: the client is told nothing more, and is heard until it has answered the close. */
   restart(): void {
+    this.#giveClose();
     if (this.#session === undefined) this.end(this.#dialect.restartClose);
     if (this.#isOver) return;
     this.#isLeaving = true;
@@ -216,6 +224,7 @@ export class Connection implements SessionConnection, LinkOwner, ConnectionFacts
   }
 
   authorized(): void {
+    if (this.access.subject !== undefined) this.applicant.visit.granted();
     const { rateClass } = this.access;
     if (rateClass === this.#rateClass) return;
     this.#rateClass = rateClass;
@@ -223,11 +232,21 @@ export class Connection implements SessionConnection, LinkOwner, ConnectionFacts
   }
 
   joined(topicName: string): void {
+    this.applicant.visit.joined();
     this.#parts.accessLog.joined(this, topicName);
   }
 
   left(topicName: string): void {
     this.#parts.accessLog.left(this, topicName);
+  }
+
+  /** Closes, where that was held back. */
+  #giveClose(): void {
+    if (this.#heldClose === undefined) return;
+    const { timer, close } = this.#heldClose;
+    this.#heldClose = undefined;
+    timer.cancel();
+    this.link.close(close.code, close.reason);
   }
 
   #claiming(message: Uint8Array, isBinary: boolean): Dialect {

@@ -101,9 +101,24 @@ export interface Access {
   release(): void;
 }
 
+/** One coming and going of a client, for the limit on those who come back at once. Implemented by relay/limits/returners.ts. */
+export interface Visit {
+  /** Whether it comes back too often to be looked at. To be asked once. */
+  isIgnored(): boolean;
+  /** It is refused what it will not get by coming back. @returns how long to hold the refusal back, in milliseconds. */
+  refused(): number;
+  /** It has presented a good token. */
+  granted(): void;
+  /** It has joined. */
+  joined(): void;
+  /** Its connection is over. To be called once. */
+  ended(): void;
+}
+
 /** Whose connection it is. */
 export type Applicant = {
   readonly clientAddress: string;
+  readonly visit: Visit;
   /** Its address opens connections faster than it may. */
   readonly isOverRate: boolean;
 };
@@ -112,7 +127,12 @@ export type Applicant = {
 export type Ending = "closed" | "cut";
 
 /** How a connection is closed: an RFC 6455 code, and a reason that says why in a word or a few. */
-export type Close = { readonly code: number; readonly reason: string };
+export type Close = {
+  readonly code: number;
+  readonly reason: string;
+  /** With 1013: after what time to come back. Who has a word for it is told before the close: some clients see 1006. */
+  readonly retryAfterMs?: number;
+};
 
 /** One connection as its session sees it, besides the link. Implemented by relay/session/connection.ts. */
 export interface SessionConnection {
@@ -165,6 +185,17 @@ export interface Session {
   /** Leaves every topic, and takes nothing more. Idempotent. @param how what becomes of that which is held of it. */
   end(how: Ending): void;
 }
+
+/** Why an upgrade is refused, as a client is told of it. */
+export type UpgradeRefusalNotice = {
+  /** What is not taken. */
+  readonly of: "credential" | "connection";
+  /** The word for it. */
+  readonly reason: string;
+  readonly requestId: string;
+  /** After what time to come back; undefined: not before something has changed. */
+  readonly retryAfterMs: number | undefined;
+};
 
 /** What an upgrade request asks for, as far as a dialect is concerned. */
 export type Opening = {
@@ -235,6 +266,11 @@ export interface Dialect {
   chooseSubprotocol(offered: ReadonlySet<string>): string | undefined;
   /** Which kind of client this is. */
   clientOf(opening: Opening): string;
+  /**
+   * Writes what a client whose upgrade is refused is told before the close, as a frame; only where this dialect has chosen
+   * the subprotocol. Left out, or undefined: it sees the close alone.
+   */
+  refusalFrame?(opening: Opening, refusal: UpgradeRefusalNotice): Uint8Array | undefined;
   /** Opens a conversation on a new link. */
   open(link: ConnectionLink, connection: SessionConnection, opening: Opening): Session;
   /** Pages for plain HTTP. */

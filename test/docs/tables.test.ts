@@ -6,7 +6,7 @@ import { refusalCounter, refusalStatus } from "../../relay/auth/refusals.ts";
 import { ExitCode } from "../../relay/cli/terminal.ts";
 import { renderOptionsAsMarkdown } from "../../relay/config/render.ts";
 import { wordsOf } from "../../relay/counter.ts";
-import { closeFor } from "../../relay/dialects/topic/access-closes.ts";
+import { closeFor } from "../../relay/session/access-closes.ts";
 import { certificateErrorCodes } from "../../relay/tls/source.ts";
 import { readSourceFiles, type SourceFile } from "../../scripts/checks/source-files.ts";
 import { tableRows } from "../support/table-rows.ts";

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { WebSocket } from "ws";
-import { type Client, openClassic } from "../support/client.ts";
+import { type Client, openClassic, openV1 } from "../support/client.ts";
 import { eventually } from "../support/eventually.ts";
 import { startRelay, type TestRelay } from "../support/relay.ts";
 import { unhurriedClock } from "../support/unhurried-clock.ts";
@@ -76,6 +76,23 @@ it("closes a reader with 1013 and slows nobody where the policy is to close", as
   await eventually(() => expect(numbers(reader)).toHaveLength(MESSAGE_COUNT));
   expect(numbers(reader)).toEqual(all);
   expect(relay.figures()).toMatchObject({ pauses: 0, outboxesFull: 1, peers: 2 });
+});
+
+it("tells a v1 reader why and when to come back before it is closed with 1013, which some clients cannot see", async () => {
+  const relay = await startRelay({ slowReaderPolicy: "close", drainTimeoutMs: 5000 });
+  const sender = await openClassic(relay, "t", "sender");
+  const [stopped] = await openV1(relay, "t", "stopped");
+  stopped.socket.pause();
+
+  for (const number of all) {
+    sender.send(message(number));
+    if (number % MESSAGES_AT_ONCE === 0) await sender.settled();
+  }
+  await eventually(() => expect(relay.figures().outboxesFull).toBe(1));
+  stopped.socket.resume();
+
+  expect(await stopped.closed()).toMatchObject({ code: 1013 });
+  expect(JSON.parse(stopped.texts.at(-1) ?? "")).toMatchObject({ code: "outbox-full", retryAfterMs: 1000 });
 });
 
 it("goes on in other topics while one waits", async () => {

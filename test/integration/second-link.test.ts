@@ -9,6 +9,7 @@ import type { Applicant, Dialect } from "../../relay/session/ports.ts";
 import { Client, openV1, type Received } from "../support/client.ts";
 import { eventually } from "../support/eventually.ts";
 import { MemoryLink } from "../support/memory-link.ts";
+import { noVisit } from "../support/no-visit.ts";
 import { decodeFrames } from "../support/raw-socket.ts";
 import { startRelay } from "../support/relay.ts";
 import { FakeConnection } from "../support/session-connection.ts";
@@ -49,7 +50,7 @@ async function startWithMemoryLinks() {
     const { access } = new FakeConnection();
     const link = new MemoryLink(systemClock, { closeTimeoutMs: 1000, stalledReaderTimeoutMs: 60_000 });
     onTestFinished(() => link.terminate());
-    const applicant = { clientAddress: "127.0.0.1", isOverRate: false };
+    const applicant = { clientAddress: "127.0.0.1", isOverRate: false, visit: noVisit };
     const opening = { path: "/", host: "localhost", subprotocol };
     const candidates = [first, ...others] as const;
     reception.open({ link, access, applicant, requestId: "memory", opening, candidates }, Buffer.alloc(0));

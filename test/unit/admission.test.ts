@@ -3,15 +3,18 @@ import type { IncomingMessage } from "node:http";
 import { expect, it } from "vitest";
 import { Takeovers } from "../../relay/auth/takeovers.ts";
 import { TopicDialect } from "../../relay/dialects/topic/topic-dialect.ts";
-import { Admission, type AdmissionOptions, upgradeRefusals } from "../../relay/entrance/admission.ts";
+import { Admission, type AdmissionOptions } from "../../relay/entrance/admission.ts";
+import { upgradeRefusals } from "../../relay/entrance/upgrade-refusals.ts";
 import { Hub } from "../../relay/hub/hub.ts";
 import { Networks } from "../../relay/limits/address.ts";
 import { AddressLimits } from "../../relay/limits/address-limits.ts";
+import { Returners } from "../../relay/limits/returners.ts";
 import { Connections } from "../../relay/session/connections.ts";
 import { Dialects } from "../../relay/session/dialects.ts";
 import type { Access } from "../../relay/session/ports.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { hubOptions } from "../support/hub-options.ts";
+import { noVisit } from "../support/no-visit.ts";
 import { FakeConnection } from "../support/session-connection.ts";
 import { TestTime } from "../support/test-time.ts";
 
@@ -51,6 +54,7 @@ function scene(options: Partial<AdmissionOptions> = {}) {
       arrivals: { arrivedOn: () => ({ address: ADDRESS, isForwarding: false, isOverRate: false }) },
       addresses: { of: (address) => address },
       limits,
+      returners: new Returners(clock),
       allowed: nobody,
       denied: nobody,
       memory: { isHigh: false },
@@ -58,7 +62,7 @@ function scene(options: Partial<AdmissionOptions> = {}) {
     },
     { maxConnections: 5000, maxUndecidedConnections: 5000, allowedOrigins: [], handshakeTimeoutMs: 1000, ...options },
   );
-  const applicant = { clientAddress: ADDRESS, isOverRate: false };
+  const applicant = { clientAddress: ADDRESS, isOverRate: false, visit: noVisit };
   return { admission, applicant, clock, given, answers, limits };
 }
 
@@ -83,6 +87,17 @@ it("lets in when the check says so, however long that takes within its time", as
 
   expect(await decision).toHaveProperty("access");
   expect(socket.listenerCount("close")).toBe(0);
+});
+
+it("gives up after a second, however long a handshake may take: a browser keeps others waiting behind it", async () => {
+  const { admission, answers, clock } = scene({ handshakeTimeoutMs: 10_000 });
+  const decision = admission.decide(request().request);
+
+  clock.advance(1000);
+  const decided = await decision;
+  answers[0]?.();
+
+  expect(decided).toMatchObject({ refused: "check-timeout", status: 503 });
 });
 
 it("gives up when the check takes too long, and takes back the access that comes after that", async () => {

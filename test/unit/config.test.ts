@@ -73,6 +73,7 @@ it("computes the memory bound from the options", () => {
   expect(memoryBoundBytes(config)).toBe(
     134_217_728 +
       6_291_456 +
+      64 * 65_536 +
       67_108_864 +
       8 * 65_536 +
       100 * 65_536 +

@@ -1,8 +1,9 @@
 import { pino } from "pino";
 import { expect, it, vi } from "vitest";
 import { Connection } from "../../relay/session/connection.ts";
-import type { Dialect, Ending, RestartNotice, Session } from "../../relay/session/ports.ts";
+import type { Dialect, Ending, RestartNotice, Session, Visit } from "../../relay/session/ports.ts";
 import { FakeClock } from "../support/fake-clock.ts";
+import { noVisit } from "../support/no-visit.ts";
 import { RecordingLink } from "../support/recording-link.ts";
 import { collector } from "../support/relay.ts";
 import { FakeConnection } from "../support/session-connection.ts";
@@ -80,7 +81,8 @@ class CountingLink extends RecordingLink {
   }
 }
 
-function scene(changes: Partial<Dialect> = {}, others: readonly Dialect[] = []) {
+function scene(changes: Partial<Dialect> = {}, others: readonly Dialect[] = [], visit: Visit = noVisit) {
+  const clock = new FakeClock();
   const link = new CountingLink();
   const session = new FakeSession();
   const logged: string[] = [];
@@ -98,11 +100,11 @@ function scene(changes: Partial<Dialect> = {}, others: readonly Dialect[] = []) 
   const main = fakeDialect("main", session, changes);
   const [first, ...rest] = [...others, main];
   const connection = new Connection(
-    { clock: new FakeClock(), log: pino(collector(logged)), accessLog, onEnd: (gone) => void ended.push(gone) },
+    { clock, log: pino(collector(logged)), accessLog, onEnd: (gone) => void ended.push(gone) },
     {
       link,
       access: new FakeConnection({ release, rateClass: "fast" }).access,
-      applicant: { clientAddress: "192.0.2.1", isOverRate: false },
+      applicant: { clientAddress: "192.0.2.1", isOverRate: false, visit },
       requestId: "abc",
       opening: { path: "/", host: "localhost", subprotocol: "" },
       candidates: [first, ...rest],
@@ -111,7 +113,7 @@ function scene(changes: Partial<Dialect> = {}, others: readonly Dialect[] = []) 
   connection.open(Buffer.alloc(0));
   const lines = () => logged.map((line) => JSON.parse(line) as Record<string, unknown>);
   const say = (text: string) => connection.receive(Buffer.from(text), false, true);
-  return { connection, link, session, say, lines, told, release, ended };
+  return { clock, connection, link, session, say, lines, told, release, ended };
 }
 
 it("ends the session first and then the link, once, whoever says so and however often", () => {
@@ -277,4 +279,40 @@ it("has its link keep to the rate class of its access, told when that changes", 
 
   expect(link.rateClass).toBe("fast");
   expect(limitTo).not.toHaveBeenCalled();
+});
+
+it("holds the close of who comes back at once, takes nothing meanwhile, and gives it when the time is over", () => {
+  const { clock, connection, link, session, say } = scene({}, [], { ...noVisit, refused: () => 1000 });
+
+  connection.end({ code: 4004, reason: "missing" });
+  say("more");
+  clock.advance(999);
+  const before = [...link.closes];
+  clock.advance(1);
+
+  expect(before).toEqual([]);
+  expect(link.closes).toEqual(["4004 missing"]);
+  expect(session.calls).toEqual(["end cut"]);
+});
+
+it.each([1009, 1011, 1013, 4006])("does not hold a close with %i: it is no refusal", (code) => {
+  const { connection, link } = scene({}, [], { ...noVisit, refused: () => 1000 });
+
+  connection.end({ code, reason: "why" });
+
+  expect(link.closes).toEqual([`${code} why`]);
+});
+
+it("gives a close that is held at once when the relay stops, and forgets it when the client is gone", () => {
+  const held = { ...noVisit, refused: () => 1000 };
+  const stopped = scene({}, [], held);
+  const gone = scene({}, [], held);
+  for (const { connection } of [stopped, gone]) connection.end({ code: 4004, reason: "missing" });
+
+  stopped.connection.restart();
+  gone.connection.ended(1006, "peer");
+  for (const { clock } of [stopped, gone]) clock.advance(1000);
+
+  expect(stopped.link.closes).toEqual(["4004 missing"]);
+  expect(gone.link.closes).toEqual([]);
 });

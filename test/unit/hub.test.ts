@@ -44,6 +44,25 @@ it("gives every member of an encoding the very same bytes", () => {
   expect(seen[0]).toBe(seen[1]);
 });
 
+function why(): Uint8Array {
+  return Buffer.from('"why"');
+}
+
+it("gives a peer whose outbox is full its last word before the close, past the bound, where it has one", () => {
+  const hub = newHub(100);
+  const encoding = new PlainEncoding();
+  const stalled = new RecordingLink({ isReading: false });
+  const sender = hub.join(hub.connect(new RecordingLink()), { topicName: "t", peerId: "s", encoding }, () => []);
+  const peer = hub.connect(stalled, { holdLimitBytes: 0, encodeLastWord: why });
+  hub.join(peer, { topicName: "t", peerId: "stalled", encoding }, () => []);
+
+  for (let count = 0; count < 4; count += 1) hub.publish(sender, textPayload("x".repeat(50)));
+
+  expect(stalled.frames).toHaveLength(2);
+  expect(stalled.frames.at(-1)).toBe("why");
+  expect(stalled.closed).toEqual({ code: 1013, reason: "outbox full" });
+});
+
 it("ends a peer whose outbox is full, tells the rest, and closes its link with the given code", () => {
   const hub = newHub(100);
   const encoding = new PlainEncoding();

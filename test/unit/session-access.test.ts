@@ -195,23 +195,26 @@ it("reports a check that breaks as a defect of this connection, and not of the p
 });
 
 it.each([
-  ["expired", 4003],
-  ["revoked", 4005],
-  ["bad-signature", 4004],
-  ["too-many-connections", 1013],
-  ["too-many-checks", 1013],
-  ["keys-unavailable", 1013],
-] as const)("closes for %s with %i, after an error that names the reason and the request", async (refusal, code) => {
-  const { open } = openHub();
-  const present = (): Promise<Presented> => Promise.resolve({ outcome: "refused", refusal });
-  const { session, link, texts } = open("postern.v1", { ...NOTHING, present });
+  ["expired", 4003, ""],
+  ["revoked", 4005, ""],
+  ["bad-signature", 4004, ""],
+  ["too-many-connections", 1013, '"retryAfterMs":30000,'],
+  ["too-many-checks", 1013, '"retryAfterMs":5000,'],
+  ["keys-unavailable", 1013, '"retryAfterMs":30000,'],
+] as const)(
+  "closes for %s with %i, after an error that names the reason, the request and when it passes",
+  async (refusal, code, wait) => {
+    const { open } = openHub();
+    const present = (): Promise<Presented> => Promise.resolve({ outcome: "refused", refusal });
+    const { session, link, texts } = open("postern.v1", { ...NOTHING, present });
 
-  say(session, { type: "auth", token: "t", ref: 1 });
-  await turn();
+    say(session, { type: "auth", token: "t", ref: 1 });
+    await turn();
 
-  expect(texts()[0]).toContain(`"reason":"${refusal}","requestId":"test","ref":1`);
-  expect(link.closed).toEqual({ code, reason: refusal });
-});
+    expect(texts()[0]).toContain(`"reason":"${refusal}","requestId":"test",${wait}"ref":1`);
+    expect(link.closed).toEqual({ code, reason: refusal });
+  },
+);
 
 it("tells a client that a renewal does not do, and goes on", async () => {
   const { open } = openHub();

@@ -1,5 +1,6 @@
 import { CloseCode } from "../../../protocol/close-codes.ts";
 import { SUBPROTOCOL_V1, TOKEN_SUBPROTOCOL_PREFIX } from "../../../protocol/subprotocol.ts";
+import { encodeV1Error } from "../../../protocol/v1-relay-messages.ts";
 import type {
   ConnectionLink,
   Dialect,
@@ -7,9 +8,10 @@ import type {
   Session,
   SessionConnection,
   TrafficReading,
+  UpgradeRefusalNotice,
 } from "../../session/ports.ts";
 import { ClassicSession } from "./classic-session.ts";
-import { classicEncoding, v1BinaryEncoding, v1JsonEncoding } from "./codec.ts";
+import { classicEncoding, textFrame, v1BinaryEncoding, v1JsonEncoding } from "./codec.ts";
 import { PeerConnections, type SessionParts } from "./session-parts.ts";
 import { TopicTraffic } from "./traffic.ts";
 import { V1Session } from "./v1-session.ts";
@@ -53,6 +55,13 @@ export class TopicDialect implements Dialect {
 
   clientOf({ subprotocol }: Pick<Opening, "subprotocol">): string {
     return subprotocol === SUBPROTOCOL_V1 ? SUBPROTOCOL_V1 : CLASSIC;
+  }
+
+  /** A classic client closes on any `error`, and has no word for this. */
+  refusalFrame(opening: Pick<Opening, "subprotocol">, refusal: UpgradeRefusalNotice): Uint8Array | undefined {
+    if (this.clientOf(opening) !== SUBPROTOCOL_V1) return undefined;
+    const { of, ...details } = refusal;
+    return textFrame(encodeV1Error(of === "credential" ? "unauthorized" : "refused", undefined, details));
   }
 
   open(link: ConnectionLink, connection: SessionConnection, opening: Pick<Opening, "subprotocol">): Session {

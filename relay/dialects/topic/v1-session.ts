@@ -13,6 +13,7 @@ import { encodeV1Error, encodeV1RelayMessage } from "../../../protocol/v1-relay-
 import type { Peer } from "../../hub/peer.ts";
 import type { HoldNotice, Payload } from "../../hub/ports.ts";
 import type { Member } from "../../hub/topic.ts";
+import { closeFor } from "../../session/access-closes.ts";
 import { BytesPayload } from "../../session/payload.ts";
 import type {
   AccessRefusal,
@@ -23,7 +24,6 @@ import type {
   Session,
   SessionConnection,
 } from "../../session/ports.ts";
-import { closeFor } from "./access-closes.ts";
 import { nameOf, textFrame, toBoundedText } from "./codec.ts";
 import { MembershipChanges } from "./membership-changes.ts";
 import type { SessionParts } from "./session-parts.ts";
@@ -32,6 +32,8 @@ import { V1Joins } from "./v1-joins.ts";
 
 /** So much may be held of a v1 client while it is read on: it is told, and what is not held goes on meanwhile. */
 const HOLD_LIMIT_BYTES = 262_144;
+/** When a client whose outbox was full may come back: at once, it would be sent the same. */
+const RETRY_AFTER_MS = 1000;
 
 /** A client that offered `postern.v1`: many topics, one addressee, signals, and a typed answer to every mistake. */
 export class V1Session implements Session {
@@ -55,6 +57,10 @@ export class V1Session implements Session {
     this.#peer = parts.hub.connect(link, {
       holdLimitBytes: HOLD_LIMIT_BYTES,
       encodeNotice,
+      encodeLastWord: () =>
+        textFrame(
+          encodeV1Error("outbox-full", undefined, { requestId: connection.requestId, retryAfterMs: RETRY_AFTER_MS }),
+        ),
     });
     parts.connections.add(this.#peer, connection);
     this.#changes = new MembershipChanges(parts.time, link);
@@ -137,8 +143,10 @@ export class V1Session implements Session {
   #turnAway(refusal: AccessRefusal, ref: number | undefined): void {
     this.#parts.traffic.reject("unauthorized");
     const { requestId } = this.#connection;
-    this.#answer(encodeV1Error("unauthorized", ref, { reason: refusal, requestId }));
-    this.#connection.end(closeFor(refusal));
+    const close = closeFor(refusal);
+    const { retryAfterMs } = close;
+    this.#answer(encodeV1Error("unauthorized", ref, { reason: refusal, requestId, retryAfterMs }));
+    this.#connection.end(close);
   }
 
   #receiveBinary(bytes: Uint8Array): void {
