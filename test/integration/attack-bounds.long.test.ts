@@ -17,6 +17,8 @@ const FRAMES_MIB = (64 * 4_200_000) / MIB;
 /** Linux takes at most 4 MB for a socket's sender, and 6 MB for its receiver. */
 const MESSAGES_UNTIL_FULL = 4;
 
+const QUIET_LOOKS = 8;
+
 const sleep = (durationMs: number) =>
   new Promise<void>((resolve) => {
     setTimeout(resolve, durationMs);
@@ -39,6 +41,16 @@ function cpuMsOf(pid: number): number {
 
 function rssMiBOf(pid: number): number {
   return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1]) / 1024;
+}
+
+/** Waits until the relay has nothing more to do: of a sender that is not read, nothing tells when all is taken that will be. */
+async function idle(cpuMs: () => number): Promise<void> {
+  for (let before = Number.NaN, quiet = 0; quiet < QUIET_LOOKS; ) {
+    await sleep(100);
+    const now = cpuMs();
+    quiet = now - before <= TICK_MS ? quiet + 1 : 0;
+    before = now;
+  }
 }
 
 async function fill(relay: TestRelay, fields: object = {}): Promise<RawSocket[]> {
@@ -107,12 +119,11 @@ it("writes a payload of 3 MB for a list of 64 once for each that has room, and h
   // What the system takes for those that do not read is more than one message for some: until all are full.
   for (let count = 0; count < MESSAGES_UNTIL_FULL; count += 1) {
     sender.send(message);
-    await sleep(300);
+    await idle(cpuMs);
   }
   const full = Math.round(rssMiB() - before.rssMiB);
   for (let count = 0; count < 3; count += 1) sender.send(message);
-  // It is not read now: nothing tells when the relay has taken all that it will.
-  await sleep(3000);
+  await idle(cpuMs);
 
   const used = { cpuMs: cpuMs() - before.cpuMs, held: Math.round(rssMiB() - before.rssMiB) };
   console.info(`a list of 64 JSON members that read nothing, 3 MB: ${JSON.stringify({ first, full, ...used })}`);

@@ -11,7 +11,8 @@ const SLOW_BITS_PER_SECOND = 64_000;
 const POLITE_BYTES = 16_384;
 /** Of the line of one that holds back: beside the relay its kernel takes megabytes before it is told. */
 const POLITE_LINE_BITS_PER_SECOND = 2_000_000;
-const POLITE_BITS_PER_SECOND = 320_000;
+/** Of its reader's: what its kernel took before it was told has to get through within the 20 s that it waits for a pong. */
+const POLITE_BITS_PER_SECOND = 1_000_000;
 /** How often one that is not read is told so, and what may be late. */
 const TOLD_EVERY_MS = 5000;
 const MIN_TOLD_PART = 0.7;
