@@ -24,7 +24,7 @@ COPY package.json package-lock.json ./
 RUN if [ -n "$EXTRA_CA" ]; then \
     printf '%s\n' "$EXTRA_CA" >/tmp/extra-ca.pem && export NODE_EXTRA_CA_CERTS=/tmp/extra-ca.pem; \
   fi \
-  && npm ci --omit=dev --ignore-scripts \
+  && { npm ci --omit=dev --ignore-scripts || { echo 'npm could not install: where a proxy looks into TLS, give its authority with --build-arg EXTRA_CA="$(cat ca.pem)"' >&2; exit 1; }; } \
   && find node_modules -name '*.map' -delete -o -name '*.d.ts' -delete -o -name '*.d.[cm]ts' -delete \
   && rm node_modules/.package-lock.json
 

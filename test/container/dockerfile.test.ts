@@ -101,7 +101,9 @@ it("has modules of `npm ci --omit=dev` and compiled code, and nothing else of th
     "--from=modules /app/node_modules ./node_modules",
     "--from=build /app/dist ./dist",
   ]);
-  expect(textsOf(stage("modules"), "RUN")).toEqual([expect.stringMatching(/&& npm ci --omit=dev --ignore-scripts /)]);
+  expect(textsOf(stage("modules"), "RUN")).toEqual([
+    expect.stringMatching(/&& \{ npm ci --omit=dev --ignore-scripts \|\| /),
+  ]);
 });
 
 it("needs no workspace: npm passes over one whose folder was not copied", () => {
@@ -126,6 +128,8 @@ it("takes the authority of a proxy for what it downloads, and nothing else; the 
   expect(new Set(textsOf(instructions, "ARG"))).toEqual(new Set(['EXTRA_CA=""']));
   expect(finalImage.filter(({ name, text }) => name === "ARG" || text.includes("EXTRA_CA"))).toEqual([]);
   expect(downloads).toHaveLength(3);
+  // Builders run stages side by side: each says what to give.
+  for (const { text } of downloads.slice(0, 2)) expect(text).toContain('--build-arg EXTRA_CA="$(cat ca.pem)"');
   for (const { text } of downloads) expect(text).toMatch(/^if \[ -n "\$EXTRA_CA" \]; then /);
   expect(downloads.filter((one) => finalImage.includes(one))).toEqual([]);
 });
