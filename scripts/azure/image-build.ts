@@ -32,9 +32,7 @@ export async function ensureRegistry(
 ): Promise<Registry | undefined> {
   const found = await findRegistry(az, place);
   if (found !== undefined) return found;
-  say(
-    "No image was published: Azure builds one of this folder, in a registry of its own that costs some 5 dollars a month.",
-  );
+  say("Azure builds the image of this folder, in a registry of its own that costs some 5 dollars a month.");
   if (!(await agrees(`Make a registry in ${place.resourceGroup}?`))) return undefined;
   return makeRegistry(az, place);
 }

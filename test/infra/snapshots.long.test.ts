@@ -193,6 +193,19 @@ itWithBicep()("brings a vault back, and takes the two steps to a custom domain, 
   expect(modes).toMatchObject([{ createMode: "recover" }, { createMode: "default" }]);
 });
 
+itWithBicep()("builds from a source through azd's template too", async () => {
+  const path = copy.path("infra/source.bicepparam");
+  writeFileSync(
+    path,
+    `using 'main.bicep'\nparam environmentName = 'x'\nparam location = 'westeurope'\nparam source = '${SOURCE}'\n`,
+  );
+
+  const made = await compiler.snapshot(path, { location: "westeurope" });
+
+  expect(sourceOf(made)).toBe(SOURCE);
+  expect(serversOf(made)).toEqual([suffixed("azurecr.io")]);
+});
+
 itWithBicep()("makes other names in another region, of all that keeps its name when it is deleted", async () => {
   const [here, there] = await Promise.all([
     copy.evaluate(compiler, ""),

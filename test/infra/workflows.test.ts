@@ -1,9 +1,10 @@
 import { execFileSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { expect, it } from "vitest";
 import { parse } from "yaml";
 import { makeFolder } from "../support/certificate-files.ts";
+import { makeStub } from "./az-stub.ts";
 
 type Step = {
   readonly id?: string;
@@ -178,6 +179,20 @@ it("asks Azure for what the deployment of prod will have, without the right to m
   expect(given.length).toBeGreaterThan(2);
   expect(envOf("what-if", "what-if")).toEqual(expect.arrayContaining([...given]));
   expect(commandsOf(jobs["what-if"])).toContain("--validation-level ProviderNoRbac");
+});
+
+it.each([
+  ["", []],
+  ["https://github.com/o/postern.git", ["source=https://github.com/o/postern.git"]],
+])("asks for the what-if as the real CLI takes it, with the source %s", (source, given) => {
+  const folder = dirname(makeStub({}));
+  const step = read("infra.yml").jobs["what-if"]?.steps.find(({ run }) => run?.includes("what-if"));
+
+  runStep(folder, step, { RESOURCE_GROUP: "rg", POSTERN_SOURCE: source });
+
+  const call = readFileSync(join(folder, "calls"), "utf8");
+  expect(call).toContain("deployment group what-if --resource-group rg --parameters infra/env/prod.bicepparam");
+  expect(call.match(/source=\S+/) ?? []).toEqual(expect.arrayContaining(given));
 });
 
 it("touches Azure only where that is switched on, and each environment once at a time", () => {
