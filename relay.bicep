@@ -6,7 +6,8 @@ targetScope = 'resourceGroup'
 import { cloudProblems, containerSuffixOf, isSovereign, locationProblems, regionOf } from 'infra/checks.bicep'
 import { customDomainProblems, domainOf, domainProblems, recordNameIn } from 'infra/checks.bicep'
 import { certificateTestProblems, directoryOf, directoryProblems } from 'infra/checks.bicep'
-import { imageProblems, labelProblems, mailProblems, nameProblems, registryOf, roleProblems } from 'infra/checks.bicep'
+import { imageProblems, registryOf, registrySuffixOf, sourceOf, sourceProblems } from 'infra/image-checks.bicep'
+import { labelProblems, mailProblems, nameProblems, roleProblems } from 'infra/checks.bicep'
 import { networkProblems } from 'infra/addresses.bicep'
 import { memoryProblems, tenthsOf } from 'infra/sizing.bicep'
 import { limitIn, limitProblems, secretProblems, settingProblems, settingsOf } from 'infra/settings.bicep'
@@ -22,11 +23,14 @@ param location string = resourceGroup().location
 @description('Optional. What all names begin with: 3 to 10 letters, digits and hyphens.')
 param name string = 'postern'
 
-@description('Optional. The image, by digest. The workflow that publishes images writes the default.')
-param image string = loadJsonContent('infra/image.json').image
+@description('Optional. The image, by digest; left out, the one that infra/image.json names. The workflow that publishes images writes that.')
+param image string?
 
 @description('Optional. The Azure container registry of the image; none for a public image.')
 param registry registryType?
+
+@description('Optional. The Git URL of the source, such as https://github.com/OWNER/postern.git#v0.1.0, to have Azure build the image in a registry of its own.')
+param source string = ''
 
 @description('Optional. A name of your own that clients dial. It has to lead to the output relayFqdn before the first certificate: docs/deploy/azure.md.')
 param customDomain string = ''
@@ -109,12 +113,13 @@ var region = regionOf(location)
 var ownDomain = domainOf(customDomain)
 var zoneName = domainOf(dnsZone.?name ?? '')
 var directory = directoryOf(acmeDirectory)
-var imageName = trim(image)
-var registryName = registryOf(registry.?name ?? '')
+var gitUrl = sourceOf(source)
+var hasSource = gitUrl != ''
+var givenImage = trim(image ?? (hasSource ? '' : loadJsonContent('infra/image.json').image))
 var label = dnsLabel == null ? null : toLower(trim(dnsLabel!))
 var ownSettings = settingsOf(settings)
 var hasNetwork = network != null
-var hasRegistry = registry != null
+var hasRegistry = registry != null || hasSource
 var hasRecord = dnsZone != null
 
 // The bound of the relay's memory fits into the group's, and it refuses newcomers before Azure ends it: docs/operations.md,
@@ -137,7 +142,11 @@ var limits = union(
 var problems = concat(
   locationProblems(region),
   nameProblems(toLower(trim(name))),
-  imageProblems(imageName, registryName, hasRegistry),
+  alertsOnly
+    ? []
+    : hasSource
+        ? sourceProblems(gitUrl, image != null, registry != null)
+        : imageProblems(givenImage, registryOf(registry.?name ?? ''), hasRegistry),
   customDomain == '' ? [] : domainProblems('customDomain', ownDomain),
   customDomainProblems(ownDomain, zoneName, hasRecord, hasNetwork),
   hasNetwork ? [] : labelProblems(label),
@@ -169,6 +178,11 @@ var identityName = '${deploymentName}-identity'
 var identityId = resourceId('Microsoft.ManagedIdentity/userAssignedIdentities', identityName)
 // The region is in the names of what is kept when it is deleted: they come back, or are free, in their own region alone.
 var vaultName = '${baseName}-${uniqueString(resourceGroup().id, baseName, environment, region)}'
+// A name of the world's, of letters and digits alone.
+var builtInName = '${replace(baseName, '-', '')}${uniqueString(resourceGroup().id, baseName, environment, region)}'
+var registryName = hasSource ? builtInName : registryOf(registry.?name ?? '')
+// A registry of somebody else may have a hash in its host.
+var registryServer = hasSource ? '${builtInName}.${registrySuffixOf(region)}' : split(givenImage, '/')[0]
 var workspaceName = '${deploymentName}-${region}-logs'
 var workspaceId = monitoring ? resourceId('Microsoft.OperationalInsights/workspaces', workspaceName) : null
 // Known before the deployment, so that a what-if can tell what is public and what is not.
@@ -229,6 +243,14 @@ module certStore 'infra/modules/cert-store.bicep' = if (!alertsOnly) {
   }
 }
 
+module ownRegistry 'infra/modules/registry.bicep' = if (hasSource && !alertsOnly) {
+  params: {
+    name: registryName
+    location: region
+    tags: allTags
+  }
+}
+
 // Without the right to assign roles nothing is deployed where the registry is.
 module registryAccess 'infra/modules/registry-access.bicep' = if (hasRegistry && assignRoles && !alertsOnly) {
   scope: resourceGroup(
@@ -242,6 +264,22 @@ module registryAccess 'infra/modules/registry-access.bicep' = if (hasRegistry &&
     #disable-next-line what-if-short-circuiting
     principalId: identity!.outputs.principalId
   }
+  dependsOn: [
+    ownRegistry
+  ]
+}
+
+// After the role, which takes minutes to be known: the build takes them too.
+module imageBuild 'infra/modules/image-build.bicep' = if (hasSource && !alertsOnly) {
+  params: {
+    registryName: registryName
+    location: region
+    source: gitUrl
+  }
+  dependsOn: [
+    ownRegistry
+    registryAccess
+  ]
 }
 
 module workspace 'infra/modules/monitoring.bicep' = if (monitoring) {
@@ -278,7 +316,7 @@ module relay 'infra/modules/container-group.bicep' = if (!alertsOnly) {
   params: {
     name: deploymentName
     location: region
-    image: imageName
+    image: hasSource ? '${registryServer}/postern@${imageBuild!.outputs.digest}' : givenImage
     identityId: identityId
     // What waits for the outputs of the store waits for its role assignment too: the relay starts with its rights.
     environmentVariables: concat(
@@ -294,8 +332,7 @@ module relay 'infra/modules/container-group.bicep' = if (!alertsOnly) {
     memoryInGB: memoryInGB
     dnsNameLabel: hasNetwork ? null : dnsNameLabel
     dnsNameLabelScope: dnsNameLabelScope
-    // The host of the image: a registry may have a hash in its own.
-    registryServer: hasRegistry ? split(imageName, '/')[0] : null
+    registryServer: hasRegistry ? registryServer : null
     subnetId: subnetId
     zone: zone
     workspaceId: workspaceId

@@ -178,42 +178,6 @@ func directoryProblems(directory string) string[] =>
       ]
 
 @export()
-@description('The name of a registry, where its host name may have been typed.')
-func registryOf(given string) string => split(toLower(trim(given)), '.azurecr.')[0]
-
-@export()
-@description('What is wrong with an image, and with the registry that it is pulled from.')
-func imageProblems(image string, registry string, hasRegistry bool) string[] =>
-  endsWith(image, '@sha256:0000000000000000000000000000000000000000000000000000000000000000')
-    ? [
-        'No image was published where this template was taken from: write image=HOST/NAME@sha256:DIGEST of one that was; docs/deploy/azure.md, Your own image.'
-      ]
-    : !contains(image, '/') || contains(image, ' ') || contains(image, '://') || toLower(image) != image
-        ? ['image is "${image}": write HOST/NAME@sha256:DIGEST in lower case, without https://.']
-        : contains(image, '@') && !(length(last(split(image, '@'))) == 71 && startsWith(
-              last(split(image, '@')),
-              'sha256:'
-            ) && hasOnly(skip(last(split(image, '@')), 7), '0123456789abcdef'))
-            ? ['image is "${image}": write its digest whole, sha256: and 64 digits of 0 to 9 and a to f.']
-            : !hasRegistry
-                ? []
-                : length(registry) < 5 || length(registry) > 50 || !hasOnly(
-                      registry,
-                      'abcdefghijklmnopqrstuvwxyz0123456789'
-                    )
-                    ? [
-                        'registry.name is "${registry}": write the name of an Azure container registry without a domain, 5 to 50 letters and digits, such as yourregistry.'
-                      ]
-                    : startsWith(image, '${registry}.azurecr.') || startsWith(image, '${registry}-') && contains(
-                          split(image, '/')[0],
-                          '.azurecr.'
-                        )
-                        ? []
-                        : [
-                            'image is "${image}", which is not in the registry ${registry}: write image=${registry}.azurecr.io/NAME@sha256:DIGEST, or leave registry out.'
-                          ]
-
-@export()
 @description('What is wrong with the test of the certificate.')
 func certificateTestProblems(asksForTest bool, monitoring bool, directory string) string[] =>
   !asksForTest

@@ -25,11 +25,14 @@ param resourceGroupName string = 'rg-${environmentName}'
 @description('Optional. What all names begin with: 3 to 10 letters, digits and hyphens.')
 param name string?
 
-@description('Optional. The image, by digest. The workflow that publishes images writes the default.')
+@description('Optional. The image, by digest; left out, the one that infra/image.json names. The workflow that publishes images writes that.')
 param image string?
 
 @description('Optional. The Azure container registry of the image; none for a public image.')
 param registry registryType?
+
+@description('Optional. The Git URL of the source, such as https://github.com/OWNER/postern.git#v0.1.0, to have Azure build the image in a registry of its own.')
+param source string?
 
 @description('Optional. A name of your own that clients dial. It has to lead to the output relayFqdn before the first certificate: docs/deploy/azure.md.')
 param customDomain string?
@@ -129,6 +132,7 @@ module relay '../relay.bicep' = {
     name: name
     image: image
     registry: registry
+    source: source
     customDomain: customDomain
     dnsZone: dnsZone
     dnsLabel: dnsLabel

@@ -9,6 +9,7 @@ var imageGiven = readEnvironmentVariable('POSTERN_IMAGE', '')
 var registryGiven = readEnvironmentVariable('POSTERN_REGISTRY', '')
 var registryGroupGiven = readEnvironmentVariable('POSTERN_REGISTRY_GROUP', '')
 var registryPermissionsGiven = readEnvironmentVariable('POSTERN_REGISTRY_PERMISSIONS', '')
+var sourceGiven = readEnvironmentVariable('POSTERN_SOURCE', '')
 var certificateSourceGiven = readEnvironmentVariable('POSTERN_CERTIFICATE_SOURCE', '')
 var acmeDirectoryGiven = readEnvironmentVariable('POSTERN_ACME_DIRECTORY', '')
 var dnsZoneGiven = readEnvironmentVariable('POSTERN_DNS_ZONE', '')
@@ -37,6 +38,7 @@ param registry = empty(registryGiven)
       resourceGroup: empty(registryGroupGiven) ? null : registryGroupGiven
       permissions: empty(registryPermissionsGiven) ? null : registryPermissionsGiven
     }
+param source = empty(sourceGiven) ? null : sourceGiven
 param customDomain = readEnvironmentVariable('POSTERN_CUSTOM_DOMAIN', '')
 param dnsZone = empty(dnsZoneGiven)
   ? null

@@ -17,7 +17,7 @@ var pullRoleId = permissions == 'repositories'
   ? 'b93aa761-3e63-49ed-ac28-beffa264f7ac'
   : '7f951dda-4ed3-4680-a7ca-43fe172d538d'
 
-resource registry 'Microsoft.ContainerRegistry/registries@2025-04-01' existing = {
+resource registry 'Microsoft.ContainerRegistry/registries@2025-11-01' existing = {
   name: name
 }
 

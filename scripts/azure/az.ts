@@ -1,4 +1,6 @@
 import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
 
 /** Where lines for people go. */
 export type Say = (line: string) => void;
@@ -20,6 +22,20 @@ export class AzError extends Error {
   }
 }
 
+/** There is no Azure CLI on the PATH. */
+export class AzMissing extends Error {
+  constructor(options?: ErrorOptions) {
+    super(
+      "There is no Azure CLI (az) on this machine. Install it, then az login: https://learn.microsoft.com/cli/azure/install-azure-cli",
+      options,
+    );
+    this.name = "AzMissing";
+  }
+}
+
+/** The only commands that take no --subscription: they ask the directory. */
+const OF_THE_DIRECTORY = "ad";
+
 /** The Azure CLI. Every call of the scripts goes through here, so that a dry run can show all and make none. */
 export class Az {
   readonly isDryRun: boolean;
@@ -32,9 +48,15 @@ export class Az {
     this.#everywhere = subscription === undefined ? [] : ["--subscription", subscription];
   }
 
+  /** Whether there is one on the PATH. It is not run. */
+  isInstalled(): boolean {
+    const folders = (process.env["PATH"] ?? "").split(delimiter);
+    return folders.some((folder) => ["az", "az.cmd"].some((name) => existsSync(join(folder, name))));
+  }
+
   /**
    * Makes a call and gives its answer as JSON; in a dry run it prints the call and gives undefined.
-   * @throws AzError where the call fails.
+   * @throws AzError where the call fails; AzMissing where there is no Azure CLI.
    */
   async json<T>(...args: readonly string[]): Promise<T | undefined> {
     const answer = await this.#run([...args, "--output", "json"], { isShown: false });
@@ -47,7 +69,7 @@ export class Az {
   }
 
   async #run(given: readonly string[], { isShown }: { readonly isShown: boolean }): Promise<string | undefined> {
-    const args = [...given, ...this.#everywhere];
+    const args = given[0] === OF_THE_DIRECTORY ? given : [...given, ...this.#everywhere];
     if (this.isDryRun) {
       this.#say(shellLine(args));
       return undefined;
@@ -56,6 +78,13 @@ export class Az {
     if (code === 0) return stdout;
     throw new AzError(args, stderr);
   }
+}
+
+/** Says after a dry run what the real one would stop at: that there is no Azure CLI. @returns whether there is one. */
+export function hasCli(az: Az, say: Say): boolean {
+  const isThere = az.isInstalled();
+  if (!isThere) say(`# ${new AzMissing().message}`);
+  return isThere;
 }
 
 /** The call as one line that a shell takes. */
@@ -78,9 +107,7 @@ function start(args: readonly string[], isShown: boolean): Promise<Ended> {
       stderr += chunk.toString();
       if (isShown) process.stderr.write(chunk);
     });
-    child.on("error", () => {
-      reject(new AzError(args, "the Azure CLI is not there; https://learn.microsoft.com/cli/azure/install-azure-cli"));
-    });
+    child.on("error", (cause) => reject(new AzMissing({ cause })));
     child.on("close", (code) => resolve({ code, stdout, stderr }));
   });
 }

@@ -1,26 +1,23 @@
-import { existsSync, readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { existsSync } from "node:fs";
 import { adviceOn } from "./advice.ts";
-import { type Az, AzError, type Say } from "./az.ts";
+import { type Az, AzError, hasCli, type Say } from "./az.ts";
+import { costOf } from "./costs.ts";
 import { GivenParameters } from "./given-parameters.ts";
+import { buildImage, ensureRegistry, isImagePublished, ROOT } from "./image-build.ts";
 import { leadsHere } from "./leads-here.ts";
 import {
   checkLogin,
   checkRights,
-  describeRegistry,
   findDeletedVault,
   findGroup,
+  type Login,
   makeGroup,
   NotReady,
   registerProviders,
 } from "./preflight.ts";
+import { describeRegistry, parameterOf, type Registry } from "./registry.ts";
 import { runSmoke } from "./smoke.ts";
 import { waitUntilReady } from "./wait-until-ready.ts";
-
-/** The root of the repository, where relay.bicep is. */
-const ROOT: string = fileURLToPath(new URL("../../", import.meta.url));
-/** What infra/image.json holds until the first image is published. */
-const NO_DIGEST = "0".repeat(64);
 
 /** What to deploy. */
 export type DeployOptions = {
@@ -33,6 +30,8 @@ export type DeployOptions = {
   readonly parameter: readonly string[];
   readonly image?: string;
   readonly registry?: string;
+  /** Build the image of this folder, also where one was published. */
+  readonly build?: boolean;
   readonly customDomain?: string;
   readonly email?: string;
   readonly assignRoles: boolean;
@@ -51,6 +50,9 @@ export type DeployParts = {
   readonly confirm: (question: string, word: string) => Promise<boolean>;
 };
 
+/** An image, and the registry that it is pulled from. */
+type Image = { readonly reference: string; readonly registry: Registry };
+
 type Outputs = Readonly<Record<string, { readonly value: string | boolean }>>;
 
 /**
@@ -59,65 +61,108 @@ type Outputs = Readonly<Record<string, { readonly value: string | boolean }>>;
  * @returns whether the relay is there and passed its smoke test; true after a dry run.
  * @throws NotReady where something has to be done first; AzError where a call fails.
  */
-export async function deploy(options: DeployOptions, { az, say, confirm }: DeployParts): Promise<boolean> {
+export async function deploy(options: DeployOptions, parts: DeployParts): Promise<boolean> {
+  const { az, say } = parts;
   const { resourceGroup } = options;
-  checkGiven(options, new GivenParameters(valuesOf(options), options.parametersFile), az.isDryRun);
+  const typed = new GivenParameters(valuesOf(options), options.parametersFile);
+  checkGiven(options, typed);
   const login = await checkLogin(az, say);
   const registry = options.registry === undefined ? undefined : await describeRegistry(az, options.registry);
-  const given = new GivenParameters(valuesOf(options, registry), options.parametersFile);
   const groupLocation = await findGroup(az, resourceGroup);
   if (options.skipRightsCheck !== true) {
     const isThere = groupLocation !== undefined;
     await checkRights(az, login, { resourceGroup, isThere, assignsRoles: options.assignRoles });
   }
-  await registerProviders(az, say, { hasNetwork: given.has("network") });
+  const hasBuild = wantsBuild(options, typed);
+  const beside = { hasNetwork: typed.has("network"), hasBuild: hasBuild || typed.has("source") };
+  await registerProviders(az, say, beside);
   if (groupLocation === undefined) await makeGroup(az, resourceGroup, options.location);
-  const deletedVault = await findDeletedVault(az, { resourceGroup, groupLocation, given });
+  const deletedVault = await findDeletedVault(az, { resourceGroup, groupLocation, given: typed });
   if (deletedVault !== undefined) say(`The vault ${deletedVault} was deleted; it is recovered, with its certificates.`);
-  if (deletedVault === undefined && given.isTrue("recoverVault")) {
+  if (deletedVault === undefined && typed.isTrue("recoverVault")) {
     say("There is no deleted vault of this relay: recoverVault is left out. It is for once.");
   }
 
+  const built = hasBuild ? await buildHere(options, { ...parts, typed, login, registry }) : undefined;
+  if (hasBuild && built === undefined) return nothing(say);
+  const given = new GivenParameters(
+    valuesOf(
+      built === undefined ? options : { ...options, image: built.reference, registry: built.registry.name },
+      built?.registry ?? registry,
+    ),
+    options.parametersFile,
+  );
   const what = { options, given, recovers: deletedVault !== undefined };
   await az.show("deployment", "group", "what-if", ...deploymentArguments(what));
-  const question = `Deploy this to ${resourceGroup}?`;
-  if (!az.isDryRun && options.yes !== true && !(await confirm(question, "yes"))) {
-    say("Nothing was deployed.");
-    return false;
-  }
+  if (!(await agrees(options, parts, `Deploy this to ${resourceGroup}?`))) return nothing(say);
   const outputs = await create(az, what, say);
-  if (outputs === undefined) return az.isDryRun;
+  if (outputs === undefined) return az.isDryRun && hasCli(az, say);
   if (given.isTrue("alertsOnly")) {
     say("Logs and alerts are deployed; the relay was left as it is.");
     return true;
   }
-  return finish(outputs, options, { say, given });
+  return finish(outputs, options, { say, given, hasBuild: beside.hasBuild });
 }
 
-/** What can be seen to be wrong before Azure is asked. */
-function checkGiven({ parametersFile }: DeployOptions, given: GivenParameters, isDryRun: boolean): void {
+function nothing(say: Say): boolean {
+  say("Nothing was deployed.");
+  return false;
+}
+
+async function agrees({ yes }: DeployOptions, { az, confirm }: DeployParts, question: string): Promise<boolean> {
+  return az.isDryRun || yes === true || confirm(question, "yes");
+}
+
+/** Whether somebody wants a build, or nobody has said which image and none was published. */
+function wantsBuild(options: DeployOptions, given: GivenParameters): boolean {
+  if (given.has("image") || given.has("source") || given.isTrue("alertsOnly")) return false;
+  return options.build === true || !isImagePublished();
+}
+
+type BuildContext = DeployParts & {
+  readonly typed: GivenParameters;
+  readonly login: Login;
+  readonly registry: Registry | undefined;
+};
+
+/** Builds this checkout in the registry that was named, or in one of its own; undefined where somebody says no to that. */
+async function buildHere(options: DeployOptions, context: BuildContext): Promise<Image | undefined> {
+  const { az, say, typed, login } = context;
+  const { resourceGroup } = options;
+  const location = typed.text("location");
+  const place = {
+    subscriptionId: login.subscriptionId,
+    resourceGroup,
+    environment: typed.text("environment") ?? "test",
+    ...(location === undefined ? {} : { location }),
+  };
+  const parts = { az, say, agrees: (question: string) => agrees(options, context, question) };
+  const registry = context.registry ?? (await ensureRegistry(place, parts));
+  if (registry === undefined) return undefined;
+  return { reference: await buildImage(registry, resourceGroup, parts), registry };
+}
+
+/** What can be seen to be wrong before Azure is asked, in a dry run too. */
+function checkGiven({ parametersFile, build }: DeployOptions, given: GivenParameters): void {
   if (given.has("network") && !given.has("customDomain")) {
     throw new NotReady("A network wants a name of your own: --custom-domain. Behind a load balancer Azure gives none.");
   }
-  if (isDryRun) return;
+  if ([build === true, given.has("image"), given.has("source")].filter(Boolean).length > 1) {
+    throw new NotReady("The image comes from one place: leave all but one of --image, --build and source out.");
+  }
   if (parametersFile !== undefined && !existsSync(parametersFile)) {
     throw new NotReady(`There is no file ${parametersFile}.`);
   }
-  // A group that cannot pull waits for long and says little.
-  const { image: written } = JSON.parse(readFileSync(`${ROOT}infra/image.json`, "utf8")) as { readonly image: string };
-  if (given.has("image") || !written.endsWith(NO_DIGEST)) return;
-  throw new NotReady(
-    "infra/image.json names no published image yet. Publish one with the workflow, or say --image REGISTRY/NAME@sha256:...",
-  );
 }
 
 /** The parameters on the command line, as the Azure CLI takes them. */
-function valuesOf(options: DeployOptions, registry = JSON.stringify({ name: options.registry })): readonly string[] {
+function valuesOf(options: DeployOptions, registry?: Registry): readonly string[] {
+  const described = registry === undefined ? JSON.stringify({ name: options.registry }) : parameterOf(registry);
   return [
     ...(options.environment === undefined ? [] : [`environment=${options.environment}`]),
     ...(options.location === undefined ? [] : [`location=${options.location}`]),
     ...(options.image === undefined ? [] : [`image=${options.image}`]),
-    ...(options.registry === undefined ? [] : [`registry=${registry}`]),
+    ...(options.registry === undefined ? [] : [`registry=${described}`]),
     ...(options.customDomain === undefined ? [] : [`customDomain=${options.customDomain}`]),
     ...(options.email === undefined ? [] : [`acmeEmail=${options.email}`]),
     ...(options.assignRoles ? [] : ["assignRoles=false"]),
@@ -167,15 +212,17 @@ async function create(az: Az, deployment: Deployment, say: Say): Promise<Outputs
       return call({ ...deployment, recovers: false });
     })
     .catch((error: unknown) => {
-      const advice = error instanceof AzError ? adviceOn(error.message, options.resourceGroup) : undefined;
+      const advice =
+        error instanceof AzError ? adviceOn(error.message, { resourceGroup: options.resourceGroup }) : undefined;
       if (advice === undefined) throw error;
       throw new NotReady(`${(error as AzError).message}\n${advice}`, { cause: error });
     });
 }
 
-type Finish = { readonly say: Say; readonly given: GivenParameters };
+type Finish = { readonly say: Say; readonly given: GivenParameters; readonly hasBuild: boolean };
 
-async function finish(outputs: Outputs, { timeout, token }: DeployOptions, { say, given }: Finish): Promise<boolean> {
+async function finish(outputs: Outputs, options: DeployOptions, { say, given, hasBuild }: Finish): Promise<boolean> {
+  const { timeout, token, resourceGroup } = options;
   const textOf = (name: string): string => String(outputs[name]?.value ?? "");
   const url = new URL(textOf("relayUrl"));
   const relay = { fqdn: textOf("relayFqdn"), ip: textOf("relayIp") };
@@ -204,5 +251,8 @@ async function finish(outputs: Outputs, { timeout, token }: DeployOptions, { say
   if (!(await waitUntilReady(url, { isUntrusted, timeoutMs, say }))) return false;
   const isGood = await runSmoke(url, { isUntrusted, say, ...(token === undefined ? {} : { token }) });
   say(isGood ? `The relay is there: ${textOf("relayUrl")}` : "The relay is there, and the smoke test failed.");
+  const environment = /-(test|dev|prod)$/.exec(textOf("containerGroupName"))?.[1] ?? options.environment ?? "test";
+  say(costOf({ isProd: environment === "prod", hasBuild }));
+  say(`To undo it: npm run azure:destroy -- --resource-group ${resourceGroup} --environment ${environment}`);
   return isGood;
 }

@@ -1,4 +1,4 @@
-import { type Az, AzError, type Say } from "./az.ts";
+import { type Az, AzError, hasCli, type Say } from "./az.ts";
 import { checkLogin } from "./preflight.ts";
 
 /** What to take down. */
@@ -63,7 +63,9 @@ export async function destroy(options: DestroyOptions, { az, say, confirm }: Des
   }
   if (options.purge === true) await purgeWorkspaces(az, az.isDryRun ? undefined : workspaces, inGroup);
   if (isShared) {
-    const left = options.purge === true ? ours.filter((one) => !workspaces.includes(one)) : ours;
+    const parents = ours.map(({ id }) => `${id.toLowerCase()}/`);
+    const whole = ours.filter((one) => !isPartOf(one, parents));
+    const left = options.purge === true ? whole.filter((one) => !workspaces.includes(one)) : whole;
     if (!(await removeEach(az, left, say))) return false;
   } else {
     await az.show("group", "delete", "--name", resourceGroup, "--yes");
@@ -73,7 +75,7 @@ export async function destroy(options: DestroyOptions, { az, say, confirm }: Des
     await az.show("resource", "delete", "--ids", "<id>");
   }
   if (options.purge === true) await purge(az, vaults, say);
-  return true;
+  return !az.isDryRun || hasCli(az, say);
 }
 
 /** Of all resources of a group those of its relay: the tagged ones, and the untagged ones that Azure makes beside them. */
@@ -91,7 +93,15 @@ function oursOf(all: readonly Resource[], environment: string | undefined): read
     (isOf(one, "microsoft.insights/actiongroups") &&
       one.name === "Application Insights Smart Detection" &&
       areComponentsOurs);
-  return all.filter((one) => isTagged(one) || isOfAzure(one));
+  const own = all.filter((one) => isTagged(one) || isOfAzure(one));
+  // What a registry has built is a part of it that has no tags.
+  const parents = own.map(({ id }) => `${id.toLowerCase()}/`);
+  return all.filter((one) => own.includes(one) || isPartOf(one, parents));
+}
+
+/** Whether a resource is inside one of those whose ids begin so: it goes with that. */
+function isPartOf({ id }: Resource, parents: readonly string[]): boolean {
+  return parents.some((parent) => id.toLowerCase().startsWith(parent));
 }
 
 function warnOf({ name, isProtected }: Vault, say: Say): void {

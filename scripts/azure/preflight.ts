@@ -28,6 +28,7 @@ export class NotReady extends Error {}
 /** Finds out who is logged in. In a dry run both are placeholders. */
 export async function checkLogin(az: Az, say: Say): Promise<Login> {
   const account = await az.json<Account>("account", "show").catch((error: unknown) => {
+    if (!(error instanceof AzError)) throw error;
     throw new NotReady("Nobody is logged in: az login", { cause: error });
   });
   // A service principal, as in a workflow, has no entry of its own in the directory that it could read.
@@ -66,20 +67,24 @@ export async function checkRights(az: Az, login: Login, wanted: RightsWanted): P
   );
 }
 
+/** What a deployment makes beside what every one makes. */
+export type Beside = {
+  readonly hasNetwork: boolean;
+  /** Whether an image is built in Azure. */
+  readonly hasBuild: boolean;
+};
+
 /**
- * Registers the providers that the subscription does not know yet, that of networks where there is one.
+ * Registers the providers that the subscription does not know yet, those of networks and registries where there is one.
  * @throws NotReady naming the right that is missing.
  */
-export async function registerProviders(
-  az: Az,
-  say: Say,
-  { hasNetwork }: { readonly hasNetwork: boolean },
-): Promise<void> {
+export async function registerProviders(az: Az, say: Say, { hasNetwork, hasBuild }: Beside): Promise<void> {
   const query = "[?registrationState=='Registered'].namespace";
   const list = az.json<string[]>("provider", "list", "--query", query);
   const registered = (await list.catch(advise("Have Reader on the subscription assigned."))) ?? [];
   const known = new Set(registered.map((name) => name.toLowerCase()));
-  for (const provider of [...PROVIDERS, ...(hasNetwork ? ["Microsoft.Network"] : [])]) {
+  const beside = [...(hasNetwork ? ["Microsoft.Network"] : []), ...(hasBuild ? ["Microsoft.ContainerRegistry"] : [])];
+  for (const provider of [...PROVIDERS, ...beside]) {
     if (known.has(provider.toLowerCase())) continue;
     if (!az.isDryRun) say(`Registering ${provider}, which takes a minute or two.`);
     const call = ["provider", "register", "--namespace", provider, "--wait"];
@@ -102,23 +107,6 @@ export async function makeGroup(az: Az, name: string, location: string | undefin
   }
   const tags = ["--tags", "application=postern"];
   await az.show("group", "create", "--name", name, "--location", location ?? "<location>", ...tags, "--output", "none");
-}
-
-type Registry = { readonly resourceGroup: string; readonly mode: string | null };
-
-/**
- * The parameter for a registry of this name: with its group, and with who may pull from it. Without the right to look it
- * up, its name alone.
- */
-export async function describeRegistry(az: Az, name: string): Promise<string> {
-  const query = "{resourceGroup: resourceGroup, mode: roleAssignmentMode}";
-  const found = await az.json<Registry>("acr", "show", "--name", name, "--query", query).catch((error: unknown) => {
-    if (error instanceof AzError) return undefined;
-    throw error;
-  });
-  const permissions = /^Abac/i.test(found?.mode ?? "") ? { permissions: "repositories" } : {};
-  const where = found === undefined ? {} : { resourceGroup: found.resourceGroup };
-  return JSON.stringify({ name, ...where, ...permissions });
 }
 
 /** What the name of a vault is made from. */

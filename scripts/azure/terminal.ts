@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline/promises";
-import { AzError } from "./az.ts";
+import { AzError, AzMissing } from "./az.ts";
 import { NotReady } from "./preflight.ts";
 
 /** Writes a line to standard output. */
@@ -22,7 +22,7 @@ export async function conclude(script: string, work: () => Promise<boolean>): Pr
   try {
     process.exitCode = (await work()) ? 0 : 1;
   } catch (error) {
-    if (!(error instanceof NotReady || error instanceof AzError)) throw error;
+    if (!(error instanceof NotReady || error instanceof AzError || error instanceof AzMissing)) throw error;
     process.stderr.write(`${script}: ${error.message}\n`);
     process.exitCode = 1;
   }

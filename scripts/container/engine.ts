@@ -24,9 +24,17 @@ export class Engine {
 
   /** Runs a subcommand and gives what it printed, on both streams. Rejects where it fails, with what it said. */
   async run(...args: readonly string[]): Promise<string> {
-    const options = { maxBuffer: 64 * 2 ** 20 };
-    const { stdout, stderr } = await execute(this.#command, [...this.#globalArguments, ...args], options);
+    const { stdout, stderr } = await this.#execute(args);
     return `${stdout}${stderr}`.trim();
+  }
+
+  /** The same, without what the engine complains about meanwhile. */
+  async output(...args: readonly string[]): Promise<string> {
+    return (await this.#execute(args)).stdout.trim();
+  }
+
+  #execute(args: readonly string[]): Promise<{ readonly stdout: string; readonly stderr: string }> {
+    return execute(this.#command, [...this.#globalArguments, ...args], { maxBuffer: 64 * 2 ** 20 });
   }
 
   /** Runs a subcommand whose output goes into a file, as with `>` of a shell. */

@@ -34,15 +34,50 @@ it("declares no volume", () => {
   expect(textsOf(instructions, "VOLUME")).toEqual([]);
 });
 
-it("keeps node's permission to bind low ports: sets it, and copies the binary with the owner and mode that it has", () => {
-  expect(textsOf(instructions, "RUN").join()).toContain("setcap cap_net_bind_service=+ep /usr/local/bin/node");
-  expect(textsOf(finalImage, "COPY")).toContain("--from=runtime /usr/local/bin/node /usr/local/bin/node");
+it("sets the right to bind low ports in the last stage, on a small program: builders lose it when a file is copied", () => {
+  const elsewhere = instructions.filter((one) => !finalImage.includes(one) && /setcap cap_/.test(one.text));
+
+  expect(textsOf(finalImage, "RUN").join()).toContain("setcap cap_net_bind_service=+p /usr/local/lib/postern/setpriv");
+  expect(elsewhere).toEqual([]);
+  expect(textsOf(finalImage, "COPY")).toContain("--from=modules /usr/local/bin/node /usr/local/bin/node");
 });
 
-it("starts node without a shell between, so that signals reach it and `check-config` can be put behind", () => {
-  expect(textsOf(finalImage, "ENTRYPOINT")).toEqual(['["node", "/app/dist/relay/main.js"]']);
+it("says in words why it does not build where a builder cannot do that", () => {
+  const run = textsOf(finalImage, "RUN").join();
+
+  for (const check of ["setcap cap_net_bind_service", "CapEff:", "grep --quiet libjemalloc"])
+    expect(run).toContain(check);
+  expect([...run.matchAll(/\|\| \{ echo '[^']{60,}' >&2; exit 1; \}/g)]).toHaveLength(3);
+});
+
+it("starts node in the place of its command, so that signals reach it and `check-config` can be put behind", () => {
+  const command = readFileSync("infra/container/postern", "utf8");
+
+  expect(textsOf(finalImage, "ENTRYPOINT")).toEqual(['["postern"]']);
   expect(textsOf(finalImage, "CMD")).toEqual(['["serve"]']);
   expect(textsOf(finalImage, "STOPSIGNAL")).toEqual(["SIGTERM"]);
+  expect(command).toContain('relay="node /app/dist/relay/main.js"');
+  expect(command.trim().split("\n").slice(-2)).toEqual([
+    'if $grant true 2>/dev/null; then exec $grant $relay "$@"; fi',
+    'exec $relay "$@"',
+  ]);
+});
+
+it.each([
+  ["with the right to low ports where it may have that", "exit 0", "granted relay serve --tls off"],
+  ["without it where it may not", "exit 1", "relay serve --tls off"],
+])("has a command that starts the relay %s", (_, grants, started) => {
+  const folder = mkdtempSync(join(tmpdir(), "postern-command-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const grant = `#!/bin/sh\n[ "$1" != true ] || ${grants}\necho granted "$@"\n`;
+  writeFileSync(join(folder, "grant"), grant, { mode: 0o755 });
+  const command = readFileSync("infra/container/postern", "utf8")
+    .replace(/^grant=.*$/m, `grant=${folder}/grant`)
+    .replace(/^relay=.*$/m, 'relay="echo relay"');
+
+  const said = execFileSync("sh", ["-c", command, "postern", "serve", "--tls", "off"], { encoding: "utf8" });
+
+  expect(said.trim().replace("granted echo", "granted")).toBe(started);
 });
 
 it("asks for its health with the relay's own command", () => {
@@ -57,14 +92,18 @@ it("chooses the port, so that the relay does not fall back to one that nobody fo
 });
 
 it("has modules of `npm ci --omit=dev` and compiled code, and nothing else of the repository", () => {
-  const copied = textsOf(finalImage, "COPY").filter((text) => !text.startsWith("--from=runtime "));
-
-  expect(copied).toEqual([
+  expect(textsOf(finalImage, "COPY")).toEqual([
+    "--from=modules /etc/passwd /etc/group /etc/",
+    "--from=modules /usr/local/bin/node /usr/local/bin/node",
+    "--from=packages /out/ /usr/local/",
+    "infra/container/postern /usr/local/bin/postern",
     "package.json ./",
     "--from=modules /app/node_modules ./node_modules",
     "--from=build /app/dist ./dist",
   ]);
-  expect(textsOf(stage("modules"), "RUN")).toEqual([expect.stringMatching(/^npm ci --omit=dev\b/)]);
+  expect(textsOf(stage("modules"), "RUN")).toEqual([
+    expect.stringMatching(/&& \{ npm ci --omit=dev --ignore-scripts \|\| /),
+  ]);
 });
 
 it("needs no workspace: npm passes over one whose folder was not copied", () => {
@@ -83,9 +122,30 @@ it("needs no workspace: npm passes over one whose folder was not copied", () => 
   expect(textsOf(instructions, "COPY").filter((text) => text.includes("client"))).toEqual([]);
 });
 
-it("takes no build arguments, secrets or downloads", () => {
+it("takes the authority of a proxy for what it downloads, and nothing else; the image and its history have none of it", () => {
+  const downloads = instructions.filter(({ text }) => /\bnpm ci\b|\bapt-get (update|install)\b/.test(text));
+
+  expect(new Set(textsOf(instructions, "ARG"))).toEqual(new Set(['EXTRA_CA=""']));
+  expect(finalImage.filter(({ name, text }) => name === "ARG" || text.includes("EXTRA_CA"))).toEqual([]);
+  expect(downloads).toHaveLength(3);
+  // Builders run stages side by side: each says what to give.
+  for (const { text } of downloads.slice(0, 2)) expect(text).toContain('--build-arg EXTRA_CA="$(cat ca.pem)"');
+  for (const { text } of downloads) expect(text).toMatch(/^if \[ -n "\$EXTRA_CA" \]; then /);
+  expect(downloads.filter((one) => finalImage.includes(one))).toEqual([]);
+});
+
+it("builds with what the classic builder has: no mounts, no heredocs, no flags of BuildKit", () => {
+  const newer = instructions.filter(({ text }) =>
+    /--mount=|--chmod=|--link|--parents |<</.test(text.replace("mkdir --parents", "")),
+  );
+
+  expect(newer).toEqual([]);
+  expect(readFileSync("Dockerfile", "utf8")).not.toMatch(/^# *syntax=/m);
+});
+
+it("takes no secrets and no downloads by hand", () => {
   const suspicious = instructions.filter(
-    ({ name, text }) => /^(ARG|ADD)$/.test(name) || /secret|token|password|\bcurl\b|\bwget\b|https?:/i.test(text),
+    ({ name, text }) => name === "ADD" || /secret|token|password|\bcurl\b|\bwget\b|https?:\/\//i.test(text),
   );
 
   expect(suspicious).toEqual([]);
@@ -96,7 +156,14 @@ it("sends to the builder what it compiles, and neither .git, node_modules nor an
     .split("\n")
     .filter((line) => line !== "" && !line.startsWith("#"));
 
-  const wanted = ["package.json", "package-lock.json", "tsconfig.json", "tsconfig.build.json", ...compiled];
+  const wanted = [
+    "package.json",
+    "package-lock.json",
+    "tsconfig.json",
+    "tsconfig.build.json",
+    "infra/container",
+    ...compiled,
+  ];
   expect(lines[0]).toBe("*");
   expect(lines.filter((line) => line.startsWith("!")).toSorted()).toEqual(wanted.map((path) => `!${path}`).toSorted());
 });

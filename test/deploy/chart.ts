@@ -58,21 +58,35 @@ export type Manifest = {
   readonly spec: Spec;
 };
 
+/** An image that somebody has pushed: the chart makes nothing without one. */
+const IMAGE: Values = { image: { repository: "registry.example.com/postern" } };
+
+/** What the chart says to people who have installed it with these values, in the namespace `relays`. */
+export function renderNotes(values: Values = {}): string {
+  const { templates, dot } = prepared(values);
+  return templates.render(readFileSync(join(CHART, "templates/NOTES.txt"), "utf8"), dot);
+}
+
 /** What the chart makes of these values on top of its own, for a release called `relay`. By the check's own renderer. */
 export function renderChart(values: Values = {}): readonly Manifest[] {
+  const { templates, dot } = prepared(values);
+  return readdirSync(join(CHART, "templates"))
+    .filter((name) => name.endsWith(".yaml"))
+    .toSorted()
+    .flatMap((name) => manifestsOf(templates.render(readFileSync(join(CHART, "templates", name), "utf8"), dot)));
+}
+
+function prepared(values: Values): { readonly templates: ChartTemplates; readonly dot: object } {
   const chart = parse(readFileSync(join(CHART, "Chart.yaml"), "utf8")) as Readonly<Record<string, unknown>>;
   const defaults = parse(readFileSync(join(CHART, "values.yaml"), "utf8")) as Values;
   const templates = new ChartTemplates();
   templates.define(readFileSync(join(CHART, "templates/_helpers.tpl"), "utf8"));
   const dot = {
-    Values: merged(defaults, values),
-    Release: { Name: "relay", Service: "Helm" },
+    Values: merged(merged(defaults, IMAGE), values),
+    Release: { Name: "relay", Namespace: "relays", Service: "Helm" },
     Chart: { Name: chart["name"], Version: chart["version"], AppVersion: chart["appVersion"] },
   };
-  return readdirSync(join(CHART, "templates"))
-    .filter((name) => name.endsWith(".yaml"))
-    .toSorted()
-    .flatMap((name) => manifestsOf(templates.render(readFileSync(join(CHART, "templates", name), "utf8"), dot)));
+  return { templates, dot };
 }
 
 /** The same by Helm. */
@@ -80,7 +94,7 @@ export function renderWithHelm(values: Values = {}): readonly Manifest[] {
   const folder = mkdtempSync(join(tmpdir(), "postern-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const file = join(folder, "values.yaml");
-  writeFileSync(file, stringify(values));
+  writeFileSync(file, stringify(merged(IMAGE, values)));
   const { status, stdout, stderr } = spawnSync("helm", ["template", "relay", CHART, "--values", file], {
     encoding: "utf8",
   });

@@ -9,7 +9,8 @@ const FOLDER = "infra/compose";
 
 type Service = {
   readonly profiles?: readonly string[];
-  readonly build?: string;
+  readonly build?: { readonly context: string; readonly args: Readonly<Record<string, string>> };
+  readonly pull_policy?: string;
   readonly image: string;
   readonly ports?: readonly string[];
   readonly env_file?: readonly { readonly path: string; readonly required: boolean }[];
@@ -33,7 +34,14 @@ it("starts the relay alone, unless it is asked for monitoring too", () => {
 
   expect(withoutProfile.map(([name]) => name)).toEqual(["relay"]);
   expect(relay?.ports).toEqual(["443:443"]);
-  expect(existsSync(join(FOLDER, relay?.build ?? "", "Dockerfile"))).toBe(true);
+  expect(existsSync(join(FOLDER, relay?.build?.context ?? "", "Dockerfile"))).toBe(true);
+});
+
+it("builds the relay by itself, never takes an image of its name from elsewhere, and hands on what the build may want", () => {
+  const dockerfile = readFileSync("Dockerfile", "utf8");
+
+  expect(relay?.pull_policy).toBe("build");
+  for (const name of Object.keys(relay?.build?.args ?? {})) expect(dockerfile).toContain(`ARG ${name}=""`);
 });
 
 it.each<[string, Readonly<Record<string, string>>]>([

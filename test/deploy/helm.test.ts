@@ -4,7 +4,15 @@ import { expect, it } from "vitest";
 import { parse } from "yaml";
 import { loadConfig } from "../../relay/config/load.ts";
 import { VERSION } from "../../relay/version.ts";
-import { CHART, type Container, type Manifest, renderChart, renderWithHelm, type Values } from "./chart.ts";
+import {
+  CHART,
+  type Container,
+  type Manifest,
+  renderChart,
+  renderNotes,
+  renderWithHelm,
+  type Values,
+} from "./chart.ts";
 import { bytesOf, memoryProblemsOf, problemsOf } from "./deployed-options.ts";
 
 /** The set-ups of docs/deploy/kubernetes.md, and one with everything. */
@@ -70,7 +78,7 @@ it.each(setups)("leads every service, policy, budget and route to the one pod: %
   expect(policed).toEqual(portNames);
 });
 
-it.each(setups)("has no privilege but the one that the image's node asks for: %s", (_, values) => {
+it.each(setups)("has no privilege at all: %s", (_, values) => {
   const manifests = renderChart(values);
   const { securityContext } = relayOf(manifests);
   const pod = only(manifests, "Deployment").spec.template.spec;
@@ -78,7 +86,7 @@ it.each(setups)("has no privilege but the one that the image's node asks for: %s
   expect(securityContext).toEqual({
     allowPrivilegeEscalation: false,
     readOnlyRootFilesystem: true,
-    capabilities: { drop: ["ALL"], add: ["NET_BIND_SERVICE"] },
+    capabilities: { drop: ["ALL"] },
   });
   expect(pod.securityContext).toMatchObject({
     runAsNonRoot: true,
@@ -198,9 +206,27 @@ it.each<[string, Values]>([
   ["an ingress ends TLS", { ingress: { enabled: true } }],
   ["a TLSRoute passes TLS through", { tls: { mode: "off" }, tlsRoute: { enabled: true } }],
   ["metrics need a token", { serviceMonitor: { enabled: true } }],
+  ["nobody publishes an image: build and push one (docker build", { image: { repository: "" } }],
   ["tls.mode acme needs tls.domain", { tls: { mode: "acme" } }],
 ])("refuses values that do not go together: %s", (sentence, values) => {
   expect(() => renderChart(values)).toThrow(sentence);
+});
+
+it.each<[string, Values, string]>([
+  ["the load balancer", {}, "kubectl get service relay --namespace relays"],
+  ["a name of its own", { tls: { mode: "acme", domain: "relay.example.com" } }, "wss://relay.example.com:443"],
+  [
+    "an ingress",
+    { tls: { mode: "off" }, service: { type: "ClusterIP" }, ingress: { enabled: true } },
+    "wss://relay.example.com,",
+  ],
+  [
+    "a gateway",
+    { service: { type: "ClusterIP" }, tlsRoute: { enabled: true, host: "gate.example.com" } },
+    "wss://gate.example.com,",
+  ],
+])("tells who has installed it what clients dial: %s", (_, values, said) => {
+  expect(renderNotes(values)).toContain(said);
 });
 
 it("uses every value that values.yaml has", () => {

@@ -6,6 +6,7 @@ import { loadConfig } from "../../relay/config/load.ts";
 import { optionRows } from "../../relay/config/options.ts";
 import { VERSION } from "../../relay/version.ts";
 import { bytesOf, memoryProblemsOf, problemsOf } from "./deployed-options.ts";
+import { APP_PLATFORM, FLY, misfits } from "./platform-schemas.ts";
 import { parseToml } from "./toml.ts";
 
 const { config } = loadConfig({ flags: {}, env: {} });
@@ -43,7 +44,7 @@ it("has a file for Fly.io whose proxy asks the port that the relay listens on, a
 
   expect(problemsOf(env)).toEqual([]);
   expect(env).toMatchObject({ TLS: "off", PORT: String(service["internal_port"]) });
-  expect(service).toMatchObject({ force_https: true, auto_stop_machines: "off", min_machines_running: 1 });
+  expect(service).toMatchObject({ force_https: true, auto_stop_machines: false, min_machines_running: 1 });
   expect(service["concurrency"]).toMatchObject({ type: "connections", hard_limit: Number(env["MAX_CONNECTIONS"]) });
   expect(check?.["path"]).toBe(READY);
   // `rolling`, the default, replaces the one machine that there is: nobody would be let in meanwhile.
@@ -79,9 +80,21 @@ it("has a file for DigitalOcean whose edge asks the port that the relay listens 
   expect((service?.termination.grace_period_seconds ?? 0) * 1000).toBeGreaterThan(config.drainTimeoutMs + 2000);
   const [, memory = ""] = /^apps-s-\dvcpu-(\dgb)$/.exec(service?.instance_size_slug ?? "") ?? [];
   expect(memoryProblemsOf(env, bytesOf(memory))).toEqual([]);
-  // A builder that copies node from stage to stage without its capability cannot build it.
+  // Your own registry's: what App Platform builds by itself nobody has tried.
   expect(service?.image).toEqual({ registry_type: "DOCR", repository: "postern", tag: VERSION });
   expect(service).not.toHaveProperty("dockerfile_path");
+});
+
+it("has files for Fly.io and DigitalOcean with nothing that their published schemas do not know", () => {
+  const fly = parseToml(readFileSync("infra/fly/fly.toml", "utf8"));
+  const app: unknown = parse(readFileSync("infra/digitalocean/app.yaml", "utf8"));
+
+  expect(misfits(fly, FLY)).toEqual([]);
+  expect(misfits(app, APP_PLATFORM)).toEqual([]);
+  expect(misfits({ ...fly, kill_signal: "SIGHUP", kil_timeout: "15s" }, FLY)).toEqual([
+    "file.kill_signal is SIGHUP",
+    "file has no kil_timeout",
+  ]);
 });
 
 /** Flags and their values in turn, as the variables that mean the same. */

@@ -2,6 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { makeFolder } from "../support/certificate-files.ts";
 import { Run } from "../support/process.ts";
+import { judgingShell } from "./az-table.ts";
 
 /**
  * What the stub answers to calls that begin with these words; the longest wins. `{ fails: "..." }` fails with these words,
@@ -17,7 +18,10 @@ type ScriptRun = {
   readonly calls: readonly string[];
 };
 
-/** Runs a script with a stub in the place of the Azure CLI, which writes each call down and answers from a list. */
+/**
+ * Runs a script with a stub in the place of the Azure CLI, which writes each call down and answers from a list. It refuses
+ * commands and options that the real one does not have.
+ */
 export async function runWithStub(script: string, args: readonly string[], answers: Answers): Promise<ScriptRun> {
   const folder = makeFolder();
   const callsFile = join(folder, "calls");
@@ -28,6 +32,13 @@ export async function runWithStub(script: string, args: readonly string[], answe
   const code = await run.exitCode();
   const lines = existsSync(callsFile) ? readFileSync(callsFile, "utf8").trimEnd().split("\n") : [];
   return { code, output: run.stdout + run.stderr, calls: lines };
+}
+
+/** A folder with the stub alone in it, as a script would find it: for calls that no script makes. */
+export function makeStub(answers: Answers): string {
+  const folder = makeFolder();
+  writeFileSync(join(folder, "az"), stubFor(answers, join(folder, "calls"), folder), { mode: 0o755 });
+  return join(folder, "az");
 }
 
 /** A program for the shell, as that starts faster than anything else. */
@@ -45,15 +56,16 @@ function stubFor(answers: Answers, callsFile: string, folder: string): string {
       });
       return `"${start}"*) case $(grep -c "^${start}" '${callsFile}') in ${turns.join(" ")} esac ;;`;
     });
-  return `#!/bin/sh\necho "$*" >>'${callsFile}'\ncase "$*" in\n${cases.join("\n")}\nesac\n`;
+  return `#!/bin/sh\necho "$*" >>'${callsFile}'\n${judgingShell()}\ncase "$*" in\n${cases.join("\n")}\nesac\n`;
 }
 
 /** Calls of these change something. */
-export const MUTATION: RegExp = / (create|delete|register|set|purge|update)\b/;
+export const MUTATION: RegExp = / (build|create|delete|register|set|purge|update)\b/;
 
 /** As Azure writes them: Insights in lower case. */
 const PROVIDERS = [
   "Microsoft.ContainerInstance",
+  "Microsoft.ContainerRegistry",
   "Microsoft.KeyVault",
   "Microsoft.ManagedIdentity",
   "Microsoft.OperationalInsights",
@@ -68,4 +80,5 @@ export const OWNER: Answers = {
   "provider list": PROVIDERS,
   "group show": "westeurope",
   "keyvault list-deleted": [],
+  "acr list": [],
 };

@@ -127,7 +127,7 @@ it.each([
 });
 
 it("leaves what it knows no advice on in Azure's words", () => {
-  expect(adviceOn("QuotaExceeded", "rg")).toBeUndefined();
+  expect(adviceOn("QuotaExceeded", { resourceGroup: "rg" })).toBeUndefined();
 });
 
 const PROD = { application: "postern", environment: "prod" };

@@ -64,7 +64,10 @@ itWithBicep()("starts the relay when its rights, its registry, its network and i
   const { resources } = await compiled("relay.bicep");
 
   const before = waitsFor(resources, "relay");
-  expect(before).toEqual(new Set(["identity", "certStore", "registryAccess", "relayNetwork", "workspace"]));
+  const parts = ["identity", "certStore", "ownRegistry", "registryAccess", "imageBuild", "relayNetwork", "workspace"];
+  expect(before).toEqual(new Set(parts));
+  // The right to pull takes minutes to be known, and so does a build.
+  expect(waitsFor(resources, "imageBuild")).toContain("registryAccess");
   expect(waitsFor(resources, "alerts")).toContain("relay");
   expect(waitsFor(resources, "dnsRecord")).toContain("relay");
 });

@@ -11,6 +11,7 @@ export const COMMITTED_SNAPSHOTS = [
   "prod",
   "main",
   "registry",
+  "source",
   "network",
   "self-signed",
   "everything",
@@ -49,6 +50,10 @@ type Known = {
   readonly "Microsoft.Insights/webtests": With<{
     readonly Locations: readonly unknown[];
     readonly Frequency: number;
+  }>;
+  readonly "Microsoft.ContainerRegistry/registries": With<Readonly<Record<string, unknown>>>;
+  readonly "Microsoft.ContainerRegistry/registries/taskRuns": With<{
+    readonly runRequest: { readonly type: string; readonly sourceLocation: string };
   }>;
   readonly "Microsoft.Network/loadBalancers": With<{ readonly backendAddressPools: readonly unknown[] }>;
 };

@@ -23,6 +23,15 @@ const WORDS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     "properties.publicNetworkAccess": ["Enabled", "Disabled"],
     "properties.sku.name": ["standard"],
   },
+  "Microsoft.ContainerRegistry/registries": {
+    "sku.name": ["Basic"],
+    "properties.roleAssignmentMode": ["LegacyRegistryPermissions"],
+  },
+  "Microsoft.ContainerRegistry/registries/taskRuns": {
+    "properties.runRequest.type": ["DockerBuildRequest"],
+    "properties.runRequest.platform.os": ["Linux"],
+    "properties.runRequest.platform.architecture": ["amd64"],
+  },
   "Microsoft.Authorization/roleAssignments": { "properties.principalType": ["ServicePrincipal"] },
   "Microsoft.OperationalInsights/workspaces": { "properties.sku.name": ["PerGB2018"] },
   "Microsoft.Insights/diagnosticSettings": { "properties.logs.*.category": ["ContainerInstanceLog", "ContainerEvent"] },

@@ -32,6 +32,9 @@ const network = (addresses: string, subnet: string): string =>
   `${OWN}param network = { addressPrefix: '${addresses}', subnetPrefix: '${subnet}' }`;
 const image = (given: string): string => `param image = '${given}'`;
 
+const source = (given: string): string => `param source = '${given}'`;
+const GIT = "https://github.com/o/postern.git";
+
 /** What is typed, as a file of parameters has it, and what the refusal says to type instead. */
 const REFUSED: readonly (readonly [what: string, typed: string, instead: RegExp])[] = [
   ["a domain that is a URL", domain("wss://relay.example.com/x"), /write relay\.example\.com\./],
@@ -120,6 +123,44 @@ const REFUSED: readonly (readonly [what: string, typed: string, instead: RegExp]
     /write image=yourregistry\.azurecr\.io/,
   ],
   ["a registry with a hyphen", "param registry = { name: 'your-registry' }", /5 to 50 letters and digits/],
+  [
+    "a source and an image",
+    `${source(GIT)}\n${image(`ghcr.io/plures/postern${DIGEST}`)}`,
+    /leave image out to have one/,
+  ],
+  ["a source and a registry", `${source(GIT)}\nparam registry = { name: 'yourregistry' }`, /leave registry out/],
+  [
+    "a source that wants a key",
+    source("git@github.com:o/postern.git"),
+    /write https:\/\/github\.com\/o\/postern\.git\./,
+  ],
+  ["a source by ssh", source("ssh://git@github.com/o/postern.git"), /write https:\/\/github\.com\/o\/postern\.git\./],
+  ["a source with a password", source("https://me:word@github.com/o/postern.git"), /write a URL without a password/],
+  ["a source without encryption", source("http://github.com/o/postern.git"), /begins with https:\/\//],
+  ["a source that is a folder", source("."), /npm run azure:deploy builds a folder/],
+  [
+    "the page of a repository",
+    source("https://github.com/o/postern"),
+    /write the URL that git clone takes, such as https:\/\/github\.com\/o\/postern\.git\./,
+  ],
+  [
+    "the page of a branch",
+    source("https://github.com/o/postern/tree/main"),
+    /such as https:\/\/github\.com\/o\/postern\.git#main\./,
+  ],
+  ["a host without a repository", source("https://github.com"), /such as https:\/\/github\.com\/OWNER\/postern\.git\./],
+  ["an archive", source("https://example.com/o/postern.tgz"), /write the URL that git clone takes/],
+  [
+    "a source with nothing behind its #",
+    source("https://github.com/o/postern.git#"),
+    /write a branch, a tag or a commit behind the #/,
+  ],
+  ["a source with more behind it", source("https://github.com/o/postern.git#main;x"), /postern\.git#main\./],
+  [
+    "two sources",
+    source("https://a.example.com/x.git https://b.example.com/x.git"),
+    /write one Git URL without blanks/,
+  ],
   ["an authority without https", "param acmeDirectory = 'http://ca.example.com'", /write letsencrypt/],
   ["an authority that is misspelt", "param acmeDirectory = 'lets-encrypt'", /write letsencrypt/],
   ["a test of what nobody trusts", "param certificateTest = true", /leave certificateTest out/],
@@ -164,6 +205,28 @@ itWithBicep()("gives secrets as what cannot be read back", async () => {
   expect(environmentVariables.at(-1)).toEqual({ name: "ADMIN_TOKEN", secureValue: expect.stringMatching(/^\[/) });
   expect(JSON.stringify(made)).not.toContain("0123456789abcdef0123");
 });
+
+itWithBicep()(
+  "refuses the bare command where nothing was published, and names the three ways to an image",
+  async () => {
+    const unpublished = new TemplateCopy();
+    writeFileSync(
+      unpublished.path("infra/image.json"),
+      JSON.stringify({ image: `ghcr.io/o/postern@sha256:${"0".repeat(64)}` }),
+    );
+    await unpublished.build(compiler);
+
+    const bare = await unpublished.evaluate(compiler, "param environment = 'prod'").catch((error: unknown) => error);
+    const built = await unpublished.evaluate(compiler, source(GIT)).finally(() => unpublished.remove());
+
+    expect((bare as Refusal).message).toMatch(
+      /'baseName' is not valid: .*write source=https.* or write image=HOST.* or run npm run azure:deploy/,
+    );
+    expect(built.predictedResources.map(({ type }) => type)).toContain(
+      "Microsoft.ContainerRegistry/registries/taskRuns",
+    );
+  },
+);
 
 itWithBicep()("refuses through azd's template too", async () => {
   const path = copy.path("infra/refused.bicepparam");

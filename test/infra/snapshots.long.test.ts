@@ -25,6 +25,7 @@ const SNAPSHOTS: Readonly<Record<CommittedSnapshot, { readonly file: string } | 
       param image = 'yourregistry.azurecr.io/postern@sha256:${"5a".repeat(32)}'
       param registry = { name: 'yourregistry', resourceGroup: 'images-rg', permissions: 'repositories' }`,
   },
+  source: { parameters: "param source = 'https://github.com/OWNER/postern.git#v0.1.0'" },
   network: {
     parameters: `
       param environment = 'prod'
@@ -75,6 +76,8 @@ const ALERTS = ["scheduledQueryRules", "metricAlerts", "webtests", "components"]
   (name) => `Microsoft.Insights/${name}`,
 );
 const ONLY_ALERTS = new Set([...ALERTS, "Microsoft.OperationalInsights/workspaces"]);
+const ONLY_LOGS = new Set(ALERTS.slice(0, 2).concat("Microsoft.OperationalInsights/workspaces"));
+const SOURCE = "https://github.com/OWNER/postern.git";
 const NO_MONITORING = new Set([
   "Microsoft.ContainerInstance/containerGroups",
   "Microsoft.KeyVault/vaults",
@@ -137,6 +140,18 @@ const PUT_RIGHT: readonly (readonly [
   ],
   ["a Chinese region", labelled("chinanorth3"), domainOf, "my-relay.chinanorth3.azurecontainer.console.azure.cn"],
   ["a registry with its domain", registered("yourregistry.azurecr.io"), serversOf, ["yourregistry.azurecr.io"]],
+  ["a source with blanks around it", built(" https://github.com/OWNER/postern.git "), sourceOf, SOURCE],
+  ["a commit of a source", built(`${SOURCE}#0a1b2c3`), sourceOf, `${SOURCE}#0a1b2c3`],
+  ["a source of Azure DevOps", built("https://dev.azure.com/o/p/_git/postern"), sourceOf, expect.any(String)],
+  ["a source in China", `${built(SOURCE)}\nparam location = 'chinanorth3'`, serversOf, [suffixed("azurecr.cn")]],
+  [
+    "a source in Azure Government",
+    `${built(SOURCE)}\nparam location = 'usgovvirginia'`,
+    serversOf,
+    [suffixed("azurecr.us")],
+  ],
+  ["a build that others give the right to pull", `${built(SOURCE)}\nparam assignRoles = false`, rolesOf, 0],
+  ["alerts alone of what Azure built", `${built(SOURCE)}\nparam alertsOnly = true`, typesOf, ONLY_LOGS],
   ["an address for mail with blanks", "param acmeEmail = ' ops@example.com '", variable("EMAIL"), "ops@example.com"],
   ["the authority in upper case", "param acmeDirectory = 'LetsEncrypt'", variable("ACME_DIRECTORY"), "letsencrypt"],
   ["a setting in lower case", "param settings = { log_level: 'debug' }", variable("LOG_LEVEL"), "debug"],
@@ -176,6 +191,19 @@ itWithBicep()("brings a vault back, and takes the two steps to a custom domain, 
   expect([domainOf(first), domainOf(second)]).toEqual(["relay.example.com", "relay.example.com"]);
   const modes = [first, second].map((made) => resourcesOf(made, "Microsoft.KeyVault/vaults")[0]?.properties);
   expect(modes).toMatchObject([{ createMode: "recover" }, { createMode: "default" }]);
+});
+
+itWithBicep()("builds from a source through azd's template too", async () => {
+  const path = copy.path("infra/source.bicepparam");
+  writeFileSync(
+    path,
+    `using 'main.bicep'\nparam environmentName = 'x'\nparam location = 'westeurope'\nparam source = '${SOURCE}'\n`,
+  );
+
+  const made = await compiler.snapshot(path, { location: "westeurope" });
+
+  expect(sourceOf(made)).toBe(SOURCE);
+  expect(serversOf(made)).toEqual([suffixed("azurecr.io")]);
 });
 
 itWithBicep()("makes other names in another region, of all that keeps its name when it is deleted", async () => {
@@ -233,6 +261,18 @@ function zoned(domain: string): string {
 function registered(name: string): string {
   const image = `yourregistry.azurecr.io/postern@sha256:${"5a".repeat(32)}`;
   return `param image = '${image}'\nparam registry = { name: '${name}', resourceGroup: 'images-rg' }`;
+}
+
+function built(source: string): string {
+  return `param source = '${source}'`;
+}
+
+function sourceOf(made: Snapshot): unknown {
+  return resourcesOf(made, "Microsoft.ContainerRegistry/registries/taskRuns")[0]?.properties.runRequest.sourceLocation;
+}
+
+function suffixed(suffix: string): unknown {
+  return expect.stringMatching(new RegExp(`^postern[a-z0-9]{13}\\.${suffix.replace(".", "\\.")}$`));
 }
 
 function watched(directory: string): string {

@@ -146,6 +146,7 @@ it("names what outlives a relay so that it is not in the way of the next one in 
 
 it.each([
   ["prod", ["b86a8fe4-44ce-4948-aee5-eccb2c155cd7"]],
+  ["source", ["b86a8fe4-44ce-4948-aee5-eccb2c155cd7", "7f951dda-4ed3-4680-a7ca-43fe172d538d"]],
   ["registry", ["b86a8fe4-44ce-4948-aee5-eccb2c155cd7", "b93aa761-3e63-49ed-ac28-beffa264f7ac"]],
   ["everything", ["00000000-0000-0000-0000-00000000000a", "7f951dda-4ed3-4680-a7ca-43fe172d538d"]],
 ] as const)(
@@ -177,6 +178,26 @@ it("offers a role of one's own for the vault that reads and writes secrets and d
       .toSorted(),
   );
   expect(role["Actions"]).toEqual([]);
+});
+
+it("builds from a source in a registry of its own, and pulls what was built by its digest and by a role", () => {
+  const source = readSnapshot("source");
+  const [registry] = resourcesOf(source, "Microsoft.ContainerRegistry/registries");
+  const [build] = resourcesOf(source, "Microsoft.ContainerRegistry/registries/taskRuns");
+  const [container] = groupOf(source).properties.containers;
+
+  expect(registry?.name).toMatch(/^postern[a-z0-9]{13}$/);
+  expect(registry?.properties).toMatchObject({ adminUserEnabled: false });
+  expect(build?.properties.runRequest).toMatchObject({
+    sourceLocation: "https://github.com/OWNER/postern.git#v0.1.0",
+    dockerFilePath: "Dockerfile",
+    isPushEnabled: true,
+  });
+  expect(groupOf(source).properties.imageRegistryCredentials).toMatchObject([
+    { server: `${registry?.name}.azurecr.io` },
+  ]);
+  expect(JSON.stringify(container.properties)).toMatch(/outputImages\[0\]\.digest/);
+  expect(rolesOf("source").map(({ role }) => role)).toContain("7f951dda-4ed3-4680-a7ca-43fe172d538d");
 });
 
 it("protects the vault of prod from being purged, and never says false to that", () => {

@@ -1,9 +1,10 @@
 import { execFileSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { expect, it } from "vitest";
 import { parse } from "yaml";
 import { makeFolder } from "../support/certificate-files.ts";
+import { makeStub } from "./az-stub.ts";
 
 type Step = {
   readonly id?: string;
@@ -20,7 +21,8 @@ type Job = {
   readonly if?: string;
   readonly outputs?: Readonly<Record<string, string>>;
   readonly concurrency?: { readonly group: string };
-  readonly needs?: string;
+  readonly needs?: string | readonly string[];
+  readonly strategy?: { readonly matrix: { readonly include: readonly { readonly platform: string }[] } };
   readonly "timeout-minutes"?: number;
   readonly steps: readonly Step[];
 };
@@ -78,16 +80,94 @@ it("has Helm lint the chart and render it, with the default values and with thos
   const { jobs } = read("chart.yml");
 
   const commands = commandsOf(jobs["chart"]);
-  expect(commands).toMatch(/helm lint --strict infra\/helm\/postern\nhelm template relay infra\/helm\/postern\n/);
+  expect(commands).toMatch(
+    /helm lint --strict infra\/helm\/postern\nhelm template relay infra\/helm\/postern --set image/,
+  );
   expect(commands).toContain("npx vitest run test/deploy/helm.test.ts");
 });
 
 it("publishes an image with provenance and a bill of materials, and writes its digest where the templates read it", () => {
-  const { jobs } = read("image.yml");
+  const { on, jobs } = read("release.yml");
 
-  const publish = stepsOf("image.yml").find(({ with: given }) => given?.["push"] === true);
-  expect(publish?.with).toMatchObject({ provenance: "mode=max", sbom: true, platforms: "linux/amd64" });
+  const push = jobs["image"]?.steps.find(({ id }) => id === "push");
+  expect(push?.with).toMatchObject({ provenance: "mode=max", sbom: true, platforms: "${{ matrix.platform }}" });
+  expect(jobs["image"]?.strategy?.matrix.include.map(({ platform }) => platform)).toEqual([
+    "linux/amd64",
+    "linux/arm64",
+  ]);
   expect(commandsOf(jobs["digest"])).toContain(">infra/image.json");
+  expect(on).toEqual({ push: { tags: ["v*"] } });
+});
+
+it("makes a version of all its parts, and only where it was checked: packages, image, chart, checksums", () => {
+  const { jobs } = read("release.yml");
+
+  const { check, ...others } = jobs;
+  expect(Object.keys(others)).toEqual(["packages", "image", "publish", "chart", "release", "digest"]);
+  const needs = Object.values(others).map((job) => [job.needs ?? []].flat());
+  expect(needs.every((before) => before.includes("check") || before.includes("publish"))).toBe(true);
+  expect(commandsOf(check)).toMatch(/npm run check\nnpm test/);
+  expect(commandsOf(jobs["packages"])).toContain('npm publish --provenance --access public "$file"');
+  expect(jobs["packages"]?.permissions).toEqual({ contents: "read", "id-token": "write" });
+  expect(commandsOf(jobs["release"])).toMatch(/sha256sum -- \* >SHA256SUMS[\s\S]*gh release create .*SHA256SUMS/);
+});
+
+it.each([
+  [
+    "publishes what was packed, and leaves a private package out",
+    '{ "private": true }',
+    "private, and was left out",
+    ["of-.tgz"],
+  ],
+  ["publishes both packages", "{}", "", ["of-.tgz", "of-client.tgz"]],
+])("%s", (_title, client, said, published) => {
+  const pack = '[ "$1" != pack ] || touch "packages/of-$(echo "$4" | tr -d ./).tgz"';
+  const { folder, calls } = stubs({ npm: pack });
+  mkdirSync(join(folder, "client"));
+  writeFileSync(join(folder, "package.json"), "{}");
+  writeFileSync(join(folder, "client/package.json"), client);
+
+  const { output } = runStep(
+    folder,
+    read("release.yml").jobs["packages"]?.steps.find(({ run }) => run?.includes("npm pack")),
+  );
+
+  expect(output).toContain(said);
+  expect(calls().filter((call) => call.includes("publish"))).toEqual(
+    published.map((file) => `npm publish --provenance --access public packages/${file}`),
+  );
+});
+
+it.each([
+  ["v0.2.0", "0.2.0", "0.2.0", true],
+  ["v0.2.0", "0.1.0", "0.2.0", false],
+  ["v0.2.0", "0.2.0", "0.1.0", false],
+])("takes the tag %s of the package %s and the chart %s: %s", (tag, version, chart, isTaken) => {
+  const { folder } = stubs({});
+  mkdirSync(join(folder, "infra/helm/postern"), { recursive: true });
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ version }));
+  writeFileSync(join(folder, "infra/helm/postern/Chart.yaml"), `version: ${chart}\n`);
+  const step = read("release.yml").jobs["check"]?.steps.find(({ id }) => id === "version");
+  const run = (): string => runStep(folder, step, { GITHUB_REF_NAME: tag, OWNER: "Ours" }).written;
+
+  if (isTaken) expect(run()).toBe("version=0.2.0\nimage=ghcr.io/ours/postern\n");
+  else expect(run).toThrow();
+});
+
+it("gives the chart of a release the image that was published, by its digest", () => {
+  const { folder, calls } = stubs({ helm: "" });
+  mkdirSync(join(folder, "infra/helm/postern"), { recursive: true });
+  copyFileSync("infra/helm/postern/values.yaml", join(folder, "infra/helm/postern/values.yaml"));
+  const index = "ghcr.io/ours/postern@sha256:ccc";
+
+  const step = read("release.yml").jobs["chart"]?.steps.find(({ run }) => run !== undefined);
+  runStep(folder, step, { INDEX: index, OWNER: "Ours", TOKEN: "t", GITHUB_ACTOR: "a" });
+
+  const { image } = parse(readFileSync(join(folder, "infra/helm/postern/values.yaml"), "utf8")) as {
+    readonly image: object;
+  };
+  expect(image).toMatchObject({ repository: "ghcr.io/ours/postern", digest: "sha256:ccc" });
+  expect(calls().at(-1)).toMatch(/^helm push .* oci:\/\/ghcr\.io\/ours\/charts$/);
 });
 
 it("asks Azure for what the deployment of prod will have, without the right to make it", () => {
@@ -99,6 +179,20 @@ it("asks Azure for what the deployment of prod will have, without the right to m
   expect(given.length).toBeGreaterThan(2);
   expect(envOf("what-if", "what-if")).toEqual(expect.arrayContaining([...given]));
   expect(commandsOf(jobs["what-if"])).toContain("--validation-level ProviderNoRbac");
+});
+
+it.each([
+  ["", []],
+  ["https://github.com/o/postern.git", ["source=https://github.com/o/postern.git"]],
+])("asks for the what-if as the real CLI takes it, with the source %s", (source, given) => {
+  const folder = dirname(makeStub({}));
+  const step = read("infra.yml").jobs["what-if"]?.steps.find(({ run }) => run?.includes("what-if"));
+
+  runStep(folder, step, { RESOURCE_GROUP: "rg", POSTERN_SOURCE: source });
+
+  const call = readFileSync(join(folder, "calls"), "utf8");
+  expect(call).toContain("deployment group what-if --resource-group rg --parameters infra/env/prod.bicepparam");
+  expect(call.match(/source=\S+/) ?? []).toEqual(expect.arrayContaining(given));
 });
 
 it("touches Azure only where that is switched on, and each environment once at a time", () => {
@@ -142,12 +236,18 @@ it("writes the digest of the image, and not that of the index around it", () => 
   ];
   const { folder, calls } = stubs({ docker: `cat <<'END'\n${JSON.stringify({ manifests: platforms })}\nEND` });
 
-  const step = stepsOf("image.yml").find(({ id }) => id === "image");
-  const written = runStep(folder, step, { INDEX: "ghcr.io/o/postern@sha256:ccc" });
+  mkdirSync(join(folder, "digests"));
+  for (const digest of ["111", "222"]) writeFileSync(join(folder, "digests", digest), "");
 
-  expect(calls()).toEqual(["docker buildx imagetools inspect --raw ghcr.io/o/postern@sha256:ccc"]);
-  expect(written).toBe("digest=sha256:bbb\n");
-  expect(read("image.yml").jobs["publish"]?.outputs?.["image"]).toContain("@${{ steps.image.outputs.digest }}");
+  const step = stepsOf("release.yml").find(({ id }) => id === "image");
+  const { written } = runStep(folder, step, { IMAGE: "ghcr.io/o/postern", VERSION: "0.2.0" });
+
+  expect(calls()).toEqual([
+    "docker buildx imagetools create --tag ghcr.io/o/postern:0.2.0 ghcr.io/o/postern@sha256:111 ghcr.io/o/postern@sha256:222",
+    "docker buildx imagetools inspect --raw ghcr.io/o/postern:0.2.0",
+  ]);
+  expect(written).toMatch(/^digest=sha256:bbb\nindex=sha256:[0-9a-f]{64}\n$/);
+  expect(read("release.yml").jobs["publish"]?.outputs?.["image"]).toContain("@${{ steps.image.outputs.digest }}");
 });
 
 it.each([
@@ -157,7 +257,7 @@ it.each([
   const { folder, calls } = stubs({ git: '[ "$1" != diff ]', gh: `[ "$2" != list ] || echo ${open}` });
   mkdirSync(join(folder, "infra"));
 
-  const step = read("image.yml").jobs["digest"]?.steps.find(({ run }) => run !== undefined);
+  const step = read("release.yml").jobs["digest"]?.steps.find(({ run }) => run !== undefined);
   runStep(folder, step, { IMAGE: `ghcr.io/o/postern@sha256:${"b".repeat(64)}` });
 
   expect(calls()).toContain("git push --force --set-upstream origin image-bbbbbbbbbbbb");
@@ -179,14 +279,22 @@ function stubs(programs: Readonly<Record<string, string>>): {
   return { folder, calls: () => readFileSync(join(folder, "calls"), "utf8").trimEnd().split("\n") };
 }
 
-/** Runs the commands of a step as GitHub does. @returns what it has put out for other steps. */
-function runStep(folder: string, step: Step | undefined, env: Readonly<Record<string, string>> = {}): string {
-  const output = join(folder, "output");
-  writeFileSync(output, "");
+/** Runs the commands of a step as GitHub does. @returns what it said, and what it has put out for other steps. */
+function runStep(
+  folder: string,
+  step: Step | undefined,
+  env: Readonly<Record<string, string>> = {},
+): { readonly output: string; readonly written: string } {
+  const file = join(folder, "output");
+  writeFileSync(file, "");
   const path = `${folder}${delimiter}${process.env["PATH"] ?? ""}`;
-  const options = { cwd: folder, env: { HOME: folder, PATH: path, GITHUB_OUTPUT: output, ...env } };
-  execFileSync("bash", ["-e", "-c", step?.run ?? "exit 1"], { ...options, stdio: "pipe" });
-  return readFileSync(output, "utf8");
+  const options = { cwd: folder, env: { HOME: folder, PATH: path, GITHUB_OUTPUT: file, ...env } };
+  const output = execFileSync("bash", ["-e", "-c", step?.run ?? "exit 1"], {
+    ...options,
+    stdio: "pipe",
+    encoding: "utf8",
+  });
+  return { output, written: readFileSync(file, "utf8") };
 }
 
 function read(name: string): Workflow {
