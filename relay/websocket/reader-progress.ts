@@ -88,7 +88,8 @@ export class ReaderProgress {
   /** What was written while it was blind ends here. */
   #blindUntilBytes = 0;
   #blindSpacingBytes = FIRST_BLIND_BYTES;
-  #isPingDue = false;
+  /** The first at once: who reads slowly has to have answered one before it counts as one that never answers. */
+  #isPingDue = true;
   #judgedAtMs = Number.NEGATIVE_INFINITY;
   #waitsSinceMs = 0;
   #markAtMs = 0;
@@ -111,6 +112,8 @@ export class ReaderProgress {
   get roomBytes(): number {
     if (this.isBlind) return Math.max(FIRST_SPACING_BYTES, this.#spacingBytes);
     if (this.#out.length >= MAX_PINGS) return 0;
+    // Little at a time to one that may be slow: its first pongs come behind it.
+    if (!this.#hasAnswered) return FIRST_SPACING_BYTES;
     // Where no ping is out, none could open the window again.
     if (this.#out.length === 0) return MAX_PINGS * this.#spacingBytes;
     return (MAX_PINGS - this.#out.length) * this.#spacingBytes - this.#sincePingBytes;
@@ -137,8 +140,6 @@ export class ReaderProgress {
     this.#sincePingBytes += byteCount;
     if (this.isBlind) this.#blindUntilBytes = this.#writtenBytes;
     if (this.#isUnread || this.#out.length >= MAX_PINGS) return false;
-    // The first at once: who reads slowly has to have answered one before it counts as one that never answers.
-    if (this.#lastNumber === 0) return true;
     return this.#sincePingBytes >= (this.isBlind ? this.#blindSpacingBytes : this.#spacingBytes);
   }
 

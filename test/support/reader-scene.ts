@@ -15,6 +15,11 @@ export class ReaderScene {
   readonly pings: number[] = [];
   verdict: { readonly why: SlowReason; readonly atMs: number } | undefined;
 
+  /** Sends a ping ahead of everything. */
+  ping(): void {
+    this.pings.push(this.progress.pinged(this.nowMs));
+  }
+
   /** Writes one piece. @returns whether a ping went behind it. */
   write(byteCount: number): boolean {
     const isDue = this.progress.wrote(byteCount, this.nowMs);

@@ -10,15 +10,29 @@ function answered(scene: ReaderScene, byteCount: number, pongMs: number): number
 }
 
 describe("the window", () => {
-  it("asks behind the first bytes, then behind every 16 KiB, and gives no more than 16 unanswered times that", () => {
+  it("asks ahead of the first bytes, then behind every 16 KiB, and gives no more than 16 unanswered times that", () => {
     const scene = new ReaderScene();
 
+    const isAskedFirst = scene.progress.isPingDue;
+    scene.ping();
     const asked = [scene.write(1), scene.write(N - 1), scene.write(1), scene.write(N)];
     const restBytes = scene.fill();
 
-    expect(asked).toEqual([true, false, true, true]);
-    expect(2 * N + restBytes).toBe(15 * N);
+    expect(isAskedFirst).toBe(true);
+    expect(asked).toEqual([false, true, false, true]);
+    expect(2 * N + 1 + restBytes).toBe(15 * N + 1);
     expect(scene.progress.roomBytes).toBe(0);
+  });
+
+  it("gives 16 KiB at a time until the first pong: what comes behind more would be late on a slow line", () => {
+    const scene = new ReaderScene();
+    scene.ping();
+    const before = scene.progress.roomBytes;
+
+    scene.pong();
+
+    expect(before).toBe(N);
+    expect(scene.progress.roomBytes).toBe(16 * N);
   });
 
   it("opens with each pong, which answers for all pings before it", () => {
