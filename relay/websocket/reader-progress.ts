@@ -11,6 +11,11 @@ export type ReaderLimits = {
 
 /** Pings that may be out: below what ends clients that are slow to answer (ws: 60). With the spacing it is the window. */
 const MAX_PINGS = 16;
+/**
+ * Until it has read some data: on 64 kbit/s twice as much would take 32 s, and the answers to the client's own pings stand
+ * behind it (Python's websockets waits 20 s for one).
+ */
+const MAX_FIRST_PINGS = 8;
 /** Bytes between two pings: a slow line needs them close, and on a fast one they cost (16 KiB: 2.8x the CPU of 256). */
 const FIRST_SPACING_BYTES = 16_384;
 const MIN_SPACING_BYTES = 4096;
@@ -111,12 +116,13 @@ export class ReaderProgress {
   /** How much may be written now. */
   get roomBytes(): number {
     if (this.isBlind) return Math.max(FIRST_SPACING_BYTES, this.#spacingBytes);
-    if (this.#out.length >= MAX_PINGS) return 0;
+    const maxPings = this.#readBytes === 0 ? MAX_FIRST_PINGS : MAX_PINGS;
+    if (this.#out.length >= maxPings) return 0;
     // Little at a time to one that may be slow: its first pongs come behind it.
     if (!this.#hasAnswered) return FIRST_SPACING_BYTES;
     // Where no ping is out, none could open the window again.
-    if (this.#out.length === 0) return MAX_PINGS * this.#spacingBytes;
-    return (MAX_PINGS - this.#out.length) * this.#spacingBytes - this.#sincePingBytes;
+    if (this.#out.length === 0) return maxPings * this.#spacingBytes;
+    return (maxPings - this.#out.length) * this.#spacingBytes - this.#sincePingBytes;
   }
 
   /** A larger message goes in pieces of this, so that pings can go between them. */

@@ -57,8 +57,8 @@ const timedDefects: readonly (readonly [string, TimedRule, () => TimedVariant, S
     () => ({ createProgress: (limits) => new WithPingsWhileUnread(limits) }),
     {
       clients: [
-        { ...steady, isClassic: true, messageCount: 12 },
-        { ...steady, messageCount: 12 },
+        { ...steady, bytesPerSecond: 40_000, isClassic: true, messageCount: 12 },
+        { ...steady, bytesPerSecond: 40_000, messageCount: 12 },
       ],
       kernelBytes: 100_000,
     },

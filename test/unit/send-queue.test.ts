@@ -188,7 +188,7 @@ describe("with a reader that is asked what it has read", () => {
     progress.ponged(1, 0);
     const after = takeFrames(queue, progress);
 
-    expect(before.filter(({ opcode }) => opcode === Opcode.ping)).toHaveLength(16);
+    expect(before.filter(({ opcode }) => opcode === Opcode.ping)).toHaveLength(8);
     expect(waitingBytes).toBeGreaterThan(20 * SPACING_BYTES);
     expect(opcodes(whileShut)).toEqual([Opcode.ping]);
     expect(opcodes(after).slice(0, 2)).toEqual([Opcode.continuation + 100, Opcode.ping]);
