@@ -186,8 +186,11 @@ export type FollowedSockets = {
   readonly end: (patience?: Patience) => Promise<void>;
 };
 
-/** A port is quiet when so many turns of the event loop have brought nobody: who is being answered may come back at once. */
+/** A port is quiet when for so long, and in so many turns of the event loop, nobody came: who was answered may come back. */
+const QUIET_MS = 25;
 const QUIET_TURNS = 1000;
+/** It is so in any case after so many: a relay on a clock that stands still has to stop too. */
+const MAX_QUIET_TURNS = 20_000;
 /** A turn so short that hardly anybody can have come behind its look at the port. */
 const SHORT_TURN_MS = 0.25;
 /** Who has come waits so long at most, where newcomers never stop: on a port that is shared they do not. */
@@ -226,8 +229,7 @@ export function followSockets(server: Server): FollowedSockets {
 
 /**
  * Who still waits to be accepted when the port closes is reset. The event loop accepts one in a turn, so nobody who is
- * accepted now is served before the port is closed: then turns are short, and soon nobody comes any more. Counted in turns:
- * a relay on a clock that stands still has to stop too.
+ * accepted now is served before the port is closed: then turns are short, and soon nobody comes any more.
  */
 async function closeBehindTheLast(server: Server, { clock, durationMs }: Patience): Promise<void> {
   if (!server.listening) return;
@@ -240,12 +242,15 @@ async function closeBehindTheLast(server: Server, { clock, durationMs }: Patienc
   });
   const giveUpAtMs = clock.monotonicMs() + Math.min(durationMs / 2, MAX_CLOSING_MS);
   let quietTurns = 0;
-  for (let turnMs = clock.monotonicMs(), nowMs = turnMs; nowMs < giveUpAtMs; turnMs = nowMs) {
+  let cameAtMs = clock.monotonicMs();
+  for (let turnMs = cameAtMs, nowMs = turnMs; nowMs < giveUpAtMs; turnMs = nowMs) {
     const before = waiting.length;
     await nextTurn();
     nowMs = clock.monotonicMs();
-    quietTurns = waiting.length === before ? quietTurns + 1 : 0;
-    if (quietTurns >= QUIET_TURNS && nowMs - turnMs <= SHORT_TURN_MS) break;
+    if (waiting.length > before) [quietTurns, cameAtMs] = [0, nowMs];
+    else quietTurns += 1;
+    const isQuiet = nowMs - cameAtMs >= QUIET_MS || quietTurns >= MAX_QUIET_TURNS;
+    if (isQuiet && quietTurns >= QUIET_TURNS && nowMs - turnMs <= SHORT_TURN_MS) break;
   }
   server.close();
   for (const socket of waiting) {
