@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import { CHROMIUM } from "../support/browser.ts";
+import { CHROMIUM, CHROMIUM_FLAGS } from "../support/browser.ts";
 import { LineProcess } from "../support/line-process.ts";
 import type { ClientEvent, Plan } from "./plan.ts";
 
@@ -14,17 +14,7 @@ export type Kind = (typeof kinds)[number];
 const PYTHON = "/usr/bin/python3";
 
 const CLIENTS = join(import.meta.dirname, "clients");
-const CHROMIUM_FLAGS = [
-  "--headless",
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-  "--disable-dev-shm-usage",
-  "--ignore-certificate-errors",
+const PAGE_FLAGS = [
   "--enable-logging=stderr",
   // A page of a file asks for permission to dial private addresses.
   "--disable-features=LocalNetworkAccessChecks",
@@ -109,13 +99,7 @@ function commandOf(kind: Kind, plans: readonly Plan[]): readonly string[] {
         page,
         `<!doctype html><title>client</title><script>const PLANS = ${JSON.stringify(plans)};\n${script}</script>`,
       );
-      return [
-        CHROMIUM,
-        ...CHROMIUM_FLAGS,
-        `--user-data-dir=${folder}/profile`,
-        "--remote-debugging-port=0",
-        `file://${page}`,
-      ];
+      return [CHROMIUM, ...CHROMIUM_FLAGS, ...PAGE_FLAGS, `--user-data-dir=${folder}/profile`, `file://${page}`];
     }
   }
 }

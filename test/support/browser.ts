@@ -8,7 +8,8 @@ import { WebSocket } from "ws";
 /** Debian's. */
 export const CHROMIUM = "/usr/bin/chromium";
 
-const FLAGS = [
+/** Headless, quiet, and content with the relay's own certificate; with a port of its own for its control. */
+export const CHROMIUM_FLAGS: readonly string[] = [
   "--headless",
   "--no-sandbox",
   "--disable-gpu",
@@ -154,7 +155,7 @@ export class BrowserPage {
 /** @returns where it is spoken to. */
 async function startBrowser(): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), "postern-browser-"));
-  const browser = spawn(CHROMIUM, [...FLAGS, `--user-data-dir=${folder}`], {
+  const browser = spawn(CHROMIUM, [...CHROMIUM_FLAGS, `--user-data-dir=${folder}`], {
     stdio: ["ignore", "ignore", "pipe"],
     detached: true,
   });
