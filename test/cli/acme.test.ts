@@ -1,15 +1,15 @@
 import { EventEmitter } from "node:events";
-import { afterAll, beforeAll, expect, onTestFinished } from "vitest";
+import { afterAll, beforeAll, expect, onTestFailed, onTestFinished } from "vitest";
 import { run } from "../../relay/cli/program.ts";
 import { type Clock, systemClock } from "../../relay/clock.ts";
 import { loadConfig } from "../../relay/config/load.ts";
 import { createLogger } from "../../relay/observability/logger.ts";
 import { createRelay } from "../../relay/relay.ts";
 import { AcmeSource } from "../../relay/tls/acme/acme-source.ts";
-import { DEFAULT_PACE } from "../../relay/tls/acme/schedule.ts";
 import { AlpnChallenges } from "../../relay/tls/alpn-challenges.ts";
 import { acmeOptions, createStore } from "../../relay/tls/create-source.ts";
 import { Pebble } from "../../scripts/loopback/pebble.ts";
+import { TEST_PACE } from "../support/acme-scene.ts";
 import { makeFolder } from "../support/certificate-files.ts";
 import { eventually } from "../support/eventually.ts";
 import { Run } from "../support/process.ts";
@@ -24,6 +24,8 @@ beforeAll(async () => {
 });
 afterAll(() => pebble?.stop());
 
+/** So much of what the authority did last is told where the renewal does not come. */
+const PEBBLE_TAIL_LINES = 60;
 const ISSUED = /"issuer":"Pebble Intermediate CA [^}]*"isStandIn":false/;
 
 it("gets a certificate with one command, serves the kept one after a restart, and orders nothing then", async () => {
@@ -55,18 +57,17 @@ it("has the running relay renew at once on request, and follows it to the new ce
   const config = { ...loadConfig({ flags: flagsOf(argv), env: {} }).config, host: "127.0.0.1" };
   const log = createLogger("silent");
   const store = await createStore(config);
-  // Only how often it looks for requests: a clock that runs faster would also leave the authority less time to answer.
-  const pace = { ...DEFAULT_PACE, startDelayMs: 0, lookEveryMs: 50 };
   const parts = { clock: systemClock, log, store, challenges: new AlpnChallenges() };
-  const source = new AcmeSource(parts, acmeOptions(config), pace);
+  const source = new AcmeSource(parts, acmeOptions(config), TEST_PACE);
   const relay = createRelay(config, { log, source, isPortChosen: true });
   onTestFinished(() => relay.stop());
+  onTestFailed(() => console.error(pebble.log.split("\n").slice(-PEBBLE_TAIL_LINES).join("\n")));
   await relay.start();
   // With it kept, the first order is over.
   await eventually(async () => expect((await certCommand(["status", ...argv])).exitCode).toBe(0));
   const before = pebble.logged(/Issued certificate serial/);
 
-  const { exitCode, stdout } = await certCommand(["renew", "--force", ...argv]);
+  const { exitCode, stdout } = await certCommand(["renew", "--force", "--wait", "10", ...argv]);
 
   expect(stdout).toMatch(/^Renewed\. The new certificate by Pebble Intermediate CA/);
   expect(exitCode).toBe(0);
