@@ -1,0 +1,24 @@
+/** Something that was started and can be undone. Cancelling twice does no harm. */
+export interface Timer {
+  cancel(): void;
+}
+
+/**
+ * Time, as a part: everything that waits or measures takes one, so that tests need not wait. There is no calendar in it:
+ * nothing that the client does depends on the wall clock but the renewal of a token.
+ */
+export interface Clock {
+  /** Milliseconds since some fixed moment, with fractions: for durations. Never goes back. */
+  monotonicMs(): number;
+  /** Runs a task once after `delayMs`. */
+  after(delayMs: number, task: () => void): Timer;
+}
+
+/** The clock of this machine. Its timers keep a program alive. */
+export const systemClock: Clock = {
+  monotonicMs: () => performance.now(),
+  after(delayMs, task) {
+    const handle = setTimeout(task, delayMs);
+    return { cancel: () => clearTimeout(handle) };
+  },
+};

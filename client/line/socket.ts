@@ -1,0 +1,34 @@
+/** The port to a WebSocket: what the client needs of one, whatever the runtime. */
+
+/** How a socket ended, as far as its runtime tells. */
+export type SocketEnd = {
+  /** RFC 6455 section 7.4; undefined where no close frame was seen, whatever number the runtime gives for that. */
+  readonly code: number | undefined;
+  readonly reason: string;
+  /** Why it failed, where the runtime says so: an error of the network, of TLS, or the HTTP answer to the upgrade. */
+  readonly cause?: unknown;
+  /** The HTTP status of an upgrade that was refused. */
+  readonly status?: number | undefined;
+};
+
+/** Called in this order: `onOpen` once or never, messages, `onEnd` once, and nothing behind it. */
+export type SocketEvents = {
+  readonly onOpen: () => void;
+  readonly onText: (text: string) => void;
+  /** The bytes are the callee's. */
+  readonly onBytes: (bytes: Uint8Array) => void;
+  readonly onEnd: (end: SocketEnd) => void;
+};
+
+/** A WebSocket that was dialled. */
+export interface Socket {
+  /** Bytes that were given to `send` and have not left the process, as far as the runtime tells. */
+  readonly bufferedBytes: number;
+  /** Takes a message; one after the end is passed over. The bytes are not copied: do not write to them afterwards. */
+  send(message: string | Uint8Array): void;
+  /** Ends with 1000 and this reason, and waits for nothing: `onEnd` is called at once, or has been. */
+  close(reason: string): void;
+}
+
+/** Dials an address (`wss:` or `ws:`) with the subprotocol of v1. Never throws: a failure is an `onEnd`. */
+export type Dial = (address: string, events: SocketEvents) => Socket;

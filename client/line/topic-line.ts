@@ -1,0 +1,61 @@
+import type { PosternError } from "../errors.ts";
+
+/** The port between a topic and the line that carries it: one membership, made anew on each connection. */
+
+/** A member as the relay names it. The handle is its identity on this connection. */
+export type LineMember = { readonly peerId: string; readonly peerHandle: number };
+
+/** The own membership has begun, at first or anew. All handles of before are void. */
+export type LineJoined = {
+  readonly self: LineMember;
+  /** All others, every page of them. Who came or went while the pages were read is in it or not, as it is now. */
+  readonly members: readonly LineMember[];
+  readonly maxPayloadBytes: number;
+};
+
+/** What a line tells of a topic. `onJoined` and `onDown` alternate; members and data come only between them. */
+export type TopicLineEvents = {
+  readonly onJoined: (joined: LineJoined) => void;
+  /** The connection is gone, and with it all handles. The line dials again by itself. */
+  readonly onDown: () => void;
+  readonly onPeerJoined: (member: LineMember) => void;
+  readonly onPeerLeft: (member: LineMember) => void;
+  /** @property payload bytes, owned by the callee; text where a member sent what is not base64. */
+  readonly onData: (data: {
+    readonly peerHandle: number;
+    readonly payload: Uint8Array | string;
+    readonly isAddressed: boolean;
+  }) => void;
+  /** So many messages of this member, of so many bytes in all, were not given to this one. */
+  readonly onOmitted: (omitted: {
+    readonly peerHandle: number;
+    readonly count: number;
+    readonly sizeBytes: number;
+  }) => void;
+  /** What is sent there waits at the relay, or no more. `to` undefined: the topic as a whole. */
+  readonly onCongestion: (congestion: { readonly to: number | undefined; readonly isCongested: boolean }) => void;
+  /** `isWritable` has become true. */
+  readonly onWritable: () => void;
+  /** The relay does not take this client back into the topic: nothing follows. */
+  readonly onEnded: (error: PosternError) => void;
+};
+
+/** A topic on a line. */
+export interface TopicLine {
+  /** Joined, and less than 256 KiB wait in the socket. What is sent while it is false and not joined is passed over. */
+  readonly isWritable: boolean;
+  /** Sends to all members. The payload, 1..maxPayloadBytes bytes, is copied. */
+  sendToAll(payload: Uint8Array): void;
+  /** Sends to these members, any number of handles; absent ones are passed over. The payload is copied. */
+  sendTo(peerHandles: readonly number[], payload: Uint8Array): void;
+  /** Something is expected of others now: the line looks more often whether it is alive. */
+  expectTraffic(): void;
+  /** Resolves when the relay has said so, or after 2 s. Nothing follows. Never rejects. */
+  leave(): Promise<void>;
+}
+
+/** How a topic is joined on a line. */
+export type TopicLineOptions = {
+  /** The name for this connection; asked at each join, also after `peer-id-taken`. Undefined: the relay makes one. */
+  readonly peerId: () => string | undefined;
+};

@@ -1,0 +1,78 @@
+import type { PosternError } from "./errors.ts";
+import type { Topic } from "./topic.ts";
+
+/**
+ * - `connecting`: the first dial, and those after it until one succeeds;
+ * - `connected`;
+ * - `reconnecting`: the connection has ended, and it dials again by itself;
+ * - `closed`: for good, by `close` or by a refusal that only a person can change.
+ */
+export type RelayState = "connecting" | "connected" | "reconnecting" | "closed";
+
+/** What is known of the connection. */
+export type RelayInfo = {
+  /** The address as it was passed, without user, password and query. */
+  readonly address: string;
+  /** The last measured time from a ping to its pong; undefined before there is one. */
+  readonly roundTripMs: number | undefined;
+  /** The largest payload that reaches every member; undefined before the first topic was joined. */
+  readonly maxPayloadBytes: number | undefined;
+  /** What the relay can, in its own words; empty for one that is older than that. */
+  readonly features: readonly string[];
+};
+
+/** What a relay tells, and what listeners get. */
+export type RelayEvents = {
+  readonly state: RelayState;
+  /** An attempt to connect has failed; the next one follows unless the state is `closed`. */
+  readonly error: PosternError;
+};
+
+/** How a topic is joined. */
+export type JoinOptions = {
+  /**
+   * For topics that clients without this SDK share: what they send and read is what the app sees. Nothing is numbered, so
+   * what a cut loses is lost without a word, and `flush` and `request` do not work.
+   */
+  readonly plain?: boolean | undefined;
+  /** The name that the others see; in plain mode only. Left out: the relay makes one. */
+  readonly peerId?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** How long `join` waits for the relay at first; 30,000 unless it is set. Afterwards the topic waits for ever. */
+  readonly timeoutMs?: number | undefined;
+};
+
+/** A relay, and the one connection to it. */
+export interface Relay extends AsyncDisposable {
+  readonly state: RelayState;
+  readonly info: RelayInfo;
+  /**
+   * Joins a topic. May be called at once: it waits for the connection.
+   * @throws TopicError, ConnectError (`unreachable` with the last cause when the time is over)
+   */
+  join(topic: string, options?: JoinOptions): Promise<Topic>;
+  /** Leaves all topics and ends the connection. Never rejects. */
+  close(): Promise<void>;
+  /** Calls a listener at each event until it is stopped. @returns stops it. */
+  on<Name extends keyof RelayEvents>(name: Name, listener: (event: RelayEvents[Name]) => void): () => void;
+}
+
+/** How to connect. */
+export type ConnectOptions = {
+  /** For a relay with `AUTH=tokens`; a function is asked for each connection and before the token ends. */
+  readonly token?: string | (() => string | Promise<string>) | undefined;
+  /** Closes the relay. */
+  readonly signal?: AbortSignal | undefined;
+  /** How long to wait between attempts to connect; the time is random up to a bound that doubles. */
+  readonly reconnect?: { readonly minDelayMs?: number; readonly maxDelayMs?: number } | undefined;
+  /** On Node: as `tls.connect` takes them. Elsewhere the platform decides, and it is an `option-invalid`. */
+  readonly tls?: TlsOptions | undefined;
+};
+
+/** Whom to trust. */
+export type TlsOptions = {
+  /** PEM, in place of the platform's roots. */
+  readonly ca?: string | readonly string[] | undefined;
+  /** SHA-256 of the one certificate to trust, self-signed or not, in any usual form of hex. */
+  readonly fingerprint?: string | undefined;
+};
