@@ -1,0 +1,18 @@
+import { DeliveryError } from "./errors.ts";
+import type { Data } from "./topic.ts";
+
+const encoder = new TextEncoder();
+
+/**
+ * The bytes of what an app sends: a copy, so that the app may go on writing to its own.
+ * @throws DeliveryError `data-invalid`, `payload-too-large`
+ */
+export function toBytes(data: Data, maxBytes: number): Uint8Array {
+  if (typeof data !== "string" && !(data instanceof Uint8Array)) throw new DeliveryError("data-invalid");
+  const bytes = typeof data === "string" ? encoder.encode(data) : data.slice();
+  if (bytes.length === 0) throw new DeliveryError("data-invalid");
+  if (bytes.length > maxBytes) {
+    throw new DeliveryError("payload-too-large", { cause: `${bytes.length} bytes, and the limit is ${maxBytes}` });
+  }
+  return bytes;
+}
