@@ -24,7 +24,10 @@ export const errorTexts = {
   "not-permitted": ["The token does not permit this", "Ask who made the token for this topic or for publish."],
   "topic-full": ["The topic has as many members as it may", "Try again later, or use another topic."],
   "too-many-topics": ["This connection has joined as many topics as it may", "Leave one first."],
-  "already-joined": ["This relay object has joined this topic already", "Use the topic that join gave, or leave it first."],
+  "already-joined": [
+    "This relay object has joined this topic already",
+    "Use the topic that join gave, or leave it first.",
+  ],
   "taken-over": ["The same client is back on another connection", "Nothing, where the other one is yours."],
   "feature-missing": ["This relay is too old for that", "The cause names the feature; update the relay."],
   "protocol-error": ["The relay said what no client can read", "Check the address: perhaps it is no relay."],

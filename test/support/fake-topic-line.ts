@@ -1,5 +1,5 @@
-import type { OpenLine } from "../../client/plain-topic.ts";
 import type { LineMember, TopicLine, TopicLineEvents } from "../../client/line/topic-line.ts";
+import type { OpenLine } from "../../client/plain-topic.ts";
 
 /** What was given to the line: to all where `to` is undefined. */
 type Sent = { readonly to: readonly number[] | undefined; readonly text: string };

@@ -1,7 +1,7 @@
 import { expect, it, vi } from "vitest";
 import { Inbox } from "../../client/inbox.ts";
-import { messageOf } from "../../client/topic-view.ts";
 import type { Message } from "../../client/topic.ts";
+import { messageOf } from "../../client/topic-view.ts";
 
 const peer = { id: "peer", isClassic: false };
 
