@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
+import { errorTexts } from "../../client/errors.ts";
 import { CloseCode, closeCodes, type Reconnect, reconnectAfter } from "../../protocol/close-codes.ts";
 import { errorSentences } from "../../protocol/error-codes.ts";
 import { refusalCounter, refusalStatus } from "../../relay/auth/refusals.ts";
@@ -29,6 +30,13 @@ it("lists in docs/protocol.md every error code with its sentence, and no other",
 
   const listed = rows.map(([code, sentence]) => [unquoted(code), sentence]);
   expect(listed).toEqual(Object.entries(errorSentences));
+});
+
+it("lists in docs/client.md every error code of the client with its sentence and what to do, and no other", () => {
+  const rows = tableRows("docs/client.md", "## Errors");
+
+  const listed = rows.map(([code, sentence, remedy]) => [unquoted(code), sentence, remedy]);
+  expect(listed).toEqual(Object.entries(errorTexts).map(([code, texts]) => [code, ...texts]));
 });
 
 it("lists in docs/protocol.md every close code with its name and whether to come back, and no other", () => {
