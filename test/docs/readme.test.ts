@@ -20,9 +20,10 @@ it.each(["npm ci && npm start", "npm ci && npm test"])(
   },
 );
 
-it("shows clients in README.md that talk to each other, each kind with its own", async () => {
+it("shows clients in docs/clients.md that talk to each other, each kind with its own", async () => {
   const relay = await startRelay();
-  const [classic = "", v1 = ""] = codeBlocks("js").map((code) => code.replace("wss://localhost", relay.url));
+  const page = readFileSync("docs/clients.md", "utf8");
+  const [classic = "", v1 = ""] = codeBlocks("js", page).map((code) => code.replace("wss://localhost", relay.url));
   const folder = writeFiles({ "classic.mjs": classic, "v1.mjs": v1, "certificate.pem": relay.certificate ?? "" });
   const env = { NODE_EXTRA_CA_CERTS: join(folder, "certificate.pem") };
 
@@ -44,9 +45,9 @@ it("has the same version in package.json as in the relay", () => {
   expect(VERSION).toBe(version);
 });
 
-/** The insides of README.md's code blocks in one language. */
-function codeBlocks(language: string): readonly string[] {
-  return [...readme.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].flatMap(([, name, code = ""]) =>
+/** The insides of a page's code blocks in one language. */
+function codeBlocks(language: string, page = readme): readonly string[] {
+  return [...page.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].flatMap(([, name, code = ""]) =>
     name === language ? [code] : [],
   );
 }
