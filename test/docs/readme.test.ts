@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
+import { VERSION as CLIENT_VERSION } from "../../client/version.ts";
 import { VERSION } from "../../relay/version.ts";
 import { Run } from "../support/process.ts";
 import { startRelay } from "../support/relay.ts";
@@ -39,11 +40,14 @@ it("shows clients in docs/clients.md that talk to each other, each kind with its
   expect(second.stdout).toMatch(/^closed: 1012 the relay restarts$/m);
 });
 
-it("has the same version in package.json as in the relay", () => {
-  const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { readonly version: string };
+it.each(["package.json", "client/package.json"])(
+  "has the same version in %s as in the relay and its client",
+  (path) => {
+    const { version } = JSON.parse(readFileSync(path, "utf8")) as { readonly version: string };
 
-  expect(VERSION).toBe(version);
-});
+    expect([VERSION, CLIENT_VERSION]).toEqual([version, version]);
+  },
+);
 
 /** The insides of a page's code blocks in one language. */
 function codeBlocks(language: string, page = readme): readonly string[] {
