@@ -4,7 +4,7 @@
  * | offset | type | meaning |
  * |---|---|---|
  * | 0 | u8 | type: 1 message, 2 sync, 3 status, 4 chunk, 5 acknowledgement |
- * | 1 | u8 | flags: 1 resend (message), 2 base valid (sync), 4 resume (acknowledgement), 8 final (chunk), 16 no state (status), 32 reply wanted (sync) |
+ * | 1 | u8 | flags: 1 resend (message), 2 base valid (sync), 4 resume (acknowledgement), 8 final (chunk), 16 no state (status), 32 reply wanted (sync, acknowledgement) |
  * | 2 | u48 | seq: of a message its number, of a chunk its number in the stream, else a count of control frames |
  *
  * | type | body |
@@ -78,15 +78,26 @@ export type ChunkFrame = {
   readonly chunk: Uint8Array;
 };
 
-/** What a receiver has of a stream, and how far its sender may go. */
+/**
+ * Where the two ends of a stream are.
+ * - `progress`: the receiver has everything below `next`, and takes `byteLimit` bytes from there on;
+ * - `resume`: the same, and what was sent from `next` on did not arrive: go on from there;
+ * - `ask`, the only one that the sender says: it can send from `next` on, below `byteLimit` (a number too) everything was
+ *   acknowledged, and what lies between is gone. The receiver answers with `resume`, and the sender waits for that.
+ */
 export type AcknowledgementFrame = {
   readonly seq: number;
   readonly stream: number;
   readonly next: number;
   readonly byteLimit: number;
-  /** The receiver is back: go on from `next`. */
-  readonly isResume: boolean;
+  readonly purpose: "progress" | "resume" | "ask";
 };
+
+const PURPOSES = new Map<number, AcknowledgementFrame["purpose"]>([
+  [0, "progress"],
+  [FLAG_RESUME, "resume"],
+  [FLAG_REPLY, "ask"],
+]);
 
 /** What a peer may send. */
 export type Frame =
@@ -149,8 +160,9 @@ export function encodeChunk({ seq, stream, isFinal, chunk }: ChunkFrame): Uint8A
 }
 
 export function encodeAcknowledgement(acknowledgement: AcknowledgementFrame): Uint8Array {
-  const { seq, stream, next, byteLimit, isResume } = acknowledgement;
-  const { frame, view } = start(ACKNOWLEDGEMENT, isResume ? FLAG_RESUME : 0, seq, CHUNK_BYTES + 2 * SEQ_BYTES);
+  const { seq, stream, next, byteLimit, purpose } = acknowledgement;
+  const flags = purpose === "ask" ? FLAG_REPLY : purpose === "resume" ? FLAG_RESUME : 0;
+  const { frame, view } = start(ACKNOWLEDGEMENT, flags, seq, CHUNK_BYTES + 2 * SEQ_BYTES);
   view.setUint32(8, stream);
   setSeq(view, 12, next);
   setSeq(view, 18, byteLimit);
@@ -163,7 +175,9 @@ export function decodeFrame(bytes: Uint8Array): Frame | Unusable {
   const view = viewOf(bytes);
   const flags = view.getUint8(1);
   // By type. 0 is none.
-  const known = [0, FLAG_RESEND, FLAG_BASE | FLAG_REPLY, FLAG_NO_STATE, FLAG_FINAL, FLAG_RESUME][view.getUint8(0)] ?? 0;
+  const known =
+    [0, FLAG_RESEND, FLAG_BASE | FLAG_REPLY, FLAG_NO_STATE, FLAG_FINAL, FLAG_RESUME | FLAG_REPLY][view.getUint8(0)] ??
+    0;
   if (known === 0 || (flags & ~known) !== 0) return { type: "unknown-kind" };
   return decodeBody(bytes, view, flags) ?? { type: "unreadable" };
 }
@@ -186,9 +200,10 @@ function decodeBody(bytes: Uint8Array, view: DataView, flags: number): Frame | u
       return { type: "chunk", seq, stream: view.getUint32(8), isFinal: flags !== 0, chunk };
     }
     default: {
-      if (size !== CHUNK_BYTES + 2 * SEQ_BYTES) return;
+      const purpose = PURPOSES.get(flags);
+      if (size !== CHUNK_BYTES + 2 * SEQ_BYTES || purpose === undefined) return;
       const [next, byteLimit] = [getSeq(view, 12), getSeq(view, 18)];
-      return { type: "acknowledgement", seq, stream: view.getUint32(8), next, byteLimit, isResume: flags !== 0 };
+      return { type: "acknowledgement", seq, stream: view.getUint32(8), next, byteLimit, purpose };
     }
   }
 }

@@ -40,7 +40,7 @@ describe("the frames between two ends", () => {
       "031000000000000200000000000000000001",
     );
     expect(hex(encodeChunk({ seq: 3, stream: 1, isFinal: true, chunk: payload }))).toBe("0408000000000003000000016869");
-    expect(hex(encodeAcknowledgement({ seq: 4, stream: 0, next: 9, byteLimit: 2 ** 20, isResume: true }))).toBe(
+    expect(hex(encodeAcknowledgement({ seq: 4, stream: 0, next: 9, byteLimit: 2 ** 20, purpose: "resume" }))).toBe(
       "050400000000000400000000000000000009000000100000",
     );
   });
@@ -77,7 +77,7 @@ describe("the frames between two ends", () => {
         stream: u32,
         next: seq,
         byteLimit: seq,
-        isResume: fc.boolean(),
+        purpose: fc.constantFrom("progress" as const, "resume" as const, "ask" as const),
       }),
     );
 
