@@ -23,6 +23,9 @@ export const MAX_SEQ: number = 2 ** 48 - 1;
 /** More ranges in one status are never sent, and make a frame unreadable. */
 export const MAX_RANGES = 256;
 
+/** What each frame counts in buffers and budgets on top of its bytes, so that tiny ones are not free. */
+export const FRAME_COST_BYTES = 64;
+
 const MESSAGE = 1;
 const SYNC = 2;
 const STATUS = 3;
@@ -63,7 +66,7 @@ export type StatusFrame = {
   readonly seq: number;
   /** Everything below was delivered, or told as lost. */
   readonly next: number;
-  /** So many bytes of repair it takes now: 0..4294967295. */
+  /** So many bytes of repair, with `FRAME_COST_BYTES` for each frame, it takes now: 0..4294967295. 0: its app does not read. */
   readonly byteBudget: number;
   readonly ranges: readonly SeqRange[];
   /** False: it does not know from where on it is owed, and asks for an addressed sync. */
