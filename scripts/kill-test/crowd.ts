@@ -12,6 +12,7 @@ const LARGEST_BYTES = 20_480;
 const HELLO_EVERY_MS = 200;
 const HELLO_TIMEOUT_MS = 20_000;
 const SETTLE_POLL_MS = 100;
+const MAX_OPEN = 20;
 /** A publisher that was held for longer sends from then on as before, and not all at once what it did not send meanwhile. */
 const MAX_LATE_MS = 500;
 
@@ -27,6 +28,8 @@ export class Crowd {
   readonly ledger: Ledger;
   readonly held: HeldMeter;
   readonly recoveries: Recovery[] = [];
+  /** Those of them that may still hear something new. */
+  #open: readonly Recovery[] = [];
   readonly #options: CrowdOptions;
   readonly #members: KillTestMember[] = [];
   /** By receiver, whom it has heard. */
@@ -72,7 +75,10 @@ export class Crowd {
   /** The server is ready again, or a member's line whole. */
   ready(): void {
     const from = this.recoveries.at(-1)?.heads ?? this.#members.map(() => 0);
-    this.recoveries.push(new Recovery(this.ledger, from, performance.now()));
+    const recovery = new Recovery(this.ledger, from, performance.now());
+    this.recoveries.push(recovery);
+    // Where something was lost none ends: after so many others the earlier ones are given up.
+    this.#open = [...this.#open.filter(({ isOver }) => !isOver).slice(1 - MAX_OPEN), recovery];
   }
 
   /**
@@ -119,7 +125,7 @@ export class Crowd {
     const nowMs = performance.now();
     this.#lastReceivedAtMs = nowMs;
     if (this.ledger.received(receiver, sender, seq) !== "first") return;
-    for (const recovery of this.recoveries) recovery.received(receiver, sender, seq, nowMs);
+    for (const recovery of this.#open) recovery.received(receiver, sender, seq, nowMs);
   }
 
   /** Messages that do not count, again and again, until everybody has heard everybody. */

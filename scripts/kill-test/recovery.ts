@@ -40,6 +40,11 @@ export class Recovery {
     return this.#backMs;
   }
 
+  /** Whether there is nothing more to measure. */
+  get isOver(): boolean {
+    return this.#caughtUpMs !== undefined && this.#backMs !== undefined;
+  }
+
   /** A member has a message for the first time. */
   received(receiver: number, sender: number, seq: number, atMs: number): void {
     if (seq > (this.#heads[sender] ?? 0)) {

@@ -3,7 +3,7 @@ import { median } from "../bench/report/statistics.ts";
 import type { TrialResult } from "./trial.ts";
 
 /** How a trial came about. */
-export type KillTestRun = {
+type KillTestRun = {
   readonly command: string;
   readonly finishedAt: string;
   /** The last commit that changed relay or client. */

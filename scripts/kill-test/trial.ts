@@ -1,16 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as pause } from "node:timers/promises";
-import { createSelfSigned } from "../../relay/tls/self-signed.ts";
-import { freePort } from "../loopback/free-port.ts";
 import type { KillTestContestant } from "./contestant.ts";
 import { Crowd } from "./crowd.ts";
-import { CutProxy } from "./cut-proxy.ts";
 import type { Disruption, Scene } from "./disruptions.ts";
 import type { Balance } from "./ledger.ts";
-import { ServerProcess } from "./server-process.ts";
+import { onStage } from "./stage.ts";
 
 /** One contestant under one kind of disruption. */
 export type TrialResult = Balance & {
@@ -60,42 +54,37 @@ const LOOP_DELAY_STEP_MS = 10;
 const CALM_MS = 2000;
 
 /** Runs a fresh server and fresh members through all disruptions of a kind, and says what became of every message. */
-export async function runTrial(
+export function runTrial(
   contestant: KillTestContestant,
   disruption: Disruption,
   options: TrialOptions,
 ): Promise<TrialResult> {
-  const directory = mkdtempSync(join(tmpdir(), "kill-test-"));
-  const { server, serverPort, ca } = await prepare(contestant, directory);
-  const proxy = await CutProxy.listen(serverPort, options.memberCount);
-  const loopDelay = monitorEventLoopDelay({ resolution: LOOP_DELAY_STEP_MS });
-  let crowd: Crowd | undefined;
-  try {
-    await server.start();
-    crowd = await Crowd.open(contestant, proxy, ca, options);
-    const beganAtMs = performance.now();
-    loopDelay.enable();
-    crowd.publish();
-    await pause(CALM_MS);
-    await disrupt(disruption, { server, proxy, crowd, memberCount: options.memberCount });
-    const publishedForMs = performance.now() - beganAtMs;
-    const stillWaiting = await crowd.settle(options.quietMs, options.patienceMs);
-    return {
-      contestant: contestant.name,
-      disruption: disruption.name,
-      count: disruption.count,
-      publishedForMs,
-      stillWaiting,
-      loopDelayMs: loopDelay.percentile(99) / 1e6 - LOOP_DELAY_STEP_MS,
-      ...resultOf(crowd, publishedForMs),
-    };
-  } finally {
-    loopDelay.disable();
-    await crowd?.close();
-    await proxy.close();
-    await server.kill();
-    rmSync(directory, { recursive: true, force: true });
-  }
+  const { memberCount } = options;
+  return onStage(contestant, memberCount, async ({ server, proxy, ca }) => {
+    const crowd = await Crowd.open(contestant, proxy, ca, options);
+    const loopDelay = monitorEventLoopDelay({ resolution: LOOP_DELAY_STEP_MS });
+    try {
+      const beganAtMs = performance.now();
+      loopDelay.enable();
+      crowd.publish();
+      await pause(CALM_MS);
+      await disrupt(disruption, { server, proxy, crowd, memberCount });
+      const publishedForMs = performance.now() - beganAtMs;
+      const stillWaiting = await crowd.settle(options.quietMs, options.patienceMs);
+      return {
+        contestant: contestant.name,
+        disruption: disruption.name,
+        count: disruption.count,
+        publishedForMs,
+        stillWaiting,
+        loopDelayMs: loopDelay.percentile(99) / 1e6 - LOOP_DELAY_STEP_MS,
+        ...resultOf(crowd, publishedForMs),
+      };
+    } finally {
+      loopDelay.disable();
+      await crowd.close();
+    }
+  });
 }
 
 async function disrupt(disruption: Disruption, scene: Scene): Promise<void> {
@@ -103,22 +92,6 @@ async function disrupt(disruption: Disruption, scene: Scene): Promise<void> {
     await disruption.disrupt(scene, index);
     await pause(disruption.pauseMs);
   }
-}
-
-type Prepared = { readonly server: ServerProcess; readonly serverPort: number; readonly ca: string };
-
-async function prepare(contestant: KillTestContestant, directory: string): Promise<Prepared> {
-  const { key, certificate } = createSelfSigned({
-    names: ["localhost", "127.0.0.1"],
-    notBefore: new Date(Date.now() - 3_600_000),
-    lifetimeDays: 2,
-  });
-  const [keyPath, certificatePath] = [join(directory, "key.pem"), join(directory, "certificate.pem")];
-  writeFileSync(keyPath, key);
-  writeFileSync(certificatePath, certificate);
-  const port = await freePort();
-  const command = contestant.command({ port, keyPath, certificatePath, directory });
-  return { server: new ServerProcess(command, port), serverPort: port, ca: certificate };
 }
 
 function resultOf(crowd: Crowd, publishedForMs: number): Pick<TrialResult, Measured> {

@@ -1,7 +1,6 @@
 import { existsSync } from "node:fs";
 import type { ConnectOptions, Relay } from "../../../client/relay.ts";
-import type { KillTestContestant } from "../contestant.ts";
-import { TOPIC } from "../contestant.ts";
+import { type KillTestContestant, type ServerSetting, TOPIC } from "../contestant.ts";
 
 const RELAY_PATH = new URL("../../../relay/main.ts", import.meta.url).pathname;
 const CLIENT = new URL("../../../client/node.ts", import.meta.url);
@@ -13,14 +12,7 @@ export const postern: KillTestContestant = {
   name: "Postern",
   sentence: "the relay of this repository and its SDK, both with their defaults",
   missing: () => (existsSync(CLIENT) ? undefined : "client/node.ts is not there yet"),
-  command: ({ port, keyPath, certificatePath }) => [
-    process.execPath,
-    "--max-semi-space-size=1",
-    RELAY_PATH,
-    "serve",
-    ...["--port", String(port), "--host", "127.0.0.1", "--log-level", "error"],
-    ...["--tls", "files", "--tls-key-file", keyPath, "--tls-cert-file", certificatePath],
-  ],
+  command: (setting) => [process.execPath, "--max-semi-space-size=1", RELAY_PATH, "serve", ...flagsOf(setting)],
   openMember: async ({ port, ca }, hooks) => {
     // By a name that is computed: the rest of the test works where the SDK does not.
     const { connect } = (await import(CLIENT.href)) as ClientModule;
@@ -35,3 +27,8 @@ export const postern: KillTestContestant = {
     };
   },
 };
+
+function flagsOf({ port, keyPath, certificatePath }: ServerSetting): readonly string[] {
+  const files = ["--tls", "files", "--tls-key-file", keyPath, "--tls-cert-file", certificatePath];
+  return ["--port", String(port), "--host", "127.0.0.1", "--log-level", "error", ...files];
+}

@@ -35,6 +35,9 @@ io.on("connection", (socket) => {
 });
 server.listen(Number(port), "127.0.0.1");
 process.once("SIGTERM", () => {
-  const exit = (): void => process.exit(0);
   io.close().then(exit, exit);
 });
+
+function exit(): void {
+  process.exit(0);
+}
