@@ -72,9 +72,14 @@ export class Requests {
     this.#parts = parts;
   }
 
-  /** Answers requests from now on; undefined: no more. */
-  setHandler(handler: Handler | undefined): void {
+  /** Answers requests from now on. */
+  setHandler(handler: Handler): void {
     this.#handler = handler;
+  }
+
+  /** Answers none any more, if this is the handler. */
+  removeHandler(handler: Handler): void {
+    if (this.#handler === handler) this.#handler = undefined;
   }
 
   /**

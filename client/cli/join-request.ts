@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import { errorSentences } from "../../protocol/error-codes.ts";
 import { isPeerId, isTopic } from "../../protocol/fields.ts";
 import { errorTexts } from "../errors.ts";
-import { parseFingerprint } from "./fingerprint.ts";
+import { parseFingerprint } from "../node/fingerprint.ts";
 
 /** What `join` is asked to do, checked. */
 export type JoinRequest = {

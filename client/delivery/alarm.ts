@@ -21,7 +21,7 @@ export class Alarm {
   set(delayMs: number): void {
     this.cancel();
     this.#dueMs = this.#clock.monotonicMs() + delayMs;
-    this.#timer = this.#clock.after(delayMs, () => {
+    this.#timer = this.#clock.after(Math.max(0, delayMs), () => {
       this.cancel();
       this.#task();
     });

@@ -47,7 +47,7 @@ export function endingOf(end: SocketEnd, lastWord: LastWord | undefined, hasBeen
       requestId: said?.requestId,
     }),
     reconnect,
-    retryAfterMs: bounded(said?.retryAfterMs),
+    retryAfterMs: retryAfter(said?.reason, said?.retryAfterMs),
   };
 }
 
@@ -58,7 +58,7 @@ function refusedUpgrade(refusal: UpgradeRefusal, cause: unknown, hasBeenUp: bool
   return {
     error: new ConnectError(status === 401 ? "unauthorized" : "refused", { cause, status, requestId }),
     reconnect: passes || (word === undefined && hasBeenUp) ? "back-off" : "never",
-    retryAfterMs: bounded(retryAfterMs),
+    retryAfterMs: retryAfter(word, retryAfterMs),
   };
 }
 
@@ -76,6 +76,7 @@ function codeOf(code: number | undefined, reconnect: Reconnect): PosternErrorCod
   return codesByClose.get(code ?? 0) ?? (reconnect === "never" ? "refused" : "unreachable");
 }
 
-function bounded(retryAfterMs = 0): number {
-  return Math.min(retryAfterMs, MAX_RETRY_AFTER_MS);
+/** A relay that is about to end names the time for strangers: the next one may be there in a moment. */
+function retryAfter(word: string | undefined, retryAfterMs = 0): number {
+  return word === "draining" ? 0 : Math.min(retryAfterMs, MAX_RETRY_AFTER_MS);
 }

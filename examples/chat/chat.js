@@ -19,12 +19,12 @@ topic.on("lost", ({ peer, count }) => show(`* ${count} messages of ${nameOf(peer
 topic.on("error", (error) => show(`! ${error.message}. ${error.remedy}`));
 for (const peer of topic.peers.values()) show(`* ${nameOf(peer)} is here`);
 
-document.querySelector("form").addEventListener("submit", async (event) => {
+document.querySelector("form").addEventListener("submit", (event) => {
   event.preventDefault();
   const line = text.value;
   text.value = "";
   show(`me: ${line}`);
-  await topic.broadcast(line).catch((error) => show(`! not sent: ${error.message}`));
+  topic.broadcast(line).catch((error) => show(`! not sent: ${error.message}`));
 });
 
 function nameOf(peer) {

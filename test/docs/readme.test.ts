@@ -1,9 +1,11 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { expect, it, onTestFinished } from "vitest";
 import { VERSION as CLIENT_VERSION } from "../../client/version.ts";
 import { VERSION } from "../../relay/version.ts";
+import { eventually } from "../support/eventually.ts";
 import { Run } from "../support/process.ts";
 import { startRelay } from "../support/relay.ts";
 
@@ -20,6 +22,26 @@ it.each(["npm ci && npm start", "npm ci && npm test"])(
     expect(codeBlocks("sh")).toContain(`${line}\n`);
   },
 );
+
+it("shows a client in README.md that talks to a second one of its kind", async () => {
+  const relay = await startRelay();
+  const [sample = ""] = codeBlocks("js");
+  const code = sample
+    .replace("wss://localhost", relay.url)
+    .replace("postern-client", pathToFileURL("client/node.ts").href);
+  const folder = writeFiles({ "client.mjs": code, "certificate.pem": relay.certificate ?? "" });
+  const env = { NODE_EXTRA_CA_CERTS: join(folder, "certificate.pem") };
+
+  const first = new Run([join(folder, "client.mjs")], { env });
+  await eventually(() => expect(relay.figures().connections).toBe(1));
+  const second = new Run([join(folder, "client.mjs")], { env });
+
+  await first.printed(/^[\w-]{22}: hello$/m);
+  for (const run of [first, second]) {
+    run.signal("SIGTERM");
+    await run.exitCode();
+  }
+});
 
 it("shows clients in docs/clients.md that talk to each other, each kind with its own", async () => {
   const relay = await startRelay();
