@@ -128,7 +128,7 @@ export class Chat {
       this.stop();
     });
     for await (const message of messages) {
-      if (!closed.signal.aborted) await this.#printer.message(message, closed.signal);
+      await this.#printer.message(message, closed.signal);
     }
   }
 
