@@ -105,9 +105,8 @@ export class Chat {
 
   #follow(topic: Topic): void {
     const printer = this.#printer;
-    if (this.#terminal.stdout.isTTY === true) {
-      printer.notice("joined; type a line and press Enter, end with Ctrl-D");
-    }
+    const isTyped = this.#terminal.stdout.isTTY === true;
+    printer.notice(isTyped ? "joined; type a line and press Enter, end with Ctrl-D" : "joined");
     for (const peer of topic.peers.values()) printer.join(peer);
     topic.on("join", (peer) => printer.join(peer));
     topic.on("leave", (peer) => printer.leave(peer));
@@ -129,7 +128,7 @@ export class Chat {
       this.stop();
     });
     for await (const message of messages) {
-      if (!closed.signal.aborted) await this.#printer.message(message, closed.signal);
+      await this.#printer.message(message, closed.signal);
     }
   }
 
