@@ -1,4 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { SILENT } from "../kill-test/contestant.ts";
 import { killTestContestants } from "../kill-test/contestants.ts";
 
 /** What the parent asks of an end, one thing at a time. Each is answered with a number. */
@@ -30,7 +31,7 @@ if (contestant === undefined) throw new Error(`no contestant ${setting.contestan
 const received = { count: 0 };
 const member = await contestant.openMember(
   { ...setting, memberCount: 2 },
-  { onMessage: () => (received.count += 1), onLost: () => undefined, onHeld: () => undefined },
+  { onMessage: () => (received.count += 1), ...SILENT },
 );
 const payload = new Uint8Array(setting.payloadBytes).fill(7);
 

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import type { KillTestContestant, KillTestMember } from "../kill-test/contestant.ts";
+import { type KillTestContestant, type KillTestMember, SILENT } from "../kill-test/contestant.ts";
 import { decodeMessage, encodeMessage } from "../kill-test/message.ts";
 import { onStage, type Stage } from "../kill-test/stage.ts";
 
@@ -61,7 +61,7 @@ async function open(
   for (let index = memberCount - 1; index >= 0; index -= 1) {
     const setting = { port: proxy.port(index), ca, index, memberCount };
     const onMessage = (bytes: Uint8Array): void => receivers.receive(index, bytes);
-    members.push(await contestant.openMember(setting, { onMessage, onLost: () => undefined, onHeld: () => undefined }));
+    members.push(await contestant.openMember(setting, { onMessage, ...SILENT }));
   }
   const publisher = members.at(-1);
   if (publisher === undefined) throw new Error("there is nobody");

@@ -27,6 +27,8 @@ export type MemberHooks = {
   readonly onMessage: (bytes: Uint8Array) => void;
   /** The client says that messages are lost: how many, or, undefined, that whatever was sent until now may be. */
   readonly onLost: (count: number | undefined) => void;
+  /** The client says of a message that it took that it was not sent after all. */
+  readonly onRefused: (bytes: Uint8Array) => void;
   /** The client says that what it publishes waits for others, or no longer. */
   readonly onHeld: (isHeld: boolean) => void;
 };
@@ -54,3 +56,10 @@ export type KillTestContestant = {
 
 /** All members are in the one topic of this name. */
 export const TOPIC = "kill-test";
+
+/** For who wants messages alone. */
+export const SILENT: Omit<MemberHooks, "onMessage"> = {
+  onLost: () => undefined,
+  onRefused: () => undefined,
+  onHeld: () => undefined,
+};

@@ -109,6 +109,7 @@ export class Crowd {
     return {
       onMessage: (bytes) => this.#receive(receiver, bytes),
       onLost: (count) => this.ledger.told(receiver, count, performance.now()),
+      onRefused: (bytes) => this.ledger.refused(receiver, decodeMessage(bytes)?.seq ?? 0),
       onHeld: (isHeld) => this.held.told(receiver, isHeld, performance.now()),
     };
   }

@@ -109,7 +109,7 @@ function runRows(trials: KillTestResults["trials"]): readonly (readonly [string,
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): readonly string[] {
-  return [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`.replaceAll("|  |", "| |"));
+  return [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`);
 }
 
 function seconds(ms: number): string {

@@ -21,6 +21,8 @@ export class ServerProcess {
   readonly #port: number;
   #child: ChildProcess | undefined;
   #errors = "";
+  #isToEnd = false;
+  #death: string | undefined;
 
   constructor(command: ServerCommand, port: number) {
     this.#command = command;
@@ -31,14 +33,23 @@ export class ServerProcess {
     return this.#child?.pid ?? 0;
   }
 
+  /** What it wrote last, where it has ended without having been asked to. */
+  get death(): string | undefined {
+    return this.#death;
+  }
+
   /** Resolves as soon as it accepts connections. @throws Error with what it wrote, where it does not come up. */
   async start(): Promise<void> {
     const [program, ...programArguments] = this.#command;
     const child = spawn(program, programArguments, { stdio: ["ignore", "ignore", "pipe"] });
     this.#child = child;
+    this.#isToEnd = false;
     running.add(child);
     child.on("error", () => running.delete(child));
-    child.on("exit", () => running.delete(child));
+    child.on("close", (code) => {
+      running.delete(child);
+      if (!this.#isToEnd) this.#death ??= `exit code ${code}: ${this.#errors.trim()}`;
+    });
     child.stderr?.on("data", (chunk: Buffer) => (this.#errors = (this.#errors + chunk.toString()).slice(-2000)));
     const deadlineMs = performance.now() + START_TIMEOUT_MS;
     while (!(await accepts(this.#port))) {
@@ -62,6 +73,7 @@ export class ServerProcess {
 
   async #end(signal: NodeJS.Signals): Promise<void> {
     const child = this.#child;
+    this.#isToEnd = true;
     if (child === undefined || hasEnded(child)) return;
     const exited = once(child, "exit");
     child.kill(signal);

@@ -71,6 +71,7 @@ export function runTrial(
       await disrupt(disruption, { server, proxy, crowd, memberCount });
       const publishedForMs = performance.now() - beganAtMs;
       const stillWaiting = await crowd.settle(options.quietMs, options.patienceMs);
+      if (server.death !== undefined) throw new Error(`the server has died by itself: ${server.death}`);
       return {
         contestant: contestant.name,
         disruption: disruption.name,
