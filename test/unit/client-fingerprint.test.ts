@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { X509Certificate } from "node:crypto";
 import { expect, it } from "vitest";
-import { parseFingerprint } from "../../client/cli/fingerprint.ts";
+import { parseFingerprint } from "../../client/node/fingerprint.ts";
 import { sharedCertificate } from "../support/shared-certificate.ts";
 
 const COLONS = Array.from({ length: 32 }, (_, at) => (at * 8 + 7).toString(16).padStart(2, "0").toUpperCase()).join(
