@@ -42,7 +42,7 @@ export function endingOf(end: SocketEnd, lastWord: LastWord | undefined, hasBeen
   const reconnect = code === undefined || end.reason === "no join in time" ? "back-off" : reconnectAfter(code);
   return {
     error: new ConnectError(codeOf(code, reconnect), {
-      cause: end.cause ?? said?.reason ?? said?.code ?? (end.reason || (code && `closed with ${code}`)),
+      cause: end.cause ?? (said && wordsOf(said)) ?? (end.reason || (code && `closed with ${code}`)),
       status: code,
       requestId: said?.requestId,
     }),
@@ -60,6 +60,11 @@ function refusedUpgrade(refusal: UpgradeRefusal, cause: unknown, hasBeenUp: bool
     reconnect: passes || (word === undefined && hasBeenUp) ? "back-off" : "never",
     retryAfterMs: retryAfter(word, retryAfterMs),
   };
+}
+
+/** The relay's own words. */
+function wordsOf({ payload, reason }: LastWord): string {
+  return reason === undefined ? payload : `${payload} (${reason})`;
 }
 
 /** The code that goes with the last word, where none was seen. */

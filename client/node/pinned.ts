@@ -1,6 +1,17 @@
 import type { ClientRequest } from "node:http";
 import { TLSSocket } from "node:tls";
 
+/** The certificate is not the one that is trusted. */
+class CertificateMismatch extends Error {
+  override readonly name = "CertificateMismatch";
+  readonly code = "CERTIFICATE_MISMATCH";
+
+  /** @param seen its fingerprint. */
+  constructor(seen: string) {
+    super(`the relay shows another certificate than the pinned one: ${seen}`);
+  }
+}
+
 /** Sends the head of a request, or, where a fingerprint is pinned, not before the certificate is that one. */
 export function sendWhenTrusted(
   request: ClientRequest,
@@ -19,7 +30,7 @@ export function sendWhenTrusted(
     const judge = (): void => {
       const seen = stream.getPeerCertificate().fingerprint256;
       if (seen === fingerprint) request.end();
-      else refuse(new Error(`the relay shows another certificate than the pinned one: ${seen}`));
+      else refuse(new CertificateMismatch(seen));
     };
     // One of an agent may be through its handshake already.
     if (stream.getProtocol() === null || stream.connecting) stream.once("secureConnect", judge);
