@@ -21,7 +21,8 @@ export class ServerProcess {
   readonly #port: number;
   #child: ChildProcess | undefined;
   #errors = "";
-  #isToEnd = false;
+  /** Those that were told to end: they may still have to close when the next one runs. */
+  readonly #toEnd = new WeakSet<ChildProcess>();
   #death: string | undefined;
 
   constructor(command: ServerCommand, port: number) {
@@ -43,12 +44,11 @@ export class ServerProcess {
     const [program, ...programArguments] = this.#command;
     const child = spawn(program, programArguments, { stdio: ["ignore", "ignore", "pipe"] });
     this.#child = child;
-    this.#isToEnd = false;
     running.add(child);
     child.on("error", () => running.delete(child));
     child.on("close", (code) => {
       running.delete(child);
-      if (!this.#isToEnd) this.#death ??= `exit code ${code}: ${this.#errors.trim()}`;
+      if (!this.#toEnd.has(child)) this.#death ??= `exit code ${code}: ${this.#errors.trim()}`;
     });
     child.stderr?.on("data", (chunk: Buffer) => (this.#errors = (this.#errors + chunk.toString()).slice(-2000)));
     const deadlineMs = performance.now() + START_TIMEOUT_MS;
@@ -73,8 +73,9 @@ export class ServerProcess {
 
   async #end(signal: NodeJS.Signals): Promise<void> {
     const child = this.#child;
-    this.#isToEnd = true;
-    if (child === undefined || hasEnded(child)) return;
+    if (child === undefined) return;
+    this.#toEnd.add(child);
+    if (hasEnded(child)) return;
     const exited = once(child, "exit");
     child.kill(signal);
     const timer = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT_MS);
