@@ -16,6 +16,8 @@ export type Ending = {
 
 /** However long somebody says: so long is not waited. */
 const MAX_RETRY_AFTER_MS = 300_000;
+/** The relay's word while it stops. The one that follows may be there in a moment: back-off does, and is no burden to it. */
+const DRAINING = "draining";
 
 const codesByClose: ReadonlyMap<number, PosternErrorCode> = new Map([
   [1002, "protocol-error"],
@@ -47,7 +49,7 @@ export function endingOf(end: SocketEnd, lastWord: LastWord | undefined, hasBeen
       requestId: said?.requestId,
     }),
     reconnect,
-    retryAfterMs: retryAfter(said?.reason, said?.retryAfterMs),
+    retryAfterMs: bounded(said?.retryAfterMs, said?.reason),
   };
 }
 
@@ -58,7 +60,7 @@ function refusedUpgrade(refusal: UpgradeRefusal, cause: unknown, hasBeenUp: bool
   return {
     error: new ConnectError(status === 401 ? "unauthorized" : "refused", { cause, status, requestId }),
     reconnect: passes || (word === undefined && hasBeenUp) ? "back-off" : "never",
-    retryAfterMs: retryAfter(word, retryAfterMs),
+    retryAfterMs: bounded(retryAfterMs, word),
   };
 }
 
@@ -81,7 +83,6 @@ function codeOf(code: number | undefined, reconnect: Reconnect): PosternErrorCod
   return codesByClose.get(code ?? 0) ?? (reconnect === "never" ? "refused" : "unreachable");
 }
 
-/** A relay that is about to end names the time for strangers: the next one may be there in a moment. */
-function retryAfter(word: string | undefined, retryAfterMs = 0): number {
-  return word === "draining" ? 0 : Math.min(retryAfterMs, MAX_RETRY_AFTER_MS);
+function bounded(retryAfterMs = 0, word?: string): number {
+  return word === DRAINING ? 0 : Math.min(retryAfterMs, MAX_RETRY_AFTER_MS);
 }

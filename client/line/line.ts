@@ -204,7 +204,8 @@ export class Line {
     this.#features = features;
     this.#refusalCount = 0;
     const askedMs = Math.max(MIN_PING_INTERVAL_MS, pingIntervalMs ?? USUAL_PING_INTERVAL_MS);
-    liveness.intervalMs = this.#pingIntervalMs = Math.min(askedMs, this.#pingIntervalMs ?? USUAL_PING_INTERVAL_MS);
+    this.#pingIntervalMs = Math.min(askedMs, this.#pingIntervalMs ?? USUAL_PING_INTERVAL_MS);
+    liveness.askEvery(this.#pingIntervalMs);
   }
 
   #ended(ending: Ending, connection: Connection): void {
@@ -275,9 +276,11 @@ export class Line {
     this.#setState("closed");
     if (error !== undefined) this.#events.onError(error);
     for (const membership of memberships) {
-      membership.down();
       if (error === undefined) membership.stop();
-      else membership.end(error);
+      else {
+        membership.down();
+        membership.end(error);
+      }
     }
   }
 

@@ -50,6 +50,7 @@ export class Liveness {
   #roundTripMs: number | undefined;
   #timer: Timer | undefined;
   #dueMs = Number.POSITIVE_INFINITY;
+  #wasLate = false;
   #isOver = false;
 
   constructor(parts: LivenessParts, intervalMs: number) {
@@ -68,8 +69,8 @@ export class Liveness {
     return this.#parts.clock.monotonicMs() - this.#heardMs;
   }
 
-  /** How often the relay is asked while nothing is expected. */
-  set intervalMs(intervalMs: number) {
+  /** Sets how often the relay is asked while nothing is expected. */
+  askEvery(intervalMs: number): void {
     this.#intervalMs = intervalMs;
     this.#plan();
   }
@@ -145,8 +146,11 @@ export class Liveness {
     const isLate = nowMs - this.#dueMs > LATE_MS;
     this.#timer = undefined;
     if (nowMs < this.#nextMs) this.#plan();
-    else if (this.#isAnswered || isLate || this.#hasMoved()) this.check();
-    else {
+    else if (this.#isAnswered || (isLate && !this.#wasLate) || this.#hasMoved()) {
+      // Once: the timers of a hidden page are always late, and what came for it was looked at long before.
+      this.#wasLate = isLate && !this.#isAnswered;
+      this.check();
+    } else {
       this.stop();
       this.#parts.onDead();
     }

@@ -48,8 +48,9 @@ class WebSocketSocket implements Socket {
   }
 
   close(reason: string): void {
-    this.#socket?.close(1000, reason);
+    // First: some runtimes tell of the end while they are called.
     this.#end({ code: 1000, reason });
+    this.#socket?.close(1000, reason);
   }
 
   #listen(socket: WebSocket): void {

@@ -71,9 +71,9 @@ class NodeSocket implements Socket {
   }
 
   close(reason: string): void {
+    this.#end({ code: 1000, reason });
     if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.close(1000, reason);
     else this.#socket?.terminate();
-    this.#end({ code: 1000, reason });
   }
 
   #listen(socket: WebSocket, hostname: string): void {
@@ -102,8 +102,8 @@ class NodeSocket implements Socket {
   }
 
   #fail(cause: Error): void {
-    this.#socket?.terminate();
     this.#end({ code: undefined, reason: "", cause });
+    this.#socket?.terminate();
   }
 
   #end(end: SocketEnd): void {

@@ -11,10 +11,12 @@ import { eventually } from "./eventually.ts";
 import type { TestRelay } from "./relay.ts";
 
 /** What a topic has told, oldest first. */
-export type Told =
+type Told =
   | { readonly type: "joined"; readonly joined: LineJoined }
-  | { readonly type: "down" | "writable" }
-  | { readonly type: "peer-joined" | "peer-left"; readonly member: LineMember }
+  | { readonly type: "down" }
+  | { readonly type: "writable" }
+  | { readonly type: "peer-joined"; readonly member: LineMember }
+  | { readonly type: "peer-left"; readonly member: LineMember }
   | {
       readonly type: "data";
       readonly peerHandle: number;
@@ -156,6 +158,14 @@ export class Way {
   unblock(): void {
     this.cut();
     this.#isBlocked = false;
+  }
+
+  /** Ends what is open towards the client alone: the relay hears nothing of it. */
+  sever(): void {
+    for (const [near] of this.#pairs) {
+      near.removeAllListeners("close");
+      near.destroy();
+    }
   }
 
   /** Ends what is open. */
