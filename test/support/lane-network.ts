@@ -21,6 +21,8 @@ export class LaneEnd {
   isWritable = true;
   /** Counts connections: what was sent on another than the present one is lost. */
   connection = 0;
+  /** What becomes of a message; left as it is: it is noted. */
+  onDirect: (from: Sid, payload: Uint8Array) => void = (from, payload) => this.#see(from, payload);
   readonly sid: Sid;
   readonly #network: LaneNetwork;
   readonly #calls = new Map<Sid, Call[]>();
@@ -44,7 +46,7 @@ export class LaneEnd {
       events: {
         onDirect: (from, payload) => {
           if (!this.hasRoom) network.broken.push("a message was delivered where there is no room");
-          if (network.isDelivered(payload)) this.#see(from, payload.slice());
+          if (network.isDelivered(payload)) this.onDirect(from, payload.slice());
         },
         onLost: (from, count) => this.#see(from, count),
         onFault: (from, kind) => this.faults.push(`${from}: ${kind}`),
