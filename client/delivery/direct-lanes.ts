@@ -15,7 +15,7 @@ const MAX_GONE = 1024;
 export type DirectLanesParts = {
   readonly clock: Clock;
   readonly carrier: Pick<Carrier, "isWritable" | "toPeers">;
-  /** The next of the count of control frames that this session has sent. */
+  /** The next of the count of control frames that this session has sent: the one that status and sync count by. */
   readonly nextControlSeq: () => number;
   readonly events: Pick<DeliveryEvents, "onLost" | "onFault" | "hasRoom"> & {
     /** In order, each once. The payload is the callee's. */
@@ -98,10 +98,7 @@ export class DirectLanes implements DirectLanesPort {
   }
 
   congestion(sid: Sid, isCongested: boolean): void {
-    const lane = this.#lanes.get(sid);
-    if (lane === undefined) return;
-    lane.isCongested = isCongested;
-    this.#onReady(sid, lane);
+    this.#lanes.get(sid)?.congestion(isCongested);
   }
 
   roomAgain(): void {

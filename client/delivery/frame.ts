@@ -96,12 +96,6 @@ export type AcknowledgementFrame = {
   readonly purpose: "progress" | "resume" | "ask";
 };
 
-const PURPOSES = new Map<number, AcknowledgementFrame["purpose"]>([
-  [0, "progress"],
-  [FLAG_RESUME, "resume"],
-  [FLAG_REPLY, "ask"],
-]);
-
 /** What a peer may send. */
 export type Frame =
   | ({ readonly type: "message" } & MessageFrame)
@@ -203,8 +197,8 @@ function decodeBody(bytes: Uint8Array, view: DataView, flags: number): Frame | u
       return { type: "chunk", seq, stream: view.getUint32(8), isFinal: flags !== 0, chunk };
     }
     default: {
-      const purpose = PURPOSES.get(flags);
-      if (size !== CHUNK_BYTES + 2 * SEQ_BYTES || purpose === undefined) return;
+      if (size !== CHUNK_BYTES + 2 * SEQ_BYTES || flags === (FLAG_RESUME | FLAG_REPLY)) return;
+      const purpose = flags === FLAG_REPLY ? "ask" : flags === FLAG_RESUME ? "resume" : "progress";
       const [next, byteLimit] = [getSeq(view, 12), getSeq(view, 18)];
       return { type: "acknowledgement", seq, stream: view.getUint32(8), next, byteLimit, purpose };
     }

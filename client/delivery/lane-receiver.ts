@@ -6,8 +6,7 @@ const MIN_WINDOW_BYTES = 32 * 1024;
 
 /** The receiving half of a lane. It keeps no message: what cannot be delivered now comes again later. */
 export class LaneReceiver {
-  /** What it has to say to the sender. */
-  owes: "progress" | "resume" | undefined;
+  #owes: "progress" | "resume" | undefined;
   #next: number;
   /** A gap was told. Once for each: if that is not heard, the sender asks. */
   #isGapTold = false;
@@ -18,6 +17,11 @@ export class LaneReceiver {
 
   constructor(next: number) {
     this.#next = next;
+  }
+
+  /** What it has to say to the sender. */
+  get owes(): "progress" | "resume" | undefined {
+    return this.#owes;
   }
 
   /** The number that it takes next. */
@@ -37,7 +41,7 @@ export class LaneReceiver {
 
   /** @returns whether a chunk of so many bytes is to be delivered: it is the next one, and there is room. */
   accept(seq: number, bytes: number, hasRoom: () => boolean): boolean {
-    if (seq < this.#next) this.owes ??= "progress";
+    if (seq < this.#next) this.#owes ??= "progress";
     else if (seq > this.#next) this.#tellGap();
     else if (hasRoom()) {
       this.#moveTo(seq + 1);
@@ -52,7 +56,7 @@ export class LaneReceiver {
   asked({ first, confirmed }: SenderNumbers): number {
     const lostCount = Math.max(0, first - Math.max(this.#next, confirmed));
     if (first > this.#next) this.#moveTo(first);
-    this.owes = "resume";
+    this.#owes = "resume";
     return lostCount;
   }
 
@@ -60,7 +64,7 @@ export class LaneReceiver {
   open(): boolean {
     if (!this.#isShut) return false;
     this.#isShut = false;
-    this.owes = "resume";
+    this.#owes = "resume";
     return true;
   }
 
@@ -71,7 +75,7 @@ export class LaneReceiver {
 
   /** What it owed was said. */
   said(): void {
-    this.owes = undefined;
+    this.#owes = undefined;
     this.#unsaidBytes = 0;
   }
 
@@ -79,11 +83,11 @@ export class LaneReceiver {
     this.#next = next;
     this.#isGapTold = false;
     this.#isShut = false;
-    this.owes ??= "progress";
+    this.#owes ??= "progress";
   }
 
   #tellGap(): void {
-    if (!this.#isGapTold && !this.#isShut) this.owes = "resume";
+    if (!this.#isGapTold && !this.#isShut) this.#owes = "resume";
     this.#isGapTold = true;
   }
 
@@ -92,6 +96,6 @@ export class LaneReceiver {
     if (this.#isShut) return;
     this.#isShut = true;
     this.#windowBytes = Math.max(MIN_WINDOW_BYTES, this.#windowBytes / 2);
-    this.owes = "resume";
+    this.#owes = "resume";
   }
 }

@@ -1,4 +1,4 @@
-import { type AcknowledgementFrame, encodeChunk } from "./frame.ts";
+import { type AcknowledgementFrame, encodeChunk, FRAME_COST_BYTES } from "./frame.ts";
 
 /** The one stream to each peer that this version knows. */
 export const DIRECT_STREAM = 0;
@@ -6,15 +6,12 @@ export const DIRECT_STREAM = 0;
 /** So much may be on its way to one peer, and is kept until the peer has acknowledged it. One message may go beyond. */
 export const WINDOW_BYTES: number = 1024 * 1024;
 
-/** What it takes to keep a message, beside its bytes: else many small ones would fill the memory within the window. */
-const KEEPING_BYTES = 64;
-
 /** A message to one peer. `epoch` tells those before a call of `idle` from those after it. */
 export type Outgoing = { readonly payload: Uint8Array; readonly epoch: number };
 
 /** What keeping a message is counted as, in bytes. */
 export function costOf({ payload }: Outgoing): number {
-  return payload.byteLength + KEEPING_BYTES;
+  return payload.byteLength + FRAME_COST_BYTES;
 }
 
 /** From where on a sender has its messages, and up to where they were acknowledged: what lies between was given up. */
@@ -24,8 +21,7 @@ type Kept = { readonly frame: Uint8Array; readonly cost: number; readonly epoch:
 
 /** The sending half of a lane: it numbers messages from 1, and keeps their frames until they are acknowledged. */
 export class LaneSender {
-  /** Nothing is sent until the peer has said where to go on. */
-  isPaused = false;
+  #isPaused = false;
   readonly #kept: Kept[] = [];
   #keptBytes = 0;
   /** How many of those kept have been sent since the last rewind, and their bytes. */
@@ -78,7 +74,7 @@ export class LaneSender {
   /** The next frame to send; undefined where there is none, or it has to wait. */
   take(): Uint8Array | undefined {
     const next = this.#kept[this.#sentCount];
-    if (next === undefined || this.isPaused || this.#sentBytes >= this.#creditBytes) return;
+    if (next === undefined || this.#isPaused || this.#sentBytes >= this.#creditBytes) return;
     this.#sentCount += 1;
     this.#sentBytes += next.cost;
     this.#high = Math.max(this.#high, this.#first + this.#sentCount);
@@ -103,8 +99,18 @@ export class LaneSender {
     return true;
   }
 
+  /** Sends nothing until `goOn` or `rewind`. */
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  goOn(): void {
+    this.#isPaused = false;
+  }
+
   /** Goes on from the first that is kept. */
   rewind(): void {
+    this.#isPaused = false;
     this.#sentCount = 0;
     this.#sentBytes = 0;
   }

@@ -38,11 +38,11 @@ export function encodePosition(seq: number, position: Omit<AcknowledgementFrame,
 /** The two halves of what goes between this client and one peer, and when its sender asks. Away at first. */
 export class Lane {
   readonly receiver: LaneReceiver;
-  isCongested = false;
   readonly #parts: LaneParts;
   readonly #sender: LaneSender;
   readonly #backlog: Backlog<Outgoing>;
   #isHere = false;
+  #isCongested = false;
   /** The peer was asked where to go on, and has not answered. */
   #isAsked = false;
   #rewoundAtMs = Number.NEGATIVE_INFINITY;
@@ -74,17 +74,23 @@ export class Lane {
 
   /** The next frame to send now. */
   take(): Uint8Array | undefined {
-    return this.#isHere && !this.isCongested ? this.#sender.take() : undefined;
+    return this.#isHere && !this.#isCongested ? this.#sender.take() : undefined;
   }
 
   /** The peer is here by a connection that is new, its own or this client's: what was on its way is lost. */
   back(): void {
     this.#isHere = true;
-    this.isCongested = false;
+    this.#isCongested = false;
     this.#silenceCount = 0;
     this.receiver.forgetConnection();
     if (this.#sender.isUnsure || !this.#backlog.isEmpty) this.#ask();
     else this.#watch();
+    this.#parts.onReady();
+  }
+
+  /** What is sent to the peer waits at the relay, or no more. */
+  congestion(isCongested: boolean): void {
+    this.#isCongested = isCongested;
     this.#parts.onReady();
   }
 
@@ -116,7 +122,7 @@ export class Lane {
     this.#watchAnew(ASK_AFTER_MS);
     if (frame.purpose === "resume") this.#resume(frame.next);
     // All that it could have missed has arrived.
-    else if (!this.#sender.isUnsure) this.#sender.isPaused = false;
+    else if (!this.#sender.isUnsure) this.#sender.goOn();
     this.#parts.onReady();
   }
 
@@ -137,12 +143,11 @@ export class Lane {
     // It has to hear first that this is gone.
     if (isGone) return this.#ask();
     this.#isAsked = false;
-    this.#sender.isPaused = false;
     this.#sender.rewind();
   }
 
   #delay(): void {
-    this.#sender.isPaused = true;
+    this.#sender.pause();
     this.#watchAnew(REWIND_INTERVAL_MS);
     this.#parts.onFault("flood");
   }
@@ -150,7 +155,7 @@ export class Lane {
   /** Asks where the receiver is, and sends nothing until it has said so: then nothing is sent in vain. */
   #ask(): void {
     const { first, confirmed } = this.#sender.numbers;
-    this.#sender.isPaused = true;
+    this.#sender.pause();
     this.#isAsked = true;
     this.#watchAnew(ASK_AFTER_MS);
     this.#parts.say({ next: first, byteLimit: confirmed, purpose: "ask" });

@@ -9,7 +9,7 @@ const GRACE_MS = 8000;
 
 /** What an end has seen of another: a message by its bytes, or so many lost. */
 type Seen = Uint8Array | number;
-type Call = { readonly payload: Uint8Array; state: "waits" | "taken" | "rejected" };
+type Call = { readonly payload: Uint8Array; state: "waits" | "taken" | "rejected"; isGivenUp: boolean };
 
 /** One end: its lanes, and what its app does with them. */
 export class LaneEnd {
@@ -21,6 +21,8 @@ export class LaneEnd {
   isWritable = true;
   /** Counts connections: what was sent on another than the present one is lost. */
   connection = 0;
+  /** What becomes of a message; left as it is: it is noted. */
+  onDirect: (from: Sid, payload: Uint8Array) => void = (from, payload) => this.#see(from, payload);
   readonly sid: Sid;
   readonly #network: LaneNetwork;
   readonly #calls = new Map<Sid, Call[]>();
@@ -44,7 +46,7 @@ export class LaneEnd {
       events: {
         onDirect: (from, payload) => {
           if (!this.hasRoom) network.broken.push("a message was delivered where there is no room");
-          if (network.isDelivered(payload)) this.#see(from, payload.slice());
+          if (network.isDelivered(payload)) this.onDirect(from, payload.slice());
         },
         onLost: (from, count) => this.#see(from, count),
         onFault: (from, kind) => this.faults.push(`${from}: ${kind}`),
@@ -55,9 +57,15 @@ export class LaneEnd {
 
   /** Sends, and notes what becomes of it. */
   send(to: Sid, payload: Uint8Array): void {
-    const call: Call = { payload, state: "waits" };
+    const call: Call = { payload, state: "waits", isGivenUp: false };
     this.#calls.set(to, [...(this.#calls.get(to) ?? []), call]);
     void this.#follow(call, this.lanes.send(to, payload));
+  }
+
+  /** A peer has gone for good: nothing that was sent to it is kept. */
+  gone(sid: Sid): void {
+    for (const call of this.#calls.get(sid) ?? []) call.isGivenUp = true;
+    this.lanes.peerGone(sid);
   }
 
   read(hasRoom: boolean): void {
@@ -68,19 +76,20 @@ export class LaneEnd {
   /** What is wrong with what `from` has sent to this end. At the end all of it has to be here. */
   faultsOf(from: LaneEnd, when: "now" | "at the end"): string[] {
     const calls = from.#calls.get(this.sid) ?? [];
-    const taken = calls.filter(({ state }) => state === "taken").map(({ payload }) => payload);
+    const taken = calls.filter(({ state }) => state === "taken");
     let index = 0;
     for (const seen of this.seen.get(from.sid) ?? []) {
       const expected = taken[index];
       if (typeof seen === "number") index += seen;
-      else if (expected === undefined || Buffer.compare(seen, expected) !== 0) return [`another message than ${index}`];
+      else if (expected === undefined || Buffer.compare(seen, expected.payload) !== 0)
+        return [`another message than ${index}`];
       else index += 1;
     }
     const missing = taken.slice(index);
-    const bytes = missing.reduce((sum, payload) => sum + payload.byteLength, 0);
-    const largest = Math.max(0, ...missing.map((payload) => payload.byteLength));
+    const kept = missing.filter(({ isGivenUp }) => !isGivenUp).map(({ payload }) => payload.byteLength);
+    const bytes = kept.reduce((sum, each) => sum + each, 0);
     if (index > taken.length) return [`${index - taken.length} too many lost`];
-    if (bytes > 1024 * 1024 + largest) return [`${bytes} bytes are kept`];
+    if (bytes > 1024 * 1024 + Math.max(0, ...kept)) return [`${bytes} bytes are kept`];
     if (when === "now") return [];
     if (calls.some(({ state }) => state === "waits")) return ["a message waits for ever"];
     return missing.length === 0 ? [] : [`${missing.length} of ${taken.length} are missing`];
@@ -183,7 +192,7 @@ export class LaneNetwork {
     this.#stopGrace(at, of);
     this.#gone.set(
       `${at.sid} ${of.sid}`,
-      this.clock.after(GRACE_MS, () => at.lanes.peerGone(of.sid)),
+      this.clock.after(GRACE_MS, () => at.gone(of.sid)),
     );
   }
 

@@ -7,7 +7,8 @@ const size = fc.oneof(
   { weight: 1, arbitrary: fc.integer({ min: 5, max: 400_000 }) },
 );
 
-type Step =
+/** What may happen, in any order. `isTwin`: the same bytes as the last. */
+export type Step =
   | { do: "send"; end: number; size: number; count: number; isTwin: boolean }
   | { do: "cut"; end: number; downMs: number }
   | { do: "lose"; count: number }
