@@ -53,7 +53,7 @@ export class HoldBack {
     let freeBelow = Number.POSITIVE_INFINITY;
     const lacking: Member[] = [];
     for (const member of this.#parts.members.values()) {
-      if (!this.#parts.policy.isProtected(member) || this.#leftMs(member) <= 0) continue;
+      if (!this.#parts.policy.isProtected(member) || this.#leftMs(member) < 1) continue;
       const confirmed = member.confirmed ?? 0;
       freeBelow = Math.min(freeBelow, confirmed);
       if (confirmed <= seq) lacking.push(member);

@@ -10,8 +10,8 @@ export type DeliveryPolicy = {
   readonly baseline: (base: number, firstLive: number) => number;
   /** Not random: nobody overhears it. The sender collects. */
   readonly askDelayMs: () => number;
-  /** Bytes of repair that a receiver takes at a time from each of so many senders. */
-  readonly repairBudgetBytes: (senderCount: number) => number;
+  /** Bytes of repair that a receiver takes from one of so many senders, where so much of the others is on its way. */
+  readonly repairBudgetBytes: (senderCount: number, otherBytes: number) => number;
   /** Whether what was sent again counts towards the budget: also what was there already. */
   readonly countsAsRepair: (repair: { readonly isDuplicate: boolean }) => boolean;
   /** Whether the buffer keeps what this member lacks, as long as there is time. */
@@ -24,7 +24,8 @@ export const deliveryPolicy: DeliveryPolicy = {
   baseline: (base, firstLive) => Math.min(base, firstLive - 1),
   askDelayMs: () => 10,
   // 512 KiB: half of what a relay holds for one connection before it stops its senders.
-  repairBudgetBytes: (senderCount) => Math.max(32_768, Math.floor(524_288 / senderCount)),
+  repairBudgetBytes: (senderCount, otherBytes) =>
+    Math.max(32_768, Math.min(Math.floor(524_288 / senderCount), 524_288 - otherBytes)),
   countsAsRepair: () => true,
   isProtected: ({ confirmed, hasRoom, isHere, askedHead }) =>
     confirmed !== undefined && hasRoom && (!isHere || confirmed <= askedHead),

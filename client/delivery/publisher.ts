@@ -285,7 +285,7 @@ export class Publisher {
     const idleMs = this.#parts.clock.monotonicMs() - this.#idleFromMs;
     const dueMs = IDLE_MS[this.#idleStep];
     if (dueMs === undefined || !this.#isConnected) return this.#dropOld();
-    if (idleMs < dueMs) return this.#idle.within(dueMs - idleMs);
+    if (idleMs + 1 < dueMs) return this.#idle.within(dueMs - idleMs);
     this.#idleStep += 1;
     this.#idle.within((IDLE_MS[this.#idleStep] ?? idleMs + IDLE_MS[0]) - idleMs);
     if (this.#sentHead === 0) return;

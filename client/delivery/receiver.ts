@@ -143,8 +143,8 @@ export class Receiver {
       this.#drop();
       return true;
     }
-    this.#floor = this.#head + 1;
-    this.#pump();
+    if (this.#next <= this.#head && !this.#parts.events.hasRoom()) return false;
+    this.#pump(this.#head + 1);
     if (this.#next <= this.#head) return false;
     // The tail of a sender that left before this end had room: its numbers were never seen.
     if (this.#omitted > 0) this.#parts.events.onLost(this.#sid, this.#omitted);
@@ -202,7 +202,7 @@ export class Receiver {
   }
 
   /** Releases what can be, and tells each jump in its place. */
-  #pump(): void {
+  #pump(floor = this.#floor): void {
     let order: number[] | undefined;
     let index = 0;
     while (this.#next !== undefined) {
@@ -213,11 +213,11 @@ export class Receiver {
         if (payload !== undefined) this.#release(payload);
         continue;
       }
-      if (next > this.#head || (next >= this.#floor && this.#tooLarge === 0)) return;
+      if (next > this.#head || (next >= floor && this.#tooLarge === 0)) return;
       order ??= [...this.#held.keys()].toSorted((a, b) => a - b);
       while ((order[index] ?? next) < next) index += 1;
       const gapEnd = order[index] ?? this.#head + 1;
-      if (next < this.#floor) this.#jump(Math.min(this.#floor, gapEnd) - next);
+      if (next < floor) this.#jump(Math.min(floor, gapEnd) - next);
       else if (gapEnd - next > this.#tooLarge) return;
       else {
         this.#tooLarge -= gapEnd - next;
@@ -260,7 +260,10 @@ export class Receiver {
   }
 
   #budgetBytes(): number {
-    return this.#parts.policy.repairBudgetBytes(Math.max(1, this.#parts.inbound.asking.size));
+    const { inbound, policy } = this.#parts;
+    let otherBytes = 0;
+    for (const other of inbound.asking) if (other !== this) otherBytes += other.#outstandingBytes;
+    return policy.repairBudgetBytes(Math.max(1, inbound.asking.size), otherBytes);
   }
 
   #ask(outstandingBytes: number): void {
