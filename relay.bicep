@@ -10,7 +10,7 @@ import { imageProblems, registryOf, registrySuffixOf, sourceOf, sourceProblems }
 import { labelProblems, mailProblems, nameProblems, roleProblems } from 'infra/checks.bicep'
 import { networkProblems } from 'infra/addresses.bicep'
 import { memoryProblems, tenthsOf } from 'infra/sizing.bicep'
-import { limitIn, limitProblems, secretProblems, settingProblems, settingsOf } from 'infra/settings.bicep'
+import { limitIn, limitProblems, secretProblems, settingProblems, settingsOf, stunProblems } from 'infra/settings.bicep'
 import { accessLogType, certificateSourceType, environmentType } from 'infra/types.bicep'
 import { dnsZoneType, networkType, registryType, zoneType } from 'infra/types.bicep'
 
@@ -86,6 +86,11 @@ param alertEmails string[] = []
 
 @description('Optional. The access log, from which refused connections are counted. Its lines have the addresses of clients.')
 param accessLog accessLogType = 'off'
+
+@description('Optional. The UDP port at which clients are told their public address (STUN), 3478 by custom; 0 opens none. Not 443: Azure opens a number once.')
+@minValue(0)
+@maxValue(65535)
+param stunPort int = 0
 
 @description('Optional. Whether Azure asks from outside, every quarter of an hour, if the certificate is good; left out, it does in prod where letsencrypt signs. It costs a little.')
 param certificateTest bool?
@@ -166,6 +171,7 @@ var problems = concat(
     maxHttpConnections: limitIn(limits, 'MAX_HTTP_CONNECTIONS', 64)
   }),
   limitProblems(limitIn(limits, 'OUTBOX_HIGH_WATER_BYTES', 262144), limitIn(limits, 'MAX_OUTBOX_BYTES', 1048576)),
+  stunProblems(stunPort),
   settingProblems('settings', ownSettings, loadJsonContent('infra/relay-options.json'))
 )
 // All names are made of this one, and so nothing is made where there are problems.
@@ -223,6 +229,7 @@ module relayNetwork 'infra/modules/network.bicep' = if (hasNetwork && !alertsOnl
     virtualNetworkName: virtualNetworkName
     location: region
     network: network ?? { addressPrefix: '', subnetPrefix: '' }
+    stunPort: stunPort
     tags: allTags
   }
 }
@@ -303,7 +310,8 @@ var optionVariables = concat(
   ],
   acmeEmail == '' ? [] : [{ name: 'EMAIL', value: trim(acmeEmail) }],
   // An option that is newer than some images; an older relay does not read it.
-  accessLog == 'off' ? [] : [{ name: 'ACCESS_LOG', value: accessLog }]
+  accessLog == 'off' ? [] : [{ name: 'ACCESS_LOG', value: accessLog }],
+  stunPort == 0 ? [] : [{ name: 'STUN_PORT', value: string(stunPort) }]
 )
 var ownSecrets = settingsOf(secretSettings)
 var refusedSecrets = secretProblems(ownSecrets, limits, loadJsonContent('infra/relay-options.json'))
@@ -334,6 +342,7 @@ module relay 'infra/modules/container-group.bicep' = if (!alertsOnly) {
     dnsNameLabelScope: dnsNameLabelScope
     registryServer: hasRegistry ? registryServer : null
     subnetId: subnetId
+    stunPort: stunPort
     zone: zone
     workspaceId: workspaceId
     tags: union(allTags, recordTags)
@@ -352,6 +361,7 @@ module loadBalancer 'infra/modules/load-balancer.bicep' = if (hasNetwork && !ale
     // One address. Several relays do not share topics yet: what connects them is to be added here.
     relayAddresses: [relay!.outputs.ip]
     idleTimeoutInMinutes: network.?idleTimeoutInMinutes ?? 30
+    stunPort: stunPort
     tags: allTags
   }
 }

@@ -85,6 +85,11 @@ param alertEmails string[]?
 @description('Optional. The access log, from which refused connections are counted. Its lines have the addresses of clients.')
 param accessLog accessLogType?
 
+@description('Optional. The UDP port at which clients are told their public address (STUN), 3478 by custom; 0 opens none. Not 443: Azure opens a number once.')
+@minValue(0)
+@maxValue(65535)
+param stunPort int?
+
 @description('Optional. Whether Azure asks from outside, every quarter of an hour, if the certificate is good; left out, it does in prod where letsencrypt signs. It costs a little.')
 param certificateTest bool?
 
@@ -148,6 +153,7 @@ module relay '../relay.bicep' = {
     retentionInDays: retentionInDays
     alertEmails: alertEmails
     accessLog: accessLog
+    stunPort: stunPort
     certificateTest: certificateTest
     assignRoles: assignRoles
     vaultRole: vaultRole

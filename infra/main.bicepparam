@@ -19,6 +19,7 @@ var memoryGiven = readEnvironmentVariable('POSTERN_MEMORY_IN_GB', '')
 var connectionsGiven = readEnvironmentVariable('POSTERN_MAX_CONNECTIONS', '')
 var zoneGiven = readEnvironmentVariable('POSTERN_ZONE', '')
 var accessLogGiven = readEnvironmentVariable('POSTERN_ACCESS_LOG', '')
+var stunPortGiven = readEnvironmentVariable('POSTERN_STUN_PORT', '')
 var alertEmailGiven = readEnvironmentVariable('POSTERN_ALERT_EMAIL', '')
 var networkGiven = readEnvironmentVariable('POSTERN_NETWORK', '')
 var subnetGiven = readEnvironmentVariable('POSTERN_SUBNET', '')
@@ -54,6 +55,7 @@ param memoryInGB = empty(memoryGiven) ? null : memoryGiven
 param maxConnections = empty(connectionsGiven) ? null : int(connectionsGiven)
 param zone = empty(zoneGiven) ? null : zoneGiven
 param accessLog = empty(accessLogGiven) ? null : accessLogGiven
+param stunPort = empty(stunPortGiven) ? null : int(stunPortGiven)
 param alertEmails = empty(alertEmailGiven) ? [] : [alertEmailGiven]
 param network = empty(networkGiven)
   ? null

@@ -33,6 +33,7 @@ func ownVariables() { *: string } => {
   EMAIL: 'write the parameter acmeEmail'
   ACME_DIRECTORY: 'write the parameter acmeDirectory'
   ACCESS_LOG: 'write the parameter accessLog'
+  STUN_PORT: 'write the parameter stunPort'
   MAX_CONNECTIONS: 'write the parameter maxConnections'
 }
 
@@ -91,6 +92,11 @@ func limitProblems(highWaterBytes int, maxOutboxBytes int) string[] =>
         'settings have OUTBOX_HIGH_WATER_BYTES of ${highWaterBytes} above MAX_OUTBOX_BYTES of ${maxOutboxBytes}: write ${maxOutboxBytes} for the first, or more for the second.'
       ]
     : []
+
+@export()
+@description('What is wrong with the port for STUN.')
+func stunProblems(port int) string[] =>
+  port == 443 ? ['stunPort is 443, which Azure opens for TCP alone then: write 3478, or another port.'] : []
 
 @export()
 @description('What is wrong with settings that are secret, alone and together with all the others. Both in the form of settingsOf.')

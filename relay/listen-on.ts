@@ -26,14 +26,23 @@ const EVERY_IPV4_ADDRESS = "0.0.0.0";
  * the server is a connection that could not be taken, and ends nothing: whoever counts them listens too.
  * @throws ListenFailure
  */
-export async function listenOn(server: Server, target: ListenTarget): Promise<Listening> {
+export function listenOn(server: Server, target: ListenTarget): Promise<Listening> {
+  return openWithFallback(target.host, (host) => tryToListen(server, { ...target, host }));
+}
+
+/**
+ * Opens something at this address; for `::`, where the system has no IPv6, at every IPv4 address.
+ * @param open throws a ListenFailure where it cannot.
+ * @throws ListenFailure
+ */
+export async function openWithFallback<T>(host: string, open: (host: string) => Promise<T>): Promise<T> {
   try {
-    return await tryToListen(server, target);
+    return await open(host);
   } catch (error) {
     // socket(2): the kernel was started without IPv6, or the service may not use it.
     const isWithoutIpv6 = error instanceof ListenFailure && error.code === "EAFNOSUPPORT";
-    if (target.host !== EVERY_ADDRESS || !isWithoutIpv6) throw error;
-    return tryToListen(server, { ...target, host: EVERY_IPV4_ADDRESS });
+    if (host !== EVERY_ADDRESS || !isWithoutIpv6) throw error;
+    return open(EVERY_IPV4_ADDRESS);
   }
 }
 

@@ -27,6 +27,7 @@ import type { CountsByLabel, Readings } from "./observability/readings.ts";
 import type { RelayState } from "./relay-state.ts";
 import type { Connections } from "./session/connections.ts";
 import type { Dialects } from "./session/dialects.ts";
+import type { StunResponder } from "./stun/responder.ts";
 
 /** How many topics the status page shows. */
 const SHOWN_TOPICS = 20;
@@ -43,6 +44,7 @@ export type ObservationParts = {
   readonly state: RelayState;
   readonly entrance: Entrance;
   readonly authority: Authority;
+  readonly stun: StunResponder;
   readonly events: ConnectionEvents;
   readonly latency: LatencyHistogram;
   /** Asks the owner of the relay to drain it. */
@@ -162,11 +164,12 @@ export class Observation {
   }
 
   #read(): Readings {
-    const { hub, dialects, connections, state, entrance, authority, events, latency, lostLogLines } = this.#parts;
+    const { hub, dialects, connections, state, entrance, authority, events, latency, stun, lostLogLines } = this.#parts;
     const { version, uptimeSeconds, epochMs, certificate } = state.figures();
     const { opened, closed, suppressedLines } = events.counts();
     const rejected = dialects.rejected();
     const auth = authority.counts();
+    const datagrams = stun.counts();
     return {
       version,
       uptimeSeconds,
@@ -181,7 +184,11 @@ export class Observation {
       opened,
       closed,
       refused: entrance.refused(),
-      limits: { ...entrance.limitHits(), ...otherLimits(rejected, closed, auth.refused) },
+      limits: {
+        ...entrance.limitHits(),
+        ...otherLimits(rejected, closed, auth.refused),
+        "stun-requests": datagrams["over-rate"],
+      },
       auth,
       suppressedLogLines: suppressedLines,
       lostLogLines: lostLogLines(),
@@ -189,6 +196,7 @@ export class Observation {
       adminRefusals: this.#access.counts(),
       handshakes: this.#handshakes.read(),
       entrance: entrance.reading(),
+      stun: datagrams,
       certificate: certificate && {
         secondsToExpiry: (certificate.expiresAtMs - epochMs) / 1000,
         consecutiveFailures: certificate.consecutiveFailures,

@@ -22,6 +22,7 @@ import { RelayState } from "./relay-state.ts";
 import { Connections } from "./session/connections.ts";
 import { Dialects } from "./session/dialects.ts";
 import type { Dialect } from "./session/ports.ts";
+import { StunResponder } from "./stun/responder.ts";
 import type { CertificateSource, CertificateStatus } from "./tls/source.ts";
 import { TurnClock } from "./turn-clock.ts";
 
@@ -78,7 +79,7 @@ export function createRelay(
   }: RelayParts,
 ): Relay {
   const parts = createParts(config, { log, clock, createDialects, onDrainRequested, lostLogLines });
-  const { authority, connections, entrance, hub, observation, state, statistics, turnClock } = parts;
+  const { authority, connections, entrance, hub, observation, state, statistics, stun, turnClock } = parts;
   let slowReaderCheck: Timer | undefined;
   let port: OpenPort | undefined;
 
@@ -86,14 +87,12 @@ export function createRelay(
     async start() {
       try {
         await authority.start();
-        await observation.start().catch((error: unknown) => {
-          authority.stop();
-          throw error;
-        });
+        await observation.start();
+        await stun.start();
         port = await openPort(config, { log, clock, isPortChosen, source }, (server) => serveOn(server, parts));
       } catch (error) {
         authority.stop();
-        await observation.stop();
+        await Promise.all([stun.stop(), observation.stop()]);
         throw error;
       }
       entrance.start();
@@ -107,7 +106,7 @@ export function createRelay(
     async stop() {
       state.draining();
       // Whoever comes from now on belongs to the others that share the port.
-      if (config.reusePort) await port?.stopListening();
+      if (config.reusePort) await Promise.all([port?.stopListening(), stun.stop()]);
       entrance.drain();
       await Promise.all([port?.stopRenewing(), connections.drain(config.drainTimeoutMs)]);
       entrance.stop();
@@ -115,7 +114,7 @@ export function createRelay(
       slowReaderCheck?.cancel();
       turnClock.stop();
       authority.stop();
-      await Promise.all([port?.close(), observation.stop()]);
+      await Promise.all([port?.close(), stun.stop(), observation.stop()]);
     },
     reload: () => authority.reload(),
     figures: () => state.figures(),
@@ -131,6 +130,7 @@ type Parts = {
   readonly observation: Observation;
   readonly state: RelayState;
   readonly statistics: Statistics;
+  readonly stun: StunResponder;
   readonly turnClock: TurnClock;
 };
 
@@ -155,6 +155,7 @@ function createParts(config: Config, { log, clock, createDialects, onDrainReques
   const state = new RelayState(clock, hub, connections);
   const events = new ConnectionEvents({ clock, log, clients: dialects.clients, hash: hashTopic }, config);
   const latency = new LatencyHistogram();
+  const stun = new StunResponder({ clock, log }, config);
   const carried = { log, connections, dialects, authority, topicRates, latency };
   const entrance = new Entrance(config, { ...carried, clock: turnClock, accessLog: events });
   const observation = new Observation({
@@ -168,12 +169,13 @@ function createParts(config: Config, { log, clock, createDialects, onDrainReques
     state,
     entrance,
     authority,
+    stun,
     events,
     latency,
     requestDrain: onDrainRequested,
     lostLogLines,
   });
-  return { authority, connections, entrance, hub, observation, state, statistics, turnClock };
+  return { authority, connections, entrance, hub, observation, state, statistics, stun, turnClock };
 }
 
 /** What the server's events lead to. */

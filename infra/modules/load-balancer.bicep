@@ -19,6 +19,9 @@ param relayAddresses string[]
 @maxValue(100)
 param idleTimeoutInMinutes int = 30
 
+@description('Optional. The UDP port for STUN; 0 opens none.')
+param stunPort int = 0
+
 @description('Optional. Tags.')
 param tags { *: string } = {}
 
@@ -26,6 +29,15 @@ var balancerName = '${name}-lb'
 var frontendName = 'public'
 var poolName = 'relays'
 var probeName = 'port-443'
+var frontend = {
+  id: resourceId('Microsoft.Network/loadBalancers/frontendIPConfigurations', balancerName, frontendName)
+}
+var pool = {
+  id: resourceId('Microsoft.Network/loadBalancers/backendAddressPools', balancerName, poolName)
+}
+var probe = {
+  id: resourceId('Microsoft.Network/loadBalancers/probes', balancerName, probeName)
+}
 
 resource address 'Microsoft.Network/publicIPAddresses@2025-05-01' = {
   name: '${name}-ip'
@@ -90,30 +102,43 @@ resource balancer 'Microsoft.Network/loadBalancers@2025-05-01' = {
         }
       }
     ]
-    loadBalancingRules: [
-      {
-        name: 'wss'
-        properties: {
-          protocol: 'Tcp'
-          frontendPort: 443
-          backendPort: 443
-          idleTimeoutInMinutes: idleTimeoutInMinutes
-          // Silent connections end with a reset that both sides see, and not with silence.
-          enableTcpReset: true
-          // Relays go out by the NAT gateway.
-          disableOutboundSnat: true
-          frontendIPConfiguration: {
-            id: resourceId('Microsoft.Network/loadBalancers/frontendIPConfigurations', balancerName, frontendName)
-          }
-          backendAddressPool: {
-            id: resourceId('Microsoft.Network/loadBalancers/backendAddressPools', balancerName, poolName)
-          }
-          probe: {
-            id: resourceId('Microsoft.Network/loadBalancers/probes', balancerName, probeName)
+    loadBalancingRules: concat(
+      [
+        {
+          name: 'wss'
+          properties: {
+            protocol: 'Tcp'
+            frontendPort: 443
+            backendPort: 443
+            idleTimeoutInMinutes: idleTimeoutInMinutes
+            // Silent connections end with a reset that both sides see, and not with silence.
+            enableTcpReset: true
+            // Relays go out by the NAT gateway.
+            disableOutboundSnat: true
+            frontendIPConfiguration: frontend
+            backendAddressPool: pool
+            probe: probe
           }
         }
-      }
-    ]
+      ],
+      stunPort == 0
+        ? []
+        : [
+            {
+              name: 'stun'
+              properties: {
+                protocol: 'Udp'
+                frontendPort: stunPort
+                backendPort: stunPort
+                disableOutboundSnat: true
+                frontendIPConfiguration: frontend
+                backendAddressPool: pool
+                // Of TCP: a relay that takes clients answers by UDP too.
+                probe: probe
+              }
+            }
+          ]
+    )
   }
 }
 

@@ -15,6 +15,9 @@ param location string
 @description('Required. Its addresses.')
 param network networkType
 
+@description('Optional. The UDP port for STUN; 0 opens none.')
+param stunPort int = 0
+
 @description('Optional. Tags.')
 param tags { *: string } = {}
 
@@ -23,22 +26,42 @@ resource securityGroup 'Microsoft.Network/networkSecurityGroups@2025-05-01' = {
   location: location
   tags: tags
   properties: {
-    securityRules: [
-      {
-        name: 'clients'
-        properties: {
-          description: 'Clients, and the authority with its challenge. The load balancer keeps their addresses.'
-          direction: 'Inbound'
-          priority: 100
-          access: 'Allow'
-          protocol: 'Tcp'
-          sourceAddressPrefix: 'Internet'
-          sourcePortRange: '*'
-          destinationAddressPrefix: network.subnetPrefix
-          destinationPortRange: '443'
+    securityRules: concat(
+      [
+        {
+          name: 'clients'
+          properties: {
+            description: 'Clients, and the authority with its challenge. The load balancer keeps their addresses.'
+            direction: 'Inbound'
+            priority: 100
+            access: 'Allow'
+            protocol: 'Tcp'
+            sourceAddressPrefix: 'Internet'
+            sourcePortRange: '*'
+            destinationAddressPrefix: network.subnetPrefix
+            destinationPortRange: '443'
+          }
         }
-      }
-    ]
+      ],
+      stunPort == 0
+        ? []
+        : [
+            {
+              name: 'stun'
+              properties: {
+                description: 'Clients that ask for their public address.'
+                direction: 'Inbound'
+                priority: 110
+                access: 'Allow'
+                protocol: 'Udp'
+                sourceAddressPrefix: 'Internet'
+                sourcePortRange: '*'
+                destinationAddressPrefix: network.subnetPrefix
+                destinationPortRange: string(stunPort)
+              }
+            }
+          ]
+    )
   }
 }
 

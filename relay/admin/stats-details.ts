@@ -16,6 +16,7 @@ export function statsDetails({ readings, topics, refusals }: StatusFigures): obj
     refused: readings.refused,
     closed: readings.closed,
     limits: readings.limits,
+    stun: readings.stun,
     credentials_refused: readings.auth.refused,
     rejected: readings.rejected,
     dropped: hub.drops,

@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import type { Config } from "../config/options.ts";
-import { PRIVILEGED_PORT_WAYS } from "../http/listener.ts";
 import { memoryBoundBytes } from "../limits/memory-bound.ts";
+import { PRIVILEGED_PORT_WAYS } from "../listen-error.ts";
 import type { RelayAddress } from "../open-port.ts";
 import type { CertificateStatus } from "../tls/source.ts";
 import { VERSION } from "../version.ts";
@@ -25,6 +25,7 @@ export function startUpHints(
   if (certificate !== undefined) lines.push(...certificateHints(certificate, fingerprint ?? ""), "");
   const trust = tls === "self-signed" ? ` --fingerprint ${fingerprint}` : "";
   const token = config.auth === "tokens" ? " --token-file <path>" : "";
+  if (config.stunPort !== 0) lines.push(`  STUN on stun:${shownHost(config)}:${config.stunPort} (UDP)`, "");
   lines.push(`  Memory bound with these options: ${Math.ceil(memoryBoundBytes(config) / MEBIBYTE)} MiB`, "");
   lines.push(
     "  Talk through it, in two more terminals:",

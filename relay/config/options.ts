@@ -4,6 +4,7 @@ import { httpOptions } from "./http-options.ts";
 import { limitOptions } from "./limit-options.ts";
 import { observabilityOptions } from "./observability-options.ts";
 import type { Option } from "./option.ts";
+import { stunOptions } from "./stun-options.ts";
 
 /**
  * The one table of options, in parts. Parsing, `--help`, error messages, `check-config` and docs/configuration.md
@@ -247,6 +248,7 @@ type Options = typeof startOptions &
   typeof serviceOptions &
   typeof limitOptions &
   typeof httpOptions &
+  typeof stunOptions &
   typeof observabilityOptions;
 
 /** The name of an option in code. */
@@ -278,6 +280,7 @@ export function optionRows(): readonly (readonly [OptionName, Option])[] {
     serviceOptions,
     limitOptions,
     httpOptions,
+    stunOptions,
     observabilityOptions,
   ].flatMap((part) => Object.entries(part)) as [OptionName, Option][];
 }

@@ -1,11 +1,10 @@
-import { realpathSync } from "node:fs";
 import { createServer as createHttpServer, type Server } from "node:http";
 import { createServer as createHttpsServer, type ServerOptions as HttpsOptions } from "node:https";
 import type { Socket } from "node:net";
 import type { SecureContext, TLSSocket } from "node:tls";
 import type { Clock } from "../clock.ts";
+import { listenError } from "../listen-error.ts";
 import { ListenFailure, type Listening, listenOn } from "../listen-on.ts";
-import { RelayError } from "../relay-error.ts";
 import { ACME_PROTOCOL } from "../tls/alpn-challenges.ts";
 import type { TlsMaterial } from "../tls/material.ts";
 import { createTicketKeys, postureFor } from "../tls/posture.ts";
@@ -127,48 +126,9 @@ export async function listen(server: Server, address: ListenAddress): Promise<Li
     return await listenOn(server, { host, port, reusePort });
   } catch (error) {
     if (!(error instanceof ListenFailure)) throw error;
-    if (error.code !== "EACCES" || address.isPortChosen) throw listenError(error, host, port);
+    if (error.code !== "EACCES" || address.isPortChosen)
+      throw listenError(error, { host, port, transport: "TCP", option: "PORT", flag: "--port" });
     return listen(server, { ...address, port: UNPRIVILEGED_PORT, isPortChosen: true });
-  }
-}
-
-/** The three ways to get a port below 1024 as an ordinary user. */
-export const PRIVILEGED_PORT_WAYS: readonly string[] = [
-  `allow this node to bind it: sudo setcap 'cap_net_bind_service=+ep' ${realpathSync(process.execPath)}`,
-  "run as root: sudo npm start",
-  "use the container: docker run -p 443:443 postern (docs/deploy/docker.md builds it)",
-];
-
-function listenError(error: ListenFailure, host: string, port: number): RelayError {
-  const cause = { cause: error };
-  switch (error.code) {
-    case "EADDRINUSE":
-      return new RelayError(
-        "PORT_IN_USE",
-        `Port ${port} on ${host} is in use by another process. Stop it (ss -ltnp 'sport = :${port}' names it), or choose another port with PORT or --port.`,
-        cause,
-      );
-    case "EACCES":
-      return new RelayError(
-        "PORT_NOT_PERMITTED",
-        `Port ${port} is not permitted for this user. Choose a port from 1024 with PORT or --port, or one of:\n${PRIVILEGED_PORT_WAYS.map((way) => `  - ${way}`).join("\n")}`,
-        cause,
-      );
-    case "EADDRNOTAVAIL":
-    case "ENOTFOUND":
-      return new RelayError(
-        "ADDRESS_NOT_AVAILABLE",
-        `This machine has no address ${host}. Set HOST or --host to one of its own, or to :: for all.`,
-        cause,
-      );
-    case "ENOTSUP":
-      return new RelayError(
-        "LISTEN_FAILED",
-        "This system cannot share a port between processes. Leave REUSE_PORT or --reuse-port out, and give each process a port of its own.",
-        cause,
-      );
-    default:
-      return new RelayError("LISTEN_FAILED", `Cannot listen on port ${port} of ${host}: ${error.message}.`, cause);
   }
 }
 

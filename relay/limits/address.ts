@@ -5,6 +5,7 @@ const MAPPED = "::ffff:";
 /** Groups of 16 bits in an IPv6 address, and in the part of it that one customer has. */
 const GROUPS = 8;
 const NETWORK_GROUPS = 4;
+const DOTTED_QUAD = /\d+\.\d+\.\d+\.\d+$/;
 
 /** The one way to write an IP address: IPv4 never as IPv6, no zone, IPv6 as RFC 5952 has it. Undefined: it is none. */
 export function plainAddress(text: string): string | undefined {
@@ -24,11 +25,30 @@ export function plainAddress(text: string): string | undefined {
  */
 export function clientNetwork(address: string): string {
   if (!address.includes(":")) return address;
-  const [head = [], tail = []] = address.split("::").map((part) => (part === "" ? [] : part.split(":")));
+  return groupsOf(address).slice(0, NETWORK_GROUPS).join(":");
+}
+
+/** The bytes of an address: 4 of IPv4, 16 of IPv6. @param address as `plainAddress` writes it. */
+export function addressBytes(address: string): Uint8Array {
+  if (!address.includes(":")) return Uint8Array.from(address.split("."), Number);
+  return Uint8Array.from(
+    groupsOf(address).flatMap((group) => {
+      const value = Number.parseInt(group, 16);
+      return [value >>> 8, value & 0xff];
+    }),
+  );
+}
+
+/** The 8 groups of an IPv6 address in hexadecimal digits, the zeros that `::` stands for among them. */
+function groupsOf(address: string): readonly string[] {
   // A dotted quad at the end stands for two groups.
-  const tailGroups = tail.length + (tail.at(-1)?.includes(".") ? 1 : 0);
-  const zeros = Array.from({ length: Math.max(0, GROUPS - head.length - tailGroups) }, () => "0");
-  return [...head, ...zeros, ...tail].slice(0, NETWORK_GROUPS).join(":");
+  const hexadecimal = address.replace(DOTTED_QUAD, (quad) => {
+    const [a = 0, b = 0, c = 0, d = 0] = addressBytes(quad);
+    return `${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`;
+  });
+  const [head = [], tail = []] = hexadecimal.split("::").map((part) => (part === "" ? [] : part.split(":")));
+  const zeros = Array.from({ length: Math.max(0, GROUPS - head.length - tail.length) }, () => "0");
+  return [...head, ...zeros, ...tail];
 }
 
 /** Networks as options give them: addresses, and addresses with the length of a prefix (CIDR). */

@@ -116,6 +116,12 @@ export const metricsTable: readonly MetricRow[] = [
     "Connections that are not read for a while, because they or their topics are above their rate",
     (r) => r.entrance.throttled,
   ),
+  counts(
+    "relay_stun_datagrams_total",
+    "Datagrams that came to the STUN port, by what became of them",
+    "outcome",
+    (r) => r.stun,
+  ),
   counter("relay_tls_handshakes_total", "TLS handshakes that succeeded", (r) => r.handshakes.completed),
   counts("relay_tls_handshake_failures_total", "TLS handshakes that failed", "reason", (r) => r.handshakes.failed),
   {

@@ -66,6 +66,8 @@ export type Readings = {
   readonly adminRefusals: CountsByLabel;
   readonly handshakes: HandshakeReading;
   readonly entrance: EntranceReading;
+  /** Datagrams that came to the STUN port, by what became of them. */
+  readonly stun: CountsByLabel;
   /** Until the certificate ends, below 0 after it; undefined without TLS. */
   readonly certificate: { readonly secondsToExpiry: number; readonly consecutiveFailures: number } | undefined;
   readonly latency: LatencyReading;

@@ -8,7 +8,10 @@ const workerNumber = (Number(process.env["VITEST_POOL_ID"] ?? 1) - 1) % 10;
 const firstPort = LOWEST_PORT + workerNumber * PORTS_PER_WORKER;
 let tried = process.pid;
 
-/** A TCP port of loopback that nobody listens on, and that nobody is given by chance before it is used. Each only once. */
+/**
+ * A TCP port of loopback that nobody listens on, and that nobody is given by chance before it is used. Each only once. The
+ * UDP port of the same number is as good.
+ */
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < PORTS_PER_WORKER; attempt += 1) {
     tried += 1;

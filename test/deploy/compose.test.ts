@@ -37,6 +37,14 @@ it("starts the relay alone, unless it is asked for monitoring too", () => {
   expect(existsSync(join(FOLDER, relay?.build?.context ?? "", "Dockerfile"))).toBe(true);
 });
 
+it("opens a port of UDP with a file of its own, and gives it to the relay", () => {
+  const { services } = parse(read("stun.yml")) as typeof file;
+
+  expect(services["relay"]?.ports).toEqual(["3478:3478/udp"]);
+  expect(services["relay"]?.environment).toEqual({ STUN_PORT: "3478" });
+  expect(problemsOf(services["relay"]?.environment ?? {})).toEqual([]);
+});
+
 it("builds the relay by itself, never takes an image of its name from elsewhere, and hands on what the build may want", () => {
   const dockerfile = readFileSync("Dockerfile", "utf8");
 

@@ -33,6 +33,7 @@ const SETUPS: Readonly<Record<string, Values>> = {
     serviceMonitor: { enabled: true, labels: { release: "prometheus" } },
     options: { MAX_CONNECTIONS: "2000", MAX_FRAME_BYTES: 2_097_152 },
     nodeSelector: { "kubernetes.io/os": "linux" },
+    stun: { enabled: true },
     podAnnotations: { note: "x" },
     service: { annotations: { note: "x" } },
   },
@@ -76,6 +77,21 @@ it.each(setups)("leads every service, policy, budget and route to the one pod: %
   expect(only(manifests, "PodDisruptionBudget").spec.selector.matchLabels).toEqual(SELECTOR);
   const policed = only(manifests, "NetworkPolicy").spec.ingress.map(({ ports }) => ports[0]?.port);
   expect(policed).toEqual(portNames);
+});
+
+it("opens a port of UDP for STUN where it is asked to, at a load balancer that keeps the addresses of clients", () => {
+  const manifests = renderChart({ stun: { enabled: true, port: 3479 } });
+  const relay = relayOf(manifests);
+  const service = manifests.find(({ metadata }) => metadata.name.endsWith("-stun"));
+
+  expect(relay.env).toContainEqual({ name: "STUN_PORT", value: "3479" });
+  expect(relay.ports).toContainEqual({ name: "stun", containerPort: 3479, protocol: "UDP" });
+  expect(service?.spec).toMatchObject({
+    type: "LoadBalancer",
+    externalTrafficPolicy: "Local",
+    ports: [{ port: 3479, targetPort: "stun", protocol: "UDP" }],
+  });
+  expect(JSON.stringify(renderChart({}))).not.toMatch(/stun/i);
 });
 
 it.each(setups)("has no privilege at all: %s", (_, values) => {

@@ -83,6 +83,12 @@ const REFUSED: readonly (readonly [what: string, typed: string, instead: RegExp]
   ["a setting with a space in its name", settings("'LOG LEVEL': 'debug'"), /write LOG_LEVEL/],
   ["a setting as a flag", settings("'--log-level': 'debug'"), /write LOG_LEVEL/],
   ["a setting with nothing in it", settings("LOG_LEVEL: ''"), /write a value, or leave it out/],
+  [
+    "STUN's port among the settings, where nobody would open it",
+    settings("STUN_PORT: '3478'"),
+    /write the parameter stunPort/,
+  ],
+  ["a port for STUN that is the one of clients", "param stunPort = 443", /write 3478, or another port/],
   ["a word that the relay refuses", settings("LOG_LEVEL: 'verbose'"), /write trace, debug, info/],
   ["a number that the relay refuses", settings("SWEEP_INTERVAL_MS: '20s'"), /write a whole number, 100 to 600000/],
   ["a truth that the relay refuses", settings("AUTH_REQUIRE_EXPIRY: 'maybe'"), /write true, 1, yes/],

@@ -57,6 +57,7 @@ const SNAPSHOTS: Readonly<Record<CommittedSnapshot, { readonly file: string } | 
       param retentionInDays = 90
       param alertEmails = ['ops@example.com', 'night@example.com']
       param accessLog = 'sample'
+      param stunPort = 3478
       param vaultRole = '00000000-0000-0000-0000-00000000000a'
       param network = { addressPrefix: '10.20.0.0/24', subnetPrefix: '10.20.0.0/26', idleTimeoutInMinutes: 10 }
       param tags = { team: 'edge', application: 'something else' }`,

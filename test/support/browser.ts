@@ -32,6 +32,8 @@ export type View = {
   readonly height?: number;
   readonly scheme?: "light" | "dark";
   readonly hasScript?: boolean;
+  /** Further words on its command line. */
+  readonly flags?: readonly string[];
 };
 
 /** One page of a real browser, spoken to by the DevTools protocol: its few commands need no library. */
@@ -58,8 +60,9 @@ export class BrowserPage {
     height = 900,
     scheme = "light",
     hasScript = true,
+    flags = [],
   }: View = {}): Promise<BrowserPage> {
-    const socket = new WebSocket(await startBrowser());
+    const socket = new WebSocket(await startBrowser(flags));
     await new Promise((resolve) => {
       socket.once("open", resolve);
     });
@@ -153,9 +156,9 @@ export class BrowserPage {
 }
 
 /** @returns where it is spoken to. */
-async function startBrowser(): Promise<string> {
+async function startBrowser(flags: readonly string[]): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), "postern-browser-"));
-  const browser = spawn(CHROMIUM, [...CHROMIUM_FLAGS, `--user-data-dir=${folder}`], {
+  const browser = spawn(CHROMIUM, [...CHROMIUM_FLAGS, ...flags, `--user-data-dir=${folder}`], {
     stdio: ["ignore", "ignore", "pipe"],
     detached: true,
   });

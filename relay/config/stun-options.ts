@@ -1,0 +1,27 @@
+/** The rows of the options' table about STUN. */
+export const stunOptions = {
+  // Off: who opens a port of UDP to the world has to have meant it.
+  stunPort: {
+    kind: "integer",
+    flag: "--stun-port",
+    env: "STUN_PORT",
+    default: 0,
+    min: 0,
+    max: 65_535,
+    unit: "",
+    sentence:
+      "UDP port on HOST at which clients are told their public address (STUN), 3478 by custom; 0 opens none. See operations.md, STUN.",
+  },
+  // An office of 250 whose pages all open at once is answered within the four seconds in which browsers ask again.
+  stunRequestsPerSecond: {
+    kind: "integer",
+    flag: "--stun-requests-per-second",
+    env: "STUN_REQUESTS_PER_SECOND",
+    default: 50,
+    min: 1,
+    max: 1_000_000,
+    unit: "requests",
+    sentence:
+      "STUN requests of one IPv4 /24, or one IPv6 /64, that are answered in a second; after a silence, twice as many. Further ones get nothing.",
+  },
+} as const;
