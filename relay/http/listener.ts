@@ -26,6 +26,8 @@ export type ListenerOptions = {
   readonly tls: { readonly material: TlsMaterial; readonly challenges: Challenges } | undefined;
   readonly maxConnections: number;
   readonly maxHttpConnections: number;
+  /** How many ports the relay has for clients; left out: this one. */
+  readonly portCount?: number;
   readonly handshakeTimeoutMs: number;
   /** How long a connection may wait for its next request. */
   readonly keepAliveTimeoutMs: number;
