@@ -2,7 +2,7 @@
 # capability is copied, because the classic builder loses those. EXTRA_CA is for networks whose proxy looks into TLS: the
 # certificate of its authority, as text. It stays in the stages that download; the image and its history have none of it.
 
-# The relay, compiled. client/ is not copied: npm passes over a workspace whose folder is missing.
+# The relay, compiled. npm passes over a workspace whose folder is missing: client/ comes after it, for its commands.
 FROM node:24-bookworm-slim AS build
 ARG EXTRA_CA=""
 WORKDIR /app
@@ -13,8 +13,9 @@ RUN if [ -n "$EXTRA_CA" ]; then \
   && { npm ci || { echo 'npm could not install: where a proxy looks into TLS, give its authority with --build-arg EXTRA_CA="$(cat ca.pem)"' >&2; exit 1; }; }
 COPY tsconfig.json tsconfig.build.json ./
 COPY protocol ./protocol
+COPY client ./client
 COPY relay ./relay
-RUN npm run build && find dist -name '*.d.ts' -delete
+RUN npm run build:relay && find dist -name '*.d.ts' -delete
 
 # The modules that it needs at run time, without their maps and types: 36 MB of 66. None of them has an install script.
 FROM node:24-bookworm-slim AS modules

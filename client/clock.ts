@@ -22,3 +22,8 @@ export const systemClock: Clock = {
     return { cancel: () => clearTimeout(handle) };
   },
 };
+
+/** Milliseconds since the epoch, as this machine believes: for the renewal of a token alone, which says when it ends. */
+export function epochMs(): number {
+  return Date.now();
+}

@@ -1,5 +1,31 @@
-/** The package `postern-client`. */
+/** The package `postern-client` in browsers, Bun, Deno and workerd: on the runtime's own WebSocket. */
 
-export * from "./errors.ts";
-export type * from "./relay.ts";
-export type * from "./topic.ts";
+import { systemClock } from "./clock.ts";
+import { ConnectError } from "./errors.ts";
+import { pageEvents } from "./line/page-events.ts";
+import { webSocketDial } from "./line/web-socket.ts";
+import type { ConnectOptions, Relay } from "./relay.ts";
+import { RelayClient } from "./relay-client.ts";
+
+export * from "./public.ts";
+
+const RESEND_BUFFER_BYTES = 4 * 1024 * 1024;
+
+/**
+ * Connects to a relay: gives it at once, and dials in the background.
+ * @param address `wss://` or `ws://`, with any path of the relay's.
+ * @throws ConnectError `address-invalid`, `option-invalid`
+ */
+export function connect(address: string, options: ConnectOptions = {}): Relay {
+  if (options.tls?.ca !== undefined || options.tls?.fingerprint !== undefined) {
+    throw new ConnectError("option-invalid", { cause: "tls: here the platform decides whom to trust" });
+  }
+  const parts = {
+    clock: systemClock,
+    random: Math.random,
+    dial: webSocketDial(systemClock),
+    pageEvents: pageEvents(),
+    resendBufferBytes: RESEND_BUFFER_BYTES,
+  };
+  return new RelayClient(parts, address, options);
+}

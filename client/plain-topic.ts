@@ -1,6 +1,6 @@
 import { toBytes } from "./data.ts";
 import { DeliveryError, type PosternError, TopicError } from "./errors.ts";
-import type { LineMember, TopicLine, TopicLineEvents } from "./line/topic-line.ts";
+import type { LineMember, TopicLine, TopicLineEvents, TopicLineOptions } from "./line/topic-line.ts";
 import type { Data, Message, Peer, RequestHandler, SendOptions, Topic, TopicEvents, WaitOptions } from "./topic.ts";
 import { TopicView } from "./topic-view.ts";
 
@@ -18,8 +18,8 @@ type Waiting = {
   readonly reject: (error: unknown) => void;
 };
 
-/** How a plain topic gets its line. */
-export type OpenLine = (events: TopicLineEvents) => TopicLine;
+/** How a topic gets its line. */
+export type OpenLine = (options: TopicLineOptions, events: TopicLineEvents) => TopicLine;
 
 /**
  * A topic without numbers, for those that classic clients share. What is sent while the line is up leaves as it is; what a
@@ -40,18 +40,24 @@ export class PlainTopic implements Topic {
   /** Resolves when it was joined, rejects when it never will be. */
   readonly joined: Promise<void>;
 
-  constructor(name: string, open: OpenLine) {
+  /** @param peerId the name that the others see; undefined: the relay makes one. */
+  constructor(name: string, open: OpenLine, peerId?: string) {
     this.name = name;
     this.joined = new Promise((resolve, reject) => {
       this.#onFirstJoined = resolve;
       this.#view.ended.addEventListener("abort", () => reject(this.#view.endReason));
     });
     this.joined.catch(() => undefined);
-    this.#line = open(this.#lineEvents());
+    this.#line = open({ peerId: () => peerId }, this.#lineEvents());
   }
 
   get self(): Peer {
     return this.#self;
+  }
+
+  /** Aborted when it has ended. */
+  get ended(): AbortSignal {
+    return this.#view.ended;
   }
 
   get peers(): ReadonlyMap<string, Peer> {

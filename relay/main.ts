@@ -9,6 +9,9 @@ const terminal = {
   env: process.env,
   signals: process,
   // Each when it is asked for: to open a stream takes time.
+  get stdin() {
+    return process.stdin;
+  },
   get stdout() {
     return process.stdout;
   },

@@ -1,3 +1,6 @@
+import type { PosternError } from "../errors.ts";
+import type { Frame } from "./frame.ts";
+
 /** The ports of the delivery layer: what it needs of the topic that carries its frames, and what it tells the app. */
 
 /** The session of a peer: 16 random bytes as base64url, made once per `join` of an app. It outlives connections. */
@@ -5,9 +8,9 @@ export type Sid = string;
 
 /** Where frames go: one topic on the present connection. A peer is here by at most one handle. */
 export interface Carrier {
-  /** Frames reach the socket, and it has room. While it is false nothing is sent but what was begun. */
+  /** Frames reach the socket, and it has room. While it is false only small frames are sent: status and the like. */
   readonly isWritable: boolean;
-  /** The frame is the carrier's from now on. */
+  /** Nobody writes to the frame afterwards, the carrier neither: it may be sent again. */
   toAll(frame: Uint8Array): void;
   /** To these alone; who is not here is passed over. */
   toPeers(sids: readonly Sid[], frame: Uint8Array): void;
@@ -29,3 +32,25 @@ export type DeliveryEvents = {
   /** Whether the app has room for another message. While it has not, messages are dropped beyond a bound, and asked for later. */
   readonly hasRoom: () => boolean;
 };
+
+/**
+ * Messages to one peer, in order: what delivery hands its frames to. Every call comes from delivery, in the order in which
+ * things happen, and none may throw. It sends by the same carrier.
+ */
+export interface DirectLanes {
+  received(sid: Sid, frame: Extract<Frame, { readonly type: "chunk" | "acknowledgement" }>): void;
+  /** The peer is here: at first (before the app is told), and each time that it or this client is back. */
+  peerBack(sid: Sid): void;
+  /** The peer is not reached for now: it is away, or this client is. */
+  peerAway(sid: Sid): void;
+  /** The peer will not come back: its grace is over. Before the app is told. */
+  peerGone(sid: Sid): void;
+  /** The carrier has room again. */
+  writable(): void;
+  /** What is sent to this peer waits at the relay, or no more. Begins anew, relieved, with each `peerBack`. */
+  congestion(sid: Sid, isCongested: boolean): void;
+  /** The app has room for messages again. */
+  roomAgain(): void;
+  /** For good. Nothing follows. */
+  close(error: PosternError): void;
+}

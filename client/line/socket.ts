@@ -7,13 +7,24 @@ export type SocketEnd = {
   readonly reason: string;
   /** Why it failed, where the runtime says so: an error of the network, of TLS, or the HTTP answer to the upgrade. */
   readonly cause?: unknown;
-  /** The HTTP status of an upgrade that was refused. */
-  readonly status?: number | undefined;
+  /** What the HTTP answer says by which an upgrade was refused; where the runtime shows it, which browsers do not. */
+  readonly refusal?: UpgradeRefusal | undefined;
 };
 
-/** Called in this order: `onOpen` once or never, messages, `onEnd` once, and nothing behind it. */
+/** The HTTP answer to an upgrade that was refused. */
+export type UpgradeRefusal = {
+  readonly status: number;
+  /** The relay's own word, from `X-Refusal`; undefined where the answer is somebody else's. */
+  readonly word: string | undefined;
+  readonly requestId: string | undefined;
+  readonly retryAfterMs: number | undefined;
+};
+
+/** Called in this order: `onOpen` once or never, the others, `onEnd` once, and nothing behind it. */
 export type SocketEvents = {
   readonly onOpen: () => void;
+  /** Bytes have come, of a message or not: a sign of life, where the runtime shows it. */
+  readonly onBytesSeen?: (() => void) | undefined;
   readonly onText: (text: string) => void;
   /** The bytes are the callee's. */
   readonly onBytes: (bytes: Uint8Array) => void;
@@ -30,5 +41,5 @@ export interface Socket {
   close(reason: string): void;
 }
 
-/** Dials an address (`wss:` or `ws:`) with the subprotocol of v1. Never throws: a failure is an `onEnd`. */
+/** Dials an address (`wss:` or `ws:`) with the subprotocol of v1. Never throws: a failure is an `onEnd`, which comes after it has returned. */
 export type Dial = (address: string, events: SocketEvents) => Socket;

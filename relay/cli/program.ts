@@ -1,3 +1,4 @@
+import { Readable } from "node:stream";
 import { Command, CommanderError, Option } from "commander";
 import type { LoadedConfig } from "../config/load.ts";
 import { loadConfig } from "../config/load.ts";
@@ -48,9 +49,11 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
     .option("--wait <seconds>", "how long to follow a forced renewal", "120")
     .option("--json", "print one JSON object")
     .action(withConfig<RenewOptions>(certRenew));
-  addTokenCommands(program, terminal, (code) => {
+  const ended = (code: ExitCode): void => {
     exitCode = code;
-  });
+  };
+  addTokenCommands(program, terminal, ended);
+  addClientCommands(program, terminal, ended);
   try {
     await program.parseAsync(argv, { from: "user" });
     // A relay counts what its log has lost, and ends as it would have ended.
@@ -97,6 +100,22 @@ function addTokenCommands(program: Command, terminal: Terminal, ended: (exitCode
     .action(async (options: KeygenOptions) => {
       const { tokenKeygen } = await import("./token-keygen.ts");
       ended(await tokenKeygen(options, terminal));
+    });
+}
+
+/** The commands of `postern-client`, from the same source. What is behind their name is theirs to read. */
+function addClientCommands(program: Command, terminal: Terminal, ended: (exitCode: ExitCode) => void): void {
+  program
+    .command("join")
+    .description("chat in a topic, or a pipe to and from it; its own --help has more")
+    .argument("[words...]", "the address of a relay, a topic, and options")
+    .helpOption(false)
+    .allowUnknownOption()
+    .action(async (words: readonly string[]) => {
+      const { join } = await import("../../client/cli/join.ts");
+      const { connect } = await import("../../client/node.ts");
+      const { env, signals, stdin = Readable.from([]), stdout, stderr } = terminal;
+      ended(await join(words, { env, signals, stdin, stdout, stderr }, { connect, program: "postern" }));
     });
 }
 

@@ -28,7 +28,7 @@ export function startUpHints(
   lines.push(`  Memory bound with these options: ${Math.ceil(memoryBoundBytes(config) / MEBIBYTE)} MiB`, "");
   lines.push(
     "  Talk through it, in two more terminals:",
-    `    npm run talk -- ${url} my-topic${trust}${token}`,
+    `    npm run postern-client -- join ${url} my-topic${trust}${token}`,
     "",
     "",
   );

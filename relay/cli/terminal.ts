@@ -1,10 +1,12 @@
 import type { EventEmitter } from "node:events";
-import type { Writable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
 import type { Clock } from "../clock.ts";
 
 /** What a command may touch of the process: given in, so that a test can run one without a process of its own. */
 export type Terminal = {
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** For the commands that read; nothing comes where it is left out. */
+  readonly stdin?: Readable;
   /** Results and log lines: for programs. */
   readonly stdout: Writable;
   /** Notes and errors: for people. */
@@ -26,7 +28,7 @@ export const ExitCode = {
   /** It could not be done: a relay did not start, or is not healthy; the output could not be written. */
   failed: 1,
   usage: 2,
-  /** `cert status` found none that can be served, or `cert renew` got none. */
+  /** `cert status` found none that can be served, or `cert renew` got none; for `join`, something did not get through. */
   noCertificate: 3,
   /** `token inspect` found that a relay would not take the token. */
   tokenRefused: 4,

@@ -15,7 +15,7 @@ export type SourceFile = {
 export function readSourceFiles(...folders: readonly string[]): readonly SourceFile[] {
   return folders
     .flatMap((folder) => readdirSync(folder, { recursive: true, encoding: "utf8" }).map((path) => join(folder, path)))
-    .filter((path) => path.endsWith(".ts") && !path.includes("node_modules"))
+    .filter((path) => path.endsWith(".ts") && !/\b(node_modules|dist)\//.test(path))
     .map(read);
 }
 

@@ -4,8 +4,10 @@ import { functionsOf, readSourceFiles } from "../../scripts/checks/source-files.
 import { tableRows } from "../support/table-rows.ts";
 
 const files = readSourceFiles("protocol", "relay", "client");
-/** Who makes or runs a whole relay: the command line, and the entry point of the package. */
-const OWNERS_OF_RELAYS = /^relay\/(cli\/[a-z-]+|index)\.ts$/;
+/** Who makes or runs a whole relay: the command line, and the entry points of the package. */
+const OWNERS_OF_RELAYS = /^relay\/(cli\/[a-z-]+|index|testing)\.ts$/;
+/** Where the variables of the environment come from. */
+const MAINS = new Set(["relay/main.ts", "client/cli/main.ts"]);
 
 /** Where the time comes from. */
 const CLOCKS = new Set(["relay/clock.ts", "client/clock.ts"]);
@@ -129,7 +131,7 @@ it("sees the files and their imports: a rule over nothing would hold of itself",
 
 it("reads the environment and the time in one place each", () => {
   const elsewhere = files.flatMap(({ path, text }) => [
-    ...(/process\.env/.test(text) && path !== "relay/main.ts" ? [`${path} reads process.env`] : []),
+    ...(/process\.env|\} = process;/.test(text) && !MAINS.has(path) ? [`${path} reads process.env`] : []),
     ...(/\b(Date\.now|(?<!\.)setTimeout|setInterval|performance\.now)\(/.test(text) && !CLOCKS.has(path)
       ? [`${path} has a time of its own`]
       : []),

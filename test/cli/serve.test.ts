@@ -20,7 +20,9 @@ it("prints the address, the certificate's fingerprint and a line to paste, and d
 
   expect(await relay.exitCode()).toBe(0);
   expect(relay.stderr).toContain(`wss://127.0.0.1:${port}`);
-  expect(relay.stderr).toContain(`npm run talk -- wss://127.0.0.1:${port} my-topic --fingerprint ${fingerprint}`);
+  expect(relay.stderr).toContain(
+    `npm run postern-client -- join wss://127.0.0.1:${port} my-topic --fingerprint ${fingerprint}`,
+  );
   expect(relay.stdout.trim().split("\n").map(messageOf)).toEqual(["certificate", "listening", "draining", "stopped"]);
 });
 

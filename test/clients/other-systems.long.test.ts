@@ -19,7 +19,7 @@ const rows = clientRows.filter(({ name }) => /websockets|aiohttp/.test(name));
 /** The message that comes next, as text or as `binary <hex>`. */
 async function heard(client: ClientProgram): Promise<string> {
   const told: Told = await client.next();
-  if (told.event === "text") return String(told.bytes);
+  if (told.event === "text") return told.byteCount === 0 ? "" : String(told.bytes);
   if (told.event === "binary") return `binary ${told.bytes?.toString("hex")}`;
   throw new Error(`no message: ${JSON.stringify(told)}`);
 }

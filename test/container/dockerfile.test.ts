@@ -9,7 +9,7 @@ type Instruction = { readonly name: string; readonly text: string };
 
 const instructions = parse(readFileSync("Dockerfile", "utf8"));
 const finalImage = instructions.slice(instructions.findLastIndex(({ name }) => name === "FROM"));
-/** What `npm run build` compiles. */
+/** What `npm run build:relay` compiles. */
 const { include: compiled } = JSON.parse(readFileSync("tsconfig.build.json", "utf8")) as { readonly include: string[] };
 
 it("builds on Node 24 and Debian bookworm, and on nothing else", () => {
@@ -119,7 +119,11 @@ it("needs no workspace: npm passes over one whose folder was not copied", () => 
 
   expect(workspaces).toEqual(["client"]);
   expect(existsSync(join(folder, "node_modules/postern-client"))).toBe(false);
-  expect(textsOf(instructions, "COPY").filter((text) => text.includes("client"))).toEqual([]);
+  const [installs, copies] = ["RUN", "COPY"].map((name) =>
+    stage("build").findIndex((one) => one.name === name && /npm ci|client/.test(one.text)),
+  );
+  expect(copies).toBeGreaterThan(installs ?? 0);
+  expect(textsOf(stage("modules"), "COPY").filter((text) => text.includes("client"))).toEqual([]);
 });
 
 it("takes the authority of a proxy for what it downloads, and nothing else; the image and its history have none of it", () => {
@@ -165,6 +169,9 @@ it("sends to the builder what it compiles, and neither .git, node_modules nor an
     ...compiled,
   ];
   expect(lines[0]).toBe("*");
+  expect(lines.slice(lines.findLastIndex((line) => line.startsWith("!")) + 1)).toEqual(
+    expect.arrayContaining(["**/dist", "**/node_modules"]),
+  );
   expect(lines.filter((line) => line.startsWith("!")).toSorted()).toEqual(wanted.map((path) => `!${path}`).toSorted());
 });
 

@@ -1,8 +1,11 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { expect, it, onTestFinished } from "vitest";
+import { VERSION as CLIENT_VERSION } from "../../client/version.ts";
 import { VERSION } from "../../relay/version.ts";
+import { eventually } from "../support/eventually.ts";
 import { Run } from "../support/process.ts";
 import { startRelay } from "../support/relay.ts";
 
@@ -20,9 +23,30 @@ it.each(["npm ci && npm start", "npm ci && npm test"])(
   },
 );
 
-it("shows clients in README.md that talk to each other, each kind with its own", async () => {
+it("shows a client in README.md that talks to a second one of its kind", async () => {
   const relay = await startRelay();
-  const [classic = "", v1 = ""] = codeBlocks("js").map((code) => code.replace("wss://localhost", relay.url));
+  const [sample = ""] = codeBlocks("js");
+  const code = sample
+    .replace("wss://localhost", relay.url)
+    .replace("postern-client", pathToFileURL("client/node.ts").href);
+  const folder = writeFiles({ "client.mjs": code, "certificate.pem": relay.certificate ?? "" });
+  const env = { NODE_EXTRA_CA_CERTS: join(folder, "certificate.pem") };
+
+  const first = new Run([join(folder, "client.mjs")], { env });
+  await eventually(() => expect(relay.figures().connections).toBe(1));
+  const second = new Run([join(folder, "client.mjs")], { env });
+
+  await first.printed(/^[\w-]{22}: hello$/m);
+  for (const run of [first, second]) {
+    run.signal("SIGTERM");
+    await run.exitCode();
+  }
+});
+
+it("shows clients in docs/clients.md that talk to each other, each kind with its own", async () => {
+  const relay = await startRelay();
+  const page = readFileSync("docs/clients.md", "utf8");
+  const [classic = "", v1 = ""] = codeBlocks("js", page).map((code) => code.replace("wss://localhost", relay.url));
   const folder = writeFiles({ "classic.mjs": classic, "v1.mjs": v1, "certificate.pem": relay.certificate ?? "" });
   const env = { NODE_EXTRA_CA_CERTS: join(folder, "certificate.pem") };
 
@@ -38,15 +62,18 @@ it("shows clients in README.md that talk to each other, each kind with its own",
   expect(second.stdout).toMatch(/^closed: 1012 the relay restarts$/m);
 });
 
-it("has the same version in package.json as in the relay", () => {
-  const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { readonly version: string };
+it.each(["package.json", "client/package.json"])(
+  "has the same version in %s as in the relay and its client",
+  (path) => {
+    const { version } = JSON.parse(readFileSync(path, "utf8")) as { readonly version: string };
 
-  expect(VERSION).toBe(version);
-});
+    expect([VERSION, CLIENT_VERSION]).toEqual([version, version]);
+  },
+);
 
-/** The insides of README.md's code blocks in one language. */
-function codeBlocks(language: string): readonly string[] {
-  return [...readme.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].flatMap(([, name, code = ""]) =>
+/** The insides of a page's code blocks in one language. */
+function codeBlocks(language: string, page = readme): readonly string[] {
+  return [...page.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].flatMap(([, name, code = ""]) =>
     name === language ? [code] : [],
   );
 }

@@ -139,13 +139,16 @@ it.each([
 });
 
 it.each([
-  ["v0.2.0", "0.2.0", "0.2.0", true],
-  ["v0.2.0", "0.1.0", "0.2.0", false],
-  ["v0.2.0", "0.2.0", "0.1.0", false],
-])("takes the tag %s of the package %s and the chart %s: %s", (tag, version, chart, isTaken) => {
+  ["v0.2.0", "0.2.0", "0.2.0", "0.2.0", true],
+  ["v0.2.0", "0.1.0", "0.2.0", "0.2.0", false],
+  ["v0.2.0", "0.2.0", "0.1.0", "0.2.0", false],
+  ["v0.2.0", "0.2.0", "0.2.0", "0.1.0", false],
+])("takes the tag %s of the package %s, the client %s and the chart %s: %s", (tag, version, client, chart, isTaken) => {
   const { folder } = stubs({});
   mkdirSync(join(folder, "infra/helm/postern"), { recursive: true });
+  mkdirSync(join(folder, "client"));
   writeFileSync(join(folder, "package.json"), JSON.stringify({ version }));
+  writeFileSync(join(folder, "client/package.json"), JSON.stringify({ version: client }));
   writeFileSync(join(folder, "infra/helm/postern/Chart.yaml"), `version: ${chart}\n`);
   const step = read("release.yml").jobs["check"]?.steps.find(({ id }) => id === "version");
   const run = (): string => runStep(folder, step, { GITHUB_REF_NAME: tag, OWNER: "Ours" }).written;

@@ -31,12 +31,18 @@ export class FakeClock implements Clock {
   advance(durationMs: number): void {
     const untilMs = this.#nowMs + durationMs;
     for (let due = this.#nextUntil(untilMs); due !== undefined; due = this.#nextUntil(untilMs)) {
-      this.#nowMs = due.atMs;
+      this.#nowMs = Math.max(this.#nowMs, due.atMs);
       if (due.everyMs === undefined) this.#due.delete(due);
       else due.atMs += due.everyMs;
       due.task();
     }
     this.#nowMs = untilMs;
+  }
+
+  /** Time passes while nothing runs; what fell due meanwhile runs behind it, once. */
+  sleep(durationMs: number): void {
+    this.#nowMs += durationMs;
+    this.advance(0);
   }
 
   /** Sets the calendar forward, as when a machine wakes up: no timer runs. */

@@ -12,7 +12,7 @@ export class FakeTopicLine implements TopicLine {
   #events: TopicLineEvents | undefined;
 
   /** For the constructor of a topic. */
-  readonly open: OpenLine = (events) => {
+  readonly open: OpenLine = (_options, events) => {
     this.#events = events;
     return this;
   };

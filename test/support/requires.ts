@@ -82,6 +82,19 @@ export function itWithBicep(): TestAPI | TestAPI["skip"] {
   return needs(findBicep() !== undefined, "the Bicep compiler (az bicep install, or a bicep on the PATH)");
 }
 
+/** Tests that install packages: npm has them in its cache, or a registry is within reach. */
+export function itWithRegistry(): TestAPI | TestAPI["skip"] {
+  const isThere = runs("npm", [
+    "view",
+    "--prefer-offline",
+    "--fetch-retries=1",
+    "--fetch-timeout=10000",
+    "ws",
+    "version",
+  ]);
+  return needs(isThere, "npm's cache, or a registry");
+}
+
 /** In CI nothing is skipped: what is absent there fails at once. Elsewhere the reason is printed. */
 function needs(isThere: boolean, what: string): TestAPI | TestAPI["skip"] {
   if (isThere) return it;

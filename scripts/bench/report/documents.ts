@@ -2,6 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
 import { contestants } from "../contestants.ts";
 import { workloads } from "../workloads.ts";
+import { betweenMarkers } from "./between-markers.ts";
 import { toSvg } from "./chart.ts";
 import type { Results } from "./results.ts";
 import { toMarkdown } from "./table.ts";
@@ -64,8 +65,5 @@ function inOrder<Entry extends Named>(entries: readonly Entry[]): readonly Entry
 
 /** The page with other results. @throws Error where a marker is missing. */
 export function withResults(page: string, results: string): string {
-  const begin = page.indexOf(BEGIN);
-  const end = page.indexOf(END);
-  if (begin < 0 || end < begin) throw new Error(`docs/benchmarks.md has lost its markers: ${BEGIN} and ${END}`);
-  return `${page.slice(0, begin + BEGIN.length)}\n\n${results}\n${page.slice(end)}`;
+  return betweenMarkers(page, [BEGIN, END], results);
 }

@@ -1,0 +1,177 @@
+import { createInterface } from "node:readline";
+import { PosternError } from "../errors.ts";
+import type { ConnectOptions, Relay } from "../relay.ts";
+import type { Topic } from "../topic.ts";
+import { isCertificateFailure } from "./advice.ts";
+import type { JoinRequest } from "./join-request.ts";
+import { Printer } from "./printer.ts";
+import { ExitCode, type Terminal } from "./terminal.ts";
+
+/** `connect` of this package, on the platform that runs the command. */
+export type Connect = (address: string, options?: ConnectOptions) => Relay;
+
+/**
+ * One run of `join`: lines of standard input go to the topic, messages of the topic to standard output, until the input ends,
+ * a signal comes, or the relay does not let it back.
+ */
+export class Chat {
+  readonly #request: JoinRequest;
+  readonly #terminal: Terminal;
+  readonly #printer: Printer;
+  /** The first signal came, the output has ended, or the topic: from then on it leaves. */
+  readonly #stop = new AbortController();
+  #exitCode: ExitCode = ExitCode.success;
+  #hasJoined = false;
+
+  constructor(request: JoinRequest, terminal: Terminal) {
+    this.#request = request;
+    this.#terminal = terminal;
+    this.#printer = new Printer(terminal, request);
+  }
+
+  /** Leaves, if it is in; gives up, if it is not yet. */
+  stop(): void {
+    this.#stop.abort();
+  }
+
+  /** @returns how it ended; never rejects for what a relay or a network may do. */
+  async run(connect: Connect, options: ConnectOptions): Promise<ExitCode> {
+    let relay: Relay;
+    try {
+      relay = connect(this.#request.address, options);
+    } catch (error) {
+      return this.#refused(error);
+    }
+    this.#listenTo(relay);
+    try {
+      const { isPlain, peerId, timeoutMs } = this.#request;
+      const signal = this.#stop.signal;
+      const topic = await relay.join(this.#request.topic, { plain: isPlain, peerId, timeoutMs, signal });
+      this.#hasJoined = true;
+      await this.#speakIn(topic);
+    } catch (error) {
+      // Who was asked to stop does not complain that it has stopped.
+      if (!this.#stop.signal.aborted) this.#fail(error);
+    } finally {
+      await relay.close();
+    }
+    return this.#exitCode;
+  }
+
+  /** `connect` itself throws where what it was given cannot be. */
+  #refused(error: unknown): ExitCode {
+    this.#printer.failure(error);
+    const isUsage =
+      error instanceof PosternError && (error.code === "address-invalid" || error.code === "option-invalid");
+    return isUsage ? ExitCode.usage : ExitCode.failed;
+  }
+
+  #fail(error: unknown): void {
+    this.#printer.failure(error);
+    this.#exitCode = ExitCode.failed;
+  }
+
+  #listenTo(relay: Relay): void {
+    relay.on("state", (state) => {
+      if (state === "reconnecting") this.#printer.notice("the connection is gone; dialling again");
+      else if (state === "connected" && this.#hasJoined) this.#printer.notice("connected again");
+    });
+    relay.on("error", (error) => {
+      if (relay.state === "closed") {
+        // A join that waits rejects with it, and says so.
+        if (this.#hasJoined) this.#end(error);
+      } else if (isCertificateFailure(error)) this.#end(error);
+      else this.#printer.attempt(error);
+    });
+  }
+
+  /** Ends for a reason that is not the user's. */
+  #end(error: unknown): void {
+    if (this.#stop.signal.aborted) return;
+    this.#fail(error);
+    this.stop();
+  }
+
+  async #speakIn(topic: Topic): Promise<void> {
+    const signal = this.#stop.signal;
+    const messages = topic.messages();
+    this.#follow(topic);
+    const printing = this.#print(messages);
+    await Promise.race([this.#sendLines(topic), stopped(signal)]);
+    if (!signal.aborted) await this.#flush(topic);
+    await topic.leave();
+    await printing;
+  }
+
+  #follow(topic: Topic): void {
+    const printer = this.#printer;
+    const isTyped = this.#terminal.stdout.isTTY === true;
+    printer.notice(isTyped ? "joined; type a line and press Enter, end with Ctrl-D" : "joined");
+    for (const peer of topic.peers.values()) printer.join(peer);
+    topic.on("join", (peer) => printer.join(peer));
+    topic.on("leave", (peer) => printer.leave(peer));
+    topic.on("held", ({ peers }) => printer.held(peers));
+    topic.on("classic", () => printer.classic());
+    topic.on("fault", (fault) => printer.fault(fault));
+    topic.on("error", (error) => this.#end(error));
+    topic.on("lost", (loss) => {
+      printer.lost(loss);
+      this.#incomplete();
+    });
+  }
+
+  /** What came before the end is printed, whatever ends it; but who has closed the output waits for no more. */
+  async #print(messages: AsyncIterable<Parameters<Printer["message"]>[0]>): Promise<void> {
+    const closed = new AbortController();
+    this.#terminal.stdout.on("error", () => {
+      closed.abort();
+      this.stop();
+    });
+    for await (const message of messages) {
+      await this.#printer.message(message, closed.signal);
+    }
+  }
+
+  /** Resolves at the end of the input, which with `--stay` is the signal. */
+  async #sendLines(topic: Topic): Promise<void> {
+    const signal = this.#stop.signal;
+    const lines = createInterface({ input: this.#terminal.stdin, crlfDelay: Number.POSITIVE_INFINITY, signal });
+    let isHeard = true;
+    for await (const line of lines) {
+      if (line === "") continue;
+      isHeard = topic.peers.size > 0;
+      try {
+        await topic.broadcast(line, { signal });
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#printer.failure(error);
+        this.#incomplete();
+      }
+    }
+    if (!isHeard) this.#printer.notice("nobody else was there for the last line");
+    if (this.#request.isStaying) await stopped(signal);
+  }
+
+  async #flush(topic: Topic): Promise<void> {
+    if (this.#request.isPlain) return;
+    const { timeoutMs } = this.#request;
+    try {
+      await topic.flush({ timeoutMs, signal: this.#stop.signal });
+    } catch (error) {
+      if (this.#stop.signal.aborted) return;
+      this.#printer.failure(error);
+      this.#incomplete();
+    }
+  }
+
+  #incomplete(): void {
+    if (this.#exitCode === ExitCode.success) this.#exitCode = ExitCode.incomplete;
+  }
+}
+
+function stopped(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,88 @@
+import { parseArgs } from "node:util";
+import { errorSentences } from "../../protocol/error-codes.ts";
+import { isPeerId, isTopic } from "../../protocol/fields.ts";
+import { errorTexts } from "../errors.ts";
+import { parseFingerprint } from "../node/fingerprint.ts";
+
+/** What `join` is asked to do, checked. */
+export type JoinRequest = {
+  readonly address: string;
+  readonly topic: string;
+  readonly isPlain: boolean;
+  readonly peerId: string | undefined;
+  /** As Node writes it. */
+  readonly fingerprint: string | undefined;
+  readonly caFile: string | undefined;
+  readonly tokenFile: string | undefined;
+  readonly isJson: boolean;
+  /** Goes on listening after the end of standard input. */
+  readonly isStaying: boolean;
+  readonly timeoutMs: number;
+};
+
+const OPTIONS = {
+  plain: { type: "boolean" },
+  "peer-id": { type: "string" },
+  fingerprint: { type: "string" },
+  "ca-file": { type: "string" },
+  "token-file": { type: "string" },
+  json: { type: "boolean" },
+  stay: { type: "boolean" },
+  timeout: { type: "string" },
+  help: { type: "boolean", short: "h" },
+} as const;
+
+const DEFAULT_TIMEOUT_SECONDS = "30";
+
+/**
+ * Reads the words behind `join`.
+ * @returns what is asked, `help`, or one sentence about what is wrong.
+ */
+export function parseJoin(args: readonly string[]): JoinRequest | "help" | { readonly problem: string } {
+  const parsed = readWords(args);
+  if ("problem" in parsed) return parsed;
+  const { values, positionals } = parsed;
+  if (values.help === true) return "help";
+  const [address, topic, ...more] = positionals;
+  if (address === undefined || topic === undefined || more.length > 0) {
+    return { problem: "It takes two words: the address of a relay, and a topic." };
+  }
+  const fingerprint = values.fingerprint === undefined ? undefined : parseFingerprint(values.fingerprint);
+  const timeoutSeconds = Number(values.timeout ?? DEFAULT_TIMEOUT_SECONDS);
+  const request: JoinRequest = {
+    address,
+    topic,
+    isPlain: values.plain === true,
+    peerId: values["peer-id"],
+    fingerprint,
+    caFile: values["ca-file"],
+    tokenFile: values["token-file"],
+    isJson: values.json === true,
+    isStaying: values.stay === true,
+    timeoutMs: timeoutSeconds * 1000,
+  };
+  const problem =
+    values.fingerprint !== undefined && fingerprint === undefined
+      ? "--fingerprint: the SHA-256 fingerprint of a certificate has 64 hex digits, with or without colons."
+      : problemOf(request);
+  return problem === undefined ? request : { problem };
+}
+
+type Words = ReturnType<typeof parseArgs<{ options: typeof OPTIONS; allowPositionals: true }>>;
+
+function readWords(args: readonly string[]): Words | { readonly problem: string } {
+  try {
+    return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
+  } catch (error) {
+    return { problem: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function problemOf({ address, topic, isPlain, peerId, timeoutMs }: JoinRequest): string | undefined {
+  if (!/^wss?:$/.test(URL.parse(address)?.protocol ?? "")) return `${errorTexts["address-invalid"][0]}.`;
+  if (!isTopic(topic)) return `${errorTexts["topic-invalid"][0]}.`;
+  if (peerId !== undefined && !isPlain) return "--peer-id goes with --plain: without it, names are made for you.";
+  if (peerId !== undefined && !isPeerId(peerId)) return `--peer-id: ${errorSentences["peer-id-invalid"]}.`;
+  if (!(timeoutMs >= 1000 && timeoutMs <= 3_600_000)) return "--timeout: a number of seconds from 1 to 3600.";
+  return undefined;
+}

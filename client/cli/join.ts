@@ -1,0 +1,124 @@
+import { readFile } from "node:fs/promises";
+import type { ConnectOptions } from "../relay.ts";
+import { Chat, type Connect } from "./chat.ts";
+import { type JoinRequest, parseJoin } from "./join-request.ts";
+import { ExitCode, type Terminal } from "./terminal.ts";
+import { toTerminalText } from "./terminal-text.ts";
+
+/** What a command is given beside its words and its terminal. */
+export type CommandParts = {
+  readonly connect: Connect;
+  /** As its user has typed it: `postern-client`, or `postern`. */
+  readonly program: string;
+};
+
+const SECOND_SIGNALS = {
+  SIGINT: ExitCode.secondSigint,
+  SIGTERM: ExitCode.secondSigterm,
+} as const;
+
+/** `join`: chat in a topic, or a pipe to and from it. @returns the exit code; never throws for what a user can get wrong. */
+export async function join(
+  args: readonly string[],
+  terminal: Terminal,
+  { connect, program }: CommandParts,
+): Promise<ExitCode> {
+  const request = parseJoin(args);
+  if (request === "help") {
+    terminal.stdout.write(helpOf(program));
+    return ExitCode.success;
+  }
+  if ("problem" in request) {
+    terminal.stderr.write(`${program} join: ${toTerminalText(request.problem)}\nSee ${program} join --help\n`);
+    return ExitCode.usage;
+  }
+  let options: ConnectOptions;
+  try {
+    options = await connectOptionsOf(request, terminal.env);
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : String(error);
+    terminal.stderr.write(`${program} join: ${toTerminalText(problem)}\n`);
+    return ExitCode.usage;
+  }
+  const chat = new Chat(request, terminal);
+  const signals = new SignalWatch(terminal.signals, () => chat.stop());
+  try {
+    return await Promise.race([chat.run(connect, options), signals.second]);
+  } finally {
+    signals.end();
+  }
+}
+
+/** @throws Error where a file cannot be read: now, and not at some later connection. */
+async function connectOptionsOf(
+  { tokenFile, caFile, fingerprint }: JoinRequest,
+  env: Terminal["env"],
+): Promise<ConnectOptions> {
+  if (tokenFile !== undefined) await readToken(tokenFile);
+  const ca = caFile === undefined ? undefined : await readFile(caFile, "utf8");
+  // The file is read again for each connection: whoever renews it need not restart this.
+  const token = tokenFile === undefined ? env["POSTERN_TOKEN"]?.trim() || undefined : () => readToken(tokenFile);
+  return { token, tls: ca === undefined && fingerprint === undefined ? undefined : { ca, fingerprint } };
+}
+
+async function readToken(path: string): Promise<string> {
+  return (await readFile(path, "utf8")).trim();
+}
+
+/** The first signal asks to leave, the second one waits for nothing. */
+class SignalWatch {
+  readonly second: Promise<ExitCode>;
+  readonly #signals: Terminal["signals"];
+  readonly #listeners: readonly (readonly [string, () => void])[];
+
+  constructor(signals: Terminal["signals"], onFirst: () => void) {
+    const { promise, resolve } = Promise.withResolvers<ExitCode>();
+    let count = 0;
+    this.second = promise;
+    this.#signals = signals;
+    this.#listeners = Object.entries(SECOND_SIGNALS).map(([name, code]) => [
+      name,
+      () => {
+        count += 1;
+        if (count === 1) onFirst();
+        else resolve(code);
+      },
+    ]);
+    for (const [name, listener] of this.#listeners) signals.on(name, listener);
+  }
+
+  end(): void {
+    for (const [name, listener] of this.#listeners) this.#signals.removeListener(name, listener);
+  }
+}
+
+function helpOf(program: string): string {
+  return `Usage: ${program} join <relay> <topic> [options]
+
+Joins a topic: what you type goes to its members, what they send is printed. In a pipe, each line of standard input is a
+message, standard output has the messages and nothing else, and it ends when the input ends and all members have it.
+
+  relay                 the address, as the relay prints it: wss://relay.example.com
+  topic                 a name that all members know. Treat it as a secret.
+
+Options:
+  --fingerprint <text>  trust exactly the certificate with this SHA-256, as the relay, openssl or a browser shows it
+  --ca-file <path>      trust the authorities in this PEM file, in place of this machine's
+  --token-file <path>   the file with a token, for a relay that wants one; or set POSTERN_TOKEN
+  --plain               for topics with members that do not use this client: nothing is numbered, or sent again
+  --peer-id <name>      the name that the others see, with --plain
+  --json                print one JSON object a line: message, join, leave, lost
+  --stay                go on listening after the end of standard input
+  --timeout <seconds>   how long to wait for the relay at first, and for members at the end; 30
+  -h, --help
+
+Exit codes: 0 done; 1 the relay cannot be reached, or refuses; 2 wrong words or options; 3 something did not get through;
+130 and 143 after a second SIGINT and SIGTERM. The first one leaves the topic.
+
+Examples:
+  ${program} join wss://relay.example.com my-topic
+  ${program} join wss://localhost my-topic --fingerprint AB:CD:...
+  tail -f app.log | ${program} join wss://relay.example.com my-topic
+  ${program} join wss://relay.example.com my-topic --json --stay </dev/null | jq -r .text
+`;
+}

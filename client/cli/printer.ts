@@ -1,0 +1,104 @@
+import { once } from "node:events";
+import type { Fault, Loss, Message, Peer } from "../topic.ts";
+import { adviceFor } from "./advice.ts";
+import type { Output, Terminal } from "./terminal.ts";
+import { toTerminalJson, toTerminalText } from "./terminal-text.ts";
+
+const LINE_END = new TextEncoder().encode("\n");
+
+/**
+ * Writes what happens in a topic. Messages go to standard output: one line each where that is a terminal, with who sent them;
+ * as they are, with a line end behind, where it is a program. Notices begin with `*` and failures with `!`, and go to
+ * standard error. Nothing that another member or the relay says reaches a terminal as more than text on one line.
+ */
+export class Printer {
+  readonly #stdout: Output;
+  readonly #stderr: Output;
+  readonly #isJson: boolean;
+  readonly #isTerminal: boolean;
+  /** What has been said, of what may happen again and again: strangers cannot fill the screen with it. */
+  readonly #said = new Set<string>();
+
+  constructor({ stdout, stderr }: Pick<Terminal, "stdout" | "stderr">, { isJson }: { readonly isJson: boolean }) {
+    this.#stdout = stdout;
+    this.#stderr = stderr;
+    this.#isJson = isJson;
+    this.#isTerminal = stdout.isTTY === true;
+  }
+
+  /** Resolves when there is room for more, or the signal says that nobody waits for it. */
+  async message(message: Message, signal: AbortSignal): Promise<void> {
+    if (this.#stdout.write(this.#formOf(message))) return;
+    // It rejects when the stream has failed, or the signal came: both are known to whoever reads messages.
+    await once(this.#stdout, "drain", { signal }).catch(() => undefined);
+  }
+
+  join(peer: Peer): void {
+    this.#record({ type: "join", peer: peer.id, isClassic: peer.isClassic });
+    this.notice(`${peer.id} is here`);
+  }
+
+  leave(peer: Peer): void {
+    this.#record({ type: "leave", peer: peer.id });
+    this.notice(`${peer.id} left`);
+  }
+
+  lost({ peer, count }: Loss): void {
+    this.#record({ type: "lost", peer: peer.id, count });
+    this.failure(`${count} ${count === 1 ? "message" : "messages"} of ${peer.id} did not get through`);
+  }
+
+  held(peers: readonly Peer[]): void {
+    if (peers.length > 0) this.notice(`waiting for ${peers.map(({ id }) => id).join(", ")}`);
+  }
+
+  classic(): void {
+    this.#once("a member speaks the classic messages alone, and cannot read what is sent here: join with --plain");
+  }
+
+  fault({ kind }: Fault): void {
+    this.#once(`some of what comes in cannot be used: ${kind}`);
+  }
+
+  notice(text: string): void {
+    this.#stderr.write(`* ${toTerminalText(text)}\n`);
+  }
+
+  /** An error, with what to do about it; or a sentence. */
+  failure(error: unknown): void {
+    this.#stderr.write(`! ${toTerminalText(error instanceof Error ? error.message : String(error))}\n`);
+    const advice = adviceFor(error);
+    if (advice !== undefined) this.#stderr.write(`  ${toTerminalText(advice)}\n`);
+  }
+
+  /** An attempt that failed, and is followed by others: the same one is told once. */
+  attempt(error: Error): void {
+    if (this.#said.has(error.message)) return;
+    this.#said.clear();
+    this.#said.add(error.message);
+    this.failure(error);
+  }
+
+  #once(text: string): void {
+    if (this.#said.has(text)) return;
+    this.#said.add(text);
+    this.notice(text);
+  }
+
+  #formOf(message: Message): string | Uint8Array {
+    if (this.#isJson) return `${toTerminalJson(recordOf(message))}\n`;
+    if (this.#isTerminal) return `<${toTerminalText(message.peer.id)}> ${toTerminalText(message.text)}\n`;
+    return Buffer.concat([message.data, LINE_END]);
+  }
+
+  #record(record: object): void {
+    if (this.#isJson) this.#stdout.write(`${toTerminalJson(record)}\n`);
+  }
+}
+
+/** `text` for what is UTF-8, else `base64`. */
+function recordOf({ peer, data, text, isDirect }: Message): object {
+  const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  const content = Buffer.from(text).equals(bytes) ? { text } : { base64: bytes.toString("base64") };
+  return { type: "message", peer: peer.id, isClassic: peer.isClassic, isDirect, ...content };
+}

@@ -1,0 +1,35 @@
+import { VERSION } from "../version.ts";
+import type { Connect } from "./chat.ts";
+import { join } from "./join.ts";
+import { ExitCode, type Terminal } from "./terminal.ts";
+import { toTerminalText } from "./terminal-text.ts";
+
+const HELP = `Usage: postern-client <command>
+
+  join <relay> <topic>  chat in a topic, or a pipe to and from it
+  --version             print the version
+  --help                print this; behind a command, what it takes
+`;
+
+/** Runs one command line of `postern-client`. @returns the exit code; never throws for what a user can get wrong. */
+export async function run(argv: readonly string[], terminal: Terminal, connect: Connect): Promise<ExitCode> {
+  const [command, ...args] = argv;
+  switch (command) {
+    case "join":
+      return join(args, terminal, { connect, program: "postern-client" });
+    case "--version":
+    case "-V":
+      terminal.stdout.write(`${VERSION}\n`);
+      return ExitCode.success;
+    case "--help":
+    case "-h":
+      terminal.stdout.write(HELP);
+      return ExitCode.success;
+    default:
+      if (command !== undefined) {
+        terminal.stderr.write(`postern-client: there is no command ${toTerminalText(command)}\n`);
+      }
+      terminal.stderr.write(HELP);
+      return ExitCode.usage;
+  }
+}

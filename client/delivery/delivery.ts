@@ -1,0 +1,340 @@
+import type { Clock } from "../clock.ts";
+import type { PosternError } from "../errors.ts";
+import { Alarm } from "./alarm.ts";
+import { decodeFrame, encodeStatus, type StatusFrame } from "./frame.ts";
+import { HoldBack } from "./hold-back.ts";
+import { Allowance, HeldTime, type Member } from "./member.ts";
+import { type DeliveryPolicy, deliveryPolicy } from "./policy.ts";
+import type { Carrier, DeliveryEvents, DirectLanes, Sid } from "./ports.ts";
+import { type BroadcastOptions, Publisher } from "./publisher.ts";
+import { type Inbound, Receiver } from "./receiver.ts";
+import { Repairs } from "./repairs.ts";
+import { ResendBuffer } from "./resend-buffer.ts";
+
+export type DeliveryParts = {
+  readonly clock: Clock;
+  readonly carrier: Carrier;
+  readonly events: DeliveryEvents;
+  readonly lanes: DirectLanes;
+  /** Left out: the real one. */
+  readonly policy?: DeliveryPolicy;
+};
+
+export type DeliveryOptions = {
+  /** What is kept to be sent again: 16 MiB on Node, 4 MiB in a browser. */
+  readonly resendBufferBytes: number;
+  /** What this client's library takes at most: larger messages are not asked for again. */
+  readonly maxPayloadBytes: number;
+  /** How long an absence is not shown. */
+  readonly graceMs?: number;
+  /** How long `broadcast` waits for one member, and for all, within a minute. */
+  readonly heldMsEach?: number;
+  readonly heldMsInAll?: number;
+  /** More are not heard. */
+  readonly maxMembers?: number;
+};
+
+/** How much is kept. */
+export type DeliveryFigures = {
+  /** To be sent again: the numbers floor..head. */
+  readonly bufferBytes: number;
+  readonly floor: number;
+  readonly head: number;
+  /** Of others, for a gap or for the app. */
+  readonly heldBytes: number;
+  /** Broadcasts that wait. */
+  readonly waitingBytes: number;
+  readonly memberCount: number;
+};
+
+/** Sessions that are gone, whose place in their messages is still known. */
+const MAX_PLACES = 1024;
+
+/**
+ * What makes a topic reliable between its ends: everything that goes to all has a number, is kept, and is sent again to who
+ * lacks it. One for each `join` of the app; it outlives connections.
+ */
+export class Delivery {
+  readonly #parts: DeliveryParts & { readonly policy: DeliveryPolicy };
+  readonly #options: Required<DeliveryOptions>;
+  readonly #members = new Map<Sid, Member>();
+  readonly #graces = new Map<Sid, Alarm>();
+  readonly #places = new Map<Sid, number>();
+  readonly #faults: Allowance;
+  readonly #inbound: Inbound;
+  readonly #buffer = new ResendBuffer();
+  readonly #repairs: Repairs;
+  readonly #holdBack: HoldBack;
+  readonly #publisher: Publisher;
+  #statusSeq = 0;
+  #isConnected = false;
+  #isClosed = false;
+
+  constructor(parts: DeliveryParts, options: DeliveryOptions) {
+    this.#options = { graceMs: 8000, heldMsEach: 8000, heldMsInAll: 16_000, maxMembers: 10_000, ...options };
+    const { resendBufferBytes } = options;
+    this.#faults = new Allowance(parts.clock, 100, 10);
+    const events = { ...parts.events, onFault: this.#tellFault.bind(this, parts.events) };
+    const policy = parts.policy ?? deliveryPolicy;
+    this.#parts = { ...parts, events, policy };
+    const maxHeldBytesEach = resendBufferBytes / 4;
+    this.#inbound = { heldBytes: 0, maxHeldBytes: resendBufferBytes, maxHeldBytesEach, asking: new Set() };
+    const shared = {
+      clock: parts.clock,
+      carrier: parts.carrier,
+      events,
+      policy,
+      buffer: this.#buffer,
+      members: this.#members,
+    };
+    this.#repairs = new Repairs(shared);
+    this.#holdBack = new HoldBack({ ...shared, onDue: () => this.#publisher.holdDue() }, this.#options);
+    this.#publisher = new Publisher({ ...shared, holdBack: this.#holdBack }, resendBufferBytes);
+  }
+
+  /**
+   * Sends to all members. Resolves when there is room for more. The payload is copied at once.
+   * @throws DeliveryError `backlog-full`, `would-wait`, `aborted`, and what `close` was called with. Then it has no number.
+   */
+  broadcast(payload: Uint8Array, options: BroadcastOptions = {}): Promise<void> {
+    return this.#publisher.broadcast(payload, options);
+  }
+
+  /** Resolves when every member that is here now, and stays, has what was sent before. @throws DeliveryError as `broadcast` */
+  flush({ signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
+    return this.#publisher.flush(signal);
+  }
+
+  /** What is kept: in bytes, with `FRAME_COST_BYTES` for each frame. */
+  get figures(): DeliveryFigures {
+    const { bytes, floor, head } = this.#buffer;
+    const { heldBytes } = this.#inbound;
+    const memberCount = this.#members.size;
+    return { bufferBytes: bytes, floor, head, heldBytes, waitingBytes: this.#publisher.waitingBytes, memberCount };
+  }
+
+  /** This client is in the topic, at first or anew, and so are these. */
+  joined(sids: readonly Sid[]): void {
+    if (this.#isClosed) return;
+    this.#isConnected = true;
+    this.#repairs.joined();
+    this.#holdBack.changed({ isConnected: true });
+    const present = new Set(sids);
+    const newcomers: Member[] = [];
+    for (const sid of present) {
+      const known = this.#members.get(sid);
+      if (known !== undefined) this.#back(known);
+      else newcomers.push(...this.#add(sid));
+    }
+    // Counted from now: who was away, and who was lost with one's own connection, may be a little later.
+    for (const { sid, isHere } of this.#members.values()) if (!isHere) this.#startGrace(sid);
+    this.#publisher.joined(newcomers);
+  }
+
+  /** The connection is gone. */
+  disconnected(): void {
+    if (!this.#isConnected) return;
+    this.#isConnected = false;
+    for (const grace of this.#graces.values()) grace.cancel();
+    this.#graces.clear();
+    for (const member of this.#members.values()) if (member.isHere) this.#away(member, { isOwnAbsence: true });
+    this.#repairs.disconnected();
+    this.#holdBack.changed({ isConnected: false });
+    this.#publisher.disconnected();
+  }
+
+  /** Somebody has come, or is back. */
+  peerJoined(sid: Sid): void {
+    if (!this.#isConnected) return;
+    const known = this.#members.get(sid);
+    if (known?.isHere === true) return;
+    if (known !== undefined) this.#back(known);
+    this.#publisher.syncTo(known === undefined ? this.#add(sid) : [known]);
+    this.#repairs.memberBack();
+    this.#publisher.review();
+  }
+
+  /** Its last connection is gone. */
+  peerLeft(sid: Sid): void {
+    const member = this.#members.get(sid);
+    if (!this.#isConnected || member?.isHere !== true) return;
+    this.#away(member, { isOwnAbsence: false });
+    this.#startGrace(sid);
+    this.#publisher.review();
+  }
+
+  /** What a member has sent: any bytes, the callee's. */
+  received(sid: Sid, bytes: Uint8Array, { isAddressed }: { readonly isAddressed: boolean }): void {
+    const member = this.#members.get(sid);
+    if (this.#isClosed || member?.isHere !== true) return;
+    const frame = decodeFrame(bytes);
+    switch (frame.type) {
+      case "message":
+        return member.receiver.message(frame);
+      case "sync":
+        return member.receiver.sync(frame, isAddressed);
+      case "status":
+        return isAddressed ? this.#onStatus(member, frame) : undefined;
+      case "chunk":
+      case "acknowledgement":
+        return isAddressed ? this.#parts.lanes.received(sid, frame) : undefined;
+      case "unreadable":
+      case "unknown-kind":
+        return this.#parts.events.onFault(sid, frame.type);
+    }
+  }
+
+  /** The carrier has room. */
+  writable(): void {
+    if (!this.#isConnected) return;
+    this.#repairs.send();
+    this.#publisher.writable();
+    this.#parts.lanes.writable();
+  }
+
+  /** What is sent to all (`to` undefined), or to one, waits at the relay, or no more. */
+  congestion({ to, isCongested }: { readonly to?: Sid | undefined; readonly isCongested: boolean }): void {
+    if (!this.#isConnected) return;
+    if (to === undefined) {
+      this.#repairs.congestion(isCongested);
+      return this.#publisher.congestion(isCongested);
+    }
+    const member = this.#members.get(to);
+    if (member === undefined) return;
+    member.isCongested = isCongested;
+    this.#parts.lanes.congestion(to, isCongested);
+  }
+
+  /** The relay has left out so many messages of this member, of so many bytes in all. */
+  omitted(sid: Sid, { count, sizeBytes }: { readonly count: number; readonly sizeBytes: number }): void {
+    this.#members.get(sid)?.receiver.omitted(count, sizeBytes / count > this.#options.maxPayloadBytes);
+  }
+
+  /** The app has room for messages again. */
+  roomAgain(): void {
+    for (const member of this.#members.values()) {
+      member.receiver.roomAgain();
+      if (this.#isConnected && !member.isHere && !this.#graces.has(member.sid)) this.#gone(member);
+    }
+    this.#parts.lanes.roomAgain();
+  }
+
+  /** Ends everything: what waits is rejected with this. Nothing is told afterwards. */
+  close(error: PosternError): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#isConnected = false;
+    for (const grace of this.#graces.values()) grace.cancel();
+    for (const { receiver } of this.#members.values()) receiver.close();
+    this.#repairs.disconnected();
+    this.#publisher.close(error);
+    this.#parts.lanes.close(error);
+  }
+
+  #onStatus(member: Member, status: StatusFrame): void {
+    const { next, hasState, ranges } = status;
+    const isRequest = !hasState || ranges.length > 0;
+    if (isRequest && !member.requests.take(1)) return this.#parts.events.onFault(member.sid, "flood");
+    // Nobody can have what was not sent.
+    if (hasState && next <= this.#publisher.head + 1) member.confirmed = Math.max(member.confirmed ?? 0, next);
+    member.hasRoom = status.byteBudget > 0;
+    this.#holdBack.changed();
+    if (!hasState || (isRequest && next < this.#buffer.floor)) this.#publisher.syncTo([member]);
+    if (hasState && isRequest) this.#repairs.asked(member, status);
+    this.#publisher.review();
+  }
+
+  #add(sid: Sid): Member[] {
+    const { clock, events, lanes, policy } = this.#parts;
+    if (this.#members.size >= this.#options.maxMembers) {
+      events.onFault(sid, "overflow");
+      return [];
+    }
+    const tell = (status: Omit<StatusFrame, "seq">): void => this.#tell(sid, status);
+    const receiver = new Receiver({ clock, events, policy, inbound: this.#inbound, tell }, sid, this.#places.get(sid));
+    const { resendBufferBytes } = this.#options;
+    const member: Member = {
+      sid,
+      receiver,
+      isHere: true,
+      hereSinceMs: clock.monotonicMs(),
+      isOwnAbsence: false,
+      base: this.#publisher.head,
+      confirmed: undefined,
+      askedHead: 0,
+      hasRoom: true,
+      isCongested: false,
+      held: new HeldTime(),
+      requests: new Allowance(clock, 200, 100),
+      repairBytes: new Allowance(clock, 2 * resendBufferBytes, resendBufferBytes / 8),
+      wanted: undefined,
+      served: { from: 0, to: 0, atMs: Number.NEGATIVE_INFINITY },
+    };
+    this.#members.set(sid, member);
+    lanes.peerBack(sid);
+    events.onPeerJoined(sid);
+    return [member];
+  }
+
+  #back(member: Member): void {
+    this.#graces.get(member.sid)?.cancel();
+    this.#graces.delete(member.sid);
+    if (member.isHere) return;
+    member.isHere = true;
+    member.isCongested = false;
+    member.hereSinceMs = this.#parts.clock.monotonicMs();
+    this.#holdBack.changed();
+    member.receiver.back();
+    this.#parts.lanes.peerBack(member.sid);
+  }
+
+  #away(member: Member, { isOwnAbsence }: { readonly isOwnAbsence: boolean }): void {
+    member.isHere = false;
+    member.isOwnAbsence = isOwnAbsence;
+    member.receiver.away();
+    this.#holdBack.changed();
+    this.#parts.lanes.peerAway(member.sid);
+  }
+
+  #startGrace(sid: Sid): void {
+    const grace = new Alarm(this.#parts.clock, () => {
+      this.#graces.delete(sid);
+      const member = this.#members.get(sid);
+      if (member !== undefined) this.#gone(member);
+    });
+    this.#graces.set(sid, grace);
+    grace.set(this.#options.graceMs);
+  }
+
+  #gone(member: Member): void {
+    const { sid, receiver } = member;
+    // Not while the app has no room for what is still to be told: `roomAgain` comes back to it.
+    if (!receiver.finish()) return;
+    this.#members.delete(sid);
+    this.#keepPlace(sid, receiver.next);
+    this.#holdBack.changed();
+    this.#parts.lanes.peerGone(sid);
+    this.#parts.events.onPeerLeft(sid);
+    this.#publisher.review();
+  }
+
+  /** A session that comes back goes on where it was: its sender may not have noticed that it was gone. */
+  #keepPlace(sid: Sid, next: number | undefined): void {
+    this.#places.delete(sid);
+    if (next === undefined || next === 1) return;
+    this.#places.set(sid, next);
+    for (const oldest of this.#places.keys()) {
+      if (this.#places.size <= MAX_PLACES) return;
+      this.#places.delete(oldest);
+    }
+  }
+
+  #tell(sid: Sid, status: Omit<StatusFrame, "seq">): void {
+    this.#statusSeq += 1;
+    if (this.#isConnected) this.#parts.carrier.toPeers([sid], encodeStatus({ seq: this.#statusSeq, ...status }));
+  }
+
+  #tellFault(events: DeliveryEvents, sid: Sid, kind: Parameters<DeliveryEvents["onFault"]>[1]): void {
+    if (this.#faults.take(1)) events.onFault(sid, kind);
+  }
+}

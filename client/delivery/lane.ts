@@ -1,0 +1,173 @@
+import type { Clock, Timer } from "../clock.ts";
+import { DeliveryError } from "../errors.ts";
+import { Backlog } from "./backlog.ts";
+import { type AcknowledgementFrame, encodeAcknowledgement } from "./frame.ts";
+import { LaneReceiver } from "./lane-receiver.ts";
+import { costOf, DIRECT_STREAM, LaneSender, type Outgoing, type SenderNumbers } from "./lane-sender.ts";
+
+/** So long nothing is acknowledged until the sender asks; twice as long each time, up to the second. */
+const ASK_AFTER_MS = 1500;
+const MAX_ASK_AFTER_MS = 12_000;
+
+/** A peer that wants more than one repair in this time gets the next one later: each may cost a whole window. */
+const REWIND_INTERVAL_MS = 300;
+
+/** What is left of a lane when its peer has gone: should it be back, no number is given twice, and nothing delivered twice. */
+export type LaneNumbers = SenderNumbers & { readonly next: number };
+
+/** How a message to one peer is sent. */
+export type DirectOptions = { readonly signal?: AbortSignal | undefined; readonly wait?: boolean | undefined };
+
+/** What a lane needs of others. */
+export type LaneParts = {
+  readonly clock: Clock;
+  /** Sends a control frame to the peer, at once. */
+  readonly say: (position: Omit<AcknowledgementFrame, "seq" | "stream">) => void;
+  /** Perhaps `take` has a frame now. */
+  readonly onReady: () => void;
+  readonly onFault: (kind: "unreadable" | "flood") => void;
+  /** A message that waited is gone by its signal. */
+  readonly onSettled: () => void;
+};
+
+/** Writes where one end of a lane is. */
+export function encodePosition(seq: number, position: Omit<AcknowledgementFrame, "seq" | "stream">): Uint8Array {
+  return encodeAcknowledgement({ seq, stream: DIRECT_STREAM, ...position });
+}
+
+/** The two halves of what goes between this client and one peer, and when its sender asks. Away at first. */
+export class Lane {
+  readonly receiver: LaneReceiver;
+  isCongested = false;
+  readonly #parts: LaneParts;
+  readonly #sender: LaneSender;
+  readonly #backlog: Backlog<Outgoing>;
+  #isHere = false;
+  /** The peer was asked where to go on, and has not answered. */
+  #isAsked = false;
+  #rewoundAtMs = Number.NEGATIVE_INFINITY;
+  #silenceCount = 0;
+  /** Runs while the peer is here and anything is not acknowledged. */
+  #timer: Timer | undefined;
+
+  constructor(parts: LaneParts, numbers: LaneNumbers) {
+    this.#parts = parts;
+    this.#sender = new LaneSender(numbers);
+    this.receiver = new LaneReceiver(numbers.next);
+    this.#backlog = new Backlog(parts.onSettled);
+  }
+
+  /** The epoch of the oldest message that is not acknowledged. */
+  get oldestEpoch(): number | undefined {
+    return this.#sender.oldestEpoch ?? this.#backlog.first?.epoch;
+  }
+
+  /** Resolves when the message has a number. @throws DeliveryError `would-wait`, `backlog-full`, `aborted`, and as `end` */
+  async send(message: Outgoing, { signal, wait }: DirectOptions): Promise<void> {
+    const isFree = this.#backlog.isEmpty && this.#sender.hasRoom;
+    if (!isFree && wait === false) throw new DeliveryError("would-wait");
+    const hasNumber = isFree ? this.#sender.add(message) : this.#backlog.wait(message, costOf(message), signal);
+    this.#watch();
+    if (isFree) this.#parts.onReady();
+    return hasNumber;
+  }
+
+  /** The next frame to send now. */
+  take(): Uint8Array | undefined {
+    return this.#isHere && !this.isCongested ? this.#sender.take() : undefined;
+  }
+
+  /** The peer is here by a connection that is new, its own or this client's: what was on its way is lost. */
+  back(): void {
+    this.#isHere = true;
+    this.isCongested = false;
+    this.#silenceCount = 0;
+    this.receiver.forgetConnection();
+    if (this.#sender.isUnsure || !this.#backlog.isEmpty) this.#ask();
+    else this.#watch();
+    this.#parts.onReady();
+  }
+
+  /** Nothing reaches the peer. */
+  away(): void {
+    this.#isHere = false;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  /** Says what the receiver has to say. */
+  acknowledge(): void {
+    const { next, byteLimit, owes } = this.receiver;
+    if (owes === undefined) return;
+    this.receiver.said();
+    this.#parts.say({ next, byteLimit, purpose: owes });
+  }
+
+  /** The peer says where it is. */
+  acknowledged(frame: AcknowledgementFrame): void {
+    const { confirmed } = this.#sender.numbers;
+    if (!this.#sender.acknowledge(frame)) return this.#parts.onFault("unreadable");
+    if (this.#sender.numbers.confirmed > confirmed) this.#silenceCount = 0;
+    while (this.#sender.hasRoom) {
+      const message = this.#backlog.shift();
+      if (message === undefined) break;
+      this.#sender.add(message);
+    }
+    this.#watchAnew(ASK_AFTER_MS);
+    if (frame.purpose === "resume") this.#resume(frame.next);
+    // All that it could have missed has arrived.
+    else if (!this.#sender.isUnsure) this.#sender.isPaused = false;
+    this.#parts.onReady();
+  }
+
+  /** Rejects what waits, and gives up what is not acknowledged. @returns with what a later lane to this peer begins. */
+  end(error: Error): LaneNumbers {
+    this.away();
+    this.#backlog.clear(error);
+    return { ...this.#sender.abandon(), next: this.receiver.next };
+  }
+
+  #resume(next: number): void {
+    const isGone = next < this.#sender.numbers.first;
+    if (isGone || this.#sender.isAhead) {
+      const nowMs = this.#parts.clock.monotonicMs();
+      if (!this.#isAsked && nowMs - this.#rewoundAtMs < REWIND_INTERVAL_MS) return this.#delay();
+      this.#rewoundAtMs = nowMs;
+    }
+    // It has to hear first that this is gone.
+    if (isGone) return this.#ask();
+    this.#isAsked = false;
+    this.#sender.isPaused = false;
+    this.#sender.rewind();
+  }
+
+  #delay(): void {
+    this.#sender.isPaused = true;
+    this.#watchAnew(REWIND_INTERVAL_MS);
+    this.#parts.onFault("flood");
+  }
+
+  /** Asks where the receiver is, and sends nothing until it has said so: then nothing is sent in vain. */
+  #ask(): void {
+    const { first, confirmed } = this.#sender.numbers;
+    this.#sender.isPaused = true;
+    this.#isAsked = true;
+    this.#watchAnew(ASK_AFTER_MS);
+    this.#parts.say({ next: first, byteLimit: confirmed, purpose: "ask" });
+  }
+
+  #watchAnew(afterMs: number): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#watch(afterMs);
+  }
+
+  #watch(afterMs: number = ASK_AFTER_MS): void {
+    if (!this.#isHere || !(this.#sender.isUnsure || this.oldestEpoch !== undefined)) return;
+    const delayMs = Math.min(afterMs * 2 ** this.#silenceCount, MAX_ASK_AFTER_MS);
+    this.#timer ??= this.#parts.clock.after(delayMs, () => {
+      this.#silenceCount += 1;
+      this.#ask();
+    });
+  }
+}

@@ -1,0 +1,162 @@
+import type { Clock } from "../clock.ts";
+import { Alarm } from "./alarm.ts";
+import { resendOf, type StatusFrame } from "./frame.ts";
+import type { Member } from "./member.ts";
+import type { Carrier, DeliveryEvents } from "./ports.ts";
+import { costOf, type ResendBuffer } from "./resend-buffer.ts";
+
+export type RepairsParts = {
+  readonly clock: Clock;
+  readonly carrier: Carrier;
+  readonly events: DeliveryEvents;
+  readonly buffer: ResendBuffer;
+  readonly members: ReadonlyMap<string, Member>;
+};
+
+/** Who asks within this time is served together. */
+const COLLECT_MS = 20;
+/** While what this client sends waits at the relay. */
+const COLLECT_CONGESTED_MS = 500;
+const CONGESTED_BUDGET_BYTES = 65_536;
+const MAX_BUDGET_BYTES = 524_288;
+/** So many who lack the same get it by one message to all. */
+const MIN_ASKERS_FOR_ALL = 3;
+/** What went to all is not sent again for so long, but to who was not here. */
+const HOLD_OFF_MS = 500;
+/** A request that comes so soon after a repair has crossed it: the receiver waits for longer before it asks again. */
+const CROSSED_MS = 250;
+/** After one's own return those who are still on their way are waited for: else each costs a repair of its own. */
+const RETURN_MS = 1500;
+/** Sent at a time, before new messages have their turn. */
+const TURN_BYTES = 131_072;
+
+/** Sends again what others ask for: collected, bounded, and to all where several lack the same. */
+export class Repairs {
+  readonly #parts: RepairsParts;
+  readonly #collecting: Alarm;
+  readonly #askers = new Set<Member>();
+  #queue: { readonly seq: number; readonly members: readonly Member[] }[] = [];
+  #position = 0;
+  #rejoinedAtMs = Number.NEGATIVE_INFINITY;
+  #isConnected = false;
+  #isCongested = false;
+
+  constructor(parts: RepairsParts) {
+    this.#parts = parts;
+    this.#collecting = new Alarm(parts.clock, () => this.#collect());
+  }
+
+  joined(): void {
+    this.#isConnected = true;
+    this.#isCongested = false;
+    this.#rejoinedAtMs = this.#parts.clock.monotonicMs();
+  }
+
+  disconnected(): void {
+    this.#isConnected = false;
+    this.#collecting.cancel();
+    for (const member of this.#askers) member.wanted = undefined;
+    this.#askers.clear();
+    this.#queue = [];
+    this.#position = 0;
+  }
+
+  congestion(isCongested: boolean): void {
+    this.#isCongested = isCongested;
+  }
+
+  /** Somebody is back, who may be the last that was waited for. */
+  memberBack(): void {
+    if (this.#askers.size > 0 && this.#returnMs() === 0) this.#collecting.within(COLLECT_MS);
+  }
+
+  asked(member: Member, { ranges, byteBudget }: StatusFrame): void {
+    if (byteBudget === 0) return;
+    member.wanted = { ranges, byteBudget: Math.min(byteBudget, MAX_BUDGET_BYTES) };
+    this.#askers.add(member);
+    this.#collecting.within(Math.max(this.#isCongested ? COLLECT_CONGESTED_MS : COLLECT_MS, this.#returnMs()));
+  }
+
+  /** Sends what waits, as far as there is room. */
+  send(): void {
+    const { carrier, buffer, clock } = this.#parts;
+    let leftBytes = TURN_BYTES;
+    while (this.#isConnected && carrier.isWritable && leftBytes > 0 && this.#position < this.#queue.length) {
+      const repair = this.#queue[this.#position];
+      this.#position += 1;
+      const kept = repair && buffer.get(repair.seq);
+      if (kept === undefined) continue;
+      const nowMs = clock.monotonicMs();
+      const here =
+        repair?.members.filter((member) => member.isHere && kept.repairedAtMs < missedMs(member, nowMs)) ?? [];
+      if (here.length === 0) continue;
+      leftBytes -= costOf(kept.frame);
+      if (here.length < MIN_ASKERS_FOR_ALL)
+        carrier.toPeers(
+          here.map(({ sid }) => sid),
+          resendOf(kept.frame),
+        );
+      else {
+        kept.repairedAtMs = nowMs;
+        carrier.toAll(resendOf(kept.frame));
+      }
+    }
+    if (this.#position < this.#queue.length) return;
+    this.#queue = [];
+    this.#position = 0;
+  }
+
+  /** How long those who are on their way back are still waited for. */
+  #returnMs(): number {
+    const waitMs = this.#rejoinedAtMs + RETURN_MS - this.#parts.clock.monotonicMs();
+    if (waitMs <= 0) return 0;
+    for (const { isHere, isOwnAbsence } of this.#parts.members.values()) if (!isHere && isOwnAbsence) return waitMs;
+    return 0;
+  }
+
+  #collect(): void {
+    this.send();
+    if (!this.#isConnected) return;
+    if (this.#queue.length > 0) return this.#collecting.within(COLLECT_MS);
+    const plan = new Map<number, Member[]>();
+    for (const member of this.#askers) this.#plan(member, plan);
+    this.#askers.clear();
+    this.#queue = [...plan].map(([seq, members]) => ({ seq, members })).toSorted((a, b) => a.seq - b.seq);
+    this.send();
+    if (this.#queue.length > 0) this.#collecting.within(COLLECT_MS);
+  }
+
+  /** What one asker gets now: in order, at least one message, else no more than it has room for. */
+  #plan(member: Member, plan: Map<number, Member[]>): void {
+    const { buffer, clock, events } = this.#parts;
+    const { wanted } = member;
+    member.wanted = undefined;
+    if (wanted === undefined || member.isCongested || !member.isHere) return;
+    const nowMs = clock.monotonicMs();
+    let leftBytes = this.#isCongested ? Math.min(wanted.byteBudget, CONGESTED_BUDGET_BYTES) : wanted.byteBudget;
+    const { served } = member;
+    const hasCrossed = nowMs - served.atMs < CROSSED_MS;
+    const now = { from: Number.POSITIVE_INFINITY, to: 0, atMs: nowMs };
+    for (const { from, count } of wanted.ranges) {
+      for (let seq = Math.max(from, buffer.floor); seq < from + count && leftBytes > 0; seq += 1) {
+        const kept = buffer.get(seq);
+        if (kept?.sentAtMs === undefined) break;
+        if (hasCrossed && seq >= served.from && seq <= served.to) continue;
+        if (kept.repairedAtMs >= missedMs(member, nowMs)) continue;
+        if (!member.repairBytes.take(costOf(kept.frame))) return events.onFault(member.sid, "flood");
+        leftBytes -= costOf(kept.frame);
+        const others = plan.get(seq);
+        if (others === undefined) plan.set(seq, [member]);
+        else others.push(member);
+        now.from = Math.min(now.from, seq);
+        now.to = Math.max(now.to, seq);
+      }
+    }
+    if (now.to > 0) member.served = now;
+  }
+}
+
+/** What went to all at or after this time has reached this member, or is on its way. */
+function missedMs(member: Member, nowMs: number): number {
+  return Math.max(member.hereSinceMs, nowMs - HOLD_OFF_MS);
+}

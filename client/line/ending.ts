@@ -1,0 +1,88 @@
+import { CloseCode, type Reconnect, reconnectAfter } from "../../protocol/close-codes.ts";
+import type { V1RelayMessage } from "../../protocol/v1-relay-messages.ts";
+import { ConnectError, type PosternErrorCode } from "../errors.ts";
+import type { SocketEnd, UpgradeRefusal } from "./socket.ts";
+
+/** The relay's last word before a close: WebKit hides some codes, and says 1006. */
+export type LastWord = Extract<V1RelayMessage, { type: "error" }>;
+
+/** What the end of a connection means. */
+export type Ending = {
+  readonly error: ConnectError;
+  readonly reconnect: Reconnect;
+  /** The relay wants to be left alone for so long. */
+  readonly retryAfterMs: number;
+};
+
+/** However long somebody says: so long is not waited. */
+const MAX_RETRY_AFTER_MS = 300_000;
+/** The relay's word while it stops. The one that follows may be there in a moment: back-off does, and is no burden to it. */
+const DRAINING = "draining";
+
+const codesByClose: ReadonlyMap<number, PosternErrorCode> = new Map([
+  [1002, "protocol-error"],
+  [1007, "protocol-error"],
+  [CloseCode.messageTooBig, "payload-too-large"],
+  [CloseCode.policyViolation, "refused"],
+  [CloseCode.tryAgainLater, "refused"],
+  [CloseCode.grantExpired, "unauthorized"],
+  [CloseCode.unauthorized, "unauthorized"],
+  [CloseCode.grantRevoked, "unauthorized"],
+  [CloseCode.takenOver, "taken-over"],
+]);
+
+/** Of a connection that this client gives up. */
+export function givenUp(code: PosternErrorCode, cause: string): Ending {
+  return { error: new ConnectError(code, { cause }), reconnect: "back-off", retryAfterMs: 0 };
+}
+
+/** @param hasBeenUp whether this address has once been a relay: then a proxy's no is taken for a passing one. */
+export function endingOf(end: SocketEnd, lastWord: LastWord | undefined, hasBeenUp: boolean): Ending {
+  const said = lastWord?.requestId === undefined ? undefined : lastWord;
+  if (end.refusal !== undefined) return refusedUpgrade(end.refusal, end.cause, hasBeenUp);
+  const code = end.code ?? closeOf(said);
+  const reconnect = code === undefined || end.reason === "no join in time" ? "back-off" : reconnectAfter(code);
+  return {
+    error: new ConnectError(codeOf(code, reconnect), {
+      cause: end.cause ?? (said && wordsOf(said)) ?? (end.reason || (code && `closed with ${code}`)),
+      status: code,
+      requestId: said?.requestId,
+    }),
+    reconnect,
+    retryAfterMs: bounded(said?.retryAfterMs, said?.reason),
+  };
+}
+
+/** An HTTP answer that only a person can change: the relay's own, or the first thing that was ever heard of this address. */
+function refusedUpgrade(refusal: UpgradeRefusal, cause: unknown, hasBeenUp: boolean): Ending {
+  const { status, word, requestId, retryAfterMs } = refusal;
+  const passes = status >= 500 || status === 408 || status === 425 || status === 429;
+  return {
+    error: new ConnectError(status === 401 ? "unauthorized" : "refused", { cause, status, requestId }),
+    reconnect: passes || (word === undefined && hasBeenUp) ? "back-off" : "never",
+    retryAfterMs: bounded(retryAfterMs, word),
+  };
+}
+
+/** The relay's own words. */
+function wordsOf({ payload, reason }: LastWord): string {
+  return reason === undefined ? payload : `${payload} (${reason})`;
+}
+
+/** The code that goes with the last word, where none was seen. */
+function closeOf(said: LastWord | undefined): number | undefined {
+  if (said === undefined) return undefined;
+  if (said.retryAfterMs !== undefined || said.code === "outbox-full") return CloseCode.tryAgainLater;
+  if (said.code === "refused") return CloseCode.policyViolation;
+  if (said.code !== "unauthorized") return undefined;
+  if (said.reason === "expired") return CloseCode.grantExpired;
+  return said.reason === "revoked" ? CloseCode.grantRevoked : CloseCode.unauthorized;
+}
+
+function codeOf(code: number | undefined, reconnect: Reconnect): PosternErrorCode {
+  return codesByClose.get(code ?? 0) ?? (reconnect === "never" ? "refused" : "unreachable");
+}
+
+function bounded(retryAfterMs = 0, word?: string): number {
+  return word === DRAINING ? 0 : Math.min(retryAfterMs, MAX_RETRY_AFTER_MS);
+}

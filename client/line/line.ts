@@ -1,0 +1,304 @@
+import { CloseCode } from "../../protocol/close-codes.ts";
+import { type Clock, epochMs, type Timer } from "../clock.ts";
+import { ConnectError, type PosternError, TopicError } from "../errors.ts";
+import type { RelayInfo, RelayState } from "../relay.ts";
+import { BackOff, type BackOffOptions } from "./back-off.ts";
+import { Connection, type Joined } from "./connection.ts";
+import type { Ending } from "./ending.ts";
+import { learnedInterval } from "./liveness.ts";
+import { Membership } from "./membership.ts";
+import type { PageEvent, PageEvents } from "./page-events.ts";
+import type { Dial } from "./socket.ts";
+import { obtainToken, Renewal, type TokenSource } from "./token.ts";
+import type { TopicLine, TopicLineEvents, TopicLineOptions } from "./topic-line.ts";
+
+/** A connection that lasted less is a reason for back-off, however it ended. */
+const LASTING_MS = 5000;
+const USUAL_PING_INTERVAL_MS = 25_000;
+const MIN_PING_INTERVAL_MS = 5000;
+/** A line that dies after such a silence may want to be asked more often. */
+const SILENT_MS = 14_000;
+/** Beside a payload, a frame has an envelope; and the payload may travel as base64. */
+const ENVELOPE_BYTES = 3072;
+
+/** What a line is made of. */
+export type LineParts = {
+  readonly clock: Clock;
+  /** From 0 up to, without, 1. */
+  readonly random: () => number;
+  readonly dial: Dial;
+  readonly pageEvents?: PageEvents | undefined;
+  /** The wall clock, for when a token ends; left out: this machine's. */
+  readonly epochMs?: (() => number) | undefined;
+};
+
+/** How a line is made. Checked by the caller. */
+export type LineOptions = {
+  readonly address: string;
+  readonly token?: TokenSource | undefined;
+  readonly reconnect: BackOffOptions;
+  /** Less than 20 s: an unanswered upgrade holds others back in some browsers. */
+  readonly connectTimeoutMs: number;
+};
+
+/** What a line tells. */
+export type LineEvents = {
+  readonly onState: (state: RelayState) => void;
+  /** The relay was not reached, refuses, or speaks something else; it is tried again unless the state is `closed`. */
+  readonly onError: (error: PosternError) => void;
+};
+
+/** The way to one relay: one connection at a time, made anew until `close` or a refusal that only a person can change. */
+export class Line {
+  readonly #parts: LineParts;
+  readonly #options: LineOptions;
+  readonly #events: LineEvents;
+  readonly #backOff: BackOff;
+  readonly #topics = new Map<string, Membership>();
+  readonly #stopPageEvents: (() => void) | undefined;
+  #state: RelayState = "connecting";
+  #connection: Connection | undefined;
+  #renewal: Renewal | undefined;
+  /** Waits for the next dial; not before this moment, whatever the page says. */
+  #timer: Timer | undefined;
+  #notBeforeMs = 0;
+  #isAsking = false;
+  #isSuspended = false;
+  #error: PosternError | undefined;
+  #hasBeenUp = false;
+  #refusalCount = 0;
+  #pingIntervalMs: number | undefined;
+  #roundTripMs: number | undefined;
+  #maxPayloadBytes: number | undefined;
+  #features: readonly string[] = [];
+
+  constructor(parts: LineParts, options: LineOptions, events: LineEvents) {
+    this.#parts = parts;
+    this.#options = options;
+    this.#events = events;
+    this.#backOff = new BackOff(parts.random, options.reconnect);
+    this.#stopPageEvents = parts.pageEvents?.((event) => this.#onPage(event));
+    this.#dialAfter(0);
+  }
+
+  get state(): RelayState {
+    return this.#state;
+  }
+
+  get info(): RelayInfo {
+    return {
+      address: shown(this.#options.address),
+      roundTripMs: this.#connection?.liveness.roundTripMs ?? this.#roundTripMs,
+      maxPayloadBytes: this.#maxPayloadBytes,
+      features: this.#features,
+    };
+  }
+
+  /** Joins a topic now and on every connection. One that is open already, or a line that is closed, ends it at once. */
+  open(topic: string, options: TopicLineOptions, events: TopicLineEvents): TopicLine {
+    const isOpen = this.#topics.has(topic);
+    const membership = new Membership(
+      {
+        clock: this.#parts.clock,
+        backOff: new BackOff(this.#parts.random, this.#options.reconnect),
+        can: (feature) => this.#features.includes(feature),
+        maxPayloadBytes: () => this.#maxPayloadBytes ?? 0,
+        renewToken: (onPresented) => this.#renewal?.now(onPresented) ?? false,
+        onOver: () => {
+          if (this.#topics.get(topic) === membership) this.#topics.delete(topic);
+        },
+      },
+      topic,
+      options,
+      events,
+    );
+    if (this.#state === "closed" || isOpen) {
+      const error = isOpen ? new TopicError("option-invalid", { cause: "this topic is joined already" }) : this.#error;
+      this.#parts.clock.after(0, () => membership.end(error ?? new TopicError("closed")));
+      return membership;
+    }
+    this.#topics.set(topic, membership);
+    if (this.#connection?.isOpen === true) membership.up(this.#connection);
+    else if (this.#isIdle) this.#dialAfter(0);
+    return membership;
+  }
+
+  /** Ends all topics and the connection, without another word to their listeners. */
+  close(): void {
+    if (this.#state === "closed") return;
+    this.#stop(undefined);
+    this.#dropConnection("closed by the app");
+  }
+
+  /** Nothing is under way: the relay has closed a connection on which nothing was joined. */
+  get #isIdle(): boolean {
+    return this.#connection === undefined && this.#timer === undefined && !this.#isAsking && !this.#isSuspended;
+  }
+
+  #dialAfter(delayMs: number): void {
+    this.#timer?.cancel();
+    this.#timer = this.#parts.clock.after(delayMs, () => {
+      this.#timer = undefined;
+      this.#dial();
+    });
+  }
+
+  #dial(): void {
+    const { token } = this.#options;
+    if (typeof token === "function") void this.#dialWith(token);
+    else this.#connect(token);
+  }
+
+  /** Never rejects. */
+  async #dialWith(source: () => string | Promise<string>): Promise<void> {
+    if (this.#isAsking) return;
+    this.#isAsking = true;
+    const outcome = await obtainToken(this.#parts.clock, source).catch((error: ConnectError) => error);
+    this.#isAsking = false;
+    if (!this.#isIdle || this.#state === "closed") return;
+    if (typeof outcome === "string") this.#connect(outcome);
+    else {
+      this.#events.onError(outcome);
+      this.#dialAfter(this.#backOff.nextMs());
+    }
+  }
+
+  #connect(token: string | undefined): void {
+    const renewal = new Renewal({
+      clock: this.#parts.clock,
+      epochMs: this.#parts.epochMs ?? epochMs,
+      source: this.#options.token,
+      present: (newer) => connection.authorize(newer),
+      onError: (error) => this.#events.onError(error),
+    });
+    this.#renewal = renewal;
+    const connection = new Connection(
+      this.#parts,
+      {
+        address: this.#options.address,
+        token,
+        connectTimeoutMs: this.#options.connectTimeoutMs,
+        pingIntervalMs: this.#pingIntervalMs ?? USUAL_PING_INTERVAL_MS,
+        hasBeenUp: this.#hasBeenUp,
+      },
+      {
+        onOpen: () => {
+          for (const membership of this.#topics.values()) membership.up(connection);
+        },
+        onUp: () => {
+          this.#hasBeenUp = true;
+          this.#setState("connected");
+        },
+        onAuthorized: (expiresAtMs) => renewal.authorized(expiresAtMs),
+        onKept: (reason) => renewal.refused(reason),
+        onJoined: (joined) => this.#learn(joined, connection),
+        onEnd: (ending) => this.#ended(ending, connection),
+      },
+    );
+    this.#connection = connection;
+  }
+
+  #learn({ limits, features = [], pingIntervalMs }: Joined, { liveness }: Connection): void {
+    const { maxFrameBytes, maxPayloadBytes } = limits;
+    this.#maxPayloadBytes = maxPayloadBytes ?? Math.max(0, Math.floor((maxFrameBytes - ENVELOPE_BYTES) * 0.75));
+    this.#features = features;
+    this.#refusalCount = 0;
+    const askedMs = Math.max(MIN_PING_INTERVAL_MS, pingIntervalMs ?? USUAL_PING_INTERVAL_MS);
+    this.#pingIntervalMs = Math.min(askedMs, this.#pingIntervalMs ?? USUAL_PING_INTERVAL_MS);
+    liveness.askEvery(this.#pingIntervalMs);
+  }
+
+  #ended(ending: Ending, connection: Connection): void {
+    const { error } = ending;
+    const { wasUp, lastedMs, reconnectWithinMs, liveness } = connection;
+    this.#renewal?.stop();
+    this.#connection = undefined;
+    this.#roundTripMs = liveness.roundTripMs ?? this.#roundTripMs;
+    if (wasUp && error.status === undefined && liveness.silentMs >= SILENT_MS) {
+      this.#pingIntervalMs = learnedInterval(this.#pingIntervalMs ?? USUAL_PING_INTERVAL_MS);
+    }
+    if (ending.reconnect === "never" && !this.#mayHaveOtherToken(error)) {
+      this.#stop(error);
+      return;
+    }
+    // Nothing to join: the relay would close the next one too. The next topic dials.
+    const isIdle = error.status === CloseCode.policyViolation && this.#topics.size === 0;
+    if (!isIdle) this.#planDial(ending, { lastedMs, reconnectWithinMs });
+    if (this.#hasBeenUp) this.#setState("reconnecting");
+    for (const membership of this.#topics.values()) membership.down();
+    if (!isIdle && (!wasUp || error.code !== "unreachable")) this.#events.onError(error);
+  }
+
+  /** Once in a row: what a function gives the second time is most likely the same. */
+  #mayHaveOtherToken({ code }: PosternError): boolean {
+    if (code !== "unauthorized" || typeof this.#options.token !== "function") return false;
+    this.#refusalCount += 1;
+    return this.#refusalCount === 1;
+  }
+
+  #planDial(
+    { reconnect, retryAfterMs }: Ending,
+    { lastedMs, reconnectWithinMs }: { readonly lastedMs: number; readonly reconnectWithinMs: number | undefined },
+  ): void {
+    if (lastedMs >= LASTING_MS || reconnectWithinMs !== undefined) this.#backOff.reset();
+    this.#notBeforeMs = this.#parts.clock.monotonicMs() + retryAfterMs;
+    if (reconnectWithinMs !== undefined) this.#dialAfter(this.#parts.random() * reconnectWithinMs);
+    else if (reconnect === "now" && lastedMs >= LASTING_MS) this.#dialAfter(0);
+    else this.#dialAfter(retryAfterMs + this.#backOff.nextMs());
+  }
+
+  #onPage(event: PageEvent): void {
+    if (this.#state === "closed") return;
+    if (event === "suspend") this.#suspend();
+    else if (this.#isSuspended || this.#timer !== undefined) {
+      this.#isSuspended = false;
+      this.#dialAfter(Math.max(0, this.#notBeforeMs - this.#parts.clock.monotonicMs()));
+    } else if (this.#connection?.isOpen === true) this.#connection.liveness.check();
+  }
+
+  /** The browser answers pings for a page that it has frozen: the others would take it for present for ten minutes. */
+  #suspend(): void {
+    this.#isSuspended = true;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#dropConnection("suspended");
+    if (this.#hasBeenUp) this.#setState("reconnecting");
+    for (const membership of this.#topics.values()) membership.down();
+  }
+
+  #stop(error: PosternError | undefined): void {
+    this.#error = error;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#stopPageEvents?.();
+    const memberships = [...this.#topics.values()];
+    this.#topics.clear();
+    this.#setState("closed");
+    if (error !== undefined) this.#events.onError(error);
+    for (const membership of memberships) {
+      if (error === undefined) membership.stop();
+      else {
+        membership.down();
+        membership.end(error);
+      }
+    }
+  }
+
+  #dropConnection(reason: string): void {
+    this.#renewal?.stop();
+    this.#connection?.close(reason);
+    this.#connection = undefined;
+  }
+
+  #setState(state: RelayState): void {
+    if (this.#state === state) return;
+    this.#state = state;
+    this.#events.onState(state);
+  }
+}
+
+/** Without what may be a secret. */
+function shown(address: string): string {
+  const { protocol, host, pathname } = new URL(address);
+  return `${protocol}//${host}${pathname === "/" ? "" : pathname}`;
+}

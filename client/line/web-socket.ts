@@ -1,0 +1,108 @@
+import { SUBPROTOCOL_V1 } from "../../protocol/subprotocol.ts";
+import type { Clock, Timer } from "../clock.ts";
+import type { Dial, Socket, SocketEnd, SocketEvents } from "./socket.ts";
+
+/** How often to look at a socket that says nothing: one that failed without an event is noticed after two looks. */
+const LOOK_MS = 1000;
+const CLOSING = 2;
+/** What runtimes report where there was no code, or no close frame (RFC 6455 section 7.4.1); Deno says 0. */
+const NO_CODES: ReadonlySet<number> = new Set([0, 1005, 1006, 1015]);
+
+/** What makes a WebSocket: the runtime's own, unless another one is passed. */
+type WebSocketClass = new (address: string, subprotocol: string) => WebSocket;
+
+/** Dials with the WebSocket of the runtime: browsers, Deno, Bun, workerd, and Node without `ws`. */
+export function webSocketDial(clock: Clock, Class: WebSocketClass = WebSocket): Dial {
+  return (address, events) => new WebSocketSocket(clock, events, () => new Class(address, SUBPROTOCOL_V1));
+}
+
+/**
+ * Each of `error`, `close` and the code is missing, or out of order, in some runtime: so the first sign ends it, and the
+ * close event that may come with an `error`, in the same task, adds its code.
+ */
+class WebSocketSocket implements Socket {
+  readonly #clock: Clock;
+  readonly #events: SocketEvents;
+  #socket: WebSocket | undefined;
+  #timer: Timer | undefined;
+  #isOpen = false;
+  #isOver = false;
+
+  constructor(clock: Clock, events: SocketEvents, create: () => WebSocket) {
+    this.#clock = clock;
+    this.#events = events;
+    try {
+      this.#listen(create());
+      this.#look(false);
+    } catch (cause) {
+      this.#timer = clock.after(0, () => this.#end({ code: undefined, reason: "", cause }));
+    }
+  }
+
+  get bufferedBytes(): number {
+    return this.#socket?.bufferedAmount ?? 0;
+  }
+
+  send(message: string | Uint8Array): void {
+    if (this.#isOpen && !this.#isOver && isUnshared(message)) this.#socket?.send(message);
+  }
+
+  close(reason: string): void {
+    // First: some runtimes tell of the end while they are called.
+    this.#end({ code: 1000, reason });
+    this.#socket?.close(1000, reason);
+  }
+
+  #listen(socket: WebSocket): void {
+    this.#socket = socket;
+    socket.binaryType = "arraybuffer";
+    socket.addEventListener("open", () => this.#opened(socket.protocol));
+    socket.addEventListener("message", ({ data }: { readonly data: unknown }) => this.#received(data));
+    socket.addEventListener("error", (event: Event) => {
+      const cause = "message" in event && event.message !== "" ? event.message : undefined;
+      this.#timer?.cancel();
+      this.#timer = this.#clock.after(0, () => this.#end({ code: undefined, reason: "", cause }));
+    });
+    socket.addEventListener("close", ({ code, reason }: { readonly code: number; readonly reason: string }) => {
+      const cause = code === 1015 ? "its certificate is not trusted, or it speaks no TLS" : undefined;
+      this.#end({ code: NO_CODES.has(code) ? undefined : code, reason, cause });
+    });
+  }
+
+  #opened(subprotocol: string): void {
+    if (this.#isOver || this.#isOpen) return;
+    this.#isOpen = true;
+    if (subprotocol === SUBPROTOCOL_V1) this.#events.onOpen();
+    else {
+      this.#socket?.close();
+      this.#end({ code: undefined, reason: "", cause: "it does not speak postern.v1" });
+    }
+  }
+
+  #received(data: unknown): void {
+    if (this.#isOver) return;
+    if (typeof data === "string") this.#events.onText(data);
+    else if (data instanceof ArrayBuffer) this.#events.onBytes(new Uint8Array(data));
+  }
+
+  /** A close event may still bring its code: only who is closing at two looks in a row has ended without one. */
+  #look(wasClosing: boolean): void {
+    this.#timer = this.#clock.after(LOOK_MS, () => {
+      const isClosing = (this.#socket?.readyState ?? CLOSING) >= CLOSING;
+      if (isClosing && wasClosing) this.#end({ code: undefined, reason: "" });
+      else this.#look(isClosing);
+    });
+  }
+
+  #end(end: SocketEnd): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#timer?.cancel();
+    this.#events.onEnd(end);
+  }
+}
+
+/** The types of a WebSocket want it: only shared memory can grow under a view. */
+function isUnshared(message: string | Uint8Array): message is string | Uint8Array<ArrayBuffer> {
+  return typeof message === "string" || !("growable" in message.buffer);
+}

@@ -1,0 +1,29 @@
+/** The package `postern-client` on Node: the same names, and the same types, as in index.ts. */
+
+import { systemClock } from "./clock.ts";
+import { ConnectError } from "./errors.ts";
+import { parseFingerprint } from "./node/fingerprint.ts";
+import { nodeDial } from "./node/node-socket.ts";
+import type { ConnectOptions, Relay, TlsOptions } from "./relay.ts";
+import { RelayClient } from "./relay-client.ts";
+
+export * from "./public.ts";
+
+const RESEND_BUFFER_BYTES = 16 * 1024 * 1024;
+
+/**
+ * Connects to a relay: gives it at once, and dials in the background, over `ws`.
+ * @param address `wss://` or `ws://`, with any path of the relay's.
+ * @throws ConnectError `address-invalid`, `option-invalid`
+ */
+export function connect(address: string, options: ConnectOptions = {}): Relay {
+  const dial = nodeDial({ ca: options.tls?.ca, fingerprint: checkedFingerprint(options.tls) });
+  const parts = { clock: systemClock, random: Math.random, dial, resendBufferBytes: RESEND_BUFFER_BYTES };
+  return new RelayClient(parts, address, options);
+}
+
+function checkedFingerprint({ fingerprint }: TlsOptions = {}): string | undefined {
+  const parsed = fingerprint === undefined ? undefined : parseFingerprint(fingerprint);
+  if (fingerprint === undefined || parsed !== undefined) return parsed;
+  throw new ConnectError("option-invalid", { cause: "tls.fingerprint: SHA-256 in 64 hex digits" });
+}

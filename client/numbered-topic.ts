@@ -1,0 +1,258 @@
+import type { Clock } from "./clock.ts";
+import { toBytes } from "./data.ts";
+import { Delivery } from "./delivery/delivery.ts";
+import { DirectLanes } from "./delivery/direct-lanes.ts";
+import type { Carrier, DeliveryEvents, Sid } from "./delivery/ports.ts";
+import { DeliveryError, type PosternError, TopicError } from "./errors.ts";
+import type { LineMember, TopicLine, TopicLineEvents } from "./line/topic-line.ts";
+import { OVERHEAD_BYTES } from "./overhead.ts";
+import type { OpenLine } from "./plain-topic.ts";
+import { randomWord } from "./random.ts";
+import { type Handler, plainMessage, Requests } from "./requests.ts";
+import { Roster, wireName } from "./roster.ts";
+import { withTimeLimit } from "./time-limit.ts";
+import type { Data, Message, Peer, RequestHandler, SendOptions, Topic, TopicEvents, WaitOptions } from "./topic.ts";
+import { messageOf, TopicView } from "./topic-view.ts";
+
+const FLUSH_TIMEOUT_MS = 30_000;
+const REQUEST_TIMEOUT_MS = 10_000;
+
+/** What a topic with numbers is made of. */
+export type NumberedTopicParts = {
+  readonly clock: Clock;
+  /** How much of what was broadcast is kept for those who miss it. */
+  readonly resendBufferBytes: number;
+  /** Whether the relay ends the old connection of a client that comes back. */
+  readonly canTakeOver: () => boolean;
+};
+
+/** A topic whose members number what they send: each gets it once and in order, or is told what it has lost. */
+export class NumberedTopic implements Topic {
+  readonly name: string;
+  readonly self: Peer;
+  /** Resolves when it was joined, rejects when it never will be. */
+  readonly joined: Promise<void>;
+  readonly #parts: NumberedTopicParts;
+  readonly #sid: Sid = randomWord();
+  readonly #view: TopicView;
+  readonly #roster: Roster;
+  readonly #delivery: Delivery;
+  readonly #lanes: DirectLanes;
+  readonly #requests: Requests;
+  #line: TopicLine | undefined;
+  #maxPayloadBytes = Number.POSITIVE_INFINITY;
+  #onFirstJoined: () => void = () => undefined;
+
+  constructor(name: string, open: OpenLine, parts: NumberedTopicParts) {
+    const { clock, resendBufferBytes } = parts;
+    let controlSeq = 0;
+    const nextControlSeq = (): number => (controlSeq += 1);
+    this.name = name;
+    this.self = { id: this.#sid, isClassic: false };
+    this.#parts = parts;
+    this.#roster = new Roster(this.#sid);
+    this.#view = new TopicView(() => this.#delivery.roomAgain());
+    const carrier = this.#carrier();
+    const events = this.#deliveryEvents();
+    const lanes = new DirectLanes({
+      clock,
+      carrier,
+      nextControlSeq,
+      events: { ...events, onDirect: (sid, payload) => this.#direct(sid, payload) },
+    });
+    this.#lanes = lanes;
+    this.#requests = new Requests({
+      clock,
+      sendDirect: (sid, payload, options) => lanes.send(sid, payload, options),
+      onFault: events.onFault,
+    });
+    this.#delivery = new Delivery(
+      { clock, carrier, lanes, events },
+      { resendBufferBytes, maxPayloadBytes: Number.POSITIVE_INFINITY },
+    );
+    this.joined = new Promise((resolve, reject) => {
+      this.#onFirstJoined = resolve;
+      this.#view.ended.addEventListener("abort", () => reject(this.#view.endReason));
+    });
+    this.joined.catch(() => undefined);
+    this.#line = open({ peerId: () => wireName(this.#sid, randomWord()) }, this.#lineEvents());
+  }
+
+  /** Aborted when it has ended. */
+  get ended(): AbortSignal {
+    return this.#view.ended;
+  }
+
+  get peers(): ReadonlyMap<string, Peer> {
+    return this.#view.peers;
+  }
+
+  async broadcast(data: Data, options: SendOptions = {}): Promise<void> {
+    await this.#delivery.broadcast(this.#checked(data, options.signal), options);
+  }
+
+  async send(peer: Peer | string, data: Data, options: SendOptions = {}): Promise<void> {
+    const payload = this.#checked(data, options.signal);
+    await this.#lanes.send(this.#present(peer), plainMessage(payload), options);
+  }
+
+  async request(peer: Peer | string, data: Data, options: WaitOptions = {}): Promise<Uint8Array> {
+    const { timeoutMs = REQUEST_TIMEOUT_MS, signal } = options;
+    return this.#requests.request(this.#present(peer), this.#checked(data, signal), { timeoutMs, signal });
+  }
+
+  onRequest(handler: RequestHandler): () => void {
+    const answer: Handler = (sid, data) => handler(messageOf(this.#peer(sid), data, true));
+    this.#requests.setHandler(answer);
+    return () => this.#requests.removeHandler(answer);
+  }
+
+  messages(options: { readonly signal?: AbortSignal | undefined } = {}): AsyncIterableIterator<Message> {
+    return this.#view.read(options.signal);
+  }
+
+  async flush({ timeoutMs = FLUSH_TIMEOUT_MS, signal }: WaitOptions = {}): Promise<void> {
+    this.#checkOpen(signal);
+    await withTimeLimit(this.#parts.clock, { timeoutMs, signal }, async (limit) => {
+      await Promise.all([this.#delivery.flush({ signal: limit }), this.#lanes.idle(limit)]);
+    });
+  }
+
+  on<Name extends keyof TopicEvents>(name: Name, listener: (event: TopicEvents[Name]) => void): () => void {
+    return this.#view.on(name, listener);
+  }
+
+  async leave(): Promise<void> {
+    const line = this.#line;
+    this.#end(new TopicError("closed"));
+    await line?.leave();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.leave();
+  }
+
+  #carrier(): Carrier {
+    const roster = this.#roster;
+    const line = (): TopicLine | undefined => this.#line;
+    return {
+      get isWritable() {
+        return line()?.isWritable === true;
+      },
+      toAll: (frame) => {
+        line()?.sendToAll(frame);
+        line()?.expectTraffic();
+      },
+      toPeers: (sids, frame) => {
+        const peerHandles = sids.flatMap((sid) => roster.handleOf(sid) ?? []);
+        if (peerHandles.length > 0) line()?.sendTo(peerHandles, frame);
+        line()?.expectTraffic();
+      },
+    };
+  }
+
+  #deliveryEvents(): DeliveryEvents {
+    const view = this.#view;
+    return {
+      onPeerJoined: (sid) => view.addPeer(this.#peer(sid)),
+      onPeerLeft: (sid) => {
+        view.removePeer(sid);
+        this.#requests.peerGone(sid);
+      },
+      onMessage: (sid, payload) => view.deliver(this.#peer(sid), payload, { isDirect: false }),
+      onLost: (sid, count) => view.lost(sid, count),
+      onHeld: (sids) => view.held(sids),
+      onFault: (sid, kind) => view.fault(kind, sid),
+      hasRoom: () => view.hasRoom,
+    };
+  }
+
+  #lineEvents(): TopicLineEvents {
+    return {
+      onJoined: ({ members, maxPayloadBytes }) => {
+        this.#maxPayloadBytes = maxPayloadBytes - OVERHEAD_BYTES;
+        this.#delivery.joined(members.flatMap((member) => this.#admit(member) ?? []));
+        this.#onFirstJoined();
+      },
+      onDown: () => {
+        this.#roster.clear();
+        this.#delivery.disconnected();
+      },
+      onPeerJoined: (member) => {
+        const sid = this.#admit(member);
+        if (sid !== undefined) this.#delivery.peerJoined(sid);
+      },
+      onPeerLeft: ({ peerHandle }) => {
+        const sid = this.#roster.remove(peerHandle);
+        if (sid === undefined) return;
+        this.#delivery.peerLeft(sid);
+        if (this.#roster.handleOf(sid) !== undefined) this.#delivery.peerJoined(sid);
+      },
+      onData: ({ peerHandle, payload, isAddressed }) => {
+        const sid = this.#roster.sidOf(peerHandle);
+        // A classic member's: the app was told that there is one.
+        if (sid === undefined) return;
+        if (typeof payload === "string") this.#view.fault("unreadable", sid);
+        else this.#delivery.received(sid, payload, { isAddressed });
+      },
+      onOmitted: ({ peerHandle, count, sizeBytes }) => {
+        const sid = this.#roster.sidOf(peerHandle);
+        if (sid !== undefined) this.#delivery.omitted(sid, { count, sizeBytes });
+      },
+      onCongestion: ({ to, isCongested }) => {
+        const sid = to === undefined ? undefined : this.#roster.sidOf(to);
+        if (to === undefined || sid !== undefined) this.#delivery.congestion({ to: sid, isCongested });
+      },
+      onWritable: () => this.#delivery.writable(),
+      onEnded: (error) => this.#end(error),
+    };
+  }
+
+  /** @returns the session, where it is heard. */
+  #admit(member: LineMember): Sid | undefined {
+    const admission = this.#roster.add(member, { canTakeOver: this.#parts.canTakeOver() });
+    switch (admission.kind) {
+      case "session":
+        return admission.sid;
+      case "classic":
+        this.#view.classic({ id: member.peerId, isClassic: true });
+        return undefined;
+      case "claimed":
+        // The own one is a connection of before that the relay has not given up yet.
+        if (admission.sid !== this.#sid) this.#view.fault("id-claimed", admission.sid);
+        return undefined;
+    }
+  }
+
+  #direct(sid: Sid, payload: Uint8Array): void {
+    const message = this.#requests.received(sid, payload);
+    if (message !== undefined) this.#view.deliver(this.#peer(sid), message, { isDirect: true });
+  }
+
+  #peer(sid: Sid): Peer {
+    return this.peers.get(sid) ?? { id: sid, isClassic: false };
+  }
+
+  #present(peer: Peer | string): Sid {
+    const id = typeof peer === "string" ? peer : peer.id;
+    if (!this.peers.has(id)) throw new DeliveryError("no-such-peer");
+    return id;
+  }
+
+  #checkOpen(signal: AbortSignal | undefined): void {
+    const { endReason } = this.#view;
+    if (endReason !== undefined) throw new DeliveryError("closed", { cause: endReason });
+    if (signal?.aborted === true) throw new DeliveryError("aborted", { cause: signal.reason });
+  }
+
+  #checked(data: Data, signal: AbortSignal | undefined): Uint8Array {
+    this.#checkOpen(signal);
+    return toBytes(data, this.#maxPayloadBytes);
+  }
+
+  #end(reason: PosternError): void {
+    this.#view.end(reason);
+    this.#delivery.close(reason);
+    this.#requests.close(reason);
+  }
+}

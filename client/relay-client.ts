@@ -1,0 +1,133 @@
+import { isTopic } from "../protocol/fields.ts";
+import type { Clock } from "./clock.ts";
+import { Emitter } from "./emitter.ts";
+import { ConnectError, DeliveryError, PosternError, TopicError } from "./errors.ts";
+import { Line } from "./line/line.ts";
+import type { PageEvents } from "./line/page-events.ts";
+import type { Dial } from "./line/socket.ts";
+import { NumberedTopic } from "./numbered-topic.ts";
+import { OVERHEAD_BYTES } from "./overhead.ts";
+import { type OpenLine, PlainTopic } from "./plain-topic.ts";
+import type { ConnectOptions, JoinOptions, Relay, RelayEvents, RelayInfo, RelayState } from "./relay.ts";
+import { withTimeLimit } from "./time-limit.ts";
+import type { Topic } from "./topic.ts";
+
+const JOIN_TIMEOUT_MS = 30_000;
+/** Below the 20 s for which an unanswered upgrade holds back every other one to the same address in Firefox. */
+const CONNECT_TIMEOUT_MS = 15_000;
+
+/** What a relay is made of, by runtime. */
+export type RelayClientParts = {
+  readonly clock: Clock;
+  /** 0..1, as Math.random: for delays. */
+  readonly random: () => number;
+  readonly dial: Dial;
+  /** Tells when a page sleeps and wakes; left out where there are no pages. */
+  readonly pageEvents?: PageEvents | undefined;
+  readonly resendBufferBytes: number;
+};
+
+/** A relay, as an app sees it, and its one line. */
+export class RelayClient implements Relay {
+  readonly #parts: RelayClientParts;
+  readonly #line: Line;
+  readonly #emitter = new Emitter<RelayEvents>();
+  readonly #topics = new Map<string, NumberedTopic | PlainTopic>();
+  #lastError: PosternError | undefined;
+
+  /** Dials at once. @throws ConnectError `address-invalid`, `option-invalid` */
+  constructor(parts: RelayClientParts, address: string, options: ConnectOptions) {
+    const { clock, random, dial, pageEvents } = parts;
+    const { token, reconnect, signal } = options;
+    this.#parts = parts;
+    this.#line = new Line(
+      { clock, random, dial, pageEvents },
+      {
+        address: checkedAddress(address),
+        token,
+        reconnect: checkedReconnect(reconnect),
+        connectTimeoutMs: CONNECT_TIMEOUT_MS,
+      },
+      {
+        onState: (state) => this.#emitter.emit("state", state),
+        onError: (error) => {
+          this.#lastError = error;
+          this.#emitter.emit("error", error);
+        },
+      },
+    );
+    signal?.addEventListener("abort", () => void this.close(), { once: true });
+    if (signal?.aborted === true) void this.close();
+  }
+
+  get state(): RelayState {
+    return this.#line.state;
+  }
+
+  get info(): RelayInfo {
+    const { info } = this.#line;
+    const { maxPayloadBytes } = info;
+    return { ...info, maxPayloadBytes: maxPayloadBytes === undefined ? undefined : maxPayloadBytes - OVERHEAD_BYTES };
+  }
+
+  async join(name: string, options: JoinOptions = {}): Promise<Topic> {
+    const { timeoutMs = JOIN_TIMEOUT_MS, signal } = options;
+    if (!isTopic(name)) throw new TopicError("topic-invalid");
+    if (this.#topics.has(name)) throw new TopicError("already-joined");
+    if (this.state === "closed") throw this.#lastError ?? new ConnectError("closed");
+    const topic = this.#open(name, options);
+    this.#topics.set(name, topic);
+    topic.ended.addEventListener("abort", () => this.#topics.delete(name), { once: true });
+    try {
+      await withTimeLimit(this.#parts.clock, { timeoutMs, signal }, () => topic.joined);
+      return topic;
+    } catch (error) {
+      void topic.leave();
+      const isLate = error instanceof DeliveryError && error.code === "timed-out";
+      throw isLate ? new ConnectError("unreachable", { cause: this.#lastError ?? error }) : error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#topics.values()].map((topic) => topic.leave()));
+    this.#line.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  on<Name extends keyof RelayEvents>(name: Name, listener: (event: RelayEvents[Name]) => void): () => void {
+    return this.#emitter.on(name, listener);
+  }
+
+  #open(name: string, { plain = false, peerId }: JoinOptions): NumberedTopic | PlainTopic {
+    const open: OpenLine = (options, events) => this.#line.open(name, options, events);
+    if (plain) return new PlainTopic(name, open, peerId);
+    const { clock, resendBufferBytes } = this.#parts;
+    // A name of the app's own would be a second identity beside the session.
+    if (peerId !== undefined) throw new TopicError("option-invalid", { cause: "peerId is for plain topics" });
+    const canTakeOver = (): boolean => this.#line.info.features.includes("takeover");
+    return new NumberedTopic(name, open, { clock, resendBufferBytes, canTakeOver });
+  }
+}
+
+/** @returns the address to dial. */
+function checkedAddress(address: string): string {
+  try {
+    const url = new URL(address);
+    url.hash = "";
+    if (url.protocol === "wss:" || url.protocol === "ws:") return url.href;
+  } catch {
+    // Said below.
+  }
+  throw new ConnectError("address-invalid");
+}
+
+function checkedReconnect({ minDelayMs = 250, maxDelayMs = 30_000 }: ConnectOptions["reconnect"] = {}): {
+  readonly minDelayMs: number;
+  readonly maxDelayMs: number;
+} {
+  if (minDelayMs > 0 && minDelayMs <= maxDelayMs && maxDelayMs <= 3_600_000) return { minDelayMs, maxDelayMs };
+  throw new ConnectError("option-invalid", { cause: "reconnect: 0 < minDelayMs <= maxDelayMs <= 3600000" });
+}

@@ -1,0 +1,27 @@
+import type { Clock } from "./clock.ts";
+import { DeliveryError } from "./errors.ts";
+
+/**
+ * Runs a task with a signal that is aborted when the time is over, or the caller's signal is.
+ * @throws what the task throws; DeliveryError `timed-out`, `aborted` where it has not settled by then
+ */
+export async function withTimeLimit<T>(
+  clock: Clock,
+  { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal?: AbortSignal | undefined },
+  task: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const limit = new AbortController();
+  const failure = new Promise<never>((_, reject) => {
+    limit.signal.addEventListener("abort", () => reject(limit.signal.reason), { once: true });
+  });
+  const giveUp = (): void => limit.abort(new DeliveryError("aborted", { cause: signal?.reason }));
+  const timer = clock.after(timeoutMs, () => limit.abort(new DeliveryError("timed-out", { cause: `${timeoutMs} ms` })));
+  signal?.addEventListener("abort", giveUp, { once: true });
+  if (signal?.aborted === true) giveUp();
+  try {
+    return await Promise.race([failure, task(limit.signal)]);
+  } finally {
+    timer.cancel();
+    signal?.removeEventListener("abort", giveUp);
+  }
+}

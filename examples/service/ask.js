@@ -1,0 +1,18 @@
+// Asks everybody who answers: node ask.js wss://relay.example.com my-topic time
+import { connect } from "postern-client";
+
+const [address = "wss://localhost", name = "clock", question = "time"] = process.argv.slice(2);
+const relay = connect(address, { tls: { fingerprint: process.env.FINGERPRINT } });
+const topic = await relay.join(name);
+if (topic.peers.size === 0) console.error("nobody is here");
+
+for (const peer of topic.peers.values()) {
+  try {
+    const answer = await topic.request(peer, question, { timeoutMs: 5000 });
+    console.log(new TextDecoder().decode(answer));
+  } catch (error) {
+    console.error(`! ${error.code}: ${error.message}`);
+    process.exitCode = 1;
+  }
+}
+await relay.close();

@@ -1,0 +1,64 @@
+import { writeFileSync } from "node:fs";
+import { Command } from "commander";
+import { describeHardware } from "./bench/machine.ts";
+import { digits, whole } from "./bench/report/numbers.ts";
+import { median } from "./bench/report/statistics.ts";
+import { type MessageCost, measureMessages, USUAL_MESSAGES } from "./client-cost/message-cost.ts";
+import { measureRepair, type RepairCost, USUAL_REPAIR } from "./client-cost/repair-cost.ts";
+import type { KillTestContestant } from "./kill-test/contestant.ts";
+import { killTestContestants } from "./kill-test/contestants.ts";
+
+/** What the SDK may cost: as a multiple of a bare socket's CPU, and in bytes of repair. */
+const MAX_RATIO = 2.5;
+const MAX_REPAIR_BYTES = 2_000_000;
+
+type Options = { readonly only?: "C1" | "C2"; readonly with: string; readonly json?: string };
+
+async function main({ only, with: name, json }: Options): Promise<void> {
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
+  const sdk = contestant(name);
+  const messages: MessageCost[] = [];
+  for (const options of only === "C2" ? [] : USUAL_MESSAGES) {
+    const cost = await measureMessages(sdk, contestant("Postern, no SDK"), options);
+    reportMessages(cost);
+    messages.push(cost);
+  }
+  const repair = only === "C1" ? undefined : await measureRepair(sdk, USUAL_REPAIR);
+  if (repair !== undefined) reportRepair(repair);
+  const results = { machine: describeHardware(), finishedAt: new Date().toISOString(), messages, repair };
+  if (json !== undefined) writeFileSync(json, `${JSON.stringify(results, undefined, 2)}\n`);
+}
+
+function contestant(name: string): KillTestContestant {
+  const found = killTestContestants.find((candidate) => candidate.name === name);
+  const missing = found === undefined ? "there is no such client" : found.missing();
+  if (found === undefined || missing !== undefined) throw new Error(`${name}: ${missing}`);
+  return found;
+}
+
+function reportMessages({ perSecond, sdkMicros, bareMicros, ratio }: MessageCost): void {
+  const both = `${digits(median(sdkMicros))} µs, a bare socket ${digits(median(bareMicros))} µs`;
+  say(
+    `C1: 1 KiB at ${whole(perSecond)}/s, both ends of a message: ${both}: ${digits(ratio)} times as much; the aim is ${MAX_RATIO}`,
+  );
+  if (ratio > MAX_RATIO) process.exitCode = 1;
+}
+
+function reportRepair({ repairBytes, deliveredBytes, completeCount, tookMs }: RepairCost): void {
+  const what = `${whole(USUAL_REPAIR.messageCount)} missed by ${USUAL_REPAIR.receiverCount}`;
+  const when = tookMs === undefined ? `${completeCount} have them` : `all have them after ${digits(tookMs / 1000)} s`;
+  say(`C2: ${what}: ${whole(repairBytes)} bytes sent again, ${whole(deliveredBytes)} delivered; ${when}`);
+  if (repairBytes > MAX_REPAIR_BYTES || tookMs === undefined) process.exitCode = 1;
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+/** What the SDK costs at the ends: docs/kill-test.md tells how it is measured. Exits 1 where an aim is missed. */
+await new Command("client-cost")
+  .option("--only <workload>", "C1: CPU of both ends for a message; C2: bytes of a repair")
+  .option("--with <name>", "another client of the kill test in the place of the SDK", "Postern")
+  .option("--json <file>", "write the results there")
+  .action(main)
+  .parseAsync();

@@ -1,0 +1,46 @@
+import { expect, it } from "vitest";
+import { median } from "../../scripts/bench/report/statistics.ts";
+import { postern } from "../../scripts/kill-test/contestants/postern.ts";
+import { bareWs } from "../../scripts/kill-test/contestants/ws.ts";
+import { type Disruption, disruptionsOf } from "../../scripts/kill-test/disruptions.ts";
+import { runTrial, USUAL } from "../../scripts/kill-test/trial.ts";
+import { TIME_FACTOR } from "../support/patience.ts";
+
+const NOTHING = {
+  lostSilently: 0,
+  lostTold: 0,
+  toldInVain: 0,
+  doubled: 0,
+  reordered: 0,
+  strange: 0,
+  refused: 0,
+  stillWaiting: 0,
+};
+const SHORT_FORM = disruptionsOf({ kills: 2, restarts: 2, cuts: 3, flapSeconds: 0 });
+const MAX_CAUGHT_UP_MS = 2000 * TIME_FACTOR;
+const MAX_HELD_MS_PER_MINUTE = 2000 * TIME_FACTOR;
+
+it("sees what a bare socket loses over a kill: the test can fail", async () => {
+  const [kill] = disruptionsOf({ kills: 1, restarts: 0, cuts: 0, flapSeconds: 0 }) as [Disruption];
+
+  const trial = await runTrial(bareWs, kill, { ...USUAL, quietMs: 2000 });
+
+  expect(trial.owed).toBeGreaterThan(9 * 300);
+  expect(trial.lostSilently).toBeGreaterThan(0);
+  expect(trial.lostSilently).toBeLessThan(trial.owed / 2);
+  expect(trial.caughtUpMs).toEqual([null]);
+});
+
+const why = postern.missing();
+if (why !== undefined) process.stderr.write(`skipped: the SDK over kills, restarts and cuts: ${why}\n`);
+
+it.each(why === undefined ? SHORT_FORM : [])(
+  "loses, doubles and reorders nothing with the SDK, and holds hardly anybody: $name",
+  async (disruption) => {
+    const trial = await runTrial(postern, disruption, USUAL);
+
+    expect(trial).toMatchObject(NOTHING);
+    expect(median(trial.caughtUpMs.map((ms) => ms ?? Number.POSITIVE_INFINITY))).toBeLessThan(MAX_CAUGHT_UP_MS);
+    expect(Math.max(...trial.heldMsPerMinute)).toBeLessThan(MAX_HELD_MS_PER_MINUTE);
+  },
+);
