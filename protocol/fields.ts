@@ -31,9 +31,9 @@ export function mayBeOfLength(type: unknown, text: string): boolean {
   return isWithin(text, MAX_MESSAGE_BYTES_OF[type] ?? 0);
 }
 
-/** Whether this may name a topic. U+0000 at the beginning is kept for the topics that a relay has beside these. */
+/** Whether this may name a topic. */
 export function isTopic(value: unknown): value is string {
-  return isText(value, MAX_TOPIC_BYTES) && !value.startsWith("\0");
+  return isText(value, MAX_TOPIC_BYTES);
 }
 
 /** Whether this may name a peer. */

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { expect, it } from "vitest";
+import { scopedTopicName } from "../../relay/session/topic-scope.ts";
 import { ADMIN_TOKEN, askAsAdmin } from "../support/admin.ts";
 import { ask } from "../support/ask.ts";
 import { openClassic } from "../support/client.ts";
@@ -141,7 +142,7 @@ it("keeps its addresses apart from topics of the same name, whatever a client of
   topic.send({ type: "data", data: "eA==" });
   raw.send("from the pipe");
   await raw.settled();
-  const scoped = await openClassic(relay, `\0raw\0${PIPE}`, "attacker");
+  const scoped = await openClassic(relay, scopedTopicName("raw", PIPE), "attacker");
 
   expect((await other.take(2)).map(({ type }) => type)).toEqual(["peer-joined", "data"]);
   expect(raw.heard).toEqual([]);
