@@ -124,7 +124,13 @@ type DoorPlace = { readonly address: ListenAddress; readonly isPlain: boolean; r
 /** The further ports. Without TLS they are this machine's alone, but where the relay has none, or `-anywhere` says so. */
 function furtherPlaces({ host, tls, reusePort, listen: texts }: Config): readonly DoorPlace[] {
   return readListeners(texts).map(({ scheme, port }) => ({
-    address: { host: scheme === "ws" && tls !== "off" ? LOOPBACK : host, port, reusePort, isPortChosen: true },
+    address: {
+      host: scheme === "ws" && tls !== "off" ? LOOPBACK : host,
+      port,
+      reusePort,
+      isPortChosen: true,
+      chosenWith: "LISTEN or --listen",
+    },
     isPlain: scheme !== "wss",
     place: "further",
   }));

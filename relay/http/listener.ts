@@ -112,6 +112,8 @@ export type ListenAddress = {
   readonly isPortChosen: boolean;
   /** Share the port with other processes that do the same: docs/operations.md#several-cores. */
   readonly reusePort: boolean;
+  /** What an operator chooses it with; left out: PORT. */
+  readonly chosenWith?: string;
 };
 
 /** The port that anyone may bind, taken when 443 is not permitted and no port was chosen. */
@@ -129,7 +131,7 @@ export async function listen(server: Server, address: ListenAddress): Promise<Li
     return await listenOn(server, { host, port, reusePort });
   } catch (error) {
     if (!(error instanceof ListenFailure)) throw error;
-    if (error.code !== "EACCES" || address.isPortChosen) throw listenError(error, host, port);
+    if (error.code !== "EACCES" || address.isPortChosen) throw listenError(error, address);
     return listen(server, { ...address, port: UNPRIVILEGED_PORT, isPortChosen: true });
   }
 }
@@ -141,19 +143,19 @@ export const PRIVILEGED_PORT_WAYS: readonly string[] = [
   "use the container: docker run -p 443:443 postern (docs/deploy/docker.md builds it)",
 ];
 
-function listenError(error: ListenFailure, host: string, port: number): RelayError {
+function listenError(error: ListenFailure, { host, port, chosenWith = "PORT or --port" }: ListenAddress): RelayError {
   const cause = { cause: error };
   switch (error.code) {
     case "EADDRINUSE":
       return new RelayError(
         "PORT_IN_USE",
-        `Port ${port} on ${host} is in use by another process. Stop it (ss -ltnp 'sport = :${port}' names it), or choose another port with PORT or --port.`,
+        `Port ${port} on ${host} is in use by another process. Stop it (ss -ltnp 'sport = :${port}' names it), or choose another port with ${chosenWith}.`,
         cause,
       );
     case "EACCES":
       return new RelayError(
         "PORT_NOT_PERMITTED",
-        `Port ${port} is not permitted for this user. Choose a port from 1024 with PORT or --port, or one of:\n${PRIVILEGED_PORT_WAYS.map((way) => `  - ${way}`).join("\n")}`,
+        `Port ${port} is not permitted for this user. Choose a port from 1024 with ${chosenWith}, or one of:\n${PRIVILEGED_PORT_WAYS.map((way) => `  - ${way}`).join("\n")}`,
         cause,
       );
     case "EADDRNOTAVAIL":
