@@ -5,6 +5,8 @@
  * @see docs/protocol.md#close-codes
  */
 export const CloseCode = {
+  /** It is over as it should be: the other half of a pair has left. */
+  normalClosure: 1000,
   /** No join in time, or a join that can never succeed. */
   policyViolation: 1008,
   /** A frame above the relay's frame limit. */

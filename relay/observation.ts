@@ -55,8 +55,7 @@ export type ObservationParts = {
 
 /** Puts together what is seen of a relay: counts, the access log, metrics, the status page. Wiring only. */
 export class Observation {
-  /** What the relay's own port answers to plain HTTP. */
-  readonly routes: Routes;
+  readonly #routes: { readonly own: Routes; readonly further: Routes };
   /** Undefined where nobody may see them. */
   readonly #pages: AdminPages | undefined;
   readonly #parts: ObservationParts;
@@ -82,8 +81,16 @@ export class Observation {
     const isShown = config.adminToken !== "" || config.adminPort !== 0;
     this.#pages = isShown ? this.#createPages() : undefined;
     // Where the admin pages have a port of their own, the other one has none of them.
-    const dialectRoutes = new DialectRoutes(parts.dialects.routes, parts.log);
-    this.routes = this.#createRoutes(config.adminPort === 0 ? this.#pages : undefined, dialectRoutes);
+    const dialectRoutes = new DialectRoutes(parts.dialects, parts.log);
+    this.#routes = {
+      own: this.#createRoutes(config.adminPort === 0 ? this.#pages : undefined, dialectRoutes),
+      further: this.#createRoutes(undefined, dialectRoutes),
+    };
+  }
+
+  /** What a port answers to plain HTTP. A further one has no admin pages: it may be without TLS, and is for clients. */
+  routesAt(place: "own" | "further"): Routes {
+    return this.#routes[place];
   }
 
   /** Opens the port of the admin pages, where they have one. @throws RelayError where it cannot be had. */
@@ -101,7 +108,10 @@ export class Observation {
 
   /** Counts the TLS handshakes of a server, and the connections that it closes as they come. */
   watch(server: Server): void {
-    const { limit, wanted } = descriptorsFor(this.#parts.config);
+    const { limit, wanted } = descriptorsFor({
+      ...this.#parts.config,
+      portCount: this.#parts.config.listen.length + 1,
+    });
     this.#handshakes.watch(server);
     this.#dropped.watch(server, limit < wanted ? "open-files" : "sockets");
   }

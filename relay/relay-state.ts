@@ -2,25 +2,35 @@ import type { Clock } from "./clock.ts";
 import type { Readiness, RelayFigures } from "./http/routes.ts";
 import type { HubCounts } from "./hub/hub-counts.ts";
 import type { Connections } from "./session/connections.ts";
+import type { Dialects } from "./session/dialects.ts";
 import type { CertificateStatus } from "./tls/source.ts";
 import { VERSION } from "./version.ts";
 
 /** What is asked of the hub. */
 type CountingHub = { counts(): HubCounts };
 
+/** What it asks for figures. */
+type RelayStateParts = {
+  readonly hub: CountingHub;
+  readonly connections: Connections;
+  readonly dialects: Pick<Dialects, "figures">;
+};
+
 /** How far the relay is in its life, and the figures it shows of itself. */
 export class RelayState {
   readonly #clock: Clock;
   readonly #hub: CountingHub;
   readonly #connections: Connections;
+  readonly #dialects: Pick<Dialects, "figures">;
   readonly #createdAtMs: number;
   #phase: "starting" | "running" | "draining" = "starting";
   #certificate: (() => CertificateStatus) | undefined;
 
-  constructor(clock: Clock, hub: CountingHub, connections: Connections) {
+  constructor(clock: Clock, { hub, connections, dialects }: RelayStateParts) {
     this.#clock = clock;
     this.#hub = hub;
     this.#connections = connections;
+    this.#dialects = dialects;
     this.#createdAtMs = clock.monotonicMs();
   }
 
@@ -56,6 +66,7 @@ export class RelayState {
       connections: this.#connections.count,
       swept: this.#connections.sweptCount,
       certificate: this.#certificate?.(),
+      dialects: this.#dialects.figures(),
     };
   }
 }

@@ -5,6 +5,7 @@ import { createAuthority } from "./auth/create-authority.ts";
 import type { Authority } from "./auth/ports.ts";
 import { Takeovers } from "./auth/takeovers.ts";
 import { type Clock, systemClock, type Timer } from "./clock.ts";
+import { namedDialects, readListeners } from "./config/listener-text.ts";
 import type { Config } from "./config/options.ts";
 import { createDialects as createAllDialects, type DialectParts } from "./dialects/all.ts";
 import { createTopicRates, Entrance } from "./entrance/entrance.ts";
@@ -17,7 +18,7 @@ import { LatencyHistogram } from "./observability/latency-histogram.ts";
 import { Statistics } from "./observability/statistics.ts";
 import { createTopicHash } from "./observability/topic-hash.ts";
 import { Observation } from "./observation.ts";
-import { type OpenPort, openPort, type RelayAddress } from "./open-port.ts";
+import { type OpenPort, openPort, type PortPlace, type RelayAddress } from "./open-port.ts";
 import { RelayState } from "./relay-state.ts";
 import { Connections } from "./session/connections.ts";
 import { Dialects } from "./session/dialects.ts";
@@ -28,6 +29,8 @@ import { TurnClock } from "./turn-clock.ts";
 
 /** Time limits of slow readers are exact to this. */
 const SLOW_READER_CHECK_MS = 250;
+/** And those of whoever waits in a dialect to this. */
+const DIALECT_CHECK_MS = 1000;
 /** What a client is told that reads too slowly. */
 const SLOW_READER_CLOSES = {
   "outbox-full": { code: CloseCode.tryAgainLater, reason: "outbox full" },
@@ -57,8 +60,11 @@ export type RelayParts = {
   readonly isPortChosen: boolean;
   /** Where certificates come from, in place of what the options say. */
   readonly source?: CertificateSource;
-  /** Makes the dialects that it speaks, in the order in which they are asked, in place of those in relay/dialects/all.ts. */
-  readonly createDialects?: (parts: DialectParts) => readonly Dialect[];
+  /**
+   * Makes the dialects that it speaks, in the order in which they are asked, in place of relay/dialects/all.ts.
+   * @param names those that the options name.
+   */
+  readonly createDialects?: (parts: DialectParts, names: readonly string[]) => readonly Dialect[];
   /** Told when somebody asks on the status page that the relay be stopped. */
   readonly onDrainRequested?: () => void;
   /** How many lines the log has lost, where its owner counts them. */
@@ -79,8 +85,8 @@ export function createRelay(
   }: RelayParts,
 ): Relay {
   const parts = createParts(config, { log, clock, createDialects, onDrainRequested, lostLogLines });
-  const { authority, connections, entrance, hub, observation, state, statistics, stun, turnClock } = parts;
-  let slowReaderCheck: Timer | undefined;
+  const { authority, connections, dialects, entrance, hub, observation, state, statistics, stun, turnClock } = parts;
+  let checks: readonly Timer[] = [];
   let port: OpenPort | undefined;
 
   return {
@@ -89,7 +95,9 @@ export function createRelay(
         await authority.start();
         await observation.start();
         await stun.start();
-        port = await openPort(config, { log, clock, isPortChosen, source }, (server) => serveOn(server, parts));
+        port = await openPort(config, { log, clock, isPortChosen, source }, (server, place) =>
+          serveOn(server, place, parts),
+        );
       } catch (error) {
         authority.stop();
         await Promise.all([stun.stop(), observation.stop()]);
@@ -98,7 +106,10 @@ export function createRelay(
       entrance.start();
       connections.start();
       turnClock.start();
-      slowReaderCheck = turnClock.every(SLOW_READER_CHECK_MS, () => hub.endOverdueReaders());
+      checks = [
+        turnClock.every(SLOW_READER_CHECK_MS, () => hub.endOverdueReaders()),
+        turnClock.every(DIALECT_CHECK_MS, () => dialects.lookAround()),
+      ];
       statistics.start(config.statsIntervalMs);
       state.started(port.status);
       return port.address;
@@ -111,7 +122,7 @@ export function createRelay(
       await Promise.all([port?.stopRenewing(), connections.drain(config.drainTimeoutMs)]);
       entrance.stop();
       statistics.stop();
-      slowReaderCheck?.cancel();
+      for (const check of checks) check.cancel();
       turnClock.stop();
       authority.stop();
       await Promise.all([port?.close(), stun.stop(), observation.stop()]);
@@ -125,6 +136,7 @@ export function createRelay(
 type Parts = {
   readonly authority: Authority;
   readonly connections: Connections;
+  readonly dialects: Dialects;
   readonly entrance: Entrance;
   readonly hub: Hub;
   readonly observation: Observation;
@@ -149,10 +161,11 @@ function createParts(config: Config, { log, clock, createDialects, onDrainReques
   const limits = { maxFrameBytes, maxTopicsPerConnection, maxPayloadBytes: maxPayloadBytesFor(maxFrameBytes) };
   const nowMs = (): number => clock.epochMs();
   const takeovers = new Takeovers();
-  const dialects = new Dialects(createDialects({ hub, limits, pingIntervalMs, time: turnClock, nowMs, takeovers }));
+  const known = { hub, limits, pingIntervalMs, time: turnClock, nowMs, takeovers, pairs: config };
+  const dialects = placeDialects(config, createDialects(known, namedDialects(config)));
   const hashTopic = createTopicHash();
   const statistics = new Statistics({ clock, hub, log, hashTopic, connectionCount: () => connections.count });
-  const state = new RelayState(clock, hub, connections);
+  const state = new RelayState(clock, { hub, connections, dialects });
   const events = new ConnectionEvents({ clock, log, clients: dialects.clients, hash: hashTopic }, config);
   const latency = new LatencyHistogram();
   const stun = new StunResponder({ clock, log }, config);
@@ -175,12 +188,20 @@ function createParts(config: Config, { log, clock, createDialects, onDrainReques
     requestDrain: onDrainRequested,
     lostLogLines,
   });
-  return { authority, connections, entrance, hub, observation, state, statistics, stun, turnClock };
+  return { authority, connections, dialects, entrance, hub, observation, state, statistics, stun, turnClock };
+}
+
+/** On the shared port those that `DIALECTS` names, on each further port those that it names. */
+function placeDialects(config: Config, all: readonly Dialect[]): Dialects {
+  const apart = namedDialects(config).filter((name) => !config.dialects.includes(name));
+  const dialects = new Dialects(all, apart);
+  for (const { port, dialects: names } of readListeners(config.listen)) dialects.listenOn(port, names);
+  return dialects;
 }
 
 /** What the server's events lead to. */
-function serveOn(server: Server, { entrance, observation }: Parts): void {
+function serveOn(server: Server, place: PortPlace, { entrance, observation }: Parts): void {
   entrance.guard(server);
   observation.watch(server);
-  openFrontDoor(server, { routes: observation.routes, entrance });
+  openFrontDoor(server, { routes: observation.routesAt(place), entrance });
 }

@@ -1,5 +1,6 @@
 import { BlockList, isIP } from "node:net";
 import type { Logger } from "pino";
+import { readListeners } from "../config/listener-text.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { descriptorsFor } from "../http/descriptors.ts";
 import type { RelayAddress } from "../open-port.ts";
@@ -16,10 +17,13 @@ export function warnAtStart(log: Logger, { config, warnings }: LoadedConfig, { h
   if (config.tls === "off" && isPublic(host)) {
     log.warn({ host }, "serving without TLS on a public address: only a proxy may reach this port");
   }
+  for (const { scheme, port: furtherPort } of readListeners(config.listen)) {
+    if (scheme === "ws-anywhere") log.warn({ port: furtherPort }, "a further port is without TLS, for everybody");
+  }
   if (config.auth === "tokens" && config.authJwksUrl !== "" && config.authAudience === "") {
     log.warn("taking tokens for every audience: set AUTH_AUDIENCE where the issuer serves others too");
   }
-  const { limit, wanted } = descriptorsFor(config);
+  const { limit, wanted } = descriptorsFor({ ...config, portCount: config.listen.length + 1 });
   if (limit < wanted) {
     log.warn({ limit, wanted }, "the limit of open files is below what MAX_CONNECTIONS wants");
   }

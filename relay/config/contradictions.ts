@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { readListeners } from "./listener-text.ts";
 import type { Config, OptionName } from "./options.ts";
 
 /** A rule about some options together: a sentence for each fault, with what to do. */
@@ -62,6 +63,24 @@ const rules: readonly Rule[] = [
       : [],
   ),
   rule(["adminPort", "port"], ({ adminPort, port }) => samePorts(["ADMIN_PORT", adminPort], ["PORT", port])),
+  rule(["listen", "tls"], ({ listen, tls }) =>
+    tls === "off" && readListeners(listen).some(({ scheme }) => scheme === "wss")
+      ? ["LISTEN has a port with TLS, and TLS is off; write ws in place of wss, or leave TLS out"]
+      : [],
+  ),
+  rule(["listen", "port", "adminPort", "acmeHttpPort", "tls"], ({ listen, port, adminPort, acmeHttpPort, tls }) => {
+    const own: readonly NamedPort[] = [
+      ["PORT", port],
+      ["ADMIN_PORT", adminPort],
+      ["ACME_HTTP_PORT", tls === "acme" ? acmeHttpPort : 0],
+    ];
+    const ports = readListeners(listen).map((listener) => listener.port);
+    const twice = ports.filter((one, index) => ports.indexOf(one) !== index);
+    return [
+      ...new Set(twice.map((one) => `LISTEN has port ${one} twice; write its dialects with a plus between them`)),
+      ...ports.flatMap((one) => own.flatMap((named) => samePorts(["LISTEN", one], named))),
+    ];
+  }),
   rule(["adminPort", "adminHost", "adminToken"], ({ adminPort, adminHost, adminToken }) =>
     adminPort !== 0 && adminToken === "" && !isLoopback(adminHost)
       ? [

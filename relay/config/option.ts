@@ -42,9 +42,9 @@ type HostOption = Described & { readonly kind: "host"; readonly default: string 
 /** Host names and IP addresses behind each other, with commas. Unset is the empty list. */
 type ListOption = Described & { readonly kind: "list"; readonly default: readonly string[] };
 
-/** Networks, origins of web pages, or words with a multiple, behind each other, with commas. Unset is the empty list. */
+/** Networks, origins of web pages, words, or words with a multiple, behind each other, with commas. Unset is the default. */
 type SetOption = Described & {
-  readonly kind: "networks" | "origins" | "multiples";
+  readonly kind: "networks" | "origins" | "multiples" | "words" | "listeners";
   readonly default: readonly string[];
 };
 
@@ -92,6 +92,10 @@ export function rangeOf(option: Option): string {
       return `up to ${MAX_NAMES} origins, such as https://app.example.com, https://*.example.com or app://localhost`;
     case "multiples":
       return `up to ${MAX_NAMES} words with a multiple from 0 to 1000, such as guest=0.5`;
+    case "words":
+      return `up to ${MAX_NAMES} words`;
+    case "listeners":
+      return `up to ${MAX_NAMES} ports with names of dialects, such as wss:8443=pair or ws:8080=topic+raw`;
     case "url":
       return [...option.words, "an https URL"].join(", ");
     case "path":

@@ -1,5 +1,6 @@
 import { accessOptions } from "./access-options.ts";
 import { certificateOptions } from "./certificate-options.ts";
+import { dialectOptions } from "./dialect-options.ts";
 import { httpOptions } from "./http-options.ts";
 import { limitOptions } from "./limit-options.ts";
 import { observabilityOptions } from "./observability-options.ts";
@@ -244,6 +245,7 @@ const serviceOptions = {
 
 type Options = typeof startOptions &
   typeof certificateOptions &
+  typeof dialectOptions &
   typeof accessOptions &
   typeof serviceOptions &
   typeof limitOptions &
@@ -259,7 +261,7 @@ type ValueOf<O> = O extends { readonly kind: "integer" }
   ? number
   : O extends { readonly kind: "boolean" }
     ? boolean
-    : O extends { readonly kind: "list" | "networks" | "origins" | "multiples" }
+    : O extends { readonly kind: "list" | "networks" | "origins" | "multiples" | "words" | "listeners" }
       ? readonly string[]
       : O extends { readonly choices: readonly (infer C)[] }
         ? C
@@ -276,6 +278,7 @@ export function optionRows(): readonly (readonly [OptionName, Option])[] {
   return [
     startOptions,
     certificateOptions,
+    dialectOptions,
     accessOptions,
     serviceOptions,
     limitOptions,

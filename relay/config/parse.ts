@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { readListener } from "./listener-text.ts";
 import { MAX_NAMES, type Option } from "./option.ts";
 import { originProblem } from "./origin.ts";
 
@@ -40,6 +41,10 @@ export function parse(option: Option, text: string): Parsed {
       return parseList(text, problemOf(isNetwork));
     case "multiples":
       return parseList(text, problemOf(isMultiple));
+    case "words":
+      return parseList(text, problemOf(isWord));
+    case "listeners":
+      return parseList(text, problemOf(isListener));
     case "origins":
       return parseList(text, originProblem);
     default: {
@@ -49,7 +54,7 @@ export function parse(option: Option, text: string): Parsed {
   }
 }
 
-type ListKind = "list" | "networks" | "origins" | "multiples";
+type ListKind = "list" | "networks" | "origins" | "multiples" | "words" | "listeners";
 
 /** @returns the value, or undefined where the text is none of the option's. */
 function parseOne(option: Exclude<Option, { readonly kind: ListKind }>, text: string): Value | undefined {
@@ -131,6 +136,14 @@ function isNetwork(text: string): boolean {
   const version = address.includes("%") ? 0 : isIP(address);
   if (version === 0 || rest.length > 0) return false;
   return length === undefined || (/^\d{1,3}$/.test(length) && Number(length) <= (version === 4 ? 32 : 128));
+}
+
+function isWord(text: string): boolean {
+  return /^[a-z][a-z0-9-]{0,31}$/.test(text);
+}
+
+function isListener(text: string): boolean {
+  return readListener(text) !== undefined;
 }
 
 function isMultiple(text: string): boolean {

@@ -7,8 +7,8 @@ import type { Networks } from "../limits/address.ts";
 import type { AddressLimits } from "../limits/address-limits.ts";
 import type { Returners, VisitRequest } from "../limits/returners.ts";
 import type { Connections } from "../session/connections.ts";
-import type { Dialects } from "../session/dialects.ts";
-import type { Access, AccessRefusal, Applicant, Dialect, Opening } from "../session/ports.ts";
+import type { Claim, Dialects, Target } from "../session/dialects.ts";
+import type { Access, AccessRefusal, Applicant } from "../session/ports.ts";
 import { AllowedOrigins } from "./allowed-origins.ts";
 import { type Refused, refusal, type UpgradeRefusal, upgradeRefusals } from "./upgrade-refusals.ts";
 
@@ -109,16 +109,16 @@ export class Admission {
     return { clientAddress, visit, isOverRate: limits.arrived(clientAddress, clock.monotonicMs()) !== "ok" };
   }
 
-  /** Whose the request may be: of several dialects, the first message decides. Empty: there is nothing at its path. */
-  claiming(request: IncomingMessage): readonly Dialect[] {
-    return this.#parts.dialects.claiming(askedOf(request));
+  /** Whose the request may be: of several dialects, the first message decides. None: there is nothing at its path. */
+  claiming(request: IncomingMessage): Claim {
+    return this.#parts.dialects.claiming(targetOf(request));
   }
 
   /** Everything that is known at once. After undefined the caller owes a `left`. */
   check(request: IncomingMessage, { clientAddress, isOverRate, visit }: Applicant): UpgradeRefusal | undefined {
     const { allowed, denied, limits } = this.#parts;
     if (!isWellFormed(request)) return "bad-request";
-    if (this.claiming(request).length === 0) return "no-such-path";
+    if (this.claiming(request).dialects.length === 0) return "no-such-path";
     if (isOfAnotherVersion(request)) return "subprotocol";
     if (this.#isDraining) return "draining";
     if (visit.isIgnored()) return "returning";
@@ -214,13 +214,13 @@ function isOfAnotherVersion(request: IncomingMessage): boolean {
 function visitRequestOf(request: IncomingMessage): VisitRequest {
   const { authorization = "", origin = "", "user-agent": program = "" } = request.headers;
   const offered = offeredSubprotocols(request);
-  const { path, host } = askedOf(request);
+  const { path, host } = targetOf(request);
   const hasCredential = authorization !== "" || offered.some((name) => name.startsWith(TOKEN_SUBPROTOCOL_PREFIX));
   return { asked: [path, host, origin, program, authorization, ...offered], hasCredential };
 }
 
 /** What a request asks for (RFC 9112 section 3.2.1); its query does not matter. */
-export function askedOf({ url = "", headers }: IncomingMessage): Pick<Opening, "path" | "host"> {
+function targetOf({ url = "", headers, socket }: IncomingMessage): Target {
   const host = headers.host?.toLowerCase() ?? "";
-  return { path: url.split("?", 1)[0] ?? "", host: host.replace(/:\d*$/, "") };
+  return { path: url.split("?", 1)[0] ?? "", host: host.replace(/:\d*$/, ""), port: socket.localPort };
 }

@@ -8,7 +8,7 @@ import { Flusher, type LatencySink } from "../websocket/flusher.ts";
 import { type LinkOptions, type LinkParts, WebSocketLink } from "../websocket/link.ts";
 import { Pacing } from "../websocket/pacing.ts";
 import type { Throttle } from "../websocket/throttle.ts";
-import { type Admission, askedOf, type Decision, offeredSubprotocols } from "./admission.ts";
+import { type Admission, type Decision, offeredSubprotocols } from "./admission.ts";
 import { HeldAnswers, MAX_HELD_ANSWER_MS } from "./held-answers.ts";
 import type { Reception } from "./reception.ts";
 import { RequestIds } from "./request-id.ts";
@@ -70,7 +70,8 @@ export class Upgrade {
       clientTracking: false,
       // Ciphertext does not shrink, and compression costs memory per connection and invites bombs.
       perMessageDeflate: false,
-      handleProtocols: (offered, request) => choiceOf(parts.admission.claiming(request), offered)?.subprotocol ?? false,
+      handleProtocols: (offered, request) =>
+        choiceOf(parts.admission.claiming(request).dialects, offered)?.subprotocol ?? false,
       WebSocket: Handshake,
     });
     // What ws would answer by itself has no request id and is not counted: see #handshake.
@@ -123,7 +124,8 @@ export class Upgrade {
    */
   answerStripped(request: IncomingMessage, response: ServerResponse): boolean {
     const { admission, accessLog } = this.#parts;
-    if (request.headers["sec-websocket-key"] === undefined || admission.claiming(request).length === 0) return false;
+    if (request.headers["sec-websocket-key"] === undefined || admission.claiming(request).dialects.length === 0)
+      return false;
     const clientAddress = admission.addressOf(request);
     if (clientAddress === undefined) return false;
     const { status, text } = upgradeRefusals["upgrade-stripped"];
@@ -179,13 +181,14 @@ export class Upgrade {
   }
 
   #opened({ request, socket, head, requestId, applicant }: Attempt, access: Access, subprotocol: string): void {
-    const [first, ...others] = this.#parts.admission.claiming(request);
+    const { asked, dialects } = this.#parts.admission.claiming(request);
+    const [first, ...others] = dialects;
     // It was claimed when it was checked, and dialects do not change.
     if (first === undefined) return;
     const candidates: Candidates = [first, ...others];
     const maxFrameBytes = maxMessageBytesOf(candidates, this.#options.maxFrameBytes);
     const link = new WebSocketLink(this.#linkParts, socket, { ...this.#options, maxFrameBytes });
-    const opening = { ...askedOf(request), subprotocol };
+    const opening = { ...asked, subprotocol };
     this.#parts.onUpgraded(socket);
     this.#parts.reception.open({ link, access, applicant, requestId, opening, candidates }, head);
   }
@@ -211,12 +214,13 @@ export class Upgrade {
     const close = closeOf(refused);
     if (close === undefined || request.headers.origin === undefined || !this.#told.hasRoom) return undefined;
     const offered = new Set(offeredSubprotocols(request));
-    const { dialect, subprotocol } = choiceOf(this.#parts.admission.claiming(request), offered) ?? {};
+    const { asked, dialects } = this.#parts.admission.claiming(request);
+    const { dialect, subprotocol } = choiceOf(dialects, offered) ?? {};
     // Browsers give up when none of theirs is chosen: that would be 1006 all the same.
     if (subprotocol === undefined) return offered.size > 0 ? undefined : { close, lastWord: undefined };
     const { reason, retryAfterMs } = close;
     const of = refused.detail === undefined ? "connection" : "credential";
-    const opening = { ...askedOf(request), subprotocol };
+    const opening = { ...asked, subprotocol };
     return { close, lastWord: dialect?.refusalFrame?.(opening, { of, reason, requestId, retryAfterMs }) };
   }
 }

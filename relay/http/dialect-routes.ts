@@ -3,27 +3,34 @@ import type { Logger } from "pino";
 import type { Route } from "../session/ports.ts";
 import { type Answer, text } from "./answer.ts";
 
+/** Where a request was sent to. */
+type Target = { readonly path: string; readonly port: number | undefined };
+
+/** Where pages are. Implemented by relay/session/dialects.ts. */
+type Finder = { routesAt(target: Target): readonly { readonly route: Route; readonly path: string }[] };
+
 /** The pages that dialects have for plain HTTP: finds them, and reads what is sent to them. */
 export class DialectRoutes {
-  readonly #routes: readonly Route[];
+  readonly #finder: Finder;
   readonly #log: Logger;
 
-  constructor(routes: readonly Route[], log: Logger) {
-    this.#routes = routes;
+  constructor(finder: Finder, log: Logger) {
+    this.#finder = finder;
     this.#log = log;
   }
 
-  /** The methods that are taken at this path; empty: there is nothing here. */
-  methodsAt(path: string): readonly string[] {
-    const methods: readonly string[] = this.#routes.filter((route) => route.path === path).map(({ method }) => method);
+  /** The methods that are taken here; empty: there is nothing here. */
+  methodsAt(target: Target): readonly string[] {
+    const methods: readonly string[] = this.#finder.routesAt(target).map(({ route }) => route.method);
     return methods.includes("GET") ? ["HEAD", ...methods] : methods;
   }
 
   /** Answers a request whose path and method are among them. Rejects where its sender is gone before its body has come. */
-  async answer(request: IncomingMessage, path: string): Promise<Answer> {
+  async answer(request: IncomingMessage, target: Target): Promise<Answer> {
     const method = request.method === "HEAD" ? "GET" : request.method;
-    const route = this.#routes.find((candidate) => candidate.path === path && candidate.method === method);
-    if (route === undefined) return text(404, "Not Found");
+    const found = this.#finder.routesAt(target).find(({ route }) => route.method === method);
+    if (found === undefined) return text(404, "Not Found");
+    const { route, path } = found;
     const body = await readBody(request, route.maxBodyBytes);
     if (body === undefined) return text(413, "Payload Too Large");
     const query = new URLSearchParams((request.url ?? "").split("?").slice(1).join("?"));

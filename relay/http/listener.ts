@@ -25,6 +25,8 @@ export type ListenerOptions = {
   readonly tls: { readonly material: TlsMaterial; readonly challenges: Challenges } | undefined;
   readonly maxConnections: number;
   readonly maxHttpConnections: number;
+  /** How many ports the relay has for clients; left out: this one. */
+  readonly portCount?: number;
   readonly handshakeTimeoutMs: number;
   /** How long a connection may wait for its next request. */
   readonly keepAliveTimeoutMs: number;
@@ -109,6 +111,8 @@ export type ListenAddress = {
   readonly isPortChosen: boolean;
   /** Share the port with other processes that do the same: docs/operations.md#several-cores. */
   readonly reusePort: boolean;
+  /** What an operator chooses it with; left out: PORT. */
+  readonly chosenWith?: { readonly option: string; readonly flag: string };
 };
 
 /** The port that anyone may bind, taken when 443 is not permitted and no port was chosen. */
@@ -126,8 +130,10 @@ export async function listen(server: Server, address: ListenAddress): Promise<Li
     return await listenOn(server, { host, port, reusePort });
   } catch (error) {
     if (!(error instanceof ListenFailure)) throw error;
-    if (error.code !== "EACCES" || address.isPortChosen)
-      throw listenError(error, { host, port, transport: "TCP", option: "PORT", flag: "--port" });
+    if (error.code !== "EACCES" || address.isPortChosen) {
+      const { option = "PORT", flag = "--port" } = address.chosenWith ?? {};
+      throw listenError(error, { host, port, transport: "TCP", option, flag });
+    }
     return listen(server, { ...address, port: UNPRIVILEGED_PORT, isPortChosen: true });
   }
 }

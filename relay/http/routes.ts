@@ -26,7 +26,11 @@ export type RelayFigures = {
   readonly swept: number;
   /** Undefined without TLS. */
   readonly certificate: CertificateStatus | undefined;
+  /** What dialects add to `/health` and to `/stats`. */
+  readonly dialects: { readonly health: NamedCounts; readonly stats: NamedCounts };
 };
+
+type NamedCounts = Readonly<Record<string, number>>;
 
 /** Whether the relay takes clients, or the reason why not. */
 export type Readiness = "ready" | "starting" | "draining" | "no-certificate";
@@ -125,9 +129,10 @@ export class Routes {
     const path = (request.url ?? "").split("?", 1)[0] ?? "";
     const form = this.#admin?.form(path);
     if (form !== undefined && request.method === "POST") return form(request);
-    const methods = this.#dialects?.methodsAt(path) ?? [];
+    const target = { path, port: request.socket.localPort };
+    const methods = this.#dialects?.methodsAt(target) ?? [];
     if (this.#dialects !== undefined && methods.includes(request.method ?? ""))
-      return this.#dialects.answer(request, path);
+      return this.#dialects.answer(request, target);
     // No other route reads a body; closing is what stops a stranger from sending one without end.
     if (hasBody(request)) response.shouldKeepAlive = false;
     const route = this.#routes.get(path) ?? this.#admin?.page(path);
@@ -207,6 +212,7 @@ function health(figures: RelayFigures, version: Version): Answer {
     connections: figures.connections,
     registered_meshes: 0,
     sessions: 0,
+    ...figures.dialects.health,
     timestamp: figures.epochMs / 1000,
   };
   return { ...json(200, keys), headers: { "access-control-allow-origin": "*" } };
@@ -236,6 +242,7 @@ function stats(figures: RelayFigures, version: Version, details: Details): Answe
     slow_readers: figures.slowReaders,
     pauses: figures.pauses,
     swept: figures.swept,
+    ...figures.dialects.stats,
     ...certificate(figures),
     ...details,
   });

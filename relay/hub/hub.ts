@@ -305,8 +305,8 @@ export class Hub {
   }
 
   #give(to: Member, event: HubEvent, origin: Origin | undefined, written?: Uint8Array): void {
-    const kind = event.type === "addressed" ? event.kind : event.type === "omitted" ? event.type : undefined;
-    if (kind !== undefined && !to.encoding.takes(kind)) return;
+    const kind = event.type === "addressed" ? event.kind : event.type;
+    if (kind !== "data" && !to.encoding.takes(kind)) return;
     const frame = written ?? to.encoding.encode(event);
     if ("payload" in event) to.delivered.add(1, frame.length);
     this.#offer(to.peer, frame, origin);

@@ -130,11 +130,14 @@ export type HoldRules = {
 
 /** One way to write events as frames; stateless, shared by all connections that speak it. Implemented by the dialects. */
 export interface Encoding {
-  /** Whether its clients understand this kind of message: an addressed one of the dialect, or `omitted`. */
+  /**
+   * Whether its clients have a word for this, beside data: `peer-joined`, `peer-left`, `omitted`, or a kind of addressed
+   * message of the dialect's own. They are told nothing else, and hold nobody up for it.
+   */
   takes(kind: string): boolean;
   /** Whether the frame of addressed data is the same whoever of several addressees gets it. */
   isAlikeForAll(payload: Payload): boolean;
-  /** Writes one event as one frame. Called once per (event, encoding), whatever the number of members. */
+  /** Writes one event that it takes as one frame. Called once per (event, encoding), whatever the number of members. */
   encode(event: HubEvent): Uint8Array;
 }
 

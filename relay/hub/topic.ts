@@ -265,6 +265,7 @@ export class Topic {
     let owedTo: Member[] | undefined;
     for (const member of this.#members.values()) {
       if (member === except || (leftOut.size > 0 && leftOut.has(member))) continue;
+      if (!isData && !member.encoding.takes(event.type)) continue;
       if (!member.peer.outbox.hasRoom) {
         if (owedTo === undefined) owedTo = [member];
         else owedTo.push(member);

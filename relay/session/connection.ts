@@ -15,6 +15,7 @@ import type {
   RestartNotice,
   Session,
   SessionConnection,
+  SilentSession,
 } from "./ports.ts";
 import { Probe } from "./probe.ts";
 
@@ -66,6 +67,9 @@ export class Connection implements SessionConnection, LinkOwner, ConnectionFacts
   readonly #candidates: readonly [Dialect, ...Dialect[]];
   #dialect: Dialect;
   #session: Session | undefined;
+  /** Of a client that has said nothing, and may be another dialect's. */
+  #silent: SilentSession | undefined;
+  #isLogged = false;
   #rateClass: string | undefined;
   #isOver = false;
   #isLeaving = false;
@@ -94,6 +98,7 @@ export class Connection implements SessionConnection, LinkOwner, ConnectionFacts
     this.authorized();
     try {
       if (this.#candidates.length === 1) this.#begin(this.#dialect);
+      else this.#silent = this.#dialect.openSilent?.(this.link, this, this.#opening);
     } catch (error) {
       this.failed(error);
     }
@@ -123,13 +128,13 @@ export class Connection implements SessionConnection, LinkOwner, ConnectionFacts
 
   /** Whether it has ever joined. */
   get hasJoined(): boolean {
-    return this.#session?.hasJoined === true;
+    return (this.#session ?? this.#silent)?.hasJoined === true;
   }
 
   receive(message: Uint8Array, isBinary: boolean, isPrintable: boolean): void {
     if (this.#isOver) return;
     try {
-      const session = this.#session ?? this.#begin(this.#claiming(message, isBinary));
+      const session = this.#session ?? this.#decide(message, isBinary);
       // The link's own bound may be another dialect's.
       if (message.length > this.#maxMessageBytes) this.end(TOO_BIG);
       else session.receive(message, isBinary, isPrintable);
@@ -141,6 +146,7 @@ export class Connection implements SessionConnection, LinkOwner, ConnectionFacts
   hungUp(how: Ending): void {
     this.#isOver = true;
     this.#session?.end(how);
+    this.#silent?.end(how);
   }
 
   end(close: Close, how: Ending = "cut"): void {
@@ -177,7 +183,7 @@ export class Connection implements SessionConnection, LinkOwner, ConnectionFacts
     this.access.release();
     this.applicant.visit.ended();
     // It never said which dialect it speaks: what is counted as closed was opened.
-    if (this.#session === undefined) this.#parts.accessLog.connected(this);
+    this.#log();
     const { bytesIn, bytesOut } = this.link;
     this.#parts.accessLog.closed(this, { closeCode, by, bytesIn, bytesOut });
     this.#parts.onEnd(this);
@@ -240,6 +246,13 @@ export class Connection implements SessionConnection, LinkOwner, ConnectionFacts
     this.#parts.accessLog.left(this, topicName);
   }
 
+  settle(): void {
+    const silent = this.#silent;
+    if (silent === undefined) return;
+    this.#silent = undefined;
+    this.#take(silent);
+  }
+
   /** Closes, where that was held back. */
   #giveClose(): void {
     if (this.#heldClose === undefined) return;
@@ -249,16 +262,34 @@ export class Connection implements SessionConnection, LinkOwner, ConnectionFacts
     this.link.close(close.code, close.reason);
   }
 
-  #claiming(message: Uint8Array, isBinary: boolean): Dialect {
-    return this.#candidates.find((dialect) => dialect.claimsFirst?.(message, isBinary) === true) ?? this.#dialect;
+  #decide(message: Uint8Array, isBinary: boolean): Session {
+    const dialect =
+      this.#candidates.find((candidate) => candidate.claimsFirst?.(message, isBinary) === true) ?? this.#dialect;
+    const silent = this.#silent;
+    this.#silent = undefined;
+    if (silent !== undefined && dialect === this.#dialect) return this.#take(silent);
+    silent?.withdraw();
+    return this.#begin(dialect);
   }
 
   #begin(dialect: Dialect): Session {
     this.#dialect = dialect;
-    this.#maxMessageBytes = dialect.maxMessageBytes ?? Number.POSITIVE_INFINITY;
-    const session = dialect.open(this.link, this, this.#opening);
+    this.#log();
+    return this.#take(dialect.open(this.link, this, this.#opening));
+  }
+
+  /** The conversation is this session's. */
+  #take(session: Session): Session {
+    this.#maxMessageBytes = this.#dialect.maxMessageBytes ?? Number.POSITIVE_INFINITY;
     this.#session = session;
-    this.#parts.accessLog.connected(this);
+    this.#log();
     return session;
+  }
+
+  /** Once it is known whose it is; of one that never said so, at its end: what is counted as closed was opened. */
+  #log(): void {
+    if (this.#isLogged) return;
+    this.#isLogged = true;
+    this.#parts.accessLog.connected(this);
   }
 }

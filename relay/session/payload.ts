@@ -32,6 +32,11 @@ export class BytesPayload implements Payload {
     return new BytesPayload(raw.length, undefined, raw);
   }
 
+  /** A whole message, passed on as it is: for dialects that ask for `asSent` alone. */
+  static verbatim(message: Uint8Array, kind: "text" | "binary"): BytesPayload {
+    return kind === "binary" ? BytesPayload.fromRaw(message) : BytesPayload.fromJsonText(message);
+  }
+
   asSent(): Uint8Array {
     return this.isText ? this.jsonText() : (this.#raw ?? NOTHING);
   }

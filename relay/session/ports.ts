@@ -157,6 +157,8 @@ export interface SessionConnection {
   lost(): void;
   /** The client is back on another connection: this one ends. */
   takenOver(): void;
+  /** The conversation is this session's from now on, whatever its client says first. Idempotent. */
+  settle(): void;
 }
 
 /** A planned stop, as a client is told of it. */
@@ -186,6 +188,12 @@ export interface Session {
   end(how: Ending): void;
 }
 
+/** A conversation whose client has said nothing yet, and may be another dialect's. Implemented by the dialects. */
+export interface SilentSession extends Session {
+  /** It is another dialect's: leaves as if it had never been here. It is told nothing more. */
+  withdraw(): void;
+}
+
 /** Why an upgrade is refused, as a client is told of it. */
 export type UpgradeRefusalNotice = {
   /** What is not taken. */
@@ -199,17 +207,26 @@ export type UpgradeRefusalNotice = {
 
 /** What an upgrade request asks for, as far as a dialect is concerned. */
 export type Opening = {
-  /** Without the query; as it came. */
+  /** Without the query, and without the dialect's own prefix; else as it came, with its percent signs. */
   readonly path: string;
+  /**
+   * `own`: an address at which the relay is this dialect's system and no other, under its prefix or on a port of its own.
+   * `shared`: the relay's port, where all dialects are side by side.
+   */
+  readonly place: "own" | "shared";
   /** The Host header in lower case, without a port. */
   readonly host: string;
   /** The one that was chosen; "" where there is none. */
   readonly subprotocol: string;
 };
 
+/** What of an upgrade request decides whose it is. */
+export type Asked = Omit<Opening, "subprotocol">;
+
 /** A plain HTTP request to a route of a dialect. */
 type RouteRequest = {
   readonly method: "GET" | "POST";
+  /** As `Opening.path`. */
   readonly path: string;
   readonly query: URLSearchParams;
   /** By lower-case name; undefined where it did not come. */
@@ -229,7 +246,10 @@ type RouteAnswer = {
 /** A page of a dialect, for plain HTTP. */
 export type Route = {
   readonly method: "GET" | "POST";
+  /** As `Opening.path`. A `*` at the end stands for one segment, whatever it is. */
   readonly path: string;
+  /** Where it is: at every address of the dialect, or only at its own, because the shared port has another page there. */
+  readonly place?: "own" | undefined;
   /** A larger body gets 413. 0: none is taken. */
   readonly maxBodyBytes: number;
   /** Never rejects. */
@@ -241,7 +261,7 @@ export type TrafficReading = {
   readonly dialect: string;
   /** Which of the dialect's kinds of client: a closed set, it is a label. */
   readonly client: string;
-  readonly encoding: "json" | "binary";
+  readonly encoding: "json" | "binary" | "verbatim";
   readonly received: { readonly messageCount: number; readonly byteCount: number };
   readonly sent: { readonly messageCount: number; readonly byteCount: number };
 };
@@ -255,13 +275,24 @@ export interface Dialect {
   readonly name: string;
   /** The kinds of client that speak it: a closed set of words, each a label. */
   readonly clients: readonly string[];
-  /** Whether an upgrade request may be for it, by path and host. Several dialects may say so of one. */
-  claims(opening: Pick<Opening, "path" | "host">): boolean;
+  /**
+   * A path that begins so (`/pair`) is this dialect's own address: what is behind it is the path that the original has.
+   * Dialects of one system share it. Left out: it has none.
+   */
+  readonly prefix?: string;
+  /** Whether an upgrade request may be for it, by path, host and place. Several dialects may say so of one. */
+  claims(asked: Asked): boolean;
   /**
    * Where another dialect claims the same: whether a conversation that begins with this message is its own. Left out: it
    * takes what no other wants.
    */
   claimsFirst?(message: Uint8Array, isBinary: boolean): boolean;
+  /**
+   * Where another dialect claims the same, and a client of this one may only listen: opens a conversation that has not
+   * begun. It goes on as this dialect's with the first message that no other wants, or where it calls
+   * `SessionConnection.settle`. Asked of the last dialect alone. Left out: it begins with the first message.
+   */
+  openSilent?(link: ConnectionLink, connection: SessionConnection, opening: Opening): SilentSession;
   /** Chooses one of the subprotocols that a client offers (RFC 6455 section 1.9); undefined: none. */
   chooseSubprotocol(offered: ReadonlySet<string>): string | undefined;
   /** Which kind of client this is. */
@@ -281,6 +312,10 @@ export interface Dialect {
   readonly maxMessageBytes?: number;
   /** How its connections are closed when the relay stops. */
   readonly restartClose: Close;
+  /** What it has now, and has carried, in the words of its original: added to what `/health` and `/stats` show. No names. */
+  figures?(): { readonly health: Readonly<Record<string, number>>; readonly stats: Readonly<Record<string, number>> };
+  /** Ends what has waited for too long. Called once a second. */
+  lookAround?(): void;
   /** Adds its counts since the start. */
   traffic(): readonly TrafficReading[];
   /** Messages that were not taken, by a closed set of words; also those that never came. */

@@ -57,6 +57,12 @@ export const contestants: readonly Contestant[] = [
   },
   {
     ...RELAY,
+    name: "postern raw",
+    sessionName: "raw",
+    workloadPrefixes: EXCHANGES,
+  },
+  {
+    ...RELAY,
     name: "postern json",
     sessionName: "classic-json",
     workloadPrefixes: [...ALL, ...STALLED, ...GROWTH],

@@ -19,6 +19,7 @@ it("starts every relay as it is packed, and nobody else so", () => {
 
   expect(packed.map(({ name }) => name)).toEqual([
     "postern binary",
+    "postern raw",
     "postern json",
     "postern json topic-first",
     "postern json + jemalloc",

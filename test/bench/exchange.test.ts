@@ -17,7 +17,7 @@ function workloadOf(id: string): ExchangeWorkload {
   return workload;
 }
 
-it.each<SessionName>(["classic-json", "classic-json-topic-first", "v1-binary"])(
+it.each<SessionName>(["classic-json", "classic-json-topic-first", "v1-binary", "raw"])(
   "verifies the fan-out of the relay over %s",
   async (sessionName) => {
     const relay = await startRelay();

@@ -88,7 +88,7 @@ it("counts a connection that becomes a WebSocket among those alone", async () =>
 /** A dialect's page that takes a mebibyte, as the long poll will. */
 function startWithUploads(clock: FakeClock, overrides: Parameters<typeof startRelay>[0] = {}): Promise<TestRelay> {
   return startRelay({ ...PLAIN, ...overrides }, clock, {
-    createDialects: (parts) => [new UploadDialect(parts), ...createDialects(parts)],
+    createDialects: (parts, names) => [new UploadDialect(parts), ...createDialects(parts, names)],
   });
 }
 

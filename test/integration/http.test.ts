@@ -76,6 +76,9 @@ it("shows counts, and nothing but counts, at /stats", async () => {
     slow_readers: 0,
     pauses: 0,
     swept: 0,
+    total_sessions: 0,
+    active_sessions: 0,
+    total_bytes_relayed: 0,
     certificate: expect.any(Object),
   });
 });

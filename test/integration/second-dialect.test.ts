@@ -1,62 +1,29 @@
 import { once } from "node:events";
-import { expect, it, onTestFinished } from "vitest";
-import { WebSocket } from "ws";
+import { expect, it } from "vitest";
 import { createDialects } from "../../relay/dialects/all.ts";
 import { freePort } from "../../scripts/loopback/free-port.ts";
 import { ECHO_GREETING, EchoDialect, MAX_ECHO_BODY_BYTES, MAX_ECHO_BYTES } from "../fixtures/echo/echo-dialect.ts";
 import { ADMIN_TOKEN, askAsAdmin } from "../support/admin.ts";
 import { ask } from "../support/ask.ts";
-import { Client, type ClientOptions, openClassic } from "../support/client.ts";
+import { Client, openClassic } from "../support/client.ts";
 import { eventually } from "../support/eventually.ts";
 import { FakeClock } from "../support/fake-clock.ts";
+import { PlainClient, type PlainOptions } from "../support/plain-client.ts";
 import { answerTo } from "../support/raw-socket.ts";
 import { startRelay, type TestRelay } from "../support/relay.ts";
 
 /** A relay that speaks one dialect more: here is the one line. */
 function startWithEcho(overrides: Parameters<typeof startRelay>[0] = {}, clock?: FakeClock): Promise<TestRelay> {
   return startRelay({ adminToken: ADMIN_TOKEN, ...overrides }, clock, {
-    createDialects: (parts) => [new EchoDialect(parts), ...createDialects(parts)],
+    createDialects: (parts, names) => [new EchoDialect(parts), ...createDialects(parts, names)],
   });
 }
 
-/** A client of echoes: what it is sent is no message of the protocol. */
-class EchoClient {
-  readonly socket: WebSocket;
-  readonly texts: string[] = [];
-  readonly #closed: Promise<{ readonly code: number; readonly reason: string }>;
-
-  constructor(socket: WebSocket) {
-    this.socket = socket;
-    socket.on("message", (bytes: Buffer, isBinary) => {
-      this.texts.push(isBinary ? `binary ${bytes.toString("hex")}` : bytes.toString());
-    });
-    this.#closed = once(socket, "close").then(([code, reason]) => ({ code, reason: String(reason) }));
-  }
-
-  send(message: string | Uint8Array): void {
-    this.socket.send(message);
-  }
-
-  /** Resolves when the relay has taken all that was sent before. */
-  async settled(): Promise<void> {
-    this.socket.ping();
-    await once(this.socket, "pong");
-  }
-
-  closed(): Promise<{ readonly code: number; readonly reason: string }> {
-    return this.#closed;
-  }
-}
-
-async function openEcho(
+function openEcho(
   relay: TestRelay,
-  { path = "/echo", subprotocols = [], headers = {} }: ClientOptions = {},
-): Promise<EchoClient> {
-  const socket = new WebSocket(`${relay.url}${path}`, [...subprotocols], { ca: relay.certificate, headers });
-  onTestFinished(() => socket.terminate());
-  const client = new EchoClient(socket);
-  await once(socket, "open");
-  return client;
+  { path = "/echo", ...options }: { readonly path?: string } & PlainOptions = {},
+): Promise<PlainClient> {
+  return PlainClient.open(relay, path, options);
 }
 
 async function metricsOf(relay: TestRelay): Promise<Readonly<Record<string, number>>> {
@@ -82,8 +49,8 @@ it("speaks both dialects, each on its own path, and a host that one of them clai
   byHost.send("hello, host");
   await Promise.all([echo.settled(), byHost.settled()]);
 
-  expect(echo.texts).toEqual(["hello", "binary 00ff"]);
-  expect(byHost.texts).toEqual(["hello, host"]);
+  expect(echo.heard).toEqual(["hello", "binary 00ff"]);
+  expect(byHost.heard).toEqual(["hello, host"]);
   expect(await topic.next()).toMatchObject({ type: "peer-joined", peerId: "b" });
   expect((await ask(relay, "/nobodys-path", {})).status).toBe(404);
 });
@@ -113,7 +80,7 @@ it("gives a conversation on a path of two dialects to the one that knows its fir
   await Promise.all([echo.settled(), topic.settled()]);
   const other = await openClassic(relay, "t", "other");
 
-  expect(echo.texts).toEqual([ECHO_GREETING, '{"type":"join","topic":"t"}']);
+  expect(echo.heard).toEqual([ECHO_GREETING, '{"type":"join","topic":"t"}']);
   expect(await topic.next()).toMatchObject({ type: "peer-joined", peerId: "other" });
   expect(await other.next()).toMatchObject({ type: "peer-joined", peerId: "shared" });
   expect(relay.figures()).toMatchObject({ connections: 3, peers: 2 });
@@ -175,7 +142,7 @@ it.each([["/echo"], ["/plures/echo"]])(
     above.send("x".repeat(MAX_ECHO_BYTES + 1));
     await atTheBound.settled();
 
-    expect(atTheBound.texts.map(({ length }) => length)).toEqual([ECHO_GREETING.length, MAX_ECHO_BYTES]);
+    expect(atTheBound.heard.map(({ length }) => length)).toEqual([ECHO_GREETING.length, MAX_ECHO_BYTES]);
     expect(await above.closed()).toEqual({ code: 1009, reason: "message too big" });
   },
 );
@@ -224,7 +191,7 @@ it("announces a restart in the dialect's words and closes as it says", async () 
 
   await relay.stop();
 
-  expect(echo.texts).toEqual([`restart ${2 * RETURN_MS_PER_CONNECTION}`]);
+  expect(echo.heard).toEqual([`restart ${2 * RETURN_MS_PER_CONNECTION}`]);
   expect(await echo.closed()).toEqual({ code: 4321, reason: "no more echoes" });
   expect(await topic.closed()).toMatchObject({ code: 1012 });
 });

@@ -18,8 +18,8 @@ import { FakeConnection } from "../support/session-connection.ts";
 async function startWithMemoryLinks() {
   let all: readonly Dialect[] = [];
   const relay = await startRelay({}, undefined, {
-    createDialects: (parts) => {
-      all = createDialects(parts);
+    createDialects: (parts, names) => {
+      all = createDialects(parts, names);
       return all;
     },
   });
@@ -45,13 +45,14 @@ async function startWithMemoryLinks() {
   });
 
   function open(subprotocol: string): MemoryLink {
-    const [first, ...others] = new Dialects(all).claiming({ path: "/", host: "localhost" });
+    const { asked, dialects } = new Dialects(all).claiming({ path: "/", host: "localhost", port: undefined });
+    const [first, ...others] = dialects;
     if (first === undefined) throw new Error("no dialect claims /");
     const { access } = new FakeConnection();
     const link = new MemoryLink(systemClock, { closeTimeoutMs: 1000, stalledReaderTimeoutMs: 60_000 });
     onTestFinished(() => link.terminate());
     const applicant = { clientAddress: "127.0.0.1", isOverRate: false, visit: noVisit };
-    const opening = { path: "/", host: "localhost", subprotocol };
+    const opening = { ...asked, subprotocol };
     const candidates = [first, ...others] as const;
     reception.open({ link, access, applicant, requestId: "memory", opening, candidates }, Buffer.alloc(0));
     return link;

@@ -145,8 +145,8 @@ export class PlainEncoding implements Encoding {
     return false;
   }
 
-  takes(): boolean {
-    return this.#hasKinds;
+  takes(kind: string): boolean {
+    return this.#hasKinds || kind === "peer-joined" || kind === "peer-left";
   }
 
   encode(event: HubEvent): Uint8Array {

@@ -54,6 +54,10 @@ export class FakeConnection implements SessionConnection {
     return () => clearImmediate(timer);
   }
 
+  settle(): void {
+    this.told.push("settled");
+  }
+
   lost(): void {
     this.told.push("lost");
   }

@@ -20,8 +20,17 @@ const TEXT_END = encoder.encode('"}');
 type DataEvent = Extract<HubEvent, { type: "data" }>;
 type AddressedEvent = Extract<HubEvent, { type: "addressed" }>;
 
-/** What v1 clients understand: the signals that they exchange to find a direct path, and that something is missing. */
-const TAKEN: ReadonlySet<string> = new Set<SignalType | "omitted">(["offer", "answer", "candidate", "omitted"]);
+/** Who comes and goes. */
+const PRESENCE = ["peer-joined", "peer-left"] as const;
+const TAKEN_BY_CLASSIC: ReadonlySet<string> = new Set(PRESENCE);
+/** And with it what v1 clients understand: the signals by which they find a direct path, and that something is missing. */
+const TAKEN_BY_V1: ReadonlySet<string> = new Set<SignalType | "omitted" | (typeof PRESENCE)[number]>([
+  ...PRESENCE,
+  "offer",
+  "answer",
+  "candidate",
+  "omitted",
+]);
 
 /** Writes text as a frame. */
 export function textFrame(text: string): Uint8Array {
@@ -51,7 +60,7 @@ export function toBoundedText(
 /** The original's frames: no handles, no topic with `data`, no signals. */
 export const classicEncoding: Encoding = {
   isAlikeForAll: () => true,
-  takes: () => false,
+  takes: (kind) => TAKEN_BY_CLASSIC.has(kind),
   encode(event: HubEvent): Uint8Array {
     switch (event.type) {
       case "peer-joined":
@@ -76,7 +85,7 @@ export const classicEncoding: Encoding = {
 /** The frames of `postern.v1` as JSON text. */
 export const v1JsonEncoding: Encoding = {
   isAlikeForAll: () => false,
-  takes: (kind) => TAKEN.has(kind),
+  takes: (kind) => TAKEN_BY_V1.has(kind),
   encode(event: HubEvent): Uint8Array {
     return event.type === "data" ? v1JsonData(event) : v1Text(event);
   },
@@ -86,7 +95,7 @@ export const v1JsonEncoding: Encoding = {
 export const v1BinaryEncoding: Encoding = {
   // What has no bytes goes as text, which names its addressee: see encode.
   isAlikeForAll: (payload) => payload.raw() !== null,
-  takes: (kind) => TAKEN.has(kind),
+  takes: (kind) => TAKEN_BY_V1.has(kind),
   encode(event: HubEvent): Uint8Array {
     if (event.type !== "data") return v1Text(event);
     const raw = event.payload.raw();

@@ -2,9 +2,11 @@ import { CloseCode } from "../../../protocol/close-codes.ts";
 import { SUBPROTOCOL_V1, TOKEN_SUBPROTOCOL_PREFIX } from "../../../protocol/subprotocol.ts";
 import { encodeV1Error } from "../../../protocol/v1-relay-messages.ts";
 import type {
+  Asked,
   ConnectionLink,
   Dialect,
   Opening,
+  Route,
   Session,
   SessionConnection,
   TrafficReading,
@@ -16,6 +18,9 @@ import { PeerConnections, type SessionParts } from "./session-parts.ts";
 import { TopicTraffic } from "./traffic.ts";
 import { V1Session } from "./v1-session.ts";
 
+/** PluresDB's GUN relay has these, and pipes (relay/dialects/raw). */
+const OTHER_PROTOCOL = /^\/(gun(\/.*)?|(topic\/)?[0-9a-f]{64})$/;
+
 /** A client without the subprotocol. */
 const CLASSIC = "classic";
 
@@ -25,22 +30,37 @@ export type TopicDialectParts = Omit<SessionParts, "traffic" | "connections">;
 /** Topics: peers join one and what one sends, the others get. The README beside this says who speaks it. */
 export class TopicDialect implements Dialect {
   readonly name = "topic";
+  readonly prefix = "/plures";
   readonly clients: readonly string[] = [CLASSIC, SUBPROTOCOL_V1];
-  readonly routes: readonly [] = [];
   readonly extraSilentSweeps = 0;
   readonly restartClose: { readonly code: number; readonly reason: string } = {
     code: CloseCode.serviceRestart,
     reason: "the relay restarts",
   };
   readonly #parts: SessionParts;
+  readonly #startedAtMs: number;
 
   constructor(parts: TopicDialectParts) {
     this.#parts = { ...parts, traffic: new TopicTraffic(), connections: new PeerConnections() };
+    this.#startedAtMs = parts.time.nowMs;
   }
 
-  /** `/` and, for configured prefixes, `/plures` and below. */
-  claims({ path }: Pick<Opening, "path">): boolean {
-    return path === "/" || path === "/plures" || path.startsWith("/plures/");
+  /** `/`; at its own address every path, as the original does, but those of its system's other protocol. */
+  claims({ path, place }: Pick<Asked, "path" | "place">): boolean {
+    return path === "/" || (place === "own" && !OTHER_PROTOCOL.test(path));
+  }
+
+  /** The original's own body: what watches it looks for these. On the shared port the relay's page has them too. */
+  get routes(): readonly Route[] {
+    return [
+      {
+        method: "GET",
+        path: "/health",
+        place: "own",
+        maxBodyBytes: 0,
+        answer: () => ({ status: 200, contentType: "application/json", body: JSON.stringify(this.#health()) }),
+      },
+    ];
   }
 
   /**
@@ -89,5 +109,11 @@ export class TopicDialect implements Dialect {
 
   rejected(): Readonly<Record<string, number>> {
     return this.#parts.traffic.rejected();
+  }
+
+  #health(): object {
+    const { hub, time } = this.#parts;
+    const { topics, peers } = hub.counts();
+    return { status: "healthy", topics, peers, uptime: (time.nowMs - this.#startedAtMs) / 1000 };
   }
 }

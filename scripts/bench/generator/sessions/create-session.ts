@@ -6,6 +6,7 @@ import { MqttSession } from "./mqtt.ts";
 import { NatsSession } from "./nats.ts";
 import { NchanSession } from "./nchan.ts";
 import { PipeSession } from "./pipe.ts";
+import { RawSession } from "./raw.ts";
 import type { Member, Session } from "./session.ts";
 import { SocketIoSession } from "./socket-io.ts";
 import { V1BinarySession } from "./v1-binary.ts";
@@ -15,6 +16,7 @@ export type SessionName =
   | "classic-json"
   | "classic-json-topic-first"
   | "v1-binary"
+  | "raw"
   | "pipe"
   | "nats"
   | "mqtt"
@@ -28,6 +30,7 @@ const sessions: Readonly<Record<SessionName, (member: Member) => Session>> = {
   "classic-json": (member) => new ClassicJsonSession(member),
   "classic-json-topic-first": (member) => new ClassicJsonSession(member, "topic-first"),
   "v1-binary": (member) => new V1BinarySession(member),
+  raw: (member) => new RawSession(member),
   pipe: () => new PipeSession(),
   nats: (member) => new NatsSession(member),
   mqtt: (member) => new MqttSession(member),

@@ -1,0 +1,40 @@
+/** The rows of the options' table about wire protocols: which are spoken, and where. */
+export const dialectOptions = {
+  // Those that keep no accounts and no state. The others have to be named, so that no update opens them.
+  dialects: {
+    kind: "words",
+    flag: "--dialects",
+    env: "DIALECTS",
+    default: ["topic", "raw", "pair"],
+    sentence: "The wire protocols that are spoken; docs/protocols.md says which there are, and at which addresses.",
+  },
+  listen: {
+    kind: "listeners",
+    flag: "--listen",
+    env: "LISTEN",
+    default: [],
+    sentence:
+      "Further ports, each for dialects of its own, as if the relay were their original: wss with the relay's certificate; ws without TLS, for this machine alone unless TLS is off; ws-anywhere without TLS for all.",
+  },
+  // As many as may be undecided: a client that waits costs as little.
+  maxWaitingPairs: {
+    kind: "integer",
+    flag: "--max-waiting-pairs",
+    env: "MAX_WAITING_PAIRS",
+    default: 1000,
+    min: 1,
+    max: 1_000_000,
+    unit: "connections",
+    sentence: "Connections of the pair dialect that may wait for their other half; a further one is closed with 1013.",
+  },
+  pairWaitTimeoutMs: {
+    kind: "integer",
+    flag: "--pair-wait-timeout-ms",
+    env: "PAIR_WAIT_TIMEOUT_MS",
+    default: 600_000,
+    min: 100,
+    max: 86_400_000,
+    unit: "ms",
+    sentence: "How long a connection of the pair dialect may wait for its other half; then it is closed with 1008.",
+  },
+} as const;
