@@ -11,6 +11,7 @@ import { type Inbound, Receiver } from "./receiver.ts";
 import { Repairs } from "./repairs.ts";
 import { ResendBuffer } from "./resend-buffer.ts";
 
+/** What a delivery works with. */
 export type DeliveryParts = {
   readonly clock: Clock;
   readonly carrier: Carrier;
@@ -20,6 +21,7 @@ export type DeliveryParts = {
   readonly policy?: DeliveryPolicy;
 };
 
+/** Bounds, in bytes and ms. */
 export type DeliveryOptions = {
   /** What is kept to be sent again: 16 MiB on Node, 4 MiB in a browser. */
   readonly resendBufferBytes: number;
@@ -47,7 +49,10 @@ export type DeliveryFigures = {
   readonly memberCount: number;
 };
 
-/** Sessions that are gone, whose place in their messages is still known. */
+/** Where a session was when it was gone: in its messages, and in those of this client. */
+type Place = { readonly next: number | undefined; readonly base: number; readonly confirmed: number | undefined };
+
+/** So many of them are remembered. */
 const MAX_PLACES = 1024;
 
 /**
@@ -59,7 +64,7 @@ export class Delivery {
   readonly #options: Required<DeliveryOptions>;
   readonly #members = new Map<Sid, Member>();
   readonly #graces = new Map<Sid, Alarm>();
-  readonly #places = new Map<Sid, number>();
+  readonly #places = new Map<Sid, Place>();
   readonly #faults: Allowance;
   readonly #inbound: Inbound;
   readonly #buffer = new ResendBuffer();
@@ -251,7 +256,9 @@ export class Delivery {
       return [];
     }
     const tell = (status: Omit<StatusFrame, "seq">): void => this.#tell(sid, status);
-    const receiver = new Receiver({ clock, events, policy, inbound: this.#inbound, tell }, sid, this.#places.get(sid));
+    const place = this.#places.get(sid);
+    this.#places.delete(sid);
+    const receiver = new Receiver({ clock, events, policy, inbound: this.#inbound, tell }, sid, place?.next);
     const { resendBufferBytes } = this.#options;
     const member: Member = {
       sid,
@@ -259,8 +266,8 @@ export class Delivery {
       isHere: true,
       hereSinceMs: clock.monotonicMs(),
       isOwnAbsence: false,
-      base: this.#publisher.head,
-      confirmed: undefined,
+      base: place?.base ?? this.#publisher.head,
+      confirmed: place?.confirmed,
       askedHead: 0,
       hasRoom: true,
       isCongested: false,
@@ -311,18 +318,16 @@ export class Delivery {
     // Not while the app has no room for what is still to be told: `roomAgain` comes back to it.
     if (!receiver.finish()) return;
     this.#members.delete(sid);
-    this.#keepPlace(sid, receiver.next);
+    this.#keepPlace(member);
     this.#holdBack.changed();
     this.#parts.lanes.peerGone(sid);
     this.#parts.events.onPeerLeft(sid);
     this.#publisher.review();
   }
 
-  /** A session that comes back goes on where it was: its sender may not have noticed that it was gone. */
-  #keepPlace(sid: Sid, next: number | undefined): void {
-    this.#places.delete(sid);
-    if (next === undefined || next === 1) return;
-    this.#places.set(sid, next);
+  /** A session that comes back goes on where it was, in both directions: it may not have noticed that it was gone. */
+  #keepPlace({ sid, receiver, base, confirmed }: Member): void {
+    this.#places.set(sid, { next: receiver.next, base, confirmed });
     for (const oldest of this.#places.keys()) {
       if (this.#places.size <= MAX_PLACES) return;
       this.#places.delete(oldest);

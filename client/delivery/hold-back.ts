@@ -4,6 +4,7 @@ import { HeldTime, type Member } from "./member.ts";
 import type { DeliveryPolicy } from "./policy.ts";
 import type { DeliveryEvents, Sid } from "./ports.ts";
 
+/** What it works with. */
 export type HoldBackParts = {
   readonly clock: Clock;
   readonly events: DeliveryEvents;
@@ -13,6 +14,7 @@ export type HoldBackParts = {
   readonly onDue: () => void;
 };
 
+/** For how long within a minute one member, and all together, may be waited for. */
 export type HoldBackOptions = { readonly heldMsEach: number; readonly heldMsInAll: number };
 
 const ASK_AGAIN_MS = 1000;
@@ -53,7 +55,7 @@ export class HoldBack {
     let freeBelow = Number.POSITIVE_INFINITY;
     const lacking: Member[] = [];
     for (const member of this.#parts.members.values()) {
-      if (!this.#parts.policy.isProtected(member) || this.#leftMs(member) <= 0) continue;
+      if (!this.#parts.policy.isProtected(member) || this.#leftMs(member) < 1) continue;
       const confirmed = member.confirmed ?? 0;
       freeBelow = Math.min(freeBelow, confirmed);
       if (confirmed <= seq) lacking.push(member);

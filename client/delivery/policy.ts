@@ -1,4 +1,10 @@
-import type { Member } from "./member.ts";
+/** What is known of a member that decides whether it is waited for. */
+type Standing = {
+  readonly isHere: boolean;
+  readonly confirmed: number | undefined;
+  readonly askedHead: number;
+  readonly hasRoom: boolean;
+};
 
 /** The few decisions that carry the promise. They are a part, so that tests show what each wrong one breaks. */
 export type DeliveryPolicy = {
@@ -10,21 +16,23 @@ export type DeliveryPolicy = {
   readonly baseline: (base: number, firstLive: number) => number;
   /** Not random: nobody overhears it. The sender collects. */
   readonly askDelayMs: () => number;
-  /** Bytes of repair that a receiver takes at a time from each of so many senders. */
-  readonly repairBudgetBytes: (senderCount: number) => number;
+  /** Bytes of repair that a receiver takes from one of so many senders, where so much of the others is on its way. */
+  readonly repairBudgetBytes: (senderCount: number, otherBytes: number) => number;
   /** Whether what was sent again counts towards the budget: also what was there already. */
   readonly countsAsRepair: (repair: { readonly isDuplicate: boolean }) => boolean;
   /** Whether the buffer keeps what this member lacks, as long as there is time. */
-  readonly isProtected: (member: Member) => boolean;
+  readonly isProtected: (member: Standing) => boolean;
   /** Whether what has left so long ago may go, where nobody protected lacks it. */
   readonly isOld: (ageMs: number) => boolean;
 };
 
+/** The right ones. */
 export const deliveryPolicy: DeliveryPolicy = {
   baseline: (base, firstLive) => Math.min(base, firstLive - 1),
   askDelayMs: () => 10,
   // 512 KiB: half of what a relay holds for one connection before it stops its senders.
-  repairBudgetBytes: (senderCount) => Math.max(32_768, Math.floor(524_288 / senderCount)),
+  repairBudgetBytes: (senderCount, otherBytes) =>
+    Math.max(32_768, Math.min(Math.floor(524_288 / senderCount), 524_288 - otherBytes)),
   countsAsRepair: () => true,
   isProtected: ({ confirmed, hasRoom, isHere, askedHead }) =>
     confirmed !== undefined && hasRoom && (!isHere || confirmed <= askedHead),

@@ -9,6 +9,7 @@ import type { DeliveryPolicy } from "./policy.ts";
 import type { Carrier, Sid } from "./ports.ts";
 import { costOf, type ResendBuffer } from "./resend-buffer.ts";
 
+/** What it works with. */
 export type PublisherParts = {
   readonly clock: Clock;
   readonly carrier: Carrier;
@@ -285,7 +286,7 @@ export class Publisher {
     const idleMs = this.#parts.clock.monotonicMs() - this.#idleFromMs;
     const dueMs = IDLE_MS[this.#idleStep];
     if (dueMs === undefined || !this.#isConnected) return this.#dropOld();
-    if (idleMs < dueMs) return this.#idle.within(dueMs - idleMs);
+    if (idleMs + 1 < dueMs) return this.#idle.within(dueMs - idleMs);
     this.#idleStep += 1;
     this.#idle.within((IDLE_MS[this.#idleStep] ?? idleMs + IDLE_MS[0]) - idleMs);
     if (this.#sentHead === 0) return;

@@ -22,6 +22,7 @@ export type Inbound = {
   readonly asking: Set<Receiver>;
 };
 
+/** What it works with. */
 export type ReceiverParts = {
   readonly clock: Clock;
   readonly events: DeliveryEvents;
@@ -69,7 +70,7 @@ export class Receiver {
     this.#sid = sid;
     this.#next = next;
     if (next !== undefined) this.#head = next - 1;
-    this.#asking = new Alarm(parts.clock, () => this.#ask(0));
+    this.#asking = new Alarm(parts.clock, () => this.#ask(undefined));
     this.#replying = new Alarm(parts.clock, () => this.#settle());
   }
 
@@ -143,8 +144,8 @@ export class Receiver {
       this.#drop();
       return true;
     }
-    this.#floor = this.#head + 1;
-    this.#pump();
+    if (this.#next <= this.#head && !this.#parts.events.hasRoom()) return false;
+    this.#pump(this.#head + 1);
     if (this.#next <= this.#head) return false;
     // The tail of a sender that left before this end had room: its numbers were never seen.
     if (this.#omitted > 0) this.#parts.events.onLost(this.#sid, this.#omitted);
@@ -202,7 +203,7 @@ export class Receiver {
   }
 
   /** Releases what can be, and tells each jump in its place. */
-  #pump(): void {
+  #pump(floor = this.#floor): void {
     let order: number[] | undefined;
     let index = 0;
     while (this.#next !== undefined) {
@@ -213,11 +214,11 @@ export class Receiver {
         if (payload !== undefined) this.#release(payload);
         continue;
       }
-      if (next > this.#head || (next >= this.#floor && this.#tooLarge === 0)) return;
+      if (next > this.#head || (next >= floor && this.#tooLarge === 0)) return;
       order ??= [...this.#held.keys()].toSorted((a, b) => a - b);
       while ((order[index] ?? next) < next) index += 1;
       const gapEnd = order[index] ?? this.#head + 1;
-      if (next < this.#floor) this.#jump(Math.min(this.#floor, gapEnd) - next);
+      if (next < floor) this.#jump(Math.min(floor, gapEnd) - next);
       else if (gapEnd - next > this.#tooLarge) return;
       else {
         this.#tooLarge -= gapEnd - next;
@@ -260,14 +261,20 @@ export class Receiver {
   }
 
   #budgetBytes(): number {
-    return this.#parts.policy.repairBudgetBytes(Math.max(1, this.#parts.inbound.asking.size));
+    const { inbound, policy } = this.#parts;
+    let otherBytes = 0;
+    for (const other of inbound.asking) if (other !== this) otherBytes += other.#outstandingBytes;
+    return policy.repairBudgetBytes(Math.max(1, inbound.asking.size), otherBytes);
   }
 
-  #ask(outstandingBytes: number): void {
+  /** @param knownBytes what is still on its way; undefined: not known, because nothing has come for a while. */
+  #ask(knownBytes: number | undefined): void {
     if (this.#isAway || !this.#isBehind() || !this.#parts.events.hasRoom()) return this.#settle();
     this.#parts.inbound.asking.add(this);
-    // Less with each try: what was asked for before may still be on its way.
-    const bytes = Math.max(1, Math.max(this.#budgetBytes() >>> this.#tries, MIN_REPAIR_BYTES) - outstandingBytes);
+    // Half of it, and less with each try: what was asked for before may still be on its way.
+    const budgetBytes = this.#budgetBytes() >>> (knownBytes === undefined ? this.#tries + 1 : 0);
+    const outstandingBytes = knownBytes ?? 0;
+    const bytes = Math.max(1, Math.max(budgetBytes, MIN_REPAIR_BYTES) - outstandingBytes);
     this.#askedBytes = bytes + outstandingBytes;
     this.#outstandingBytes = this.#askedBytes;
     this.#asking.set(Math.min(FIRST_RETRY_MS * 2 ** this.#tries, MAX_RETRY_MS));
