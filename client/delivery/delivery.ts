@@ -11,6 +11,7 @@ import { type Inbound, Receiver } from "./receiver.ts";
 import { Repairs } from "./repairs.ts";
 import { ResendBuffer } from "./resend-buffer.ts";
 
+/** What a delivery works with. */
 export type DeliveryParts = {
   readonly clock: Clock;
   readonly carrier: Carrier;
@@ -20,6 +21,7 @@ export type DeliveryParts = {
   readonly policy?: DeliveryPolicy;
 };
 
+/** Bounds, in bytes and ms. */
 export type DeliveryOptions = {
   /** What is kept to be sent again: 16 MiB on Node, 4 MiB in a browser. */
   readonly resendBufferBytes: number;
@@ -50,6 +52,7 @@ export type DeliveryFigures = {
 /** Where a session was when it was gone: in its messages, and in those of this client. */
 type Place = { readonly next: number | undefined; readonly base: number; readonly confirmed: number | undefined };
 
+/** So many of them are remembered. */
 const MAX_PLACES = 1024;
 
 /**

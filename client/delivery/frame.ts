@@ -126,6 +126,7 @@ export function resendOf(frame: Uint8Array): Uint8Array {
   return copy;
 }
 
+/** Writes a sync. */
 export function encodeSync({ seq, base, head, floor, wantsReply }: SyncFrame): Uint8Array {
   const flags = (base === undefined ? 0 : FLAG_BASE) | (wantsReply ? FLAG_REPLY : 0);
   const { frame, view } = start(SYNC, flags, seq, FRAME_HEADER_BYTES + 3 * SEQ_BYTES);
@@ -156,6 +157,7 @@ export function encodeChunk({ seq, stream, isFinal, chunk }: ChunkFrame): Uint8A
   return frame;
 }
 
+/** Writes an acknowledgement. */
 export function encodeAcknowledgement(acknowledgement: AcknowledgementFrame): Uint8Array {
   const { seq, stream, next, byteLimit, purpose } = acknowledgement;
   const flags = purpose === "ask" ? FLAG_REPLY : purpose === "resume" ? FLAG_RESUME : 0;

@@ -4,6 +4,7 @@ import { HeldTime, type Member } from "./member.ts";
 import type { DeliveryPolicy } from "./policy.ts";
 import type { DeliveryEvents, Sid } from "./ports.ts";
 
+/** What it works with. */
 export type HoldBackParts = {
   readonly clock: Clock;
   readonly events: DeliveryEvents;
@@ -13,6 +14,7 @@ export type HoldBackParts = {
   readonly onDue: () => void;
 };
 
+/** For how long within a minute one member, and all together, may be waited for. */
 export type HoldBackOptions = { readonly heldMsEach: number; readonly heldMsInAll: number };
 
 const ASK_AGAIN_MS = 1000;

@@ -1,4 +1,10 @@
-import type { Member } from "./member.ts";
+/** What is known of a member that decides whether it is waited for. */
+type Standing = {
+  readonly isHere: boolean;
+  readonly confirmed: number | undefined;
+  readonly askedHead: number;
+  readonly hasRoom: boolean;
+};
 
 /** The few decisions that carry the promise. They are a part, so that tests show what each wrong one breaks. */
 export type DeliveryPolicy = {
@@ -15,11 +21,12 @@ export type DeliveryPolicy = {
   /** Whether what was sent again counts towards the budget: also what was there already. */
   readonly countsAsRepair: (repair: { readonly isDuplicate: boolean }) => boolean;
   /** Whether the buffer keeps what this member lacks, as long as there is time. */
-  readonly isProtected: (member: Member) => boolean;
+  readonly isProtected: (member: Standing) => boolean;
   /** Whether what has left so long ago may go, where nobody protected lacks it. */
   readonly isOld: (ageMs: number) => boolean;
 };
 
+/** The right ones. */
 export const deliveryPolicy: DeliveryPolicy = {
   baseline: (base, firstLive) => Math.min(base, firstLive - 1),
   askDelayMs: () => 10,

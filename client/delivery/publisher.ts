@@ -9,6 +9,7 @@ import type { DeliveryPolicy } from "./policy.ts";
 import type { Carrier, Sid } from "./ports.ts";
 import { costOf, type ResendBuffer } from "./resend-buffer.ts";
 
+/** What it works with. */
 export type PublisherParts = {
   readonly clock: Clock;
   readonly carrier: Carrier;

@@ -22,6 +22,7 @@ export type Inbound = {
   readonly asking: Set<Receiver>;
 };
 
+/** What it works with. */
 export type ReceiverParts = {
   readonly clock: Clock;
   readonly events: DeliveryEvents;
@@ -69,7 +70,7 @@ export class Receiver {
     this.#sid = sid;
     this.#next = next;
     if (next !== undefined) this.#head = next - 1;
-    this.#asking = new Alarm(parts.clock, () => this.#ask(0));
+    this.#asking = new Alarm(parts.clock, () => this.#ask(undefined));
     this.#replying = new Alarm(parts.clock, () => this.#settle());
   }
 
@@ -266,11 +267,14 @@ export class Receiver {
     return policy.repairBudgetBytes(Math.max(1, inbound.asking.size), otherBytes);
   }
 
-  #ask(outstandingBytes: number): void {
+  /** @param knownBytes what is still on its way; undefined: not known, because nothing has come for a while. */
+  #ask(knownBytes: number | undefined): void {
     if (this.#isAway || !this.#isBehind() || !this.#parts.events.hasRoom()) return this.#settle();
     this.#parts.inbound.asking.add(this);
-    // Less with each try: what was asked for before may still be on its way.
-    const bytes = Math.max(1, Math.max(this.#budgetBytes() >>> this.#tries, MIN_REPAIR_BYTES) - outstandingBytes);
+    // Half of it, and less with each try: what was asked for before may still be on its way.
+    const budgetBytes = this.#budgetBytes() >>> (knownBytes === undefined ? this.#tries + 1 : 0);
+    const outstandingBytes = knownBytes ?? 0;
+    const bytes = Math.max(1, Math.max(budgetBytes, MIN_REPAIR_BYTES) - outstandingBytes);
     this.#askedBytes = bytes + outstandingBytes;
     this.#outstandingBytes = this.#askedBytes;
     this.#asking.set(Math.min(FIRST_RETRY_MS * 2 ** this.#tries, MAX_RETRY_MS));

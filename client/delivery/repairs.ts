@@ -5,6 +5,7 @@ import type { Member } from "./member.ts";
 import type { Carrier, DeliveryEvents } from "./ports.ts";
 import { costOf, type ResendBuffer } from "./resend-buffer.ts";
 
+/** What it works with. */
 export type RepairsParts = {
   readonly clock: Clock;
   readonly carrier: Carrier;

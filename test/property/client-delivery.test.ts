@@ -5,6 +5,6 @@ import { play, scenario } from "../support/delivery-scenario.ts";
 it("holds the twelve invariants, whoever comes, goes, sends, reads and lies, whatever is cut, killed, lost and doubled", () => {
   fc.assert(
     fc.property(scenario, (all) => void play(all)),
-    { numRuns: 60 },
+    { numRuns: 40 },
   );
 });

@@ -1,92 +1,23 @@
 import { Delivery } from "../../client/delivery/delivery.ts";
 import { decodeFrame } from "../../client/delivery/frame.ts";
-import { type DeliveryPolicy, deliveryPolicy } from "../../client/delivery/policy.ts";
-import type { DirectLanes } from "../../client/delivery/ports.ts";
+import { deliveryPolicy } from "../../client/delivery/policy.ts";
+import type { Carrier } from "../../client/delivery/ports.ts";
 import type { PosternError } from "../../client/errors.ts";
+import {
+  type Connection,
+  type Defect,
+  type MemberKind,
+  type NetworkOptions,
+  networkDefaults,
+  noLanes,
+  type SimMember,
+} from "./delivery-member.ts";
 import { DeliveryTruth } from "./delivery-truth.ts";
+import { mulberry32 } from "./seeded-random.ts";
 import { SimClock } from "./sim-clock.ts";
-
-export type NetworkOptions = {
-  readonly seed: number;
-  readonly latencyMs?: number;
-  /** Frames of different senders overtake each other by up to so much. */
-  readonly jitterMs?: number;
-  /** What a member's socket takes. */
-  readonly bytesPerMs?: number;
-  readonly resendBufferBytes?: number;
-  readonly heldMsEach?: number;
-  readonly heldMsInAll?: number;
-  /** Of the frames to a member. */
-  readonly lossRate?: number;
-  readonly repairLossRate?: number;
-  readonly duplicateRate?: number;
-  readonly startMs?: number;
-  readonly defect?: Defect;
-};
-
-/** What a wrong implementation does: a decision of the policy, or frames that it would send or hear otherwise. */
-export type Defect = {
-  readonly policy?: Partial<DeliveryPolicy>;
-  /** What a member makes of a frame that it hears. */
-  readonly hears?: (frame: Uint8Array, isAddressed: boolean, member: SimMember) => HeardFrame;
-  /** What a member sends in place of a frame. */
-  readonly sends?: (frame: Uint8Array) => Uint8Array;
-  readonly sendDelayMs?: (frame: Uint8Array, random: () => number) => number;
-  readonly heldMs?: number;
-  readonly graceMs?: number;
-  /** Tells all losses of a turn behind its messages. */
-  readonly isLossLate?: boolean;
-  /** Its wire name stays the same, so the relay refuses it while an old connection is half open. */
-  readonly isNameStable?: boolean;
-  /** A broadcast was rejected. */
-  readonly onRejected?: () => void;
-};
-
-type HeardFrame = { readonly frame: Uint8Array; readonly isAddressed: boolean };
-
-/** How a member behaves: `mute` confirms nothing, `unread` has an app that does not read, `liar` sends anything. */
-export type MemberKind = "good" | "mute" | "unread" | "liar";
-
-type Connection = {
-  /** Whether bytes get through. */
-  isUp: boolean;
-  /** The relay has it in the topic. */
-  isAttached: boolean;
-  /** The earliest time at which the next frame of each sender arrives, and of all. */
-  readonly arrivals: Map<string, number>;
-  barrierMs: number;
-  upstreamMs: number;
-  sendsUntilMs: number;
-};
 
 const HALF_OPEN_MS = 60_000;
 const SOCKET_BYTES = 262_144;
-
-const noLanes: DirectLanes = {
-  received: () => undefined,
-  peerBack: () => undefined,
-  peerAway: () => undefined,
-  peerGone: () => undefined,
-  writable: () => undefined,
-  congestion: () => undefined,
-  roomAgain: () => undefined,
-  close: () => undefined,
-};
-
-/** A member of the simulated topic. */
-export type SimMember = {
-  readonly sid: string;
-  kind: MemberKind;
-  readonly delivery: Delivery;
-  connection: Connection | undefined;
-  /** It knows that it is connected. */
-  isJoined: boolean;
-  hasRoom: boolean;
-  readonly messages: [string, Uint8Array][];
-  readonly faults: string[];
-  readonly heldLog: (readonly string[])[];
-  callCount: number;
-};
 
 /** A relay, its members and the lines between them, on one clock, by one seed. */
 export class DeliveryNetwork {
@@ -102,31 +33,16 @@ export class DeliveryNetwork {
   #checks = 0;
 
   constructor(options: NetworkOptions) {
-    this.#options = {
-      latencyMs: 20,
-      jitterMs: 5,
-      bytesPerMs: 20_000,
-      resendBufferBytes: 262_144,
-      heldMsEach: 8000,
-      heldMsInAll: 16_000,
-      lossRate: 0,
-      repairLossRate: 0,
-      duplicateRate: 0,
-      startMs: 0,
-      defect: {},
-      ...options,
-    };
-    const { heldMsEach, heldMsInAll, resendBufferBytes, startMs, seed } = this.#options;
-    this.lossRate = this.#options.lossRate;
-    this.repairLossRate = this.#options.repairLossRate;
-    this.duplicateRate = this.#options.duplicateRate;
-    this.random = mulberry32(seed);
-    this.clock = new SimClock(startMs);
+    this.#options = { ...networkDefaults, ...options };
+    const { lossRate, repairLossRate, duplicateRate } = this.#options;
+    this.lossRate = lossRate;
+    this.repairLossRate = repairLossRate;
+    this.duplicateRate = duplicateRate;
+    this.random = mulberry32(this.#options.seed);
+    this.clock = new SimClock(this.#options.startMs);
     this.truth = new DeliveryTruth({
+      ...this.#options,
       graceMs: 8000,
-      heldMsEach,
-      heldMsInAll,
-      resendBufferBytes,
       nowMs: () => this.clock.monotonicMs(),
       isHonest: (sid) => this.members.some((member) => member.sid === sid && member.kind === "good"),
     });
@@ -180,7 +96,12 @@ export class DeliveryNetwork {
       },
     );
     const member: SimMember = {
-      ...{ sid, kind, delivery, messages, faults, heldLog },
+      sid,
+      kind,
+      delivery,
+      messages,
+      faults,
+      heldLog,
       connection: undefined,
       isJoined: false,
       hasRoom: kind !== "unread",
@@ -242,9 +163,7 @@ export class DeliveryNetwork {
       member.isJoined = true;
       this.truth.connected(member.sid);
       for (const { sid } of this.members) {
-        if (sid === member.sid) continue;
-        const isSeen = present.includes(sid);
-        this.truth.sees(member.sid, sid, isSeen, true);
+        if (sid !== member.sid) this.truth.sees(member.sid, sid, present.includes(sid), true);
       }
       member.delivery.joined(present);
     });
@@ -304,8 +223,8 @@ export class DeliveryNetwork {
     this.#after(ms, () => member.delivery.congestion({ isCongested: false }));
   }
 
-  #after(ms: number, task: () => void): void {
-    this.clock.after(ms, task);
+  #after(delayMs: number, task: () => void): void {
+    this.clock.after(delayMs, task);
   }
 
   #attached(): SimMember[] {
@@ -338,7 +257,7 @@ export class DeliveryNetwork {
     }
   }
 
-  /** In order for each pair; calls the task unless the line is dead by then. @returns whether it will, as far as is known. */
+  /** In order for each pair; calls the task unless the line is dead by then. */
   #deliver(member: SimMember, from: string, sizeBytes: number, task: () => void, onEnd?: () => void): void {
     const { connection } = member;
     if (connection === undefined) return;
@@ -353,11 +272,7 @@ export class DeliveryNetwork {
     });
   }
 
-  #carrier(sid: string): {
-    isWritable: boolean;
-    toAll(frame: Uint8Array): void;
-    toPeers(to: readonly string[], frame: Uint8Array): void;
-  } {
+  #carrier(sid: string): Carrier {
     const isWritable = (): boolean => {
       const { connection, isJoined } = this.member(sid);
       if (!isJoined || connection === undefined) return false;
@@ -399,17 +314,22 @@ export class DeliveryNetwork {
     if (connection?.isUp !== true) return ends();
     const wasWritable = (connection.sendsUntilMs - nowMs) * this.#options.bytesPerMs < SOCKET_BYTES;
     connection.sendsUntilMs = Math.max(connection.sendsUntilMs, nowMs) + frame.byteLength / this.#options.bytesPerMs;
-    const fullMs = connection.sendsUntilMs - nowMs - SOCKET_BYTES / this.#options.bytesPerMs;
-    if (wasWritable && fullMs >= 0) {
-      this.#after(fullMs + 1, () => {
-        if (member.connection === connection && member.isJoined) member.delivery.writable();
-      });
-    }
+    if (wasWritable) this.#awaitRoom(member, connection);
     const atMs = Math.max(connection.sendsUntilMs + this.#options.latencyMs, connection.upstreamMs);
     connection.upstreamMs = atMs;
     this.#after(atMs - nowMs, () => {
       if (!connection.isUp || !connection.isAttached) return ends();
       this.#route(member, frame, to, isRepair);
+    });
+  }
+
+  #awaitRoom(member: SimMember, connection: Connection): void {
+    const fullMs = connection.sendsUntilMs - this.clock.monotonicMs() - SOCKET_BYTES / this.#options.bytesPerMs;
+    if (fullMs < 0) return;
+    this.#after(fullMs + 1, () => {
+      if (member.connection !== connection || !member.isJoined) return;
+      this.#awaitRoom(member, connection);
+      member.delivery.writable();
     });
   }
 
@@ -456,14 +376,14 @@ export class DeliveryNetwork {
   }
 
   #check(): void {
-    // All at each step costs too much: a drop is seen by its floor, which is looked at each time.
-    this.#checks = (this.#checks + 1) % 16;
+    // All at each step costs too much. What is dropped is looked at each time.
+    this.#checks = (this.#checks + 1) % Math.max(16, this.members.length ** 2 / 8);
     const sids = this.members.map(({ sid }) => sid);
     for (const member of this.members) {
       const { figures } = member.delivery;
       const isDropped = figures.floor > this.truth.sender(member.sid).floor;
-      if (isDropped || this.#checks === 1) this.truth.checkFigures(member.sid, figures, sids);
-      if (this.#checks === 1) this.truth.checkRepairs(member.sid, sids);
+      if (isDropped || this.#checks < 1) this.truth.checkFigures(member.sid, figures, sids);
+      if (this.#checks < 1) this.truth.checkRepairs(member.sid, sids);
     }
   }
 
@@ -471,15 +391,4 @@ export class DeliveryNetwork {
   close(error: PosternError): void {
     for (const { delivery } of this.members) delivery.close(error);
   }
-}
-
-/** Random numbers from 0 to 1 that are the same for the same seed. */
-export function mulberry32(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

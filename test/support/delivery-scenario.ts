@@ -1,15 +1,10 @@
 import fc from "fast-check";
 import { DeliveryError } from "../../client/errors.ts";
-import {
-  type Defect,
-  DeliveryNetwork,
-  type MemberKind,
-  type NetworkOptions,
-  type SimMember,
-} from "./delivery-network.ts";
+import type { Defect, MemberKind, NetworkOptions, SimMember } from "./delivery-member.ts";
+import { DeliveryNetwork } from "./delivery-network.ts";
 
 /** What happens to somebody at some time. */
-export type Step = { readonly afterMs: number; readonly who: number } & (
+type Step = { readonly afterMs: number; readonly who: number } & (
   | { readonly do: "send"; readonly count: number; readonly sizeBytes: number; readonly everyMs: number }
   | { readonly do: "cut"; readonly noticeMs: number; readonly dialMs: number; readonly relayNoticeMs: number }
   | { readonly do: "kill"; readonly downMs: number }

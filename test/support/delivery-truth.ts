@@ -19,8 +19,8 @@ type Pair = {
   lostAtStart: number;
   /** The highest floor of an addressed sync. */
   floor: number;
-  /** Told as lost beyond every floor: good only right before the leave. */
-  isLostBeyond: boolean;
+  /** When something was told as lost beyond every floor: good only at the moment of the leave. */
+  lostBeyondMs: number | undefined;
   /** The sender's head when it first saw the receiver. */
   headAtSight: number | undefined;
   /** As the sender knows it from statuses that reached it. */
@@ -56,7 +56,6 @@ export type TruthOptions = {
   readonly heldMsEach: number;
   readonly heldMsInAll: number;
   readonly resendBufferBytes: number;
-  /** Whether a message may come a second time from the network alone. */
   readonly nowMs: () => number;
   /** Whether this member keeps to the protocol. */
   readonly isHonest: (sid: string) => boolean;
@@ -89,7 +88,7 @@ export class DeliveryTruth {
         expected: undefined,
         lostAtStart: 0,
         floor: 0,
-        isLostBeyond: false,
+        lostBeyondMs: undefined,
         headAtSight: undefined,
         confirmed: undefined,
         hasRoom: true,
@@ -241,7 +240,7 @@ export class DeliveryTruth {
     const shown = this.pair(self, other);
     if (!shown.isShown) throw new Broken(7, `${other} left ${self} without having joined`);
     shown.isShown = false;
-    shown.isLostBeyond = false;
+    shown.lostBeyondMs = undefined;
     const sinceMs = Math.max(shown.unseenSinceMs ?? Number.POSITIVE_INFINITY, this.sender(self).rejoinedAtMs);
     const awayMs = this.#options.nowMs() - sinceMs;
     if (!(awayMs >= this.#options.graceMs - 1)) throw new Broken(7, `${other} left ${self} after ${awayMs} ms`);
@@ -256,7 +255,9 @@ export class DeliveryTruth {
       throw new Broken(1, `${receiver} got what ${sender} never sent`);
     }
     const pair = this.pair(receiver, sender);
-    if (pair.isLostBeyond) throw new Broken(6, `${receiver} took as lost what ${sender} had`);
+    if (pair.lostBeyondMs !== undefined && pair.lostBeyondMs < this.#options.nowMs()) {
+      throw new Broken(6, `${receiver} took as lost what ${sender} had`);
+    }
     if (pair.expected === undefined) {
       const baseline = seq - 1 - pair.lostAtStart;
       if (baseline > (pair.headAtSight ?? 0)) {
@@ -279,7 +280,7 @@ export class DeliveryTruth {
       return;
     }
     pair.expected += count;
-    if (pair.expected > pair.floor) pair.isLostBeyond = true;
+    if (pair.expected > pair.floor) pair.lostBeyondMs = this.#options.nowMs();
   }
 
   /** Every now and then: what a member keeps, against its bounds and what it owes. */
@@ -295,7 +296,7 @@ export class DeliveryTruth {
     }
     for (const other of members) {
       const pair = this.pair(other, sid);
-      if (pair.isLostBeyond) throw new Broken(6, `${other} took as lost what ${sid} may have`);
+      if (pair.lostBeyondMs !== undefined) throw new Broken(6, `${other} took as lost what ${sid} may have`);
     }
     this.#checkHeld(sid, members);
   }
