@@ -16,6 +16,9 @@ import { messageOf, TopicView } from "./topic-view.ts";
 
 const FLUSH_TIMEOUT_MS = 30_000;
 const REQUEST_TIMEOUT_MS = 10_000;
+/** What was sent leaves before this client does, unless it takes longer than this. */
+const LEAVE_PATIENCE_MS = 2000;
+const LEAVE_LOOK_MS = 20;
 
 /** What a topic with numbers is made of. */
 export type NumberedTopicParts = {
@@ -40,6 +43,7 @@ export class NumberedTopic implements Topic {
   readonly #lanes: DirectLanes;
   readonly #requests: Requests;
   #line: TopicLine | undefined;
+  #leaving: Promise<void> | undefined;
   #maxPayloadBytes = Number.POSITIVE_INFINITY;
   #onFirstJoined: () => void = () => undefined;
 
@@ -67,7 +71,7 @@ export class NumberedTopic implements Topic {
       onFault: events.onFault,
     });
     this.#delivery = new Delivery(
-      { clock, carrier, lanes, events },
+      { clock, carrier, lanes, nextControlSeq, events },
       { resendBufferBytes, maxPayloadBytes: Number.POSITIVE_INFINITY },
     );
     this.joined = new Promise((resolve, reject) => {
@@ -122,10 +126,21 @@ export class NumberedTopic implements Topic {
     return this.#view.on(name, listener);
   }
 
-  async leave(): Promise<void> {
-    const line = this.#line;
+  leave(): Promise<void> {
+    this.#leaving ??= this.#leave();
+    return this.#leaving;
+  }
+
+  async #leave(): Promise<void> {
+    const { clock } = this.#parts;
+    const endMs = clock.monotonicMs() + LEAVE_PATIENCE_MS;
+    while (!this.#view.ended.aborted && !this.#delivery.sayGoodbye() && clock.monotonicMs() < endMs) {
+      await new Promise<void>((resolve) => {
+        clock.after(LEAVE_LOOK_MS, resolve);
+      });
+    }
     this.#end(new TopicError("closed"));
-    await line?.leave();
+    await this.#line?.leave();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -241,7 +256,7 @@ export class NumberedTopic implements Topic {
 
   #checkOpen(signal: AbortSignal | undefined): void {
     const { endReason } = this.#view;
-    if (endReason !== undefined) throw new DeliveryError("closed", { cause: endReason });
+    if (endReason !== undefined || this.#leaving !== undefined) throw new DeliveryError("closed", { cause: endReason });
     if (signal?.aborted === true) throw new DeliveryError("aborted", { cause: signal.reason });
   }
 

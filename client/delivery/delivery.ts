@@ -17,6 +17,8 @@ export type DeliveryParts = {
   readonly carrier: Carrier;
   readonly events: DeliveryEvents;
   readonly lanes: DirectLanes;
+  /** The next of the count of control frames that this session has sent: one count for all of them. */
+  readonly nextControlSeq: () => number;
   /** Left out: the real one. */
   readonly policy?: DeliveryPolicy;
 };
@@ -71,7 +73,6 @@ export class Delivery {
   readonly #repairs: Repairs;
   readonly #holdBack: HoldBack;
   readonly #publisher: Publisher;
-  #statusSeq = 0;
   #isConnected = false;
   #isClosed = false;
 
@@ -89,6 +90,7 @@ export class Delivery {
       carrier: parts.carrier,
       events,
       policy,
+      nextControlSeq: parts.nextControlSeq,
       buffer: this.#buffer,
       members: this.#members,
     };
@@ -164,7 +166,8 @@ export class Delivery {
     const member = this.#members.get(sid);
     if (!this.#isConnected || member?.isHere !== true) return;
     this.#away(member, { isOwnAbsence: false });
-    this.#startGrace(sid);
+    if (member.isLeaving) this.#gone(member);
+    else this.#startGrace(sid);
     this.#publisher.review();
   }
 
@@ -177,6 +180,7 @@ export class Delivery {
       case "message":
         return member.receiver.message(frame);
       case "sync":
+        member.isLeaving = frame.isLast;
         return member.receiver.sync(frame, isAddressed);
       case "status":
         return isAddressed ? this.#onStatus(member, frame) : undefined;
@@ -224,6 +228,11 @@ export class Delivery {
     this.#parts.lanes.roomAgain();
   }
 
+  /** Says that this session ends, as soon as all has left. @returns whether there is nothing left to wait for. */
+  sayGoodbye(): boolean {
+    return this.#publisher.sayGoodbye();
+  }
+
   /** Ends everything: what waits is rejected with this. Nothing is told afterwards. */
   close(error: PosternError): void {
     if (this.#isClosed) return;
@@ -266,6 +275,7 @@ export class Delivery {
       isHere: true,
       hereSinceMs: clock.monotonicMs(),
       isOwnAbsence: false,
+      isLeaving: false,
       base: place?.base ?? this.#publisher.head,
       confirmed: place?.confirmed,
       askedHead: 0,
@@ -335,8 +345,9 @@ export class Delivery {
   }
 
   #tell(sid: Sid, status: Omit<StatusFrame, "seq">): void {
-    this.#statusSeq += 1;
-    if (this.#isConnected) this.#parts.carrier.toPeers([sid], encodeStatus({ seq: this.#statusSeq, ...status }));
+    if (!this.#isConnected) return;
+    const { carrier, nextControlSeq } = this.#parts;
+    carrier.toPeers([sid], encodeStatus({ seq: nextControlSeq(), ...status }));
   }
 
   #tellFault(events: DeliveryEvents, sid: Sid, kind: Parameters<DeliveryEvents["onFault"]>[1]): void {

@@ -4,7 +4,7 @@
  * | offset | type | meaning |
  * |---|---|---|
  * | 0 | u8 | type: 1 message, 2 sync, 3 status, 4 chunk, 5 acknowledgement |
- * | 1 | u8 | flags: 1 resend (message), 2 base valid (sync), 4 resume (acknowledgement), 8 final (chunk), 16 no state (status), 32 reply wanted (sync, acknowledgement) |
+ * | 1 | u8 | flags: 1 resend (message), 2 base valid (sync), 4 resume (acknowledgement), 8 final (chunk), 16 no state (status), 32 reply wanted (sync, acknowledgement), 64 last (sync) |
  * | 2 | u48 | seq: of a message its number, of a chunk its number in the stream, else a count of control frames |
  *
  * | type | body |
@@ -15,7 +15,7 @@
  * | chunk | stream u32, chunk |
  * | acknowledgement | stream u32, next u48, byteLimit u48 |
  */
-export const FRAME_HEADER_BYTES = 8;
+const FRAME_HEADER_BYTES = 8;
 
 /** The largest number that a frame holds: at a million messages a second it lasts nine years. */
 export const MAX_SEQ: number = 2 ** 48 - 1;
@@ -38,6 +38,7 @@ const FLAG_RESUME = 4;
 const FLAG_FINAL = 8;
 const FLAG_NO_STATE = 16;
 const FLAG_REPLY = 32;
+const FLAG_LAST = 64;
 
 const SEQ_BYTES = 6;
 const RANGE_BYTES = 8;
@@ -59,6 +60,8 @@ export type SyncFrame = {
   readonly head: number;
   readonly floor: number;
   readonly wantsReply: boolean;
+  /** The session ends: nothing follows, and nothing is repeated any more. */
+  readonly isLast: boolean;
 };
 
 /** What a receiver has of the sender that it goes to, and what it asks for. */
@@ -127,8 +130,8 @@ export function resendOf(frame: Uint8Array): Uint8Array {
 }
 
 /** Writes a sync. */
-export function encodeSync({ seq, base, head, floor, wantsReply }: SyncFrame): Uint8Array {
-  const flags = (base === undefined ? 0 : FLAG_BASE) | (wantsReply ? FLAG_REPLY : 0);
+export function encodeSync({ seq, base, head, floor, wantsReply, isLast }: SyncFrame): Uint8Array {
+  const flags = (base === undefined ? 0 : FLAG_BASE) | (wantsReply ? FLAG_REPLY : 0) | (isLast ? FLAG_LAST : 0);
   const { frame, view } = start(SYNC, flags, seq, FRAME_HEADER_BYTES + 3 * SEQ_BYTES);
   setSeq(view, 8, base ?? 0);
   setSeq(view, 14, head);
@@ -175,8 +178,9 @@ export function decodeFrame(bytes: Uint8Array): Frame | Unusable {
   const flags = view.getUint8(1);
   // By type. 0 is none.
   const known =
-    [0, FLAG_RESEND, FLAG_BASE | FLAG_REPLY, FLAG_NO_STATE, FLAG_FINAL, FLAG_RESUME | FLAG_REPLY][view.getUint8(0)] ??
-    0;
+    [0, FLAG_RESEND, FLAG_BASE | FLAG_REPLY | FLAG_LAST, FLAG_NO_STATE, FLAG_FINAL, FLAG_RESUME | FLAG_REPLY][
+      view.getUint8(0)
+    ] ?? 0;
   if (known === 0 || (flags & ~known) !== 0) return { type: "unknown-kind" };
   return decodeBody(bytes, view, flags) ?? { type: "unreadable" };
 }
@@ -213,7 +217,8 @@ function decodeSync(view: DataView, flags: number, seq: number): Frame | undefin
   const head = getSeq(view, 14);
   const floor = getSeq(view, 20);
   if (floor < 1 || floor > head + 1 || (base ?? 0) > head) return;
-  return { type: "sync", seq, base, head, floor, wantsReply: (flags & FLAG_REPLY) !== 0 };
+  const [wantsReply, isLast] = [(flags & FLAG_REPLY) !== 0, (flags & FLAG_LAST) !== 0];
+  return { type: "sync", seq, base, head, floor, wantsReply, isLast };
 }
 
 function decodeStatus(view: DataView, flags: number, seq: number): Frame | undefined {

@@ -13,6 +13,8 @@ export type Member = {
   hereSinceMs: number;
   /** Its absence began with one's own. */
   isOwnAbsence: boolean;
+  /** It has said that its session ends. */
+  isLeaving: boolean;
   /** The head when it was first seen: what is above it is owed. */
   readonly base: number;
   /** The first number that it lacks, as it last said; undefined: it has said nothing yet. */

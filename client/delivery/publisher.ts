@@ -17,6 +17,7 @@ export type PublisherParts = {
   readonly buffer: ResendBuffer;
   readonly members: ReadonlyMap<Sid, Member>;
   readonly holdBack: HoldBack;
+  readonly nextControlSeq: () => number;
 };
 
 /** How a message is broadcast. */
@@ -51,7 +52,6 @@ export class Publisher {
   #unsentBytes = 0;
   #bytesSinceAsk = Number.POSITIVE_INFINITY;
   #askedHead = 0;
-  #controlSeq = 0;
   #idleStep = 0;
   #idleFromMs = 0;
   #isIdleForSilentOnly = false;
@@ -163,6 +163,15 @@ export class Publisher {
     this.review();
   }
 
+  /** Says that this session ends, as soon as all has left. @returns whether there is nothing left to wait for. */
+  sayGoodbye(): boolean {
+    if (!this.#isConnected) return true;
+    this.writable();
+    if (this.#waiting.length > 0 || this.#sentHead < this.#parts.buffer.head) return false;
+    this.#parts.carrier.toAll(this.#sync(undefined, false, true));
+    return true;
+  }
+
   close(error: PosternError): void {
     this.#end = error;
     this.#isConnected = false;
@@ -267,10 +276,10 @@ export class Publisher {
     this.#parts.holdBack.changed();
   }
 
-  #sync(base: number | undefined, wantsReply: boolean): Uint8Array {
-    this.#controlSeq += 1;
+  #sync(base: number | undefined, wantsReply: boolean, isLast = false): Uint8Array {
     const { floor } = this.#parts.buffer;
-    return encodeSync({ seq: this.#controlSeq, base, head: this.#sentHead, floor, wantsReply });
+    const seq = this.#parts.nextControlSeq();
+    return encodeSync({ seq, base, head: this.#sentHead, floor, wantsReply, isLast });
   }
 
   /** Who does not answer is asked again, also where nothing else is sent. */

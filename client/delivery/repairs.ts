@@ -26,7 +26,7 @@ const MIN_ASKERS_FOR_ALL = 3;
 const HOLD_OFF_MS = 500;
 /** A request that comes so soon after a repair has crossed it: the receiver waits for longer before it asks again. */
 const CROSSED_MS = 250;
-/** After one's own return those who are still on their way are waited for: else each costs a repair of its own. */
+/** After one's own return, or that of the first of several, those who are on their way are waited for: else each costs a repair. */
 const RETURN_MS = 1500;
 /** Sent at a time, before new messages have their turn. */
 const TURN_BYTES = 131_072;
@@ -39,6 +39,8 @@ export class Repairs {
   #queue: { readonly seq: number; readonly members: readonly Member[] }[] = [];
   #position = 0;
   #rejoinedAtMs = Number.NEGATIVE_INFINITY;
+  /** When the first of several came back who had been away together. */
+  #returnedAtMs = Number.NEGATIVE_INFINITY;
   #isConnected = false;
   #isCongested = false;
 
@@ -68,6 +70,9 @@ export class Repairs {
 
   /** Somebody is back, who may be the last that was waited for. */
   memberBack(): void {
+    const nowMs = this.#parts.clock.monotonicMs();
+    const isNext = nowMs > this.#returnedAtMs + 2 * RETURN_MS;
+    if (isNext && this.#awayCount() >= MIN_ASKERS_FOR_ALL) this.#returnedAtMs = nowMs;
     if (this.#askers.size > 0 && this.#returnMs() === 0) this.#collecting.within(COLLECT_MS);
   }
 
@@ -109,10 +114,14 @@ export class Repairs {
 
   /** How long those who are on their way back are still waited for. */
   #returnMs(): number {
-    const waitMs = this.#rejoinedAtMs + RETURN_MS - this.#parts.clock.monotonicMs();
-    if (waitMs <= 0) return 0;
-    for (const { isHere, isOwnAbsence } of this.#parts.members.values()) if (!isHere && isOwnAbsence) return waitMs;
-    return 0;
+    const waitMs = Math.max(this.#rejoinedAtMs, this.#returnedAtMs) + RETURN_MS - this.#parts.clock.monotonicMs();
+    return waitMs > 0 && this.#awayCount() > 0 ? waitMs : 0;
+  }
+
+  #awayCount(): number {
+    let count = 0;
+    for (const { isHere } of this.#parts.members.values()) if (!isHere) count += 1;
+    return count;
   }
 
   #collect(): void {

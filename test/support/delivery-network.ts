@@ -61,8 +61,10 @@ export class DeliveryNetwork {
     const { defect, heldMsEach, heldMsInAll, resendBufferBytes } = this.#options;
     const { truth } = this;
     const [messages, faults, heldLog]: [[string, Uint8Array][], string[], (readonly string[])[]] = [[], [], []];
+    let controlSeq = 0;
     const delivery = new Delivery(
       {
+        nextControlSeq: () => (controlSeq += 1),
         clock: this.clock,
         carrier: this.#carrier(sid),
         lanes: noLanes,

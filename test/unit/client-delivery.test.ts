@@ -172,7 +172,7 @@ describe("a hostile topic", () => {
   it("answers endless questions at most 50 times a second", () => {
     const { topic, a, b } = two();
     for (let count = 1; count <= 5000; count += 1) {
-      topic.inject(b, encodeSync({ seq: count, base: 0, head: 0, floor: 1, wantsReply: true }), [a.sid]);
+      topic.inject(b, encodeSync({ seq: count, base: 0, head: 0, floor: 1, wantsReply: true, isLast: false }), [a.sid]);
     }
     topic.run(1000);
     const answered = [...topic.truth.sender(a.sid).controls.keys()].filter((key) => key.startsWith("status"));

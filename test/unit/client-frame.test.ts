@@ -30,8 +30,11 @@ describe("the frames between two ends", () => {
 
     expect(hex(encodeMessage(258, payload))).toBe("01000000000001026869");
     expect(hex(resendOf(encodeMessage(258, payload)))).toBe("01010000000001026869");
-    expect(hex(encodeSync({ seq: 1, base: 2, head: 2 ** 32 + 3, floor: 4, wantsReply: true }))).toBe(
+    expect(hex(encodeSync({ seq: 1, base: 2, head: 2 ** 32 + 3, floor: 4, wantsReply: true, isLast: false }))).toBe(
       "0222000000000001000000000002000100000003000000000004",
+    );
+    expect(hex(encodeSync({ seq: 3, base: undefined, head: 9, floor: 4, wantsReply: false, isLast: true }))).toBe(
+      "0240000000000003000000000000000000000009000000000004",
     );
     expect(
       hex(encodeStatus({ seq: 1, next: 5, byteBudget: 65536, ranges: [{ from: 5, count: 7 }], hasState: true })),
@@ -59,6 +62,7 @@ describe("the frames between two ends", () => {
         head: u32.map((value) => value + 2 ** 32),
         floor: u32.map((value) => value + 1),
         wantsReply: fc.boolean(),
+        isLast: fc.boolean(),
       }),
       fc.record({
         type: fc.constant("status" as const),
