@@ -23,7 +23,7 @@ const MAX_BUDGET_BYTES = 524_288;
 /** So many who lack the same get it by one message to all. */
 const MIN_ASKERS_FOR_ALL = 3;
 /** What went to all is not sent again for so long, but to who was not here. */
-const HOLD_OFF_MS = 500;
+const HOLD_OFF_MS = 1000;
 /** A request that comes so soon after a repair has crossed it: the receiver waits for longer before it asks again. */
 const CROSSED_MS = 250;
 /** After one's own return, or that of the first of several, those who are on their way are waited for: else each costs a repair. */
