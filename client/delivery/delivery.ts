@@ -52,7 +52,7 @@ export type DeliveryFigures = {
 };
 
 /** Where a session was when it was gone: in its messages, and in those of this client. */
-type Place = { readonly next: number | undefined; readonly base: number; readonly confirmed: number | undefined };
+type Place = Pick<Member, "base" | "confirmed" | "held"> & { readonly next: number | undefined };
 
 /** So many of them are remembered. */
 const MAX_PLACES = 1024;
@@ -281,7 +281,7 @@ export class Delivery {
       askedHead: 0,
       hasRoom: true,
       isCongested: false,
-      held: new HeldTime(),
+      held: place?.held ?? new HeldTime(),
       requests: new Allowance(clock, 200, 100),
       repairBytes: new Allowance(clock, 2 * resendBufferBytes, resendBufferBytes / 8),
       wanted: undefined,
@@ -336,8 +336,8 @@ export class Delivery {
   }
 
   /** A session that comes back goes on where it was, in both directions: it may not have noticed that it was gone. */
-  #keepPlace({ sid, receiver, base, confirmed }: Member): void {
-    this.#places.set(sid, { next: receiver.next, base, confirmed });
+  #keepPlace({ sid, receiver, base, confirmed, held }: Member): void {
+    this.#places.set(sid, { next: receiver.next, base, confirmed, held });
     for (const oldest of this.#places.keys()) {
       if (this.#places.size <= MAX_PLACES) return;
       this.#places.delete(oldest);

@@ -19,8 +19,8 @@ type Pair = {
   lostAtStart: number;
   /** The highest floor of an addressed sync. */
   floor: number;
-  /** When something was told as lost beyond every floor: good only at the moment of the leave. */
-  lostBeyondMs: number | undefined;
+  /** What is good only at the moment of the leave: a loss beyond every floor, or a beginning without a base. */
+  suspicion: { readonly atMs: number; readonly broken: Broken } | undefined;
   /** The sender's head when it first saw the receiver. */
   headAtSight: number | undefined;
   /** As the sender knows it from statuses that reached it. */
@@ -88,7 +88,7 @@ export class DeliveryTruth {
         expected: undefined,
         lostAtStart: 0,
         floor: 0,
-        lostBeyondMs: undefined,
+        suspicion: undefined,
         headAtSight: undefined,
         confirmed: undefined,
         hasRoom: true,
@@ -181,11 +181,15 @@ export class DeliveryTruth {
   checkRepairs(receiver: string, senders: readonly string[]): void {
     let sum = 0;
     let slack = 0;
+    let { rejoinedAtMs } = this.sender(receiver);
     for (const sender of senders) {
       const pair = this.pair(receiver, sender);
       sum += pair.inFlightBytes;
       slack += pair.largestBytes + 32_768;
+      rejoinedAtMs = Math.max(rejoinedAtMs, this.sender(sender).rejoinedAtMs);
     }
+    // What was on its way over the line before this one is lost, or comes as well: for as long as a slow line takes.
+    if (this.#options.nowMs() - rejoinedAtMs < 6000) slack += 524_288;
     if (sum > 524_288 + slack) throw new Broken(8, `${sum} bytes of repair are on their way to ${receiver}`);
   }
 
@@ -219,12 +223,11 @@ export class DeliveryTruth {
   /** As the relay tells it: this receiver sees the sender, or no longer does. */
   sees(receiver: string, sender: string, isSeen: boolean, isOwn = false): void {
     const pair = this.pair(receiver, sender);
-    if (isSeen) pair.unseenSinceMs = undefined;
-    else pair.unseenSinceMs ??= this.#options.nowMs();
     const back = this.pair(sender, receiver);
     this.#closeSpan(this.sender(receiver));
-    back.isOwnAbsence = !isSeen && (isOwn || back.isOwnAbsence);
-    if (!isSeen && !isOwn) back.isOwnAbsence = false;
+    if (isSeen || pair.unseenSinceMs === undefined) back.isOwnAbsence = !isSeen && isOwn;
+    if (isSeen) pair.unseenSinceMs = undefined;
+    else pair.unseenSinceMs ??= this.#options.nowMs();
   }
 
   /** The app of `self` is told that `other` is here. */
@@ -240,7 +243,7 @@ export class DeliveryTruth {
     const shown = this.pair(self, other);
     if (!shown.isShown) throw new Broken(7, `${other} left ${self} without having joined`);
     shown.isShown = false;
-    shown.lostBeyondMs = undefined;
+    if (shown.suspicion?.atMs === this.#options.nowMs()) shown.suspicion = undefined;
     const sinceMs = Math.max(shown.unseenSinceMs ?? Number.POSITIVE_INFINITY, this.sender(self).rejoinedAtMs);
     const awayMs = this.#options.nowMs() - sinceMs;
     if (!(awayMs >= this.#options.graceMs - 1)) throw new Broken(7, `${other} left ${self} after ${awayMs} ms`);
@@ -255,13 +258,11 @@ export class DeliveryTruth {
       throw new Broken(1, `${receiver} got what ${sender} never sent`);
     }
     const pair = this.pair(receiver, sender);
-    if (pair.lostBeyondMs !== undefined && pair.lostBeyondMs < this.#options.nowMs()) {
-      throw new Broken(6, `${receiver} took as lost what ${sender} had`);
-    }
+    if (pair.suspicion !== undefined && pair.suspicion.atMs < this.#options.nowMs()) throw pair.suspicion.broken;
     if (pair.expected === undefined) {
       const baseline = seq - 1 - pair.lostAtStart;
       if (baseline > (pair.headAtSight ?? 0)) {
-        throw new Broken(2, `${receiver} begins at ${seq}, and ${sender} saw it at ${pair.headAtSight}`);
+        this.#suspect(pair, 2, `${receiver} begins at ${seq}, and ${sender} saw it at ${pair.headAtSight}`);
       }
       pair.expected = seq;
     }
@@ -280,7 +281,11 @@ export class DeliveryTruth {
       return;
     }
     pair.expected += count;
-    if (pair.expected > pair.floor) pair.lostBeyondMs = this.#options.nowMs();
+    if (pair.expected > pair.floor) this.#suspect(pair, 6, `${receiver} took as lost what ${sender} may have`);
+  }
+
+  #suspect(pair: Pair, invariant: number, text: string): void {
+    pair.suspicion ??= { atMs: this.#options.nowMs(), broken: new Broken(invariant, text) };
   }
 
   /** Every now and then: what a member keeps, against its bounds and what it owes. */
@@ -296,7 +301,7 @@ export class DeliveryTruth {
     }
     for (const other of members) {
       const pair = this.pair(other, sid);
-      if (pair.lostBeyondMs !== undefined) throw new Broken(6, `${other} took as lost what ${sid} may have`);
+      if (pair.suspicion !== undefined) throw pair.suspicion.broken;
     }
     this.#checkHeld(sid, members);
   }
