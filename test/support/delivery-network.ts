@@ -71,13 +71,15 @@ export class DeliveryNetwork {
         policy: { ...deliveryPolicy, ...defect.policy },
         events: {
           onPeerJoined: (other) => truth.joined(sid, other),
-          onPeerLeft: (other) => truth.left(sid, other),
+          // A liar may say goodbye and stay: then it is gone at once, without a grace.
+          onPeerLeft: (other) => truth.left(sid, other, { hasGrace: !this.#isLiar(other) }),
           onMessage: (other, payload) => {
-            if (this.member(other).kind !== "liar") truth.message(sid, other, payload);
+            // Who lies about what it has is owed nothing.
+            if (!this.#isLiar(other) && !this.#isLiar(sid)) truth.message(sid, other, payload);
             messages.push([other, payload]);
           },
           onLost: (other, count) => {
-            if (this.member(other).kind === "liar") return;
+            if (this.#isLiar(other) || this.#isLiar(sid)) return;
             if (defect.isLossLate === true) this.clock.after(0, () => truth.lost(sid, other, count));
             else truth.lost(sid, other, count);
           },
@@ -181,6 +183,10 @@ export class DeliveryNetwork {
       if (member.connection === connection) this.connect(member);
     });
     this.#after(times.relayNoticeMs ?? HALF_OPEN_MS, () => this.#detach(member, connection));
+  }
+
+  #isLiar(sid: string): boolean {
+    return this.member(sid).kind === "liar";
   }
 
   /** Leaves for good: nothing more comes of it. */

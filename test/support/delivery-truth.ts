@@ -239,14 +239,15 @@ export class DeliveryTruth {
     pair.headAtSight ??= this.sender(self).head;
   }
 
-  left(self: string, other: string): void {
+  left(self: string, other: string, { hasGrace }: { readonly hasGrace: boolean }): void {
     const shown = this.pair(self, other);
     if (!shown.isShown) throw new Broken(7, `${other} left ${self} without having joined`);
     shown.isShown = false;
     if (shown.suspicion?.atMs === this.#options.nowMs()) shown.suspicion = undefined;
     const sinceMs = Math.max(shown.unseenSinceMs ?? Number.POSITIVE_INFINITY, this.sender(self).rejoinedAtMs);
     const awayMs = this.#options.nowMs() - sinceMs;
-    if (!(awayMs >= this.#options.graceMs - 1)) throw new Broken(7, `${other} left ${self} after ${awayMs} ms`);
+    if (hasGrace && !(awayMs >= this.#options.graceMs - 1))
+      throw new Broken(7, `${other} left ${self} after ${awayMs} ms`);
   }
 
   message(receiver: string, sender: string, payload: Uint8Array): void {
