@@ -21,14 +21,15 @@ const config: ViteUserConfig = defineConfig({
     ],
     coverage: {
       provider: "v8",
-      include: ["protocol/**/*.ts", "relay/**/*.ts"],
-      // main.ts is run by tests as a process of its own, which the coverage of this one does not see.
-      exclude: ["relay/main.ts"],
+      include: ["protocol/**/*.ts", "client/**/*.ts", "relay/**/*.ts"],
+      // Both are run by tests as processes of their own, which the coverage of this one does not see.
+      exclude: ["relay/main.ts", "client/cli/main.ts"],
       reporter: ["text-summary", "json-summary"],
       thresholds: {
         lines: 90,
         "protocol/**": { lines: 100 },
         "relay/hub/**": { lines: 100 },
+        "client/delivery/**": { lines: 95 },
       },
     },
   },
