@@ -1,5 +1,5 @@
 import { type BinaryRelayData, decodeBinaryRelayData } from "../../protocol/v1-binary.ts";
-import { encodeV1ClientMessage, type V1ClientMessage } from "../../protocol/v1-client-messages.ts";
+import type { V1ClientMessage } from "../../protocol/v1-client-messages.ts";
 import { decodeV1RelayMessage, type V1RelayMessage } from "../../protocol/v1-relay-messages.ts";
 import type { Clock, Timer } from "../clock.ts";
 import type { PosternErrorCode } from "../errors.ts";
@@ -320,8 +320,9 @@ export class Connection {
     return this.#refCount;
   }
 
+  /** As `encodeV1ClientMessage` writes it: the messages above have their fields in its order, and no others. */
   #say(message: V1ClientMessage): void {
-    const text = encodeV1ClientMessage(message);
+    const text = JSON.stringify(message);
     this.#send(text, text.length);
   }
 

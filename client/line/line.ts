@@ -1,4 +1,4 @@
-import { CloseCode } from "../../protocol/close-codes.ts";
+import type { CloseCode } from "../../protocol/close-codes.ts";
 import { type Clock, epochMs, type Timer } from "../clock.ts";
 import { ConnectError, type PosternError, TopicError } from "../errors.ts";
 import type { RelayInfo, RelayState } from "../relay.ts";
@@ -20,6 +20,7 @@ const MIN_PING_INTERVAL_MS = 5000;
 const SILENT_MS = 14_000;
 /** Beside a payload, a frame has an envelope; and the payload may travel as base64. */
 const ENVELOPE_BYTES = 3072;
+const POLICY_VIOLATION: typeof CloseCode.policyViolation = 1008;
 
 /** What a line is made of. */
 export type LineParts = {
@@ -222,7 +223,7 @@ export class Line {
       return;
     }
     // Nothing to join: the relay would close the next one too. The next topic dials.
-    const isIdle = error.status === CloseCode.policyViolation && this.#topics.size === 0;
+    const isIdle = error.status === POLICY_VIOLATION && this.#topics.size === 0;
     if (!isIdle) this.#planDial(ending, { lastedMs, reconnectWithinMs });
     if (this.#hasBeenUp) this.#setState("reconnecting");
     for (const membership of this.#topics.values()) membership.down();
