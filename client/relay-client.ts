@@ -107,7 +107,7 @@ export class RelayClient implements Relay {
     const { clock, resendBufferBytes } = this.#parts;
     // A name of the app's own would be a second identity beside the session.
     if (peerId !== undefined) throw new TopicError("option-invalid", { cause: "peerId is for plain topics" });
-    const canTakeOver = (): boolean => this.#line.info.features.includes("takeover");
+    const canTakeOver = (): boolean => this.#line.can("takeover");
     return new NumberedTopic(name, open, { clock, resendBufferBytes, canTakeOver });
   }
 }

@@ -4,7 +4,7 @@ import { decodeV1RelayMessage, type V1RelayMessage } from "../../protocol/v1-rel
 import type { Clock, Timer } from "../clock.ts";
 import type { PosternErrorCode } from "../errors.ts";
 import { type Ending, endingOf, givenUp, type LastWord } from "./ending.ts";
-import { Liveness } from "./liveness.ts";
+import { Liveness, type Watched } from "./liveness.ts";
 import type { Dial, Socket } from "./socket.ts";
 
 /** Above it nothing more is sent until it has left: what waits here cannot be taken back. */
@@ -59,21 +59,23 @@ export type ConnectionOptions = {
   readonly hasBeenUp: boolean;
 };
 
-/** What a connection tells. */
-export type ConnectionEvents = {
+/** What a connection tells, one event after the other until `onEnd`. */
+export interface ConnectionEvents {
   /** Questions may be asked. */
-  readonly onOpen: () => void;
+  onOpen(connection: Connection): void;
   /** The relay has answered. */
-  readonly onUp: () => void;
-  readonly onAuthorized: (expiresAtMs: number | undefined) => void;
+  onUp(): void;
+  onAuthorized(expiresAtMs: number | undefined): void;
   /** A renewal was refused; what was granted before stays. */
-  readonly onKept: (reason: string | undefined) => void;
-  readonly onJoined: (joined: Joined) => void;
-  readonly onEnd: (ending: Ending) => void;
-};
+  onKept(reason: string | undefined): void;
+  onJoined(joined: Joined, connection: Connection): void;
+  onEnd(ending: Ending, connection: Connection): void;
+}
+
+type Asked = { readonly handler: TopicHandler; readonly type: TopicQuestion["type"] };
 
 /** One WebSocket to the relay, from the dial to its end. */
-export class Connection {
+export class Connection implements Watched {
   readonly #clock: Clock;
   readonly #events: ConnectionEvents;
   readonly #options: ConnectionOptions;
@@ -81,14 +83,16 @@ export class Connection {
   readonly #socket: Socket;
   readonly #topics = new Map<string, TopicHandler>();
   readonly #handles = new Map<number, TopicHandler>();
-  readonly #asked = new Map<number, { readonly handler: TopicHandler; readonly type: TopicQuestion["type"] }>();
+  readonly #asked = new Map<number, Asked>();
   #timer: Timer | undefined;
   #roomTimer: Timer | undefined;
   #openedMs: number | undefined;
-  #stage: "dialling" | "open" | "up" | "over" = "dialling";
+  #stage: "dialling" | "open" | "over" = "dialling";
   #wasUp = false;
   #lastWord: LastWord | undefined;
-  #restart: { readonly closesMs: number; readonly reconnectWithinMs: number } | undefined;
+  /** When the relay closes it, as it has said. */
+  #closesMs = Number.POSITIVE_INFINITY;
+  #reconnectWithinMs: number | undefined;
   #refCount = 0;
   #pingRef = 0;
   #sentBytes = 0;
@@ -102,10 +106,8 @@ export class Connection {
     this.#clock = parts.clock;
     this.#events = events;
     this.#options = options;
-    this.#liveness = this.#watch(options.pingIntervalMs);
-    this.#timer = parts.clock.after(options.connectTimeoutMs, () =>
-      this.abandon("unreachable", `no answer in ${options.connectTimeoutMs} ms`),
-    );
+    this.#liveness = new Liveness(parts.clock, this, options.pingIntervalMs);
+    this.#abandonAfter(options.connectTimeoutMs, `no answer in ${options.connectTimeoutMs} ms`);
     this.#socket = parts.dial(options.address, {
       onOpen: () => this.#opened(),
       onBytesSeen: () => this.#liveness.heard(),
@@ -126,7 +128,7 @@ export class Connection {
   }
 
   get isOpen(): boolean {
-    return this.#stage === "open" || this.#stage === "up";
+    return this.#stage === "open";
   }
 
   get liveness(): Liveness {
@@ -135,13 +137,16 @@ export class Connection {
 
   /** Within what random time to come back after a planned stop; undefined without one. */
   get reconnectWithinMs(): number | undefined {
-    return this.#restart?.reconnectWithinMs;
+    return this.#reconnectWithinMs;
+  }
+
+  get #isFull(): boolean {
+    return this.waitingBytes >= MAX_BUFFERED_BYTES;
   }
 
   /** There is room, and what is sent now is not refused because the relay stops. */
   get isWritable(): boolean {
-    if (!this.isOpen || this.#socket.bufferedBytes >= MAX_BUFFERED_BYTES) return false;
-    return this.#restart === undefined || this.#restart.closesMs - this.#clock.monotonicMs() > LAST_MS;
+    return this.isOpen && !this.#isFull && this.#closesMs - this.#clock.monotonicMs() > LAST_MS;
   }
 
   /** Asks something of a topic; the answer, or the refusal, comes to its handler. A handler that asks takes the topic over. */
@@ -170,7 +175,7 @@ export class Connection {
   sendData(frame: Uint8Array): void {
     this.#liveness.expect();
     this.#send(frame, frame.length);
-    if (this.#socket.bufferedBytes >= MAX_BUFFERED_BYTES) this.#awaitRoom();
+    if (this.#isFull) this.#awaitRoom();
   }
 
   /** Presents a token, the first one or a newer one. */
@@ -184,25 +189,37 @@ export class Connection {
     this.#socket.close(reason);
   }
 
+  get waitingBytes(): number {
+    return this.#socket.bufferedBytes;
+  }
+
+  get leftBytes(): number {
+    return this.#sentBytes - this.waitingBytes;
+  }
+
+  get heldMs(): number {
+    if (!this.#wasUp) return FIRST_WORD_MS;
+    return this.#asked.size > 0 ? ASKING_MS : 0;
+  }
+
+  ping(): void {
+    this.#pingRef = this.#nextRef();
+    this.#say({ type: "ping", ref: this.#pingRef });
+  }
+
+  onDead(): void {
+    this.abandon("unreachable", "the line is dead: nothing came behind a ping");
+  }
+
   /** Ends it as one that is of no use. */
   abandon(code: PosternErrorCode, cause: string): void {
     this.#end(givenUp(code, cause));
     this.#socket.close("");
   }
 
-  #watch(pingIntervalMs: number): Liveness {
-    const parts = {
-      clock: this.#clock,
-      ping: () => {
-        this.#pingRef = this.#nextRef();
-        if (this.isOpen) this.#say({ type: "ping", ref: this.#pingRef });
-      },
-      onDead: () => this.abandon("unreachable", "the line is dead: nothing came behind a ping"),
-      waitingBytes: () => this.#socket.bufferedBytes,
-      leftBytes: () => this.#sentBytes - this.#socket.bufferedBytes,
-      heldMs: () => (this.#stage === "up" ? (this.#asked.size > 0 ? ASKING_MS : 0) : FIRST_WORD_MS),
-    };
-    return new Liveness(parts, pingIntervalMs);
+  #abandonAfter(delayMs: number, cause: string): void {
+    this.#timer?.cancel();
+    this.#timer = this.#clock.after(delayMs, () => this.abandon("unreachable", cause));
   }
 
   #opened(): void {
@@ -212,35 +229,30 @@ export class Connection {
     if (this.#options.token !== undefined) this.authorize(this.#options.token);
     // Before the joins, behind which a relay may have to wait: its pong says that the line is good.
     this.#liveness.check();
-    this.#events.onOpen();
+    this.#events.onOpen(this);
   }
 
   #receive(text: string): void {
     if (this.#stage === "over") return;
     this.#liveness.heard();
     const message = text.length > MAX_TEXT_CHARACTERS ? NO_MESSAGE : decodeV1RelayMessage(text);
-    if (message.type !== "invalid" && !(message.type === "error" && message.requestId !== undefined)) this.#up();
+    if (message.type === "invalid") return this.#fault();
+    if (message.type !== "error" || message.requestId === undefined) this.#up();
     switch (message.type) {
       case "unknown":
       case "offer":
       case "answer":
       case "candidate":
         return;
-      case "invalid":
-        this.#fault();
-        return;
       case "pong":
         if (message.ref === this.#pingRef) this.#liveness.answered();
         return;
       case "authorized":
-        this.#events.onAuthorized(message.expiresAtMs);
-        return;
+        return this.#events.onAuthorized(message.expiresAtMs);
       case "error":
-        this.#refused(message);
-        return;
+        return this.#refused(message);
       case "restarting":
-        this.#restarting(message.reconnectWithinMs, message.closesInMs ?? 0);
-        return;
+        return this.#restarting(message.reconnectWithinMs, message.closesInMs ?? 0);
       default:
         this.#receiveOfTopic(message);
     }
@@ -248,21 +260,19 @@ export class Connection {
 
   /** The relay has answered: whatever it says, it is one. */
   #up(): void {
-    if (this.#stage !== "open") return;
-    this.#stage = "up";
+    if (this.#wasUp || !this.isOpen) return;
     this.#wasUp = true;
     this.#events.onUp();
   }
 
   #receiveOfTopic(message: TopicMessage): void {
-    const ref = "ref" in message ? message.ref : undefined;
-    const asked = ref === undefined ? undefined : this.#asked.get(ref);
-    if (ref !== undefined) this.#asked.delete(ref);
+    const { type } = message;
+    const asked = this.#takeAsked("ref" in message ? message.ref : undefined);
     const handler = asked?.handler ?? this.#topics.get(message.topic);
-    if (message.type === "joined") this.#events.onJoined(message);
-    if (message.type === "congested") this.#liveness.congested();
+    if (type === "joined") this.#events.onJoined(message, this);
+    if (type === "congested") this.#liveness.congested();
     // Of a topic that was left, some may still wait at the relay.
-    if (handler === undefined && (message.type === "congested" || message.type === "relieved")) return;
+    if (handler === undefined && (type === "congested" || type === "relieved")) return;
     if (handler?.receive(message, asked !== undefined) !== true) this.#fault();
   }
 
@@ -271,15 +281,13 @@ export class Connection {
     this.#liveness.heard();
     const data = decodeBinaryRelayData(bytes);
     if (data.type === "unknown") return;
-    const handler = data.type === "invalid" ? undefined : this.#handles.get(data.topicHandle);
-    if (data.type === "invalid" || handler?.receiveData(data) !== true) this.#fault();
+    if (data.type === "invalid" || this.#handles.get(data.topicHandle)?.receiveData(data) !== true) this.#fault();
   }
 
   #refused(error: LastWord): void {
     if (error.requestId !== undefined) this.#lastWord = error;
     const { ref, code, topic, peerHandle } = error;
-    const asked = ref === undefined ? undefined : this.#asked.get(ref);
-    if (ref !== undefined) this.#asked.delete(ref);
+    const asked = this.#takeAsked(ref);
     if (asked !== undefined) asked.handler.refused(error, asked.type);
     // A relay that does not know the message ping answers it all the same.
     else if (ref === this.#pingRef) this.#liveness.answered();
@@ -289,16 +297,18 @@ export class Connection {
     }
   }
 
+  /** The question that has this number, which is answered with that. */
+  #takeAsked(ref = -1): Asked | undefined {
+    const asked = this.#asked.get(ref);
+    this.#asked.delete(ref);
+    return asked;
+  }
+
   #restarting(reconnectWithinMs: number, closesInMs: number): void {
     const inMs = Math.min(closesInMs, MAX_CLOSES_IN_MS);
-    this.#restart = {
-      closesMs: this.#clock.monotonicMs() + inMs,
-      reconnectWithinMs: Math.min(reconnectWithinMs, MAX_RECONNECT_WITHIN_MS),
-    };
-    this.#timer?.cancel();
-    this.#timer = this.#clock.after(inMs + OVERDUE_MS, () =>
-      this.abandon("unreachable", "the relay restarts, and has not closed as it said"),
-    );
+    this.#closesMs = this.#clock.monotonicMs() + inMs;
+    this.#reconnectWithinMs = Math.min(reconnectWithinMs, MAX_RECONNECT_WITHIN_MS);
+    this.#abandonAfter(inMs + OVERDUE_MS, "the relay restarts, and has not closed as it said");
   }
 
   /** Something has come that no relay says. A few are put up with. */
@@ -310,13 +320,13 @@ export class Connection {
   #awaitRoom(): void {
     this.#roomTimer ??= this.#clock.after(ROOM_LOOK_MS, () => {
       this.#roomTimer = undefined;
-      if (this.#socket.bufferedBytes >= MAX_BUFFERED_BYTES) this.#awaitRoom();
+      if (this.#isFull) this.#awaitRoom();
       else for (const handler of this.#topics.values()) handler.writable();
     });
   }
 
   #nextRef(): number {
-    this.#refCount = (this.#refCount + 1) % 2 ** 32;
+    this.#refCount = (this.#refCount + 1) >>> 0;
     return this.#refCount;
   }
 
@@ -335,7 +345,7 @@ export class Connection {
   #end(ending: Ending): void {
     if (this.#stage === "over") return;
     this.#finish();
-    this.#events.onEnd(ending);
+    this.#events.onEnd(ending, this);
   }
 
   #finish(): void {
