@@ -15,7 +15,6 @@ import type { Data, Message, Peer, RequestHandler, SendOptions, Topic, TopicEven
 import { messageOf, TopicView } from "./topic-view.ts";
 
 const FLUSH_TIMEOUT_MS = 30_000;
-const REQUEST_TIMEOUT_MS = 10_000;
 
 /** What a topic with numbers is made of. */
 export type NumberedTopicParts = {
@@ -30,8 +29,6 @@ export type NumberedTopicParts = {
 export class NumberedTopic implements Topic {
   readonly name: string;
   readonly self: Peer;
-  /** Resolves when it was joined, rejects when it never will be. */
-  readonly joined: Promise<void>;
   readonly #parts: NumberedTopicParts;
   readonly #sid: Sid = randomWord();
   readonly #view: TopicView;
@@ -41,7 +38,6 @@ export class NumberedTopic implements Topic {
   readonly #requests: Requests;
   #line: TopicLine | undefined;
   #maxPayloadBytes = Number.POSITIVE_INFINITY;
-  #onFirstJoined: () => void = () => undefined;
 
   constructor(name: string, open: OpenLine, parts: NumberedTopicParts) {
     const { clock, resendBufferBytes } = parts;
@@ -70,12 +66,12 @@ export class NumberedTopic implements Topic {
       { clock, carrier, lanes, events },
       { resendBufferBytes, maxPayloadBytes: Number.POSITIVE_INFINITY },
     );
-    this.joined = new Promise((resolve, reject) => {
-      this.#onFirstJoined = resolve;
-      this.#view.ended.addEventListener("abort", () => reject(this.#view.endReason));
-    });
-    this.joined.catch(() => undefined);
     this.#line = open({ peerId: () => wireName(this.#sid, randomWord()) }, this.#lineEvents());
+  }
+
+  /** Resolves when it was joined, rejects when it never will be. */
+  get joined(): Promise<void> {
+    return this.#view.joined;
   }
 
   /** Aborted when it has ended. */
@@ -97,8 +93,7 @@ export class NumberedTopic implements Topic {
   }
 
   async request(peer: Peer | string, data: Data, options: WaitOptions = {}): Promise<Uint8Array> {
-    const { timeoutMs = REQUEST_TIMEOUT_MS, signal } = options;
-    return this.#requests.request(this.#present(peer), this.#checked(data, signal), { timeoutMs, signal });
+    return this.#requests.request(this.#present(peer), this.#checked(data, options.signal), options);
   }
 
   onRequest(handler: RequestHandler): () => void {
@@ -112,10 +107,10 @@ export class NumberedTopic implements Topic {
   }
 
   async flush({ timeoutMs = FLUSH_TIMEOUT_MS, signal }: WaitOptions = {}): Promise<void> {
-    this.#checkOpen(signal);
-    await withTimeLimit(this.#parts.clock, { timeoutMs, signal }, async (limit) => {
-      await Promise.all([this.#delivery.flush({ signal: limit }), this.#lanes.idle(limit)]);
-    });
+    this.#view.checkOpen(signal);
+    await withTimeLimit(this.#parts.clock, { timeoutMs, signal }, (limit) =>
+      Promise.all([this.#delivery.flush({ signal: limit }), this.#lanes.idle(limit)]),
+    );
   }
 
   on<Name extends keyof TopicEvents>(name: Name, listener: (event: TopicEvents[Name]) => void): () => void {
@@ -172,7 +167,7 @@ export class NumberedTopic implements Topic {
       onJoined: ({ members, maxPayloadBytes }) => {
         this.#maxPayloadBytes = maxPayloadBytes - OVERHEAD_BYTES;
         this.#delivery.joined(members.flatMap((member) => this.#admit(member) ?? []));
-        this.#onFirstJoined();
+        this.#view.onJoined();
       },
       onDown: () => {
         this.#roster.clear();
@@ -239,14 +234,8 @@ export class NumberedTopic implements Topic {
     return id;
   }
 
-  #checkOpen(signal: AbortSignal | undefined): void {
-    const { endReason } = this.#view;
-    if (endReason !== undefined) throw new DeliveryError("closed", { cause: endReason });
-    if (signal?.aborted === true) throw new DeliveryError("aborted", { cause: signal.reason });
-  }
-
   #checked(data: Data, signal: AbortSignal | undefined): Uint8Array {
-    this.#checkOpen(signal);
+    this.#view.checkOpen(signal);
     return toBytes(data, this.#maxPayloadBytes);
   }
 
