@@ -208,7 +208,7 @@ export class Connection implements Watched {
   }
 
   onDead(): void {
-    this.abandon("unreachable", "the line is dead: nothing came behind a ping");
+    this.abandon("unreachable", "the line is dead");
   }
 
   /** Ends it as one that is of no use. */
@@ -308,13 +308,13 @@ export class Connection implements Watched {
     const inMs = Math.min(closesInMs, MAX_CLOSES_IN_MS);
     this.#closesMs = this.#clock.monotonicMs() + inMs;
     this.#reconnectWithinMs = Math.min(reconnectWithinMs, MAX_RECONNECT_WITHIN_MS);
-    this.#abandonAfter(inMs + OVERDUE_MS, "the relay restarts, and has not closed as it said");
+    this.#abandonAfter(inMs + OVERDUE_MS, "its restart is overdue");
   }
 
   /** Something has come that no relay says. A few are put up with. */
   #fault(): void {
     this.#faultCount += 1;
-    if (this.#faultCount > MAX_FAULTS) this.abandon("protocol-error", "it says what no relay says");
+    if (this.#faultCount > MAX_FAULTS) this.abandon("protocol-error", "too much makes no sense");
   }
 
   #awaitRoom(): void {

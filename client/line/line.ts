@@ -110,7 +110,7 @@ export class Line implements ConnectionEvents, MembershipLine {
     const membership = new Membership({ clock, backOff, line: this }, topic, options, events);
     const isOpen = this.#topics.has(topic);
     if (this.#state === "closed" || isOpen) {
-      const error = isOpen ? new TopicError("option-invalid", { cause: "this topic is joined already" }) : this.#error;
+      const error = isOpen ? new TopicError("option-invalid") : this.#error;
       clock.after(0, () => membership.end(error ?? new TopicError("closed")));
       return membership;
     }

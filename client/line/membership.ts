@@ -173,7 +173,7 @@ export class Membership implements TopicLine, TopicHandler {
     // Before a close in a planned stop: it goes on with the next connection.
     if (question === "leave" || this.#stage === "over") this.#onLeft?.();
     else if (error.code === "restarting" || error.requestId !== undefined) return;
-    else if (question === "members") this.#senseless(`a page of members is refused: ${error.code}`);
+    else if (question === "members") this.#senseless(`members: ${error.code}`);
     else if (this.#stage === "joining") this.#joinRefused(error);
   }
 
@@ -216,7 +216,7 @@ export class Membership implements TopicLine, TopicHandler {
 
   #addPage(page: readonly LineMember[], more: boolean): boolean {
     for (const member of page) {
-      if (this.#isSelf(member)) return this.#senseless("the own handle is another member's");
+      if (this.#isSelf(member)) return this.#senseless("own handle doubled");
       this.#members.set(member.peerHandle, memberOf(member));
     }
     if (!more) {
@@ -226,7 +226,7 @@ export class Membership implements TopicLine, TopicHandler {
     const last = page.at(-1)?.peerHandle ?? 0;
     this.#pageCount += 1;
     if (last <= this.#after || this.#pageCount > MAX_PAGES || this.#members.size > MAX_MEMBERS) {
-      return this.#senseless("its pages of members have no end");
+      return this.#senseless("endless members");
     }
     this.#after = last;
     this.#ask({ type: "members", topic: this.#topic, after: last });

@@ -22,7 +22,7 @@ export async function obtainToken(clock: Clock, source: () => string | Promise<s
       Promise.resolve().then(source),
     );
     if (typeof token === "string" && token.length > 0 && token.length <= MAX_TOKEN_BYTES) return token;
-    throw new Error(`a token is a string of 1 to ${MAX_TOKEN_BYTES} bytes`);
+    throw new Error(`a token has 1 to ${MAX_TOKEN_BYTES} bytes`);
   } catch (cause) {
     throw new ConnectError("unauthorized", { cause });
   }

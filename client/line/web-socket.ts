@@ -64,7 +64,7 @@ class WebSocketSocket implements Socket {
       this.#timer = this.#clock.after(0, () => this.#end({ code: undefined, reason: "", cause }));
     });
     socket.addEventListener("close", ({ code, reason }: { readonly code: number; readonly reason: string }) => {
-      const cause = code === 1015 ? "its certificate is not trusted, or it speaks no TLS" : undefined;
+      const cause = code === 1015 ? "certificate not trusted, or no TLS" : undefined;
       this.#end({ code: NO_CODES.has(code) ? undefined : code, reason, cause });
     });
   }
@@ -75,7 +75,7 @@ class WebSocketSocket implements Socket {
     if (subprotocol === SUBPROTOCOL_V1) this.#events.onOpen();
     else {
       this.#socket?.close();
-      this.#end({ code: undefined, reason: "", cause: "it does not speak postern.v1" });
+      this.#end({ code: undefined, reason: "", cause: `no ${SUBPROTOCOL_V1}` });
     }
   }
 
