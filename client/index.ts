@@ -17,7 +17,8 @@ const RESEND_BUFFER_BYTES = 4 * 1024 * 1024;
  * @throws ConnectError `address-invalid`, `option-invalid`
  */
 export function connect(address: string, options: ConnectOptions = {}): Relay {
-  if (options.tls?.ca !== undefined || options.tls?.fingerprint !== undefined) {
+  const { ca, fingerprint } = options.tls ?? {};
+  if ((ca ?? fingerprint) !== undefined) {
     throw new ConnectError("option-invalid", { cause: "tls: the platform decides" });
   }
   const parts = {

@@ -37,11 +37,10 @@ export class RelayClient implements Relay {
 
   /** Dials at once. @throws ConnectError `address-invalid`, `option-invalid` */
   constructor(parts: RelayClientParts, address: string, options: ConnectOptions) {
-    const { clock, random, dial, pageEvents } = parts;
     const { token, reconnect, signal } = options;
     this.#parts = parts;
     this.#line = new Line(
-      { clock, random, dial, pageEvents },
+      parts,
       {
         address: checkedAddress(address),
         token,

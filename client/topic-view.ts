@@ -71,9 +71,7 @@ export class TopicView {
 
   deliver(peer: Peer, data: Uint8Array, { isDirect }: { readonly isDirect: boolean }): void {
     const message = messageOf(peer, data, isDirect);
-    const isHeard = this.#emitter.hasListener("message");
-    this.#emitter.emit("message", message);
-    this.#inbox.offer(message, { isHeard });
+    this.#inbox.offer(message, { isHeard: this.#emitter.emit("message", message) });
   }
 
   lost(id: string, count: number): void {

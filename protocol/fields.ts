@@ -82,9 +82,7 @@ export function isWord(value: unknown): value is string {
 }
 
 /** Whether this may be a secret that the relay gave, such as `takeover`: 1..128 bytes. */
-export function isSecret(value: unknown): value is string {
-  return isText(value, MAX_WORD_BYTES);
-}
+export const isSecret: (value: unknown) => value is string = isWord;
 
 /** Whether this is true or false. */
 export function isFlag(value: unknown): value is boolean {

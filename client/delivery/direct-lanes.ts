@@ -1,5 +1,6 @@
-import type { Clock, Timer } from "../clock.ts";
+import type { Clock } from "../clock.ts";
 import { DeliveryError, type PosternError } from "../errors.ts";
+import { Alarm } from "./alarm.ts";
 import type { WaitingOptions } from "./backlog.ts";
 import type { AcknowledgementFrame, ChunkFrame, Frame } from "./frame.ts";
 import { encodePosition, Lane, type LaneNumbers, type LaneParts } from "./lane.ts";
@@ -45,7 +46,7 @@ export class DirectLanes implements DirectLanesPort {
   /** Lanes that have something to acknowledge. */
   readonly #owing = new Set<Lane>();
   readonly #idlers = new Set<Idler>();
-  #acknowledging: Timer | undefined;
+  readonly #acknowledging: Alarm;
   #epoch = 0;
   /** Above all numbers that were forgotten: none is given twice to one peer, even where nothing is known of it any more. */
   #firstSeq = 1;
@@ -54,6 +55,7 @@ export class DirectLanes implements DirectLanesPort {
   constructor(parts: DirectLanesParts) {
     const { clock, carrier, nextControlSeq, events } = parts;
     this.#parts = parts;
+    this.#acknowledging = new Alarm(clock, () => this.#acknowledge());
     this.#laneParts = {
       clock,
       say: (sid, position) => carrier.toPeers([sid], encodePosition(nextControlSeq(), position)),
@@ -200,12 +202,11 @@ export class DirectLanes implements DirectLanesPort {
     if (lane.receiver.owes === undefined) return;
     this.#owing.add(lane);
     if (lane.receiver.isUrgent) this.#say(lane);
-    else this.#acknowledging ??= this.#parts.clock.after(ACKNOWLEDGE_AFTER_MS, () => this.#acknowledge());
+    else this.#acknowledging.within(ACKNOWLEDGE_AFTER_MS);
   }
 
   #acknowledge(): void {
-    this.#acknowledging?.cancel();
-    this.#acknowledging = undefined;
+    this.#acknowledging.cancel();
     for (const lane of this.#owing) this.#say(lane);
   }
 

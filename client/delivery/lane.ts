@@ -1,5 +1,6 @@
-import type { Clock, Timer } from "../clock.ts";
+import type { Clock } from "../clock.ts";
 import type { PosternError } from "../errors.ts";
+import { Alarm } from "./alarm.ts";
 import { Backlog, type WaitingOptions } from "./backlog.ts";
 import { type AcknowledgementFrame, encodeAcknowledgement } from "./frame.ts";
 import { LaneReceiver } from "./lane-receiver.ts";
@@ -47,7 +48,7 @@ export class Lane {
   #rewoundAtMs = Number.NEGATIVE_INFINITY;
   #silenceCount = 0;
   /** Runs while the peer is here and anything is not acknowledged. */
-  #timer: Timer | undefined;
+  readonly #silence: Alarm;
 
   constructor(sid: Sid, parts: LaneParts, numbers: LaneNumbers) {
     this.sid = sid;
@@ -55,6 +56,10 @@ export class Lane {
     this.#sender = new LaneSender(numbers);
     this.receiver = new LaneReceiver(numbers.next);
     this.#backlog = new Backlog(parts.onSettled);
+    this.#silence = new Alarm(parts.clock, () => {
+      this.#silenceCount += 1;
+      this.#ask();
+    });
   }
 
   /** The epoch of the oldest message that is not acknowledged. */
@@ -96,8 +101,7 @@ export class Lane {
   /** Nothing reaches the peer. */
   away(): void {
     this.#isHere = false;
-    this.#timer?.cancel();
-    this.#timer = undefined;
+    this.#silence.cancel();
   }
 
   /** Says what the receiver has to say. */
@@ -161,17 +165,12 @@ export class Lane {
   }
 
   #watchAnew(afterMs: number): void {
-    this.#timer?.cancel();
-    this.#timer = undefined;
+    this.#silence.cancel();
     this.#watch(afterMs);
   }
 
   #watch(afterMs: number = ASK_AFTER_MS): void {
     if (!this.#isHere || !(this.#sender.isUnsure || this.oldestEpoch !== undefined)) return;
-    const delayMs = Math.min(afterMs * 2 ** this.#silenceCount, MAX_ASK_AFTER_MS);
-    this.#timer ??= this.#parts.clock.after(delayMs, () => {
-      this.#silenceCount += 1;
-      this.#ask();
-    });
+    this.#silence.within(Math.min(afterMs * 2 ** this.#silenceCount, MAX_ASK_AFTER_MS));
   }
 }

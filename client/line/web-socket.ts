@@ -35,7 +35,7 @@ class WebSocketSocket implements Socket {
       this.#listen(create());
       this.#look(false);
     } catch (cause) {
-      this.#timer = clock.after(0, () => this.#end({ code: undefined, reason: "", cause }));
+      this.#failSoon(cause);
     }
   }
 
@@ -59,9 +59,7 @@ class WebSocketSocket implements Socket {
     socket.addEventListener("open", () => this.#opened(socket.protocol));
     socket.addEventListener("message", ({ data }: { readonly data: unknown }) => this.#received(data));
     socket.addEventListener("error", (event: Event) => {
-      const cause = "message" in event && event.message !== "" ? event.message : undefined;
-      this.#timer?.cancel();
-      this.#timer = this.#clock.after(0, () => this.#end({ code: undefined, reason: "", cause }));
+      this.#failSoon("message" in event && event.message !== "" ? event.message : undefined);
     });
     socket.addEventListener("close", ({ code, reason }: { readonly code: number; readonly reason: string }) => {
       const cause = code === 1015 ? "certificate not trusted, or no TLS" : undefined;
@@ -75,7 +73,7 @@ class WebSocketSocket implements Socket {
     if (subprotocol === SUBPROTOCOL_V1) this.#events.onOpen();
     else {
       this.#socket?.close();
-      this.#end({ code: undefined, reason: "", cause: `no ${SUBPROTOCOL_V1}` });
+      this.#fail(`no ${SUBPROTOCOL_V1}`);
     }
   }
 
@@ -89,9 +87,19 @@ class WebSocketSocket implements Socket {
   #look(wasClosing: boolean): void {
     this.#timer = this.#clock.after(LOOK_MS, () => {
       const isClosing = (this.#socket?.readyState ?? CLOSING) >= CLOSING;
-      if (isClosing && wasClosing) this.#end({ code: undefined, reason: "" });
+      if (isClosing && wasClosing) this.#fail(undefined);
       else this.#look(isClosing);
     });
+  }
+
+  /** In the next task: a close event of this one may still come, and add its code. */
+  #failSoon(cause: unknown): void {
+    this.#timer?.cancel();
+    this.#timer = this.#clock.after(0, () => this.#fail(cause));
+  }
+
+  #fail(cause: unknown): void {
+    this.#end({ code: undefined, reason: "", cause });
   }
 
   #end(end: SocketEnd): void {
