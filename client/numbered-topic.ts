@@ -8,11 +8,12 @@ import type { LineMember, TopicLine, TopicLineEvents } from "./line/topic-line.t
 import { OVERHEAD_BYTES } from "./overhead.ts";
 import type { OpenLine } from "./plain-topic.ts";
 import { randomWord } from "./random.ts";
-import { type Handler, plainMessage, Requests } from "./requests.ts";
+import { plainMessage, Requests } from "./requests.ts";
 import { Roster, wireName } from "./roster.ts";
 import { withTimeLimit } from "./time-limit.ts";
-import type { Data, Message, Peer, RequestHandler, SendOptions, Topic, TopicEvents, WaitOptions } from "./topic.ts";
+import type { Data, Peer, RequestHandler, SendOptions, Topic, WaitOptions } from "./topic.ts";
 import { messageOf, TopicView } from "./topic-view.ts";
+import { ViewedTopic } from "./viewed-topic.ts";
 
 const FLUSH_TIMEOUT_MS = 30_000;
 
@@ -26,8 +27,7 @@ export type NumberedTopicParts = {
 };
 
 /** A topic whose members number what they send: each gets it once and in order, or is told what it has lost. */
-export class NumberedTopic implements Topic {
-  readonly name: string;
+export class NumberedTopic extends ViewedTopic implements Topic {
   readonly self: Peer;
   readonly #parts: NumberedTopicParts;
   readonly #sid: Sid = randomWord();
@@ -40,14 +40,15 @@ export class NumberedTopic implements Topic {
   #maxPayloadBytes = Number.POSITIVE_INFINITY;
 
   constructor(name: string, open: OpenLine, parts: NumberedTopicParts) {
+    const view = new TopicView(() => this.#delivery.roomAgain());
+    super(name, view);
+    this.#view = view;
     const { clock, resendBufferBytes } = parts;
     let controlSeq = 0;
     const nextControlSeq = (): number => (controlSeq += 1);
-    this.name = name;
     this.self = { id: this.#sid, isClassic: false };
     this.#parts = parts;
     this.#roster = new Roster(this.#sid);
-    this.#view = new TopicView(() => this.#delivery.roomAgain());
     const carrier = this.#carrier();
     const events = this.#deliveryEvents();
     const lanes = new DirectLanes({
@@ -69,20 +70,6 @@ export class NumberedTopic implements Topic {
     this.#line = open({ peerId: () => wireName(this.#sid, randomWord()) }, this.#lineEvents());
   }
 
-  /** Resolves when it was joined, rejects when it never will be. */
-  get joined(): Promise<void> {
-    return this.#view.joined;
-  }
-
-  /** Aborted when it has ended. */
-  get ended(): AbortSignal {
-    return this.#view.ended;
-  }
-
-  get peers(): ReadonlyMap<string, Peer> {
-    return this.#view.peers;
-  }
-
   async broadcast(data: Data, options: SendOptions = {}): Promise<void> {
     await this.#delivery.broadcast(this.#checked(data, options.signal), options);
   }
@@ -97,13 +84,7 @@ export class NumberedTopic implements Topic {
   }
 
   onRequest(handler: RequestHandler): () => void {
-    const answer: Handler = (sid, data) => handler(messageOf(this.#peer(sid), data, true));
-    this.#requests.setHandler(answer);
-    return () => this.#requests.removeHandler(answer);
-  }
-
-  messages(options: { readonly signal?: AbortSignal | undefined } = {}): AsyncIterableIterator<Message> {
-    return this.#view.read(options.signal);
+    return this.#requests.setHandler((sid, data) => handler(messageOf(this.#peer(sid), data, true)));
   }
 
   async flush({ timeoutMs = FLUSH_TIMEOUT_MS, signal }: WaitOptions = {}): Promise<void> {
@@ -113,18 +94,10 @@ export class NumberedTopic implements Topic {
     );
   }
 
-  on<Name extends keyof TopicEvents>(name: Name, listener: (event: TopicEvents[Name]) => void): () => void {
-    return this.#view.on(name, listener);
-  }
-
   async leave(): Promise<void> {
     const line = this.#line;
     this.#end(new TopicError("closed"));
     await line?.leave();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.leave();
   }
 
   #carrier(): Carrier {

@@ -2,8 +2,9 @@ import { toBytes, utf8 } from "./data.ts";
 import { Backlog } from "./delivery/backlog.ts";
 import { DeliveryError, type PosternError, TopicError } from "./errors.ts";
 import type { LineMember, TopicLine, TopicLineEvents, TopicLineOptions } from "./line/topic-line.ts";
-import type { Data, Message, Peer, RequestHandler, SendOptions, Topic, TopicEvents, WaitOptions } from "./topic.ts";
+import type { Data, Peer, RequestHandler, SendOptions, Topic, WaitOptions } from "./topic.ts";
 import { TopicView } from "./topic-view.ts";
+import { ViewedTopic } from "./viewed-topic.ts";
 
 /** What waits for the line. Without a peer it is for all. */
 type Outgoing = { readonly payload: Uint8Array; readonly peer: Peer | undefined };
@@ -15,9 +16,8 @@ export type OpenLine = (options: TopicLineOptions, events: TopicLineEvents) => T
  * A topic without numbers, for those that classic clients share. What is sent while the line is up leaves as it is; what a
  * cut loses is lost. While the line is down, it waits.
  */
-export class PlainTopic implements Topic {
-  readonly name: string;
-  readonly #view = new TopicView(() => undefined);
+export class PlainTopic extends ViewedTopic implements Topic {
+  readonly #view: TopicView;
   readonly #line: TopicLine;
   readonly #handles = new Map<string, number>();
   readonly #peers = new Map<number, Peer>();
@@ -28,26 +28,14 @@ export class PlainTopic implements Topic {
 
   /** @param peerId the name that the others see; undefined: the relay makes one. */
   constructor(name: string, open: OpenLine, peerId?: string) {
-    this.name = name;
+    const view = new TopicView(() => undefined);
+    super(name, view);
+    this.#view = view;
     this.#line = open({ peerId: () => peerId }, this.#lineEvents());
   }
 
   get self(): Peer {
     return this.#self;
-  }
-
-  /** Resolves when it was joined, rejects when it never will be. */
-  get joined(): Promise<void> {
-    return this.#view.joined;
-  }
-
-  /** Aborted when it has ended. */
-  get ended(): AbortSignal {
-    return this.#view.ended;
-  }
-
-  get peers(): ReadonlyMap<string, Peer> {
-    return this.#view.peers;
   }
 
   broadcast(data: Data, options: SendOptions = {}): Promise<void> {
@@ -72,21 +60,9 @@ export class PlainTopic implements Topic {
     return Promise.reject(new DeliveryError("plain-topic"));
   }
 
-  messages(options: { readonly signal?: AbortSignal | undefined } = {}): AsyncIterableIterator<Message> {
-    return this.#view.read(options.signal);
-  }
-
-  on<Name extends keyof TopicEvents>(name: Name, listener: (event: TopicEvents[Name]) => void): () => void {
-    return this.#view.on(name, listener);
-  }
-
   async leave(): Promise<void> {
     this.#end(new TopicError("closed"));
     await this.#line.leave();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.leave();
   }
 
   #lineEvents(): TopicLineEvents {

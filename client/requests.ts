@@ -77,14 +77,12 @@ export class Requests {
     this.#parts = parts;
   }
 
-  /** Answers requests from now on. */
-  setHandler(handler: Handler): void {
+  /** Answers requests from now on. @returns stops answering, unless another handler has come. */
+  setHandler(handler: Handler): () => void {
     this.#handler = handler;
-  }
-
-  /** Answers none any more, if this is the handler. */
-  removeHandler(handler: Handler): void {
-    if (this.#handler === handler) this.#handler = undefined;
+    return () => {
+      if (this.#handler === handler) this.#handler = undefined;
+    };
   }
 
   /**

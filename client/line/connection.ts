@@ -2,10 +2,11 @@ import { type BinaryRelayData, decodeBinaryRelayData } from "../../protocol/v1-b
 import type { V1ClientMessage } from "../../protocol/v1-client-messages.ts";
 import { decodeV1RelayMessage, type V1RelayMessage } from "../../protocol/v1-relay-messages.ts";
 import type { Clock, Timer } from "../clock.ts";
-import type { PosternErrorCode } from "../errors.ts";
+import type { PosternError, PosternErrorCode } from "../errors.ts";
 import { type Ending, endingOf, givenUp, type LastWord } from "./ending.ts";
 import { Liveness, type Watched } from "./liveness.ts";
 import type { Dial, Socket } from "./socket.ts";
+import { Renewal, type TokenSource } from "./token.ts";
 
 /** Above it nothing more is sent until it has left: what waits here cannot be taken back. */
 const MAX_BUFFERED_BYTES = 262_144;
@@ -52,7 +53,10 @@ export interface TopicHandler {
 /** How a connection is made. */
 export type ConnectionOptions = {
   readonly address: string;
-  readonly token: string | undefined;
+  /** Where newer tokens come from. */
+  readonly token?: TokenSource | undefined;
+  /** What is presented at first. */
+  readonly firstToken: string | undefined;
   readonly connectTimeoutMs: number;
   readonly pingIntervalMs: number;
   /** Whether a relay was once reached at this address. */
@@ -65,9 +69,8 @@ export interface ConnectionEvents {
   onOpen(connection: Connection): void;
   /** The relay has answered. */
   onUp(): void;
-  onAuthorized(expiresAtMs: number | undefined): void;
-  /** A renewal was refused; what was granted before stays. */
-  onKept(reason: string | undefined): void;
+  /** A renewal has failed; what was granted before stays. */
+  onError(error: PosternError): void;
   onJoined(joined: Joined, connection: Connection): void;
   onEnd(ending: Ending, connection: Connection): void;
 }
@@ -80,6 +83,7 @@ export class Connection implements Watched {
   readonly #events: ConnectionEvents;
   readonly #options: ConnectionOptions;
   readonly #liveness: Liveness;
+  readonly #renewal: Renewal;
   readonly #socket: Socket;
   readonly #topics = new Map<string, TopicHandler>();
   readonly #handles = new Map<number, TopicHandler>();
@@ -99,13 +103,19 @@ export class Connection implements Watched {
   #faultCount = 0;
 
   constructor(
-    parts: { readonly clock: Clock; readonly dial: Dial },
+    parts: { readonly clock: Clock; readonly dial: Dial; readonly epochMs?: (() => number) | undefined },
     options: ConnectionOptions,
     events: ConnectionEvents,
   ) {
     this.#clock = parts.clock;
     this.#events = events;
     this.#options = options;
+    this.#renewal = new Renewal({
+      ...parts,
+      source: options.token,
+      present: (token) => this.#authorize(token),
+      onError: (error) => events.onError(error),
+    });
     this.#liveness = new Liveness(parts.clock, this, options.pingIntervalMs);
     this.#abandonAfter(options.connectTimeoutMs, `no answer in ${options.connectTimeoutMs} ms`);
     this.#socket = parts.dial(options.address, {
@@ -178,9 +188,9 @@ export class Connection implements Watched {
     if (this.#isFull) this.#awaitRoom();
   }
 
-  /** Presents a token, the first one or a newer one. */
-  authorize(token: string): void {
-    this.#say({ type: "auth", token, ref: this.#nextRef() });
+  /** Gets another token and presents it. @returns whether there may be another one. */
+  renewToken(onPresented: () => void): boolean {
+    return this.#renewal.now(onPresented);
   }
 
   /** Ends at once: this client wants it so. */
@@ -226,7 +236,7 @@ export class Connection implements Watched {
     this.#timer?.cancel();
     this.#openedMs = this.#clock.monotonicMs();
     this.#stage = "open";
-    if (this.#options.token !== undefined) this.authorize(this.#options.token);
+    if (this.#options.firstToken !== undefined) this.#authorize(this.#options.firstToken);
     // Before the joins, behind which a relay may have to wait: its pong says that the line is good.
     this.#liveness.check();
     this.#events.onOpen(this);
@@ -248,7 +258,7 @@ export class Connection implements Watched {
         if (message.ref === this.#pingRef) this.#liveness.answered();
         return;
       case "authorized":
-        return this.#events.onAuthorized(message.expiresAtMs);
+        return this.#renewal.authorized(message.expiresAtMs);
       case "error":
         return this.#refused(message);
       case "restarting":
@@ -291,7 +301,7 @@ export class Connection implements Watched {
     if (asked !== undefined) asked.handler.refused(error, asked.type);
     // A relay that does not know the message ping answers it all the same.
     else if (ref === this.#pingRef) this.#liveness.answered();
-    else if (code === "unauthorized" && error.requestId === undefined) this.#events.onKept(error.reason);
+    else if (code === "unauthorized" && error.requestId === undefined) this.#renewal.refused(error.reason);
     else if (code === "omitted" && topic !== undefined && peerHandle !== undefined) {
       this.#topics.get(topic)?.omitted(peerHandle, error.count ?? 1, error.sizeBytes ?? 0);
     }
@@ -325,6 +335,11 @@ export class Connection implements Watched {
     });
   }
 
+  /** Presents a token, the first one or a newer one. */
+  #authorize(token: string): void {
+    this.#say({ type: "auth", token, ref: this.#nextRef() });
+  }
+
   #nextRef(): number {
     this.#refCount = (this.#refCount + 1) >>> 0;
     return this.#refCount;
@@ -351,6 +366,7 @@ export class Connection implements Watched {
   #finish(): void {
     this.#stage = "over";
     this.#liveness.stop();
+    this.#renewal.stop();
     this.#timer?.cancel();
     this.#roomTimer?.cancel();
   }

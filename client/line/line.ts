@@ -9,7 +9,7 @@ import { learnedInterval } from "./liveness.ts";
 import { Membership, type MembershipLine } from "./membership.ts";
 import type { PageEvent, PageEvents } from "./page-events.ts";
 import type { Dial } from "./socket.ts";
-import { obtainToken, Renewal, type TokenSource } from "./token.ts";
+import { obtainToken, type TokenSource } from "./token.ts";
 import type { TopicLine, TopicLineEvents, TopicLineOptions } from "./topic-line.ts";
 
 /** A connection that lasted less is a reason for back-off, however it ended. */
@@ -59,7 +59,6 @@ export class Line implements ConnectionEvents, MembershipLine {
   readonly #stopPageEvents: (() => void) | undefined;
   #state: RelayState = "connecting";
   #connection: Connection | undefined;
-  #renewal: Renewal | undefined;
   /** Waits for the next dial; not before this moment, whatever the page says. */
   #timer: Timer | undefined;
   #notBeforeMs = 0;
@@ -127,10 +126,6 @@ export class Line implements ConnectionEvents, MembershipLine {
     this.#dropConnection("closed by the app");
   }
 
-  renewToken(onPresented: () => void): boolean {
-    return this.#renewal?.now(onPresented) ?? false;
-  }
-
   onOver(topic: string, membership: Membership): void {
     if (this.#topics.get(topic) === membership) this.#topics.delete(topic);
   }
@@ -144,12 +139,8 @@ export class Line implements ConnectionEvents, MembershipLine {
     this.#setState("connected");
   }
 
-  onAuthorized(expiresAtMs: number | undefined): void {
-    this.#renewal?.authorized(expiresAtMs);
-  }
-
-  onKept(reason: string | undefined): void {
-    this.#renewal?.refused(reason);
+  onError(error: PosternError): void {
+    this.#events.onError(error);
   }
 
   onJoined({ limits, features = [], pingIntervalMs }: Joined, { liveness }: Connection): void {
@@ -165,7 +156,6 @@ export class Line implements ConnectionEvents, MembershipLine {
   onEnd(ending: Ending, connection: Connection): void {
     const { error } = ending;
     const { wasUp, liveness } = connection;
-    this.#renewal?.stop();
     this.#connection = undefined;
     this.#roundTripMs = liveness.roundTripMs ?? this.#roundTripMs;
     if (wasUp && error.status === undefined && liveness.silentMs >= SILENT_MS) {
@@ -176,7 +166,7 @@ export class Line implements ConnectionEvents, MembershipLine {
     const isIdle = error.status === POLICY_VIOLATION && this.#topics.size === 0;
     if (!isIdle) this.#planDial(ending, connection);
     this.#interrupted();
-    if (!isIdle && (!wasUp || error.code !== "unreachable")) this.#events.onError(error);
+    if (!isIdle && (!wasUp || error.code !== "unreachable")) this.onError(error);
   }
 
   /** Nothing is under way: the relay has closed a connection on which nothing was joined. */
@@ -202,23 +192,16 @@ export class Line implements ConnectionEvents, MembershipLine {
     this.#isAsking = false;
     if (!this.#isIdle || this.#state === "closed") return;
     if (typeof outcome === "string") return this.#connect(outcome);
-    this.#events.onError(outcome);
+    this.onError(outcome);
     this.#dialAfter(this.#backOff.nextMs());
   }
 
   #connect(token: string | undefined): void {
-    const connection = new Connection(
+    this.#connection = new Connection(
       this.#parts,
-      { ...this.#options, token, pingIntervalMs: this.#pingIntervalMs, hasBeenUp: this.#hasBeenUp },
+      { ...this.#options, firstToken: token, pingIntervalMs: this.#pingIntervalMs, hasBeenUp: this.#hasBeenUp },
       this,
     );
-    this.#connection = connection;
-    this.#renewal = new Renewal({
-      ...this.#parts,
-      source: this.#options.token,
-      present: (newer) => connection.authorize(newer),
-      onError: this.#events.onError,
-    });
   }
 
   /** Once in a row: what a function gives the second time is most likely the same. */
@@ -267,7 +250,7 @@ export class Line implements ConnectionEvents, MembershipLine {
     const memberships = [...this.#topics.values()];
     this.#topics.clear();
     this.#setState("closed");
-    if (error !== undefined) this.#events.onError(error);
+    if (error !== undefined) this.onError(error);
     for (const membership of memberships) {
       if (error === undefined) membership.stop();
       else {
@@ -278,7 +261,6 @@ export class Line implements ConnectionEvents, MembershipLine {
   }
 
   #dropConnection(reason: string): void {
-    this.#renewal?.stop();
     this.#connection?.close(reason);
     this.#connection = undefined;
   }

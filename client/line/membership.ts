@@ -35,8 +35,6 @@ export interface MembershipLine {
   readonly maxPayloadBytes: number;
   /** What this relay can, as its last `joined` said. */
   can(feature: string): boolean;
-  /** Gets another token and presents it. @returns whether there may be another one. */
-  renewToken(onPresented: () => void): boolean;
   /** It has ended, or is being left. */
   onOver(topic: string, membership: Membership): void;
 }
@@ -317,9 +315,10 @@ export class Membership implements TopicLine, TopicHandler {
   #renew(): boolean {
     this.#timer?.cancel();
     const connection = this.#connection;
-    return this.#parts.line.renewToken(() => {
+    const again = (): void => {
       if (this.#connection === connection && this.#stage === "joining") this.#join();
-    });
+    };
+    return connection?.renewToken(again) === true;
   }
 
   #joinLater(): void {
