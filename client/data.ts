@@ -3,6 +3,7 @@ import type { Data } from "./topic.ts";
 
 const encoder = new TextEncoder();
 
+/** Text as the bytes that are sent. */
 export function utf8(text: string): Uint8Array {
   return encoder.encode(text);
 }

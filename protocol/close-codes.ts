@@ -42,13 +42,13 @@ export type CloseCode = (typeof CloseCode)[keyof typeof CloseCode];
 export type Reconnect = "now" | "back-off" | "never";
 
 /** After these: at once. As numbers, so that a client which needs no names carries none. */
-const AT_ONCE: readonly number[] = [1012, 4001, 4003];
-const NEVER: readonly number[] = [1000, 1002, 1007, 1008, 1009, 4004, 4005, 4006];
+const AT_ONCE: ReadonlySet<number> = new Set([1012, 4001, 4003]);
+const NEVER: ReadonlySet<number> = new Set([1000, 1002, 1007, 1008, 1009, 4004, 4005, 4006]);
 
 /** Whether to dial again after a close with this code. One that is not in the table is a reason for back-off. */
 export function reconnectAfter(code: number): Reconnect {
-  if (AT_ONCE.includes(code)) return "now";
-  return NEVER.includes(code) ? "never" : "back-off";
+  if (AT_ONCE.has(code)) return "now";
+  return NEVER.has(code) ? "never" : "back-off";
 }
 
 /** One code that a client may see. Of the relay's own codes the name is also the word in metrics and in the access log. */

@@ -158,9 +158,11 @@ export class Membership implements TopicLine, TopicHandler {
       case "relieved": {
         const isCongested = message.type === "congested";
         if (this.#stage === "joined") this.#events.onCongestion({ to: message.to, isCongested });
+        return true;
       }
+      default:
+        return true;
     }
-    return true;
   }
 
   receiveData({ peerHandle, payload, isAddressed }: BinaryRelayData): boolean {
