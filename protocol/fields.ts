@@ -82,7 +82,9 @@ export function isWord(value: unknown): value is string {
 }
 
 /** Whether this may be a secret that the relay gave, such as `takeover`: 1..128 bytes. */
-export const isSecret: (value: unknown) => value is string = isWord;
+export function isSecret(value: unknown): value is string {
+  return isWord(value);
+}
 
 /** Whether this is true or false. */
 export function isFlag(value: unknown): value is boolean {

@@ -90,7 +90,7 @@ export class Connection implements Watched {
   readonly #asked = new Map<number, Asked>();
   #timer: Timer | undefined;
   #roomTimer: Timer | undefined;
-  #openedMs: number | undefined;
+  #openedMs = Number.POSITIVE_INFINITY;
   #stage: "dialling" | "open" | "over" = "dialling";
   #wasUp = false;
   #lastWord: LastWord | undefined;
@@ -127,9 +127,9 @@ export class Connection implements Watched {
     });
   }
 
-  /** How long it has been open. */
+  /** How long it has been open; negative where it was never. */
   get lastedMs(): number {
-    return this.#openedMs === undefined ? 0 : this.#clock.monotonicMs() - this.#openedMs;
+    return this.#clock.monotonicMs() - this.#openedMs;
   }
 
   /** Whether the relay has answered on it, also after its end. */

@@ -45,9 +45,11 @@ export function givenUp(code: PosternErrorCode, cause: string): Ending {
   return { error: new ConnectError(code, { cause }), reconnect: "back-off", retryAfterMs: 0 };
 }
 
-/** @param hasBeenUp whether this address has once been a relay: then a proxy's no is taken for a passing one. */
-export function endingOf(end: SocketEnd, lastWord: LastWord | undefined, hasBeenUp: boolean): Ending {
-  const said = lastWord?.requestId === undefined ? undefined : lastWord;
+/**
+ * @param said the relay's last word, where it has said that a close follows.
+ * @param hasBeenUp whether this address has once been a relay: then a proxy's no is taken for a passing one.
+ */
+export function endingOf(end: SocketEnd, said: LastWord | undefined, hasBeenUp: boolean): Ending {
   if (end.refusal !== undefined) return refusedUpgrade(end.refusal, end.cause, hasBeenUp);
   const code = end.code ?? closeOf(said);
   const reconnect = code === undefined || end.reason === "no join in time" ? "back-off" : reconnectAfter(code);
