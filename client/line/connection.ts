@@ -182,7 +182,7 @@ export class Connection implements Watched {
   }
 
   /** Sends a binary frame, which is the connection's from now on. */
-  sendData(frame: Uint8Array): void {
+  sendData(frame: Uint8Array<ArrayBuffer>): void {
     this.#liveness.expect();
     this.#send(frame, frame.length);
     if (this.#isFull) this.#awaitRoom();
@@ -351,7 +351,7 @@ export class Connection implements Watched {
     this.#send(text, text.length);
   }
 
-  #send(message: string | Uint8Array, byteCount: number): void {
+  #send(message: string | Uint8Array<ArrayBuffer>, byteCount: number): void {
     if (!this.isOpen) return;
     this.#sentBytes += byteCount;
     this.#socket.send(message);
