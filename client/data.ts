@@ -3,13 +3,18 @@ import type { Data } from "./topic.ts";
 
 const encoder = new TextEncoder();
 
+/** Text as the bytes that are sent. */
+export function utf8(text: string): Uint8Array {
+  return encoder.encode(text);
+}
+
 /**
  * The bytes of what an app sends: a copy, so that the app may go on writing to its own.
  * @throws DeliveryError `data-invalid`, `payload-too-large`
  */
 export function toBytes(data: Data, maxBytes: number): Uint8Array {
   if (typeof data !== "string" && !(data instanceof Uint8Array)) throw new DeliveryError("data-invalid");
-  const bytes = typeof data === "string" ? encoder.encode(data) : data.slice();
+  const bytes = typeof data === "string" ? utf8(data) : data.slice();
   if (bytes.length === 0) throw new DeliveryError("data-invalid");
   if (bytes.length > maxBytes) {
     throw new DeliveryError("payload-too-large", { cause: `${bytes.length} bytes, and the limit is ${maxBytes}` });

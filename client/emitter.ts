@@ -11,13 +11,11 @@ export class Emitter<Events> {
     return () => void calls.delete(call);
   }
 
-  /** Whether anybody listens to this. */
-  hasListener(name: keyof Events): boolean {
-    return (this.#listeners[name]?.size ?? 0) > 0;
-  }
-
-  emit<Name extends keyof Events>(name: Name, event: Events[Name]): void {
+  /** @returns whether anybody listens to this. */
+  emit<Name extends keyof Events>(name: Name, event: Events[Name]): boolean {
+    let isHeard = false;
     for (const call of this.#listeners[name] ?? []) {
+      isHeard = true;
       try {
         call(event);
       } catch (error) {
@@ -26,5 +24,6 @@ export class Emitter<Events> {
         });
       }
     }
+    return isHeard;
   }
 }

@@ -40,12 +40,9 @@ export class Inbox {
 
   /** The messages from now on; for the first one to ask, also the latest of before. */
   read(signal: AbortSignal | undefined): AsyncIterableIterator<Message> {
-    const reader: Reader = new Reader(this.#early ?? new MessageQueue(), {
-      onTaken: () => this.#update(),
-      onEnded: () => {
-        this.#readers.delete(reader);
-        this.#update();
-      },
+    const reader: Reader = new Reader(this.#early ?? new MessageQueue(), () => {
+      if (reader.isFinished) this.#readers.delete(reader);
+      this.#update();
     });
     this.#early = undefined;
     this.#readers.add(reader);
@@ -68,21 +65,25 @@ export class Inbox {
   }
 }
 
-type ReaderEvents = { readonly onTaken: () => void; readonly onEnded: () => void };
 type Result = IteratorResult<Message, undefined>;
 
 const END: Result = { done: true, value: undefined };
 
 class Reader implements AsyncIterableIterator<Message> {
   readonly #queue: MessageQueue;
-  readonly #events: ReaderEvents;
+  readonly #onChange: () => void;
   /** Calls of `next` that wait; while there are any, the queue is empty. */
   readonly #waiting: ((result: Result) => void)[] = [];
   #isFinished = false;
 
-  constructor(queue: MessageQueue, events: ReaderEvents) {
+  /** @param onChange one was taken, or it has ended. */
+  constructor(queue: MessageQueue, onChange: () => void) {
     this.#queue = queue;
-    this.#events = events;
+    this.#onChange = onChange;
+  }
+
+  get isFinished(): boolean {
+    return this.#isFinished;
   }
 
   get isFull(): boolean {
@@ -101,13 +102,13 @@ class Reader implements AsyncIterableIterator<Message> {
     if (this.#isFinished) return;
     this.#isFinished = true;
     for (const waiting of this.#waiting.splice(0)) waiting(END);
-    this.#events.onEnded();
+    this.#onChange();
   }
 
   next(): Promise<Result> {
     const value = this.#queue.shift();
     if (value !== undefined) {
-      this.#events.onTaken();
+      this.#onChange();
       return Promise.resolve({ done: false, value });
     }
     if (this.#isFinished) return Promise.resolve(END);

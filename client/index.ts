@@ -17,8 +17,9 @@ const RESEND_BUFFER_BYTES = 4 * 1024 * 1024;
  * @throws ConnectError `address-invalid`, `option-invalid`
  */
 export function connect(address: string, options: ConnectOptions = {}): Relay {
-  if (options.tls?.ca !== undefined || options.tls?.fingerprint !== undefined) {
-    throw new ConnectError("option-invalid", { cause: "tls: here the platform decides whom to trust" });
+  const { ca, fingerprint } = options.tls ?? {};
+  if ((ca ?? fingerprint) !== undefined) {
+    throw new ConnectError("option-invalid", { cause: "tls: the platform decides" });
   }
   const parts = {
     clock: systemClock,

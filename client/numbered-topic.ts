@@ -8,14 +8,14 @@ import type { LineMember, TopicLine, TopicLineEvents } from "./line/topic-line.t
 import { OVERHEAD_BYTES } from "./overhead.ts";
 import type { OpenLine } from "./plain-topic.ts";
 import { randomWord } from "./random.ts";
-import { type Handler, plainMessage, Requests } from "./requests.ts";
+import { plainMessage, Requests } from "./requests.ts";
 import { Roster, wireName } from "./roster.ts";
 import { withTimeLimit } from "./time-limit.ts";
-import type { Data, Message, Peer, RequestHandler, SendOptions, Topic, TopicEvents, WaitOptions } from "./topic.ts";
+import type { Data, Peer, RequestHandler, SendOptions, Topic, WaitOptions } from "./topic.ts";
 import { messageOf, TopicView } from "./topic-view.ts";
+import { ViewedTopic } from "./viewed-topic.ts";
 
 const FLUSH_TIMEOUT_MS = 30_000;
-const REQUEST_TIMEOUT_MS = 10_000;
 /** What was sent leaves before this client does, unless it takes longer than this. */
 const LEAVE_PATIENCE_MS = 2000;
 const LEAVE_LOOK_MS = 20;
@@ -30,11 +30,8 @@ export type NumberedTopicParts = {
 };
 
 /** A topic whose members number what they send: each gets it once and in order, or is told what it has lost. */
-export class NumberedTopic implements Topic {
-  readonly name: string;
+export class NumberedTopic extends ViewedTopic implements Topic {
   readonly self: Peer;
-  /** Resolves when it was joined, rejects when it never will be. */
-  readonly joined: Promise<void>;
   readonly #parts: NumberedTopicParts;
   readonly #sid: Sid = randomWord();
   readonly #view: TopicView;
@@ -45,17 +42,17 @@ export class NumberedTopic implements Topic {
   #line: TopicLine | undefined;
   #leaving: Promise<void> | undefined;
   #maxPayloadBytes = Number.POSITIVE_INFINITY;
-  #onFirstJoined: () => void = () => undefined;
 
   constructor(name: string, open: OpenLine, parts: NumberedTopicParts) {
+    const view = new TopicView(() => this.#delivery.roomAgain());
+    super(name, view);
+    this.#view = view;
     const { clock, resendBufferBytes } = parts;
     let controlSeq = 0;
     const nextControlSeq = (): number => (controlSeq += 1);
-    this.name = name;
     this.self = { id: this.#sid, isClassic: false };
     this.#parts = parts;
     this.#roster = new Roster(this.#sid);
-    this.#view = new TopicView(() => this.#delivery.roomAgain());
     const carrier = this.#carrier();
     const events = this.#deliveryEvents();
     const lanes = new DirectLanes({
@@ -74,21 +71,7 @@ export class NumberedTopic implements Topic {
       { clock, carrier, lanes, nextControlSeq, events },
       { resendBufferBytes, maxPayloadBytes: Number.POSITIVE_INFINITY },
     );
-    this.joined = new Promise((resolve, reject) => {
-      this.#onFirstJoined = resolve;
-      this.#view.ended.addEventListener("abort", () => reject(this.#view.endReason));
-    });
-    this.joined.catch(() => undefined);
     this.#line = open({ peerId: () => wireName(this.#sid, randomWord()) }, this.#lineEvents());
-  }
-
-  /** Aborted when it has ended. */
-  get ended(): AbortSignal {
-    return this.#view.ended;
-  }
-
-  get peers(): ReadonlyMap<string, Peer> {
-    return this.#view.peers;
   }
 
   async broadcast(data: Data, options: SendOptions = {}): Promise<void> {
@@ -101,29 +84,18 @@ export class NumberedTopic implements Topic {
   }
 
   async request(peer: Peer | string, data: Data, options: WaitOptions = {}): Promise<Uint8Array> {
-    const { timeoutMs = REQUEST_TIMEOUT_MS, signal } = options;
-    return this.#requests.request(this.#present(peer), this.#checked(data, signal), { timeoutMs, signal });
+    return this.#requests.request(this.#present(peer), this.#checked(data, options.signal), options);
   }
 
   onRequest(handler: RequestHandler): () => void {
-    const answer: Handler = (sid, data) => handler(messageOf(this.#peer(sid), data, true));
-    this.#requests.setHandler(answer);
-    return () => this.#requests.removeHandler(answer);
-  }
-
-  messages(options: { readonly signal?: AbortSignal | undefined } = {}): AsyncIterableIterator<Message> {
-    return this.#view.read(options.signal);
+    return this.#requests.setHandler((sid, data) => handler(messageOf(this.#peer(sid), data, true)));
   }
 
   async flush({ timeoutMs = FLUSH_TIMEOUT_MS, signal }: WaitOptions = {}): Promise<void> {
     this.#checkOpen(signal);
-    await withTimeLimit(this.#parts.clock, { timeoutMs, signal }, async (limit) => {
-      await Promise.all([this.#delivery.flush({ signal: limit }), this.#lanes.idle(limit)]);
-    });
-  }
-
-  on<Name extends keyof TopicEvents>(name: Name, listener: (event: TopicEvents[Name]) => void): () => void {
-    return this.#view.on(name, listener);
+    await withTimeLimit(this.#parts.clock, { timeoutMs, signal }, (limit) =>
+      Promise.all([this.#delivery.flush({ signal: limit }), this.#lanes.idle(limit)]),
+    );
   }
 
   leave(): Promise<void> {
@@ -141,10 +113,6 @@ export class NumberedTopic implements Topic {
     }
     this.#end(new TopicError("closed"));
     await this.#line?.leave();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.leave();
   }
 
   #carrier(): Carrier {
@@ -187,7 +155,7 @@ export class NumberedTopic implements Topic {
       onJoined: ({ members, maxPayloadBytes }) => {
         this.#maxPayloadBytes = maxPayloadBytes - OVERHEAD_BYTES;
         this.#delivery.joined(members.flatMap((member) => this.#admit(member) ?? []));
-        this.#onFirstJoined();
+        this.#view.onJoined();
       },
       onDown: () => {
         this.#roster.clear();
@@ -255,9 +223,8 @@ export class NumberedTopic implements Topic {
   }
 
   #checkOpen(signal: AbortSignal | undefined): void {
-    const { endReason } = this.#view;
-    if (endReason !== undefined || this.#leaving !== undefined) throw new DeliveryError("closed", { cause: endReason });
-    if (signal?.aborted === true) throw new DeliveryError("aborted", { cause: signal.reason });
+    if (this.#leaving !== undefined) throw new DeliveryError("closed");
+    this.#view.checkOpen(signal);
   }
 
   #checked(data: Data, signal: AbortSignal | undefined): Uint8Array {

@@ -1,22 +1,13 @@
-import { toBytes } from "./data.ts";
+import { toBytes, utf8 } from "./data.ts";
+import { Backlog } from "./delivery/backlog.ts";
 import { DeliveryError, type PosternError, TopicError } from "./errors.ts";
 import type { LineMember, TopicLine, TopicLineEvents, TopicLineOptions } from "./line/topic-line.ts";
-import type { Data, Message, Peer, RequestHandler, SendOptions, Topic, TopicEvents, WaitOptions } from "./topic.ts";
+import type { Data, Peer, RequestHandler, SendOptions, Topic, WaitOptions } from "./topic.ts";
 import { TopicView } from "./topic-view.ts";
+import { ViewedTopic } from "./viewed-topic.ts";
 
-/** What may wait for the line: more is `backlog-full`. */
-const MAX_WAITING_BYTES = 1024 * 1024;
-const MAX_WAITING_COUNT = 1000;
-
-const encoder = new TextEncoder();
-
-type Waiting = {
-  readonly payload: Uint8Array;
-  /** Undefined: for all. */
-  readonly peer: Peer | undefined;
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
-};
+/** What waits for the line. Without a peer it is for all. */
+type Outgoing = { readonly payload: Uint8Array; readonly peer: Peer | undefined };
 
 /** How a topic gets its line. */
 export type OpenLine = (options: TopicLineOptions, events: TopicLineEvents) => TopicLine;
@@ -25,43 +16,26 @@ export type OpenLine = (options: TopicLineOptions, events: TopicLineEvents) => T
  * A topic without numbers, for those that classic clients share. What is sent while the line is up leaves as it is; what a
  * cut loses is lost. While the line is down, it waits.
  */
-export class PlainTopic implements Topic {
-  readonly name: string;
-  readonly #view = new TopicView(() => undefined);
+export class PlainTopic extends ViewedTopic implements Topic {
+  readonly #view: TopicView;
   readonly #line: TopicLine;
   readonly #handles = new Map<string, number>();
   readonly #peers = new Map<number, Peer>();
-  readonly #waiting = new Set<Waiting>();
-  #waitingBytes = 0;
+  readonly #waiting = new Backlog<Outgoing>(() => undefined);
   #self: Peer = { id: "", isClassic: false };
   #maxPayloadBytes = Number.POSITIVE_INFINITY;
   #isCongested = false;
-  #onFirstJoined: () => void = () => undefined;
-  /** Resolves when it was joined, rejects when it never will be. */
-  readonly joined: Promise<void>;
 
   /** @param peerId the name that the others see; undefined: the relay makes one. */
   constructor(name: string, open: OpenLine, peerId?: string) {
-    this.name = name;
-    this.joined = new Promise((resolve, reject) => {
-      this.#onFirstJoined = resolve;
-      this.#view.ended.addEventListener("abort", () => reject(this.#view.endReason));
-    });
-    this.joined.catch(() => undefined);
+    const view = new TopicView(() => undefined);
+    super(name, view);
+    this.#view = view;
     this.#line = open({ peerId: () => peerId }, this.#lineEvents());
   }
 
   get self(): Peer {
     return this.#self;
-  }
-
-  /** Aborted when it has ended. */
-  get ended(): AbortSignal {
-    return this.#view.ended;
-  }
-
-  get peers(): ReadonlyMap<string, Peer> {
-    return this.#view.peers;
   }
 
   broadcast(data: Data, options: SendOptions = {}): Promise<void> {
@@ -86,21 +60,9 @@ export class PlainTopic implements Topic {
     return Promise.reject(new DeliveryError("plain-topic"));
   }
 
-  messages(options: { readonly signal?: AbortSignal | undefined } = {}): AsyncIterableIterator<Message> {
-    return this.#view.read(options.signal);
-  }
-
-  on<Name extends keyof TopicEvents>(name: Name, listener: (event: TopicEvents[Name]) => void): () => void {
-    return this.#view.on(name, listener);
-  }
-
   async leave(): Promise<void> {
     this.#end(new TopicError("closed"));
     await this.#line.leave();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.leave();
   }
 
   #lineEvents(): TopicLineEvents {
@@ -109,7 +71,7 @@ export class PlainTopic implements Topic {
         this.#self = { id: self.peerId, isClassic: false };
         this.#maxPayloadBytes = maxPayloadBytes;
         for (const member of members) this.#add(member);
-        this.#onFirstJoined();
+        this.#view.onJoined();
         this.#sendWaiting();
       },
       onDown: () => {
@@ -120,7 +82,7 @@ export class PlainTopic implements Topic {
       onPeerLeft: ({ peerHandle }) => this.#remove(peerHandle),
       onData: ({ peerHandle, payload, isAddressed }) => {
         const peer = this.#peers.get(peerHandle);
-        const bytes = typeof payload === "string" ? encoder.encode(payload) : payload;
+        const bytes = typeof payload === "string" ? utf8(payload) : payload;
         // Nobody can be asked for it again, so an app that does not read loses it here.
         if (peer === undefined) this.#view.fault("unreadable");
         else if (this.#view.hasRoom) this.#view.deliver(peer, bytes, { isDirect: isAddressed });
@@ -155,63 +117,33 @@ export class PlainTopic implements Topic {
 
   #end(reason: PosternError): void {
     this.#view.end(reason);
-    for (const { reject } of this.#waiting) reject(reason);
-    this.#waiting.clear();
+    this.#waiting.clear(reason);
   }
 
-  async #offer(data: Data, peer: Peer | undefined, { signal, wait }: SendOptions): Promise<void> {
-    const { endReason } = this.#view;
-    if (endReason !== undefined) throw new DeliveryError("closed", { cause: endReason });
-    if (signal?.aborted === true) throw new DeliveryError("aborted", { cause: signal.reason });
-    const payload = toBytes(data, this.#maxPayloadBytes);
-    if (this.#waiting.size === 0 && this.#mayLeave(peer)) {
-      this.#sendNow(payload, peer);
-      return;
-    }
-    if (wait === false) throw new DeliveryError("would-wait");
-    if (this.#waiting.size >= MAX_WAITING_COUNT || this.#waitingBytes >= MAX_WAITING_BYTES) {
-      throw new DeliveryError("backlog-full");
-    }
-    await this.#enqueue(payload, peer, signal);
+  async #offer(data: Data, peer: Peer | undefined, options: SendOptions): Promise<void> {
+    this.#view.checkOpen(options.signal);
+    const outgoing = { payload: toBytes(data, this.#maxPayloadBytes), peer };
+    if (this.#waiting.first === undefined && this.#mayLeave(outgoing)) this.#sendNow(outgoing);
+    else await this.#waiting.wait(outgoing, outgoing.payload.length, options);
   }
 
-  #enqueue(payload: Uint8Array, peer: Peer | undefined, signal: AbortSignal | undefined): Promise<void> {
-    return new Promise<void>((resolve, reject) => {
-      const waiting: Waiting = { payload, peer, resolve, reject };
-      this.#waiting.add(waiting);
-      this.#waitingBytes += payload.length;
-      const giveUp = (): void => {
-        if (!this.#waiting.delete(waiting)) return;
-        this.#waitingBytes -= payload.length;
-        reject(new DeliveryError("aborted", { cause: signal?.reason }));
-      };
-      signal?.addEventListener("abort", giveUp, { once: true });
-    });
-  }
-
-  #mayLeave(peer: Peer | undefined): boolean {
+  #mayLeave({ peer }: Outgoing): boolean {
     return this.#line.isWritable && (peer !== undefined || !this.#isCongested);
   }
 
   /** In the order of the calls. */
   #sendWaiting(): void {
-    for (const waiting of this.#waiting) {
-      if (!this.#mayLeave(waiting.peer)) return;
-      this.#waiting.delete(waiting);
-      this.#waitingBytes -= waiting.payload.length;
-      if (this.#sendNow(waiting.payload, waiting.peer)) waiting.resolve();
-      else waiting.reject(new DeliveryError("peer-gone"));
+    for (let next = this.#waiting.first; next !== undefined && this.#mayLeave(next); next = this.#waiting.first) {
+      this.#waiting.shift(this.#sendNow(next) ? undefined : new DeliveryError("peer-gone"));
     }
   }
 
   /** @returns whether there was somebody to send it to, as far as is known. */
-  #sendNow(payload: Uint8Array, peer: Peer | undefined): boolean {
-    if (peer === undefined) {
-      this.#line.sendToAll(payload);
-      return true;
-    }
-    const peerHandle = this.#handles.get(peer.id);
-    if (peerHandle !== undefined) this.#line.sendTo([peerHandle], payload);
-    return peerHandle !== undefined;
+  #sendNow({ payload, peer }: Outgoing): boolean {
+    const peerHandle = peer && this.#handles.get(peer.id);
+    if (peer === undefined) this.#line.sendToAll(payload);
+    else if (peerHandle === undefined) return false;
+    else this.#line.sendTo([peerHandle], payload);
+    return true;
   }
 }

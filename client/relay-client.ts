@@ -37,11 +37,10 @@ export class RelayClient implements Relay {
 
   /** Dials at once. @throws ConnectError `address-invalid`, `option-invalid` */
   constructor(parts: RelayClientParts, address: string, options: ConnectOptions) {
-    const { clock, random, dial, pageEvents } = parts;
     const { token, reconnect, signal } = options;
     this.#parts = parts;
     this.#line = new Line(
-      { clock, random, dial, pageEvents },
+      parts,
       {
         address: checkedAddress(address),
         token,
@@ -107,7 +106,7 @@ export class RelayClient implements Relay {
     const { clock, resendBufferBytes } = this.#parts;
     // A name of the app's own would be a second identity beside the session.
     if (peerId !== undefined) throw new TopicError("option-invalid", { cause: "peerId is for plain topics" });
-    const canTakeOver = (): boolean => this.#line.info.features.includes("takeover");
+    const canTakeOver = (): boolean => this.#line.can("takeover");
     return new NumberedTopic(name, open, { clock, resendBufferBytes, canTakeOver });
   }
 }

@@ -1,5 +1,7 @@
 import type { Clock } from "./clock.ts";
+import { utf8 } from "./data.ts";
 import { DeliveryError } from "./errors.ts";
+import { withTimeLimit } from "./time-limit.ts";
 
 /**
  * What a message to one peer begins with: a kind (u8), and behind all but a plain message the number of the request
@@ -41,13 +43,16 @@ export type RequestOptions = { readonly timeoutMs?: number | undefined; readonly
 
 type Asked = {
   readonly bytes: Uint8Array;
-  /** Aborts when it is over: then it need not be sent any more. */
-  readonly sending: AbortController;
-  readonly finish: (outcome: Uint8Array | Error) => void;
+  /** Aborted when the time is over: then it need not be sent any more. */
+  readonly limit: AbortSignal;
+  readonly resolve: (answer: Uint8Array) => void;
+  readonly reject: (error: Error) => void;
+  /** Sent; else it waits until another one is answered. */
+  isUnderWay: boolean;
 };
 
-/** What goes on between this end and one peer, by number. */
-type Exchange = { readonly underWay: Map<number, Asked>; readonly waiting: Map<number, Asked>; handledCount: number };
+/** What goes on between this end and one peer: the requests by number, in the order of the calls. */
+type Exchange = { readonly asked: Map<number, Asked>; handledCount: number };
 
 /** Writes a plain message to one peer. The data is copied. */
 export function plainMessage(data: Uint8Array): Uint8Array {
@@ -72,14 +77,12 @@ export class Requests {
     this.#parts = parts;
   }
 
-  /** Answers requests from now on. */
-  setHandler(handler: Handler): void {
+  /** Answers requests from now on. @returns stops answering, unless another handler has come. */
+  setHandler(handler: Handler): () => void {
     this.#handler = handler;
-  }
-
-  /** Answers none any more, if this is the handler. */
-  removeHandler(handler: Handler): void {
-    if (this.#handler === handler) this.#handler = undefined;
+    return () => {
+      if (this.#handler === handler) this.#handler = undefined;
+    };
   }
 
   /**
@@ -87,29 +90,19 @@ export class Requests {
    * @throws DeliveryError `timed-out`, `request-refused` (the cause is the other side's sentence), `no-handler`, `peer-gone`,
    * `backlog-full`, `aborted`; what `close` was given, or `sendDirect` rejects with
    */
-  request(sid: string, data: Uint8Array, options: RequestOptions = {}): Promise<Uint8Array> {
+  async request(sid: string, data: Uint8Array, options: RequestOptions = {}): Promise<Uint8Array> {
     const { timeoutMs = DEFAULT_TIMEOUT_MS, signal } = options;
-    return new Promise((resolve, reject) => {
-      if (this.#closed !== undefined) return reject(this.#closed);
-      if (signal?.aborted === true) return reject(new DeliveryError("aborted"));
+    if (this.#closed !== undefined) throw this.#closed;
+    return withTimeLimit(this.#parts.clock, { timeoutMs, signal }, (limit) => {
       const exchange = this.#exchange(sid);
-      if (exchange.waiting.size >= MAX_WAITING) return reject(new DeliveryError("backlog-full"));
+      if (exchange.asked.size >= MAX_AT_ONCE + MAX_WAITING) throw new DeliveryError("backlog-full");
       this.#lastId = (this.#lastId + 1) >>> 0;
       const id = this.#lastId;
-      const sending = new AbortController();
-      const end = (error: Error) => this.#end(sid, id, error);
-      const abort = () => end(new DeliveryError("aborted"));
-      const timer = this.#parts.clock.after(timeoutMs, () => end(new DeliveryError("timed-out")));
-      const finish = (outcome: Uint8Array | Error) => {
-        timer.cancel();
-        signal?.removeEventListener("abort", abort);
-        sending.abort();
-        if (outcome instanceof Error) reject(outcome);
-        else resolve(outcome);
-      };
-      signal?.addEventListener("abort", abort);
-      exchange.waiting.set(id, { bytes: withId(REQUEST, id, data), sending, finish });
+      const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
+      limit.addEventListener("abort", () => this.#end(sid, id, limit.reason));
+      exchange.asked.set(id, { bytes: withId(REQUEST, id, data), limit, resolve, reject, isUnderWay: false });
       this.#advance(sid, exchange);
+      return promise;
     });
   }
 
@@ -146,46 +139,46 @@ export class Requests {
   }
 
   #exchange(sid: string): Exchange {
-    const exchange = this.#exchanges.get(sid) ?? { underWay: new Map(), waiting: new Map(), handledCount: 0 };
+    const exchange = this.#exchanges.get(sid) ?? { asked: new Map(), handledCount: 0 };
     this.#exchanges.set(sid, exchange);
     return exchange;
   }
 
   /** Sends those that wait, as far as they may be under way. */
-  #advance(sid: string, { underWay, waiting }: Exchange): void {
-    for (const [id, asked] of waiting) {
-      if (underWay.size >= MAX_AT_ONCE) return;
-      waiting.delete(id);
-      underWay.set(id, asked);
+  #advance(sid: string, { asked }: Exchange): void {
+    let mayFollow = MAX_AT_ONCE;
+    for (const [id, request] of asked) {
+      if (mayFollow === 0) return;
+      mayFollow -= 1;
+      if (request.isUnderWay) continue;
+      request.isUnderWay = true;
       this.#parts
-        .sendDirect(sid, asked.bytes, { signal: asked.sending.signal })
-        .catch((error: unknown) => this.#end(sid, id, error instanceof Error ? error : new DeliveryError("closed")));
+        .sendDirect(sid, request.bytes, { signal: request.limit })
+        .catch((error: Error) => this.#end(sid, id, error));
     }
   }
 
   /** The end of one request; a late one is passed over. */
   #end(sid: string, id: number, outcome: Uint8Array | Error): void {
     const exchange = this.#exchanges.get(sid);
-    const asked = exchange?.underWay.get(id) ?? (outcome instanceof Error ? exchange?.waiting.get(id) : undefined);
-    if (exchange === undefined || asked === undefined) return;
-    exchange.underWay.delete(id);
-    exchange.waiting.delete(id);
-    asked.finish(outcome);
+    const request = exchange?.asked.get(id);
+    if (exchange === undefined || request === undefined) return;
+    if (outcome instanceof Error) request.reject(outcome);
+    else if (request.isUnderWay) request.resolve(outcome);
+    else return;
+    exchange.asked.delete(id);
     this.#advance(sid, exchange);
     this.#forgetIdle(sid);
   }
 
-  #endAll({ underWay, waiting }: Exchange, error: Error): void {
-    const all = [...underWay.values(), ...waiting.values()];
-    underWay.clear();
-    waiting.clear();
-    for (const { finish } of all) finish(error);
+  #endAll({ asked }: Exchange, error: Error): void {
+    for (const { reject } of asked.values()) reject(error);
+    asked.clear();
   }
 
   #forgetIdle(sid: string): void {
     const exchange = this.#exchanges.get(sid);
-    if (exchange?.underWay.size === 0 && exchange.waiting.size === 0 && exchange.handledCount === 0)
-      this.#exchanges.delete(sid);
+    if (exchange?.asked.size === 0 && exchange.handledCount === 0) this.#exchanges.delete(sid);
   }
 
   #onRequest(sid: string, id: number, data: Uint8Array): void {
@@ -210,7 +203,7 @@ export class Requests {
     const send = (answer: Uint8Array) => this.#parts.sendDirect(sid, answer, {});
     try {
       const answer: unknown = await handler(sid, data);
-      const bytes = typeof answer === "string" ? new TextEncoder().encode(answer) : answer;
+      const bytes = typeof answer === "string" ? utf8(answer) : answer;
       if (!(bytes instanceof Uint8Array)) throw new DeliveryError("data-invalid");
       await send(withId(ANSWER, id, bytes));
     } catch (error) {
@@ -228,7 +221,7 @@ function withId(kind: number, id: number, data: Uint8Array = new Uint8Array()): 
 }
 
 function failure(id: number, text: string): Uint8Array {
-  return withId(FAILURE, id, new TextEncoder().encode(sentence(text)));
+  return withId(FAILURE, id, utf8(sentence(text)));
 }
 
 function failureOf(kind: number, body: Uint8Array): Error {

@@ -10,14 +10,16 @@ export async function withTimeLimit<T>(
   { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal?: AbortSignal | undefined },
   task: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
+  if (signal?.aborted === true) throw new DeliveryError("aborted", { cause: signal.reason });
   const limit = new AbortController();
-  const failure = new Promise<never>((_, reject) => {
-    limit.signal.addEventListener("abort", () => reject(limit.signal.reason), { once: true });
-  });
-  const giveUp = (): void => limit.abort(new DeliveryError("aborted", { cause: signal?.reason }));
-  const timer = clock.after(timeoutMs, () => limit.abort(new DeliveryError("timed-out", { cause: `${timeoutMs} ms` })));
-  signal?.addEventListener("abort", giveUp, { once: true });
-  if (signal?.aborted === true) giveUp();
+  const { promise: failure, reject } = Promise.withResolvers<never>();
+  const fail = (error: DeliveryError): void => {
+    reject(error);
+    limit.abort(error);
+  };
+  const giveUp = (): void => fail(new DeliveryError("aborted", { cause: signal?.reason }));
+  const timer = clock.after(timeoutMs, () => fail(new DeliveryError("timed-out", { cause: `${timeoutMs} ms` })));
+  signal?.addEventListener("abort", giveUp);
   try {
     return await Promise.race([failure, task(limit.signal)]);
   } finally {

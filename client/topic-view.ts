@@ -1,5 +1,5 @@
 import { Emitter } from "./emitter.ts";
-import type { PosternError } from "./errors.ts";
+import { DeliveryError, type PosternError } from "./errors.ts";
 import { Inbox } from "./inbox.ts";
 import type { Fault, Message, Peer, TopicEvents } from "./topic.ts";
 
@@ -11,11 +11,13 @@ export class TopicView {
   readonly #inbox: Inbox;
   readonly #peers = new Map<string, Peer>();
   readonly #ending = new AbortController();
+  readonly #joining = Promise.withResolvers<void>();
   #endReason: PosternError | undefined;
 
   /** @param onRoom the app takes messages again. */
   constructor(onRoom: () => void) {
     this.#inbox = new Inbox(onRoom);
+    this.joined.catch(() => undefined);
   }
 
   get peers(): ReadonlyMap<string, Peer> {
@@ -27,9 +29,9 @@ export class TopicView {
     return this.#ending.signal;
   }
 
-  /** Why it has ended; undefined before. */
-  get endReason(): PosternError | undefined {
-    return this.#endReason;
+  /** Resolves when it was joined, rejects when it never will be. */
+  get joined(): Promise<void> {
+    return this.#joining.promise;
   }
 
   get hasRoom(): boolean {
@@ -42,6 +44,17 @@ export class TopicView {
 
   read(signal: AbortSignal | undefined): AsyncIterableIterator<Message> {
     return this.#inbox.read(signal);
+  }
+
+  /** @throws DeliveryError `closed`, `aborted` */
+  checkOpen(signal: AbortSignal | undefined): void {
+    if (this.#endReason !== undefined) throw new DeliveryError("closed", { cause: this.#endReason });
+    if (signal?.aborted === true) throw new DeliveryError("aborted", { cause: signal.reason });
+  }
+
+  /** It is joined, at first or anew. */
+  onJoined(): void {
+    this.#joining.resolve();
   }
 
   addPeer(peer: Peer): void {
@@ -58,9 +71,7 @@ export class TopicView {
 
   deliver(peer: Peer, data: Uint8Array, { isDirect }: { readonly isDirect: boolean }): void {
     const message = messageOf(peer, data, isDirect);
-    const isHeard = this.#emitter.hasListener("message");
-    this.#emitter.emit("message", message);
-    this.#inbox.offer(message, { isHeard });
+    this.#inbox.offer(message, { isHeard: this.#emitter.emit("message", message) });
   }
 
   lost(id: string, count: number): void {
@@ -84,6 +95,7 @@ export class TopicView {
   end(reason: PosternError): void {
     if (this.ended.aborted) return;
     this.#endReason = reason;
+    this.#joining.reject(reason);
     this.#ending.abort(reason);
     this.#inbox.close();
     if (reason.code !== "closed") this.#emitter.emit("error", reason);

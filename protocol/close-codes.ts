@@ -43,6 +43,16 @@ export type CloseCode = (typeof CloseCode)[keyof typeof CloseCode];
  */
 export type Reconnect = "now" | "back-off" | "never";
 
+/** After these: at once. As numbers, so that a client which needs no names carries none. */
+const AT_ONCE: ReadonlySet<number> = new Set([1012, 4001, 4003]);
+const NEVER: ReadonlySet<number> = new Set([1000, 1002, 1007, 1008, 1009, 4004, 4005, 4006]);
+
+/** Whether to dial again after a close with this code. One that is not in the table is a reason for back-off. */
+export function reconnectAfter(code: number): Reconnect {
+  if (AT_ONCE.has(code)) return "now";
+  return NEVER.has(code) ? "never" : "back-off";
+}
+
 /** One code that a client may see. Of the relay's own codes the name is also the word in metrics and in the access log. */
 type CloseCodeEntry = { readonly code: number; readonly name: string; readonly reconnect: Reconnect };
 
@@ -51,27 +61,27 @@ type CloseCodeEntry = { readonly code: number; readonly name: string; readonly r
  * sent: a WebSocket reports them where there was no code, or no close frame (RFC 6455 section 7.4.1).
  */
 export const closeCodes: readonly CloseCodeEntry[] = [
-  { code: 1000, name: "normal-closure", reconnect: "never" },
+  entry(1000, "normal-closure"),
   // A proxy says it when its configuration changes.
-  { code: 1001, name: "going-away", reconnect: "back-off" },
-  { code: 1002, name: "protocol-error", reconnect: "never" },
-  { code: 1005, name: "no-code", reconnect: "back-off" },
-  { code: 1006, name: "no-close-frame", reconnect: "back-off" },
-  { code: 1007, name: "invalid-data", reconnect: "never" },
-  { code: CloseCode.policyViolation, name: "policy-violation", reconnect: "never" },
-  { code: CloseCode.messageTooBig, name: "message-too-big", reconnect: "never" },
-  { code: CloseCode.internalError, name: "internal-error", reconnect: "back-off" },
-  { code: CloseCode.serviceRestart, name: "service-restart", reconnect: "now" },
-  { code: CloseCode.tryAgainLater, name: "try-again-later", reconnect: "back-off" },
-  { code: CloseCode.stalledReader, name: "stalled-reader", reconnect: "now" },
-  { code: CloseCode.slowReader, name: "slow-reader", reconnect: "back-off" },
-  { code: CloseCode.grantExpired, name: "grant-expired", reconnect: "now" },
-  { code: CloseCode.unauthorized, name: "unauthorized", reconnect: "never" },
-  { code: CloseCode.grantRevoked, name: "grant-revoked", reconnect: "never" },
-  { code: CloseCode.takenOver, name: "taken-over", reconnect: "never" },
+  entry(1001, "going-away"),
+  entry(1002, "protocol-error"),
+  entry(1005, "no-code"),
+  entry(1006, "no-close-frame"),
+  entry(1007, "invalid-data"),
+  entry(1008, "policy-violation"),
+  entry(1009, "message-too-big"),
+  entry(1011, "internal-error"),
+  entry(1012, "service-restart"),
+  entry(1013, "try-again-later"),
+  entry(4001, "stalled-reader"),
+  entry(4002, "slow-reader"),
+  entry(4003, "grant-expired"),
+  entry(4004, "unauthorized"),
+  entry(4005, "grant-revoked"),
+  entry(4006, "taken-over"),
 ];
 
-/** Whether to dial again after a close with this code. One that is not in the table is a reason for back-off. */
-export function reconnectAfter(code: number): Reconnect {
-  return closeCodes.find((entry) => entry.code === code)?.reconnect ?? "back-off";
+/* @__NO_SIDE_EFFECTS__ */
+function entry(code: number, name: string): CloseCodeEntry {
+  return { code, name, reconnect: reconnectAfter(code) };
 }

@@ -83,7 +83,7 @@ export function isWord(value: unknown): value is string {
 
 /** Whether this may be a secret that the relay gave, such as `takeover`: 1..128 bytes. */
 export function isSecret(value: unknown): value is string {
-  return isText(value, MAX_WORD_BYTES);
+  return isWord(value);
 }
 
 /** Whether this is true or false. */

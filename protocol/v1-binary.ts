@@ -58,7 +58,7 @@ export function encodeDataHeader(
 }
 
 /** Writes a client's binary frame. The payload is copied into it. */
-export function encodeBinaryClientData({ topicHandle, to, payload }: BinaryClientData): Uint8Array {
+export function encodeBinaryClientData({ topicHandle, to, payload }: BinaryClientData): Uint8Array<ArrayBuffer> {
   if (typeof to === "object") return frameOf(listHeader(topicHandle, to), payload);
   return frameOf(encodeDataHeader(topicHandle, to ?? 0, { isAddressed: to !== undefined }), payload);
 }
@@ -120,7 +120,7 @@ export function decodeBinaryRelayData(frame: Uint8Array): BinaryRelayData | Unre
   return { type: "binary-data", topicHandle, peerHandle, isAddressed: flags === FLAG_ADDRESSED, payload };
 }
 
-function frameOf(header: Uint8Array, payload: Uint8Array): Uint8Array {
+function frameOf(header: Uint8Array, payload: Uint8Array): Uint8Array<ArrayBuffer> {
   const frame = new Uint8Array(header.length + payload.length);
   frame.set(header);
   frame.set(payload, header.length);

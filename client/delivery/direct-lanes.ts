@@ -1,8 +1,11 @@
-import type { Clock, Timer } from "../clock.ts";
-import { DeliveryError } from "../errors.ts";
+import type { Clock } from "../clock.ts";
+import { DeliveryError, type PosternError } from "../errors.ts";
+import { Alarm } from "./alarm.ts";
+import type { WaitingOptions } from "./backlog.ts";
 import type { AcknowledgementFrame, ChunkFrame, Frame } from "./frame.ts";
-import { type DirectOptions, encodePosition, Lane, type LaneNumbers } from "./lane.ts";
+import { encodePosition, Lane, type LaneNumbers, type LaneParts } from "./lane.ts";
 import { DIRECT_STREAM } from "./lane-sender.ts";
+import { Pending } from "./pending.ts";
 import type { Carrier, DeliveryEvents, DirectLanes as DirectLanesPort, Sid } from "./ports.ts";
 
 /** So long acknowledgements wait for more to acknowledge. */
@@ -23,7 +26,7 @@ export type DirectLanesParts = {
   };
 };
 
-type Idler = { readonly epoch: number; readonly resolve: () => void; readonly reject: (error: Error) => void };
+type Idler = { readonly epoch: number; readonly pending: Pending };
 
 /**
  * Messages to one peer: in order, each once, over cuts and restarts of either end. What a peer does not take waits for it
@@ -35,21 +38,34 @@ type Idler = { readonly epoch: number; readonly resolve: () => void; readonly re
  */
 export class DirectLanes implements DirectLanesPort {
   readonly #parts: DirectLanesParts;
+  readonly #laneParts: LaneParts;
   readonly #lanes = new Map<Sid, Lane>();
   readonly #gone = new Map<Sid, LaneNumbers>();
   /** Lanes that may have something to send, in turns of one frame each. */
-  readonly #ready = new Map<Lane, Sid>();
+  readonly #ready = new Set<Lane>();
   /** Lanes that have something to acknowledge. */
-  readonly #owing = new Map<Lane, Sid>();
-  #idlers: Idler[] = [];
-  #acknowledging: Timer | undefined;
+  readonly #owing = new Set<Lane>();
+  readonly #idlers = new Set<Idler>();
+  readonly #acknowledging: Alarm;
   #epoch = 0;
   /** Above all numbers that were forgotten: none is given twice to one peer, even where nothing is known of it any more. */
   #firstSeq = 1;
-  #closed: Error | undefined;
+  #closed: PosternError | undefined;
 
   constructor(parts: DirectLanesParts) {
+    const { clock, carrier, nextControlSeq, events } = parts;
     this.#parts = parts;
+    this.#acknowledging = new Alarm(clock, () => this.#acknowledge());
+    this.#laneParts = {
+      clock,
+      say: (sid, position) => carrier.toPeers([sid], encodePosition(nextControlSeq(), position)),
+      onReady: (lane) => {
+        this.#ready.add(lane);
+        this.writable();
+      },
+      onFault: events.onFault,
+      onSettled: () => this.#settleIdlers(),
+    };
   }
 
   /**
@@ -57,9 +73,8 @@ export class DirectLanes implements DirectLanesPort {
    * @param payload at least one byte; not written to until it has resolved.
    * @throws DeliveryError `backlog-full`, `would-wait`, `aborted`, `peer-gone`; what `close` was given
    */
-  async send(sid: Sid, payload: Uint8Array, options: DirectOptions = {}): Promise<void> {
-    if (this.#closed !== undefined) throw this.#closed;
-    if (options.signal?.aborted === true) throw new DeliveryError("aborted");
+  async send(sid: Sid, payload: Uint8Array, options: WaitingOptions = {}): Promise<void> {
+    this.#checkOpen(options.signal);
     return this.#lane(sid).send({ payload, epoch: this.#epoch }, options);
   }
 
@@ -94,7 +109,16 @@ export class DirectLanes implements DirectLanesPort {
   }
 
   writable(): void {
-    this.#pump();
+    const { carrier } = this.#parts;
+    for (const lane of this.#ready) {
+      if (!carrier.isWritable) return;
+      this.#ready.delete(lane);
+      const frame = lane.take();
+      if (frame === undefined) continue;
+      carrier.toPeers([lane.sid], frame);
+      // Its next turn is behind the others.
+      this.#ready.add(lane);
+    }
   }
 
   congestion(sid: Sid, isCongested: boolean): void {
@@ -102,52 +126,46 @@ export class DirectLanes implements DirectLanesPort {
   }
 
   roomAgain(): void {
-    for (const [sid, lane] of this.#lanes) if (lane.receiver.open()) this.#owe(sid, lane);
+    for (const lane of this.#lanes.values()) if (lane.receiver.open()) this.#owe(lane);
   }
 
   /**
    * Resolves when all that was sent before is acknowledged, or its peer gone. Says what this end has to acknowledge.
    * @throws what `close` was given; DeliveryError `aborted`
    */
-  idle(signal?: AbortSignal): Promise<void> {
+  async idle(signal?: AbortSignal): Promise<void> {
     this.#acknowledge();
-    return new Promise((resolve, reject) => {
-      if (this.#closed !== undefined) return reject(this.#closed);
-      if (signal?.aborted === true) return reject(new DeliveryError("aborted"));
-      const abort = () => {
-        this.#idlers = this.#idlers.filter((other) => other !== idler);
-        idler.reject(new DeliveryError("aborted"));
-      };
-      const settle =
-        <Value>(then: (value: Value) => void) =>
-        (value: Value): void => {
-          signal?.removeEventListener("abort", abort);
-          then(value);
-        };
-      const idler: Idler = { epoch: this.#epoch, resolve: settle(resolve), reject: settle(reject) };
-      signal?.addEventListener("abort", abort);
-      this.#epoch += 1;
-      this.#idlers.push(idler);
-      this.#settleIdlers();
-    });
+    this.#checkOpen(signal);
+    const pending = new Pending(signal, () => this.#idlers.delete(idler));
+    const idler = { epoch: this.#epoch, pending };
+    this.#epoch += 1;
+    this.#idlers.add(idler);
+    this.#settleIdlers();
+    return pending.promise;
   }
 
   /** Says what there is to acknowledge, and rejects all that waits. */
-  close(error: Error): void {
+  close(error: PosternError): void {
     if (this.#closed !== undefined) return;
     this.#acknowledge();
     this.#closed = error;
+    // These first: they wait for what is given up then.
+    for (const { pending } of this.#idlers) pending.reject(error);
     for (const lane of this.#lanes.values()) lane.end(error);
     this.#lanes.clear();
     this.#ready.clear();
-    for (const { reject } of this.#idlers.splice(0)) reject(error);
+  }
+
+  #checkOpen(signal: AbortSignal | undefined): void {
+    if (this.#closed !== undefined) throw this.#closed;
+    if (signal?.aborted === true) throw new DeliveryError("aborted");
   }
 
   #onChunk(sid: Sid, { seq, chunk }: ChunkFrame): void {
     if (seq === 0 || chunk.byteLength === 0) return this.#parts.events.onFault(sid, "unreadable");
     const lane = this.#lane(sid);
     const isNext = lane.receiver.accept(seq, chunk.byteLength, this.#parts.events.hasRoom);
-    this.#owe(sid, lane);
+    this.#owe(lane);
     if (isNext) this.#parts.events.onDirect(sid, chunk);
   }
 
@@ -156,25 +174,15 @@ export class DirectLanes implements DirectLanesPort {
     const lane = this.#lane(sid);
     const lostCount = lane.receiver.asked({ first, confirmed });
     if (this.#parts.events.hasRoom()) lane.receiver.open();
-    this.#owe(sid, lane);
+    this.#owe(lane);
     if (lostCount > 0) this.#parts.events.onLost(sid, lostCount);
   }
 
   #lane(sid: Sid): Lane {
     const known = this.#lanes.get(sid);
     if (known !== undefined) return known;
-    const { carrier, clock, events, nextControlSeq } = this.#parts;
     const numbers = this.#gone.get(sid) ?? { first: this.#firstSeq, confirmed: this.#firstSeq, next: 1 };
-    const lane: Lane = new Lane(
-      {
-        clock,
-        say: (position) => carrier.toPeers([sid], encodePosition(nextControlSeq(), position)),
-        onReady: () => this.#onReady(sid, lane),
-        onFault: (kind) => events.onFault(sid, kind),
-        onSettled: () => this.#settleIdlers(),
-      },
-      numbers,
-    );
+    const lane = new Lane(sid, this.#laneParts, numbers);
     this.#gone.delete(sid);
     this.#lanes.set(sid, lane);
     return lane;
@@ -190,35 +198,16 @@ export class DirectLanes implements DirectLanesPort {
     }
   }
 
-  #onReady(sid: Sid, lane: Lane): void {
-    this.#ready.set(lane, sid);
-    this.#pump();
-  }
-
-  #pump(): void {
-    const { carrier } = this.#parts;
-    for (const [lane, sid] of this.#ready) {
-      if (!carrier.isWritable) return;
-      this.#ready.delete(lane);
-      const frame = lane.take();
-      if (frame === undefined) continue;
-      carrier.toPeers([sid], frame);
-      // Its next turn is behind the others.
-      this.#ready.set(lane, sid);
-    }
-  }
-
-  #owe(sid: Sid, lane: Lane): void {
+  #owe(lane: Lane): void {
     if (lane.receiver.owes === undefined) return;
-    this.#owing.set(lane, sid);
+    this.#owing.add(lane);
     if (lane.receiver.isUrgent) this.#say(lane);
-    else this.#acknowledging ??= this.#parts.clock.after(ACKNOWLEDGE_AFTER_MS, () => this.#acknowledge());
+    else this.#acknowledging.within(ACKNOWLEDGE_AFTER_MS);
   }
 
   #acknowledge(): void {
-    this.#acknowledging?.cancel();
-    this.#acknowledging = undefined;
-    for (const lane of this.#owing.keys()) this.#say(lane);
+    this.#acknowledging.cancel();
+    for (const lane of this.#owing) this.#say(lane);
   }
 
   #say(lane: Lane): void {
@@ -227,11 +216,9 @@ export class DirectLanes implements DirectLanesPort {
   }
 
   #settleIdlers(): void {
-    if (this.#idlers.length === 0) return;
+    if (this.#idlers.size === 0) return;
     let oldest = Number.POSITIVE_INFINITY;
     for (const lane of this.#lanes.values()) oldest = Math.min(oldest, lane.oldestEpoch ?? oldest);
-    const done = this.#idlers.filter(({ epoch }) => epoch < oldest);
-    this.#idlers = this.#idlers.filter(({ epoch }) => epoch >= oldest);
-    for (const { resolve } of done) resolve();
+    for (const { epoch, pending } of this.#idlers) if (epoch < oldest) pending.resolve();
   }
 }

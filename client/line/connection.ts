@@ -1,11 +1,12 @@
 import { type BinaryRelayData, decodeBinaryRelayData } from "../../protocol/v1-binary.ts";
-import { encodeV1ClientMessage, type V1ClientMessage } from "../../protocol/v1-client-messages.ts";
+import type { V1ClientMessage } from "../../protocol/v1-client-messages.ts";
 import { decodeV1RelayMessage, type V1RelayMessage } from "../../protocol/v1-relay-messages.ts";
 import type { Clock, Timer } from "../clock.ts";
-import type { PosternErrorCode } from "../errors.ts";
+import type { PosternError, PosternErrorCode } from "../errors.ts";
 import { type Ending, endingOf, givenUp, type LastWord } from "./ending.ts";
-import { Liveness } from "./liveness.ts";
+import { Liveness, type Watched } from "./liveness.ts";
 import type { Dial, Socket } from "./socket.ts";
+import { Renewal, type TokenSource } from "./token.ts";
 
 /** Above it nothing more is sent until it has left: what waits here cannot be taken back. */
 const MAX_BUFFERED_BYTES = 262_144;
@@ -52,60 +53,71 @@ export interface TopicHandler {
 /** How a connection is made. */
 export type ConnectionOptions = {
   readonly address: string;
-  readonly token: string | undefined;
+  /** Where newer tokens come from. */
+  readonly token?: TokenSource | undefined;
+  /** What is presented at first. */
+  readonly firstToken: string | undefined;
   readonly connectTimeoutMs: number;
   readonly pingIntervalMs: number;
   /** Whether a relay was once reached at this address. */
   readonly hasBeenUp: boolean;
 };
 
-/** What a connection tells. */
-export type ConnectionEvents = {
+/** What a connection tells, one event after the other until `onEnd`. */
+export interface ConnectionEvents {
   /** Questions may be asked. */
-  readonly onOpen: () => void;
+  onOpen(connection: Connection): void;
   /** The relay has answered. */
-  readonly onUp: () => void;
-  readonly onAuthorized: (expiresAtMs: number | undefined) => void;
-  /** A renewal was refused; what was granted before stays. */
-  readonly onKept: (reason: string | undefined) => void;
-  readonly onJoined: (joined: Joined) => void;
-  readonly onEnd: (ending: Ending) => void;
-};
+  onUp(): void;
+  /** A renewal has failed; what was granted before stays. */
+  onError(error: PosternError): void;
+  onJoined(joined: Joined, connection: Connection): void;
+  onEnd(ending: Ending, connection: Connection): void;
+}
+
+type Asked = { readonly handler: TopicHandler; readonly type: TopicQuestion["type"] };
 
 /** One WebSocket to the relay, from the dial to its end. */
-export class Connection {
+export class Connection implements Watched {
   readonly #clock: Clock;
   readonly #events: ConnectionEvents;
   readonly #options: ConnectionOptions;
   readonly #liveness: Liveness;
+  readonly #renewal: Renewal;
   readonly #socket: Socket;
   readonly #topics = new Map<string, TopicHandler>();
   readonly #handles = new Map<number, TopicHandler>();
-  readonly #asked = new Map<number, { readonly handler: TopicHandler; readonly type: TopicQuestion["type"] }>();
+  readonly #asked = new Map<number, Asked>();
   #timer: Timer | undefined;
   #roomTimer: Timer | undefined;
-  #openedMs: number | undefined;
-  #stage: "dialling" | "open" | "up" | "over" = "dialling";
+  #openedMs = Number.POSITIVE_INFINITY;
+  #stage: "dialling" | "open" | "over" = "dialling";
   #wasUp = false;
   #lastWord: LastWord | undefined;
-  #restart: { readonly closesMs: number; readonly reconnectWithinMs: number } | undefined;
+  /** When the relay closes it, as it has said. */
+  #closesMs = Number.POSITIVE_INFINITY;
+  #reconnectWithinMs: number | undefined;
   #refCount = 0;
   #pingRef = 0;
   #sentBytes = 0;
   #faultCount = 0;
 
   constructor(
-    parts: { readonly clock: Clock; readonly dial: Dial },
+    parts: { readonly clock: Clock; readonly dial: Dial; readonly epochMs?: (() => number) | undefined },
     options: ConnectionOptions,
     events: ConnectionEvents,
   ) {
     this.#clock = parts.clock;
     this.#events = events;
     this.#options = options;
-    this.#liveness = this.#watch(options.pingIntervalMs);
-    this.#timer = parts.clock.after(options.connectTimeoutMs, () =>
-      this.abandon("unreachable", `no answer in ${options.connectTimeoutMs} ms`),
-    );
+    this.#renewal = new Renewal({
+      ...parts,
+      source: options.token,
+      present: (token) => this.#authorize(token),
+      onError: (error) => events.onError(error),
+    });
+    this.#liveness = new Liveness(parts.clock, this, options.pingIntervalMs);
+    this.#abandonAfter(options.connectTimeoutMs, `no answer in ${options.connectTimeoutMs} ms`);
     this.#socket = parts.dial(options.address, {
       onOpen: () => this.#opened(),
       onBytesSeen: () => this.#liveness.heard(),
@@ -115,9 +127,9 @@ export class Connection {
     });
   }
 
-  /** How long it has been open. */
+  /** How long it has been open; negative where it was never. */
   get lastedMs(): number {
-    return this.#openedMs === undefined ? 0 : this.#clock.monotonicMs() - this.#openedMs;
+    return this.#clock.monotonicMs() - this.#openedMs;
   }
 
   /** Whether the relay has answered on it, also after its end. */
@@ -126,7 +138,7 @@ export class Connection {
   }
 
   get isOpen(): boolean {
-    return this.#stage === "open" || this.#stage === "up";
+    return this.#stage === "open";
   }
 
   get liveness(): Liveness {
@@ -135,13 +147,16 @@ export class Connection {
 
   /** Within what random time to come back after a planned stop; undefined without one. */
   get reconnectWithinMs(): number | undefined {
-    return this.#restart?.reconnectWithinMs;
+    return this.#reconnectWithinMs;
+  }
+
+  get #isFull(): boolean {
+    return this.waitingBytes >= MAX_BUFFERED_BYTES;
   }
 
   /** There is room, and what is sent now is not refused because the relay stops. */
   get isWritable(): boolean {
-    if (!this.isOpen || this.#socket.bufferedBytes >= MAX_BUFFERED_BYTES) return false;
-    return this.#restart === undefined || this.#restart.closesMs - this.#clock.monotonicMs() > LAST_MS;
+    return this.isOpen && !this.#isFull && this.#closesMs - this.#clock.monotonicMs() > LAST_MS;
   }
 
   /** Asks something of a topic; the answer, or the refusal, comes to its handler. A handler that asks takes the topic over. */
@@ -167,15 +182,15 @@ export class Connection {
   }
 
   /** Sends a binary frame, which is the connection's from now on. */
-  sendData(frame: Uint8Array): void {
+  sendData(frame: Uint8Array<ArrayBuffer>): void {
     this.#liveness.expect();
     this.#send(frame, frame.length);
-    if (this.#socket.bufferedBytes >= MAX_BUFFERED_BYTES) this.#awaitRoom();
+    if (this.#isFull) this.#awaitRoom();
   }
 
-  /** Presents a token, the first one or a newer one. */
-  authorize(token: string): void {
-    this.#say({ type: "auth", token, ref: this.#nextRef() });
+  /** Gets another token and presents it. @returns whether there may be another one. */
+  renewToken(onPresented: () => void): boolean {
+    return this.#renewal.now(onPresented);
   }
 
   /** Ends at once: this client wants it so. */
@@ -184,63 +199,70 @@ export class Connection {
     this.#socket.close(reason);
   }
 
+  get waitingBytes(): number {
+    return this.#socket.bufferedBytes;
+  }
+
+  get leftBytes(): number {
+    return this.#sentBytes - this.waitingBytes;
+  }
+
+  get heldMs(): number {
+    if (!this.#wasUp) return FIRST_WORD_MS;
+    return this.#asked.size > 0 ? ASKING_MS : 0;
+  }
+
+  ping(): void {
+    this.#pingRef = this.#nextRef();
+    this.#say({ type: "ping", ref: this.#pingRef });
+  }
+
+  onDead(): void {
+    this.abandon("unreachable", "the line is dead");
+  }
+
   /** Ends it as one that is of no use. */
   abandon(code: PosternErrorCode, cause: string): void {
     this.#end(givenUp(code, cause));
     this.#socket.close("");
   }
 
-  #watch(pingIntervalMs: number): Liveness {
-    const parts = {
-      clock: this.#clock,
-      ping: () => {
-        this.#pingRef = this.#nextRef();
-        if (this.isOpen) this.#say({ type: "ping", ref: this.#pingRef });
-      },
-      onDead: () => this.abandon("unreachable", "the line is dead: nothing came behind a ping"),
-      waitingBytes: () => this.#socket.bufferedBytes,
-      leftBytes: () => this.#sentBytes - this.#socket.bufferedBytes,
-      heldMs: () => (this.#stage === "up" ? (this.#asked.size > 0 ? ASKING_MS : 0) : FIRST_WORD_MS),
-    };
-    return new Liveness(parts, pingIntervalMs);
+  #abandonAfter(delayMs: number, cause: string): void {
+    this.#timer?.cancel();
+    this.#timer = this.#clock.after(delayMs, () => this.abandon("unreachable", cause));
   }
 
   #opened(): void {
     this.#timer?.cancel();
     this.#openedMs = this.#clock.monotonicMs();
     this.#stage = "open";
-    if (this.#options.token !== undefined) this.authorize(this.#options.token);
+    if (this.#options.firstToken !== undefined) this.#authorize(this.#options.firstToken);
     // Before the joins, behind which a relay may have to wait: its pong says that the line is good.
     this.#liveness.check();
-    this.#events.onOpen();
+    this.#events.onOpen(this);
   }
 
   #receive(text: string): void {
     if (this.#stage === "over") return;
     this.#liveness.heard();
     const message = text.length > MAX_TEXT_CHARACTERS ? NO_MESSAGE : decodeV1RelayMessage(text);
-    if (message.type !== "invalid" && !(message.type === "error" && message.requestId !== undefined)) this.#up();
+    if (message.type === "invalid") return this.#fault();
+    if (message.type !== "error" || message.requestId === undefined) this.#up();
     switch (message.type) {
       case "unknown":
       case "offer":
       case "answer":
       case "candidate":
         return;
-      case "invalid":
-        this.#fault();
-        return;
       case "pong":
         if (message.ref === this.#pingRef) this.#liveness.answered();
         return;
       case "authorized":
-        this.#events.onAuthorized(message.expiresAtMs);
-        return;
+        return this.#renewal.authorized(message.expiresAtMs);
       case "error":
-        this.#refused(message);
-        return;
+        return this.#refused(message);
       case "restarting":
-        this.#restarting(message.reconnectWithinMs, message.closesInMs ?? 0);
-        return;
+        return this.#restarting(message.reconnectWithinMs, message.closesInMs ?? 0);
       default:
         this.#receiveOfTopic(message);
     }
@@ -248,21 +270,19 @@ export class Connection {
 
   /** The relay has answered: whatever it says, it is one. */
   #up(): void {
-    if (this.#stage !== "open") return;
-    this.#stage = "up";
+    if (this.#wasUp || !this.isOpen) return;
     this.#wasUp = true;
     this.#events.onUp();
   }
 
   #receiveOfTopic(message: TopicMessage): void {
-    const ref = "ref" in message ? message.ref : undefined;
-    const asked = ref === undefined ? undefined : this.#asked.get(ref);
-    if (ref !== undefined) this.#asked.delete(ref);
+    const { type } = message;
+    const asked = this.#takeAsked("ref" in message ? message.ref : undefined);
     const handler = asked?.handler ?? this.#topics.get(message.topic);
-    if (message.type === "joined") this.#events.onJoined(message);
-    if (message.type === "congested") this.#liveness.congested();
+    if (type === "joined") this.#events.onJoined(message, this);
+    if (type === "congested") this.#liveness.congested();
     // Of a topic that was left, some may still wait at the relay.
-    if (handler === undefined && (message.type === "congested" || message.type === "relieved")) return;
+    if (handler === undefined && (type === "congested" || type === "relieved")) return;
     if (handler?.receive(message, asked !== undefined) !== true) this.#fault();
   }
 
@@ -271,61 +291,67 @@ export class Connection {
     this.#liveness.heard();
     const data = decodeBinaryRelayData(bytes);
     if (data.type === "unknown") return;
-    const handler = data.type === "invalid" ? undefined : this.#handles.get(data.topicHandle);
-    if (data.type === "invalid" || handler?.receiveData(data) !== true) this.#fault();
+    if (data.type === "invalid" || this.#handles.get(data.topicHandle)?.receiveData(data) !== true) this.#fault();
   }
 
   #refused(error: LastWord): void {
     if (error.requestId !== undefined) this.#lastWord = error;
     const { ref, code, topic, peerHandle } = error;
-    const asked = ref === undefined ? undefined : this.#asked.get(ref);
-    if (ref !== undefined) this.#asked.delete(ref);
+    const asked = this.#takeAsked(ref);
     if (asked !== undefined) asked.handler.refused(error, asked.type);
     // A relay that does not know the message ping answers it all the same.
     else if (ref === this.#pingRef) this.#liveness.answered();
-    else if (code === "unauthorized" && error.requestId === undefined) this.#events.onKept(error.reason);
+    else if (code === "unauthorized" && error.requestId === undefined) this.#renewal.refused(error.reason);
     else if (code === "omitted" && topic !== undefined && peerHandle !== undefined) {
       this.#topics.get(topic)?.omitted(peerHandle, error.count ?? 1, error.sizeBytes ?? 0);
     }
   }
 
+  /** The question that has this number, which is answered with that. */
+  #takeAsked(ref = -1): Asked | undefined {
+    const asked = this.#asked.get(ref);
+    this.#asked.delete(ref);
+    return asked;
+  }
+
   #restarting(reconnectWithinMs: number, closesInMs: number): void {
     const inMs = Math.min(closesInMs, MAX_CLOSES_IN_MS);
-    this.#restart = {
-      closesMs: this.#clock.monotonicMs() + inMs,
-      reconnectWithinMs: Math.min(reconnectWithinMs, MAX_RECONNECT_WITHIN_MS),
-    };
-    this.#timer?.cancel();
-    this.#timer = this.#clock.after(inMs + OVERDUE_MS, () =>
-      this.abandon("unreachable", "the relay restarts, and has not closed as it said"),
-    );
+    this.#closesMs = this.#clock.monotonicMs() + inMs;
+    this.#reconnectWithinMs = Math.min(reconnectWithinMs, MAX_RECONNECT_WITHIN_MS);
+    this.#abandonAfter(inMs + OVERDUE_MS, "its restart is overdue");
   }
 
   /** Something has come that no relay says. A few are put up with. */
   #fault(): void {
     this.#faultCount += 1;
-    if (this.#faultCount > MAX_FAULTS) this.abandon("protocol-error", "it says what no relay says");
+    if (this.#faultCount > MAX_FAULTS) this.abandon("protocol-error", "too much makes no sense");
   }
 
   #awaitRoom(): void {
     this.#roomTimer ??= this.#clock.after(ROOM_LOOK_MS, () => {
       this.#roomTimer = undefined;
-      if (this.#socket.bufferedBytes >= MAX_BUFFERED_BYTES) this.#awaitRoom();
+      if (this.#isFull) this.#awaitRoom();
       else for (const handler of this.#topics.values()) handler.writable();
     });
   }
 
+  /** Presents a token, the first one or a newer one. */
+  #authorize(token: string): void {
+    this.#say({ type: "auth", token, ref: this.#nextRef() });
+  }
+
   #nextRef(): number {
-    this.#refCount = (this.#refCount + 1) % 2 ** 32;
+    this.#refCount = (this.#refCount + 1) >>> 0;
     return this.#refCount;
   }
 
+  /** As `encodeV1ClientMessage` writes it: the messages above have their fields in its order, and no others. */
   #say(message: V1ClientMessage): void {
-    const text = encodeV1ClientMessage(message);
+    const text = JSON.stringify(message);
     this.#send(text, text.length);
   }
 
-  #send(message: string | Uint8Array, byteCount: number): void {
+  #send(message: string | Uint8Array<ArrayBuffer>, byteCount: number): void {
     if (!this.isOpen) return;
     this.#sentBytes += byteCount;
     this.#socket.send(message);
@@ -334,12 +360,13 @@ export class Connection {
   #end(ending: Ending): void {
     if (this.#stage === "over") return;
     this.#finish();
-    this.#events.onEnd(ending);
+    this.#events.onEnd(ending, this);
   }
 
   #finish(): void {
     this.#stage = "over";
     this.#liveness.stop();
+    this.#renewal.stop();
     this.#timer?.cancel();
     this.#roomTimer?.cancel();
   }

@@ -1,4 +1,4 @@
-import { CloseCode, type Reconnect, reconnectAfter } from "../../protocol/close-codes.ts";
+import { type CloseCode, type Reconnect, reconnectAfter } from "../../protocol/close-codes.ts";
 import type { V1RelayMessage } from "../../protocol/v1-relay-messages.ts";
 import { ConnectError, type PosternErrorCode } from "../errors.ts";
 import type { SocketEnd, UpgradeRefusal } from "./socket.ts";
@@ -19,26 +19,37 @@ const MAX_RETRY_AFTER_MS = 300_000;
 /** The relay's word while it stops. The one that follows may be there in a moment: back-off does, and is no burden to it. */
 const DRAINING = "draining";
 
-const codesByClose: ReadonlyMap<number, PosternErrorCode> = new Map([
-  [1002, "protocol-error"],
-  [1007, "protocol-error"],
-  [CloseCode.messageTooBig, "payload-too-large"],
-  [CloseCode.policyViolation, "refused"],
-  [CloseCode.tryAgainLater, "refused"],
-  [CloseCode.grantExpired, "unauthorized"],
-  [CloseCode.unauthorized, "unauthorized"],
-  [CloseCode.grantRevoked, "unauthorized"],
-  [CloseCode.takenOver, "taken-over"],
-]);
+/** As constants: the object of all close codes would have to be carried. */
+const POLICY_VIOLATION: typeof CloseCode.policyViolation = 1008;
+const MESSAGE_TOO_BIG: typeof CloseCode.messageTooBig = 1009;
+const TRY_AGAIN_LATER: typeof CloseCode.tryAgainLater = 1013;
+const GRANT_EXPIRED: typeof CloseCode.grantExpired = 4003;
+const UNAUTHORIZED: typeof CloseCode.unauthorized = 4004;
+const GRANT_REVOKED: typeof CloseCode.grantRevoked = 4005;
+const TAKEN_OVER: typeof CloseCode.takenOver = 4006;
+
+const codesByClose: Readonly<Record<number, PosternErrorCode>> = {
+  1002: "protocol-error",
+  1007: "protocol-error",
+  [MESSAGE_TOO_BIG]: "payload-too-large",
+  [POLICY_VIOLATION]: "refused",
+  [TRY_AGAIN_LATER]: "refused",
+  [GRANT_EXPIRED]: "unauthorized",
+  [UNAUTHORIZED]: "unauthorized",
+  [GRANT_REVOKED]: "unauthorized",
+  [TAKEN_OVER]: "taken-over",
+};
 
 /** Of a connection that this client gives up. */
 export function givenUp(code: PosternErrorCode, cause: string): Ending {
   return { error: new ConnectError(code, { cause }), reconnect: "back-off", retryAfterMs: 0 };
 }
 
-/** @param hasBeenUp whether this address has once been a relay: then a proxy's no is taken for a passing one. */
-export function endingOf(end: SocketEnd, lastWord: LastWord | undefined, hasBeenUp: boolean): Ending {
-  const said = lastWord?.requestId === undefined ? undefined : lastWord;
+/**
+ * @param said the relay's last word, where it has said that a close follows.
+ * @param hasBeenUp whether this address has once been a relay: then a proxy's no is taken for a passing one.
+ */
+export function endingOf(end: SocketEnd, said: LastWord | undefined, hasBeenUp: boolean): Ending {
   if (end.refusal !== undefined) return refusedUpgrade(end.refusal, end.cause, hasBeenUp);
   const code = end.code ?? closeOf(said);
   const reconnect = code === undefined || end.reason === "no join in time" ? "back-off" : reconnectAfter(code);
@@ -72,15 +83,15 @@ function wordsOf({ payload, reason }: LastWord): string {
 /** The code that goes with the last word, where none was seen. */
 function closeOf(said: LastWord | undefined): number | undefined {
   if (said === undefined) return undefined;
-  if (said.retryAfterMs !== undefined || said.code === "outbox-full") return CloseCode.tryAgainLater;
-  if (said.code === "refused") return CloseCode.policyViolation;
+  if (said.retryAfterMs !== undefined || said.code === "outbox-full") return TRY_AGAIN_LATER;
+  if (said.code === "refused") return POLICY_VIOLATION;
   if (said.code !== "unauthorized") return undefined;
-  if (said.reason === "expired") return CloseCode.grantExpired;
-  return said.reason === "revoked" ? CloseCode.grantRevoked : CloseCode.unauthorized;
+  if (said.reason === "expired") return GRANT_EXPIRED;
+  return said.reason === "revoked" ? GRANT_REVOKED : UNAUTHORIZED;
 }
 
 function codeOf(code: number | undefined, reconnect: Reconnect): PosternErrorCode {
-  return codesByClose.get(code ?? 0) ?? (reconnect === "never" ? "refused" : "unreachable");
+  return codesByClose[code ?? 0] ?? (reconnect === "never" ? "refused" : "unreachable");
 }
 
 function bounded(retryAfterMs = 0, word?: string): number {

@@ -1,15 +1,15 @@
-import { CloseCode } from "../../protocol/close-codes.ts";
-import { type Clock, epochMs, type Timer } from "../clock.ts";
-import { ConnectError, type PosternError, TopicError } from "../errors.ts";
+import type { CloseCode } from "../../protocol/close-codes.ts";
+import type { Clock, Timer } from "../clock.ts";
+import { type ConnectError, type PosternError, TopicError } from "../errors.ts";
 import type { RelayInfo, RelayState } from "../relay.ts";
 import { BackOff, type BackOffOptions } from "./back-off.ts";
-import { Connection, type Joined } from "./connection.ts";
+import { Connection, type ConnectionEvents, type Joined } from "./connection.ts";
 import type { Ending } from "./ending.ts";
 import { learnedInterval } from "./liveness.ts";
-import { Membership } from "./membership.ts";
+import { Membership, type MembershipLine } from "./membership.ts";
 import type { PageEvent, PageEvents } from "./page-events.ts";
 import type { Dial } from "./socket.ts";
-import { obtainToken, Renewal, type TokenSource } from "./token.ts";
+import { obtainToken, type TokenSource } from "./token.ts";
 import type { TopicLine, TopicLineEvents, TopicLineOptions } from "./topic-line.ts";
 
 /** A connection that lasted less is a reason for back-off, however it ended. */
@@ -20,6 +20,7 @@ const MIN_PING_INTERVAL_MS = 5000;
 const SILENT_MS = 14_000;
 /** Beside a payload, a frame has an envelope; and the payload may travel as base64. */
 const ENVELOPE_BYTES = 3072;
+const POLICY_VIOLATION: typeof CloseCode.policyViolation = 1008;
 
 /** What a line is made of. */
 export type LineParts = {
@@ -49,7 +50,7 @@ export type LineEvents = {
 };
 
 /** The way to one relay: one connection at a time, made anew until `close` or a refusal that only a person can change. */
-export class Line {
+export class Line implements ConnectionEvents, MembershipLine {
   readonly #parts: LineParts;
   readonly #options: LineOptions;
   readonly #events: LineEvents;
@@ -58,7 +59,6 @@ export class Line {
   readonly #stopPageEvents: (() => void) | undefined;
   #state: RelayState = "connecting";
   #connection: Connection | undefined;
-  #renewal: Renewal | undefined;
   /** Waits for the next dial; not before this moment, whatever the page says. */
   #timer: Timer | undefined;
   #notBeforeMs = 0;
@@ -67,7 +67,7 @@ export class Line {
   #error: PosternError | undefined;
   #hasBeenUp = false;
   #refusalCount = 0;
-  #pingIntervalMs: number | undefined;
+  #pingIntervalMs = USUAL_PING_INTERVAL_MS;
   #roundTripMs: number | undefined;
   #maxPayloadBytes: number | undefined;
   #features: readonly string[] = [];
@@ -94,27 +94,23 @@ export class Line {
     };
   }
 
+  get maxPayloadBytes(): number {
+    return this.#maxPayloadBytes ?? 0;
+  }
+
+  can(feature: string): boolean {
+    return this.#features.includes(feature);
+  }
+
   /** Joins a topic now and on every connection. One that is open already, or a line that is closed, ends it at once. */
   open(topic: string, options: TopicLineOptions, events: TopicLineEvents): TopicLine {
+    const { clock, random } = this.#parts;
+    const backOff = new BackOff(random, this.#options.reconnect);
+    const membership = new Membership({ clock, backOff, line: this }, topic, options, events);
     const isOpen = this.#topics.has(topic);
-    const membership = new Membership(
-      {
-        clock: this.#parts.clock,
-        backOff: new BackOff(this.#parts.random, this.#options.reconnect),
-        can: (feature) => this.#features.includes(feature),
-        maxPayloadBytes: () => this.#maxPayloadBytes ?? 0,
-        renewToken: (onPresented) => this.#renewal?.now(onPresented) ?? false,
-        onOver: () => {
-          if (this.#topics.get(topic) === membership) this.#topics.delete(topic);
-        },
-      },
-      topic,
-      options,
-      events,
-    );
     if (this.#state === "closed" || isOpen) {
-      const error = isOpen ? new TopicError("option-invalid", { cause: "this topic is joined already" }) : this.#error;
-      this.#parts.clock.after(0, () => membership.end(error ?? new TopicError("closed")));
+      const error = isOpen ? new TopicError("option-invalid") : this.#error;
+      clock.after(0, () => membership.end(error ?? new TopicError("closed")));
       return membership;
     }
     this.#topics.set(topic, membership);
@@ -130,6 +126,49 @@ export class Line {
     this.#dropConnection("closed by the app");
   }
 
+  onOver(topic: string, membership: Membership): void {
+    if (this.#topics.get(topic) === membership) this.#topics.delete(topic);
+  }
+
+  onOpen(connection: Connection): void {
+    for (const membership of this.#topics.values()) membership.up(connection);
+  }
+
+  onUp(): void {
+    this.#hasBeenUp = true;
+    this.#setState("connected");
+  }
+
+  onError(error: PosternError): void {
+    this.#events.onError(error);
+  }
+
+  onJoined({ limits, features = [], pingIntervalMs }: Joined, { liveness }: Connection): void {
+    const { maxFrameBytes, maxPayloadBytes } = limits;
+    this.#maxPayloadBytes = maxPayloadBytes ?? Math.max(0, Math.floor((maxFrameBytes - ENVELOPE_BYTES) * 0.75));
+    this.#features = features;
+    this.#refusalCount = 0;
+    const askedMs = Math.max(MIN_PING_INTERVAL_MS, pingIntervalMs ?? USUAL_PING_INTERVAL_MS);
+    this.#pingIntervalMs = Math.min(askedMs, this.#pingIntervalMs);
+    liveness.askEvery(this.#pingIntervalMs);
+  }
+
+  onEnd(ending: Ending, connection: Connection): void {
+    const { error } = ending;
+    const { wasUp, liveness } = connection;
+    this.#connection = undefined;
+    this.#roundTripMs = liveness.roundTripMs ?? this.#roundTripMs;
+    if (wasUp && error.status === undefined && liveness.silentMs >= SILENT_MS) {
+      this.#pingIntervalMs = learnedInterval(this.#pingIntervalMs);
+    }
+    if (ending.reconnect === "never" && !this.#mayHaveOtherToken(error)) return this.#stop(error);
+    // Nothing to join: the relay would close the next one too. The next topic dials.
+    const isIdle = error.status === POLICY_VIOLATION && this.#topics.size === 0;
+    if (!isIdle) this.#planDial(ending, connection);
+    this.#interrupted();
+    if (!isIdle && (!wasUp || error.code !== "unreachable")) this.onError(error);
+  }
+
   /** Nothing is under way: the relay has closed a connection on which nothing was joined. */
   get #isIdle(): boolean {
     return this.#connection === undefined && this.#timer === undefined && !this.#isAsking && !this.#isSuspended;
@@ -139,94 +178,30 @@ export class Line {
     this.#timer?.cancel();
     this.#timer = this.#parts.clock.after(delayMs, () => {
       this.#timer = undefined;
-      this.#dial();
+      void this.#dial();
     });
-  }
-
-  #dial(): void {
-    const { token } = this.#options;
-    if (typeof token === "function") void this.#dialWith(token);
-    else this.#connect(token);
   }
 
   /** Never rejects. */
-  async #dialWith(source: () => string | Promise<string>): Promise<void> {
+  async #dial(): Promise<void> {
+    const { token } = this.#options;
+    if (typeof token !== "function") return this.#connect(token);
     if (this.#isAsking) return;
     this.#isAsking = true;
-    const outcome = await obtainToken(this.#parts.clock, source).catch((error: ConnectError) => error);
+    const outcome = await obtainToken(this.#parts.clock, token).catch((error: ConnectError) => error);
     this.#isAsking = false;
     if (!this.#isIdle || this.#state === "closed") return;
-    if (typeof outcome === "string") this.#connect(outcome);
-    else {
-      this.#events.onError(outcome);
-      this.#dialAfter(this.#backOff.nextMs());
-    }
+    if (typeof outcome === "string") return this.#connect(outcome);
+    this.onError(outcome);
+    this.#dialAfter(this.#backOff.nextMs());
   }
 
   #connect(token: string | undefined): void {
-    const renewal = new Renewal({
-      clock: this.#parts.clock,
-      epochMs: this.#parts.epochMs ?? epochMs,
-      source: this.#options.token,
-      present: (newer) => connection.authorize(newer),
-      onError: (error) => this.#events.onError(error),
-    });
-    this.#renewal = renewal;
-    const connection = new Connection(
+    this.#connection = new Connection(
       this.#parts,
-      {
-        address: this.#options.address,
-        token,
-        connectTimeoutMs: this.#options.connectTimeoutMs,
-        pingIntervalMs: this.#pingIntervalMs ?? USUAL_PING_INTERVAL_MS,
-        hasBeenUp: this.#hasBeenUp,
-      },
-      {
-        onOpen: () => {
-          for (const membership of this.#topics.values()) membership.up(connection);
-        },
-        onUp: () => {
-          this.#hasBeenUp = true;
-          this.#setState("connected");
-        },
-        onAuthorized: (expiresAtMs) => renewal.authorized(expiresAtMs),
-        onKept: (reason) => renewal.refused(reason),
-        onJoined: (joined) => this.#learn(joined, connection),
-        onEnd: (ending) => this.#ended(ending, connection),
-      },
+      { ...this.#options, firstToken: token, pingIntervalMs: this.#pingIntervalMs, hasBeenUp: this.#hasBeenUp },
+      this,
     );
-    this.#connection = connection;
-  }
-
-  #learn({ limits, features = [], pingIntervalMs }: Joined, { liveness }: Connection): void {
-    const { maxFrameBytes, maxPayloadBytes } = limits;
-    this.#maxPayloadBytes = maxPayloadBytes ?? Math.max(0, Math.floor((maxFrameBytes - ENVELOPE_BYTES) * 0.75));
-    this.#features = features;
-    this.#refusalCount = 0;
-    const askedMs = Math.max(MIN_PING_INTERVAL_MS, pingIntervalMs ?? USUAL_PING_INTERVAL_MS);
-    this.#pingIntervalMs = Math.min(askedMs, this.#pingIntervalMs ?? USUAL_PING_INTERVAL_MS);
-    liveness.askEvery(this.#pingIntervalMs);
-  }
-
-  #ended(ending: Ending, connection: Connection): void {
-    const { error } = ending;
-    const { wasUp, lastedMs, reconnectWithinMs, liveness } = connection;
-    this.#renewal?.stop();
-    this.#connection = undefined;
-    this.#roundTripMs = liveness.roundTripMs ?? this.#roundTripMs;
-    if (wasUp && error.status === undefined && liveness.silentMs >= SILENT_MS) {
-      this.#pingIntervalMs = learnedInterval(this.#pingIntervalMs ?? USUAL_PING_INTERVAL_MS);
-    }
-    if (ending.reconnect === "never" && !this.#mayHaveOtherToken(error)) {
-      this.#stop(error);
-      return;
-    }
-    // Nothing to join: the relay would close the next one too. The next topic dials.
-    const isIdle = error.status === CloseCode.policyViolation && this.#topics.size === 0;
-    if (!isIdle) this.#planDial(ending, { lastedMs, reconnectWithinMs });
-    if (this.#hasBeenUp) this.#setState("reconnecting");
-    for (const membership of this.#topics.values()) membership.down();
-    if (!isIdle && (!wasUp || error.code !== "unreachable")) this.#events.onError(error);
   }
 
   /** Once in a row: what a function gives the second time is most likely the same. */
@@ -236,15 +211,12 @@ export class Line {
     return this.#refusalCount === 1;
   }
 
-  #planDial(
-    { reconnect, retryAfterMs }: Ending,
-    { lastedMs, reconnectWithinMs }: { readonly lastedMs: number; readonly reconnectWithinMs: number | undefined },
-  ): void {
-    if (lastedMs >= LASTING_MS || reconnectWithinMs !== undefined) this.#backOff.reset();
+  #planDial({ reconnect, retryAfterMs }: Ending, { lastedMs, reconnectWithinMs }: Connection): void {
+    const hasLasted = lastedMs >= LASTING_MS;
+    if (hasLasted || reconnectWithinMs !== undefined) this.#backOff.reset();
     this.#notBeforeMs = this.#parts.clock.monotonicMs() + retryAfterMs;
     if (reconnectWithinMs !== undefined) this.#dialAfter(this.#parts.random() * reconnectWithinMs);
-    else if (reconnect === "now" && lastedMs >= LASTING_MS) this.#dialAfter(0);
-    else this.#dialAfter(retryAfterMs + this.#backOff.nextMs());
+    else this.#dialAfter(reconnect === "now" && hasLasted ? 0 : retryAfterMs + this.#backOff.nextMs());
   }
 
   #onPage(event: PageEvent): void {
@@ -262,6 +234,10 @@ export class Line {
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#dropConnection("suspended");
+    this.#interrupted();
+  }
+
+  #interrupted(): void {
     if (this.#hasBeenUp) this.#setState("reconnecting");
     for (const membership of this.#topics.values()) membership.down();
   }
@@ -274,7 +250,7 @@ export class Line {
     const memberships = [...this.#topics.values()];
     this.#topics.clear();
     this.#setState("closed");
-    if (error !== undefined) this.#events.onError(error);
+    if (error !== undefined) this.onError(error);
     for (const membership of memberships) {
       if (error === undefined) membership.stop();
       else {
@@ -285,7 +261,6 @@ export class Line {
   }
 
   #dropConnection(reason: string): void {
-    this.#renewal?.stop();
     this.#connection?.close(reason);
     this.#connection = undefined;
   }

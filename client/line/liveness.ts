@@ -14,18 +14,17 @@ const LATE_MS = 3000;
 const MIN_INTERVAL_MS = 15_000;
 
 /** What the watch needs of a connection. */
-export type LivenessParts = {
-  readonly clock: Clock;
-  readonly ping: () => void;
-  /** Called once. */
-  readonly onDead: () => void;
+export interface Watched {
   /** Bytes that were sent and wait in this process. */
-  readonly waitingBytes: () => number;
+  readonly waitingBytes: number;
   /** Bytes that have left it. While some wait, more of them leave only as the other side takes what is on its way. */
-  readonly leftBytes: () => number;
+  readonly leftBytes: number;
   /** How long the relay may have a reason to read nothing now: it checks a token, or asks the owner of a name. */
-  readonly heldMs: () => number;
-};
+  readonly heldMs: number;
+  ping(): void;
+  /** Called once. */
+  onDead(): void;
+}
 
 /** The shorter interval, after a line that was silent for the usual one has died. */
 export function learnedInterval(intervalMs: number): number {
@@ -37,7 +36,8 @@ export function learnedInterval(intervalMs: number): number {
  * the relay does not read gets no pong. It uses durations alone.
  */
 export class Liveness {
-  readonly #parts: LivenessParts;
+  readonly #clock: Clock;
+  readonly #line: Watched;
   #intervalMs: number;
   #heardMs: number;
   #pingedMs: number;
@@ -53,10 +53,11 @@ export class Liveness {
   #wasLate = false;
   #isOver = false;
 
-  constructor(parts: LivenessParts, intervalMs: number) {
-    this.#parts = parts;
+  constructor(clock: Clock, line: Watched, intervalMs: number) {
+    this.#clock = clock;
+    this.#line = line;
     this.#intervalMs = intervalMs;
-    this.#heardMs = this.#pingedMs = parts.clock.monotonicMs();
+    this.#heardMs = this.#pingedMs = clock.monotonicMs();
   }
 
   /** From the last ping to its pong. */
@@ -66,7 +67,7 @@ export class Liveness {
 
   /** How long nothing has come. */
   get silentMs(): number {
-    return this.#parts.clock.monotonicMs() - this.#heardMs;
+    return this.#clock.monotonicMs() - this.#heardMs;
   }
 
   /** Sets how often the relay is asked while nothing is expected. */
@@ -77,14 +78,14 @@ export class Liveness {
 
   /** Bytes have come. */
   heard(): void {
-    this.#heardMs = this.#parts.clock.monotonicMs();
+    this.#heardMs = this.#clock.monotonicMs();
   }
 
   /** The answer to the last ping. */
   answered(): void {
     if (this.#isAnswered) return;
     this.#isAnswered = true;
-    this.#roundTripMs = this.#parts.clock.monotonicMs() - this.#pingedMs;
+    this.#roundTripMs = this.#clock.monotonicMs() - this.#pingedMs;
     if (this.#expectedMs !== undefined) {
       this.#expectedMs = this.#lastExpectedMs > this.#pingedMs ? this.#pingedMs : undefined;
     }
@@ -93,7 +94,7 @@ export class Liveness {
 
   /** Something was sent, or is awaited of others. */
   expect(): void {
-    this.#lastExpectedMs = this.#parts.clock.monotonicMs();
+    this.#lastExpectedMs = this.#clock.monotonicMs();
     if (this.#expectedMs !== undefined) return;
     this.#expectedMs = this.#lastExpectedMs;
     this.#plan();
@@ -101,16 +102,16 @@ export class Liveness {
 
   /** The relay has said that it holds back what this connection sends. */
   congested(): void {
-    this.#congestedMs = this.#parts.clock.monotonicMs();
+    this.#congestedMs = this.#clock.monotonicMs();
   }
 
   /** Asks at once, as after a sleep. */
   check(): void {
     if (this.#isOver) return;
-    this.#pingedMs = this.#parts.clock.monotonicMs();
+    this.#pingedMs = this.#clock.monotonicMs();
     this.#isAnswered = false;
-    this.#leftBytes = this.#parts.leftBytes();
-    this.#parts.ping();
+    this.#leftBytes = this.#line.leftBytes;
+    this.#line.ping();
     this.#plan();
   }
 
@@ -129,7 +130,7 @@ export class Liveness {
 
   get #verdictMs(): number {
     const answerMs = Math.min(MAX_ANSWER_MS, Math.max(ANSWER_MS, 3 * (this.#roundTripMs ?? 0)));
-    return Math.max(this.#heardMs, this.#pingedMs) + Math.max(answerMs, this.#parts.heldMs());
+    return Math.max(this.#heardMs, this.#pingedMs) + Math.max(answerMs, this.#line.heldMs);
   }
 
   #plan(): void {
@@ -137,12 +138,12 @@ export class Liveness {
     if (this.#isOver || (this.#timer !== undefined && this.#dueMs <= dueMs)) return;
     this.#timer?.cancel();
     this.#dueMs = dueMs;
-    this.#timer = this.#parts.clock.after(Math.max(0, dueMs - this.#parts.clock.monotonicMs()), () => this.#look());
+    this.#timer = this.#clock.after(Math.max(0, dueMs - this.#clock.monotonicMs()), () => this.#look());
   }
 
   /** What has come since it was planned has put it off. */
   #look(): void {
-    const nowMs = this.#parts.clock.monotonicMs();
+    const nowMs = this.#clock.monotonicMs();
     const isLate = nowMs - this.#dueMs > LATE_MS;
     this.#timer = undefined;
     if (nowMs < this.#nextMs) this.#plan();
@@ -152,12 +153,12 @@ export class Liveness {
       this.check();
     } else {
       this.stop();
-      this.#parts.onDead();
+      this.#line.onDead();
     }
   }
 
   /** On a slow line the ping stands behind what the kernel cannot take yet: while that gets less, the other side reads. */
   #hasMoved(): boolean {
-    return this.#parts.waitingBytes() > 0 && this.#parts.leftBytes() > this.#leftBytes;
+    return this.#line.waitingBytes > 0 && this.#line.leftBytes > this.#leftBytes;
   }
 }

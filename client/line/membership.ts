@@ -31,17 +31,16 @@ type Data = Parameters<TopicLineEvents["onData"]>[0];
 type Joined = Extract<TopicMessage, { type: "joined" }>;
 
 /** What a membership needs of its line. */
-export type MembershipParts = {
-  readonly clock: Clock;
-  readonly backOff: BackOff;
+export interface MembershipLine {
+  readonly maxPayloadBytes: number;
   /** What this relay can, as its last `joined` said. */
-  readonly can: (feature: string) => boolean;
-  readonly maxPayloadBytes: () => number;
-  /** Gets another token and presents it. @returns whether there may be another one. */
-  readonly renewToken: (onPresented: () => void) => boolean;
+  can(feature: string): boolean;
   /** It has ended, or is being left. */
-  readonly onOver: () => void;
-};
+  onOver(topic: string, membership: Membership): void;
+}
+
+/** What a membership is made of. */
+export type MembershipParts = { readonly clock: Clock; readonly backOff: BackOff; readonly line: MembershipLine };
 
 /** One topic, over all connections until it is left. */
 export class Membership implements TopicLine, TopicHandler {
@@ -82,7 +81,7 @@ export class Membership implements TopicLine, TopicHandler {
   }
 
   sendTo(peerHandles: readonly number[], payload: Uint8Array): void {
-    const size = this.#parts.can("lists") ? MAX_ADDRESSEES : 1;
+    const size = this.#parts.line.can("lists") ? MAX_ADDRESSEES : 1;
     for (let at = 0; at < peerHandles.length; at += size) {
       const to = peerHandles.slice(at, at + size);
       this.#send(to.length === 1 ? to[0] : to, payload);
@@ -96,14 +95,14 @@ export class Membership implements TopicLine, TopicHandler {
   async leave(): Promise<void> {
     const connection = this.#connection;
     const isAsked = connection !== undefined && this.#stage !== "over" && this.#stage !== "down";
-    this.#over();
+    this.stop();
     if (!isAsked) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#onLeft = resolve;
-    this.#timer = this.#parts.clock.after(LEAVE_MS, resolve);
+    this.#setTimer(LEAVE_MS, resolve);
     connection.ask(this, { type: "leave", topic: this.#topic });
     await promise;
-    this.#timer.cancel();
+    this.#timer?.cancel();
   }
 
   /** A connection is open. */
@@ -126,13 +125,17 @@ export class Membership implements TopicLine, TopicHandler {
   /** It is over for good, and the app is told why. */
   end(error: PosternError): void {
     if (this.#stage === "over") return;
-    this.#over();
+    this.stop();
     this.#events.onEnded(error);
   }
 
   /** It is over, and nobody is told. */
   stop(): void {
-    this.#over();
+    this.#timer?.cancel();
+    this.#stage = "over";
+    this.#members.clear();
+    this.#early = [];
+    this.#parts.line.onOver(this.#topic, this);
   }
 
   receive(message: TopicMessage, isAnswer: boolean): boolean {
@@ -144,35 +147,33 @@ export class Membership implements TopicLine, TopicHandler {
       case "members":
         return isAnswer && this.#stage === "paging" && this.#addPage(message.members, message.more);
       case "peer-joined":
-        return this.#peerJoined({ peerId: message.peerId, peerHandle: message.peerHandle });
+        return this.#peerJoined(memberOf(message));
       case "peer-left":
-        return this.#peerLeft({ peerId: message.peerId, peerHandle: message.peerHandle });
+        return this.#peerLeft(message);
       case "data": {
         const { peerHandle, data, to } = message;
-        return this.#data({ peerHandle, payload: data, isAddressed: to !== undefined }, data.length);
+        return this.#data({ peerHandle, payload: data, isAddressed: to !== undefined });
       }
       case "congested":
-      case "relieved":
-        if (this.#stage === "joined") {
-          this.#events.onCongestion({ to: message.to, isCongested: message.type === "congested" });
-        }
+      case "relieved": {
+        const isCongested = message.type === "congested";
+        if (this.#stage === "joined") this.#events.onCongestion({ to: message.to, isCongested });
         return true;
+      }
       default:
         return true;
     }
   }
 
   receiveData({ peerHandle, payload, isAddressed }: BinaryRelayData): boolean {
-    if (this.#stage === "over") return true;
-    return this.#data({ peerHandle, payload, isAddressed }, payload.length);
+    return this.#stage === "over" || this.#data({ peerHandle, payload, isAddressed });
   }
 
   refused(error: LastWord, question: TopicQuestion["type"]): void {
     // Before a close in a planned stop: it goes on with the next connection.
     if (question === "leave" || this.#stage === "over") this.#onLeft?.();
     else if (error.code === "restarting" || error.requestId !== undefined) return;
-    else if (question === "members")
-      this.#connection?.abandon("protocol-error", `a page of members is refused: ${error.code}`);
+    else if (question === "members") this.#senseless(`members: ${error.code}`);
     else if (this.#stage === "joining") this.#joinRefused(error);
   }
 
@@ -199,26 +200,24 @@ export class Membership implements TopicLine, TopicHandler {
   }
 
   #ask(question: TopicQuestion): void {
-    this.#timer?.cancel();
-    this.#timer = this.#parts.clock.after(ANSWER_MS, () =>
-      this.#connection?.abandon("protocol-error", `no answer to ${question.type} in ${ANSWER_MS} ms`),
-    );
+    this.#setTimer(ANSWER_MS, () => this.#senseless(`no answer to ${question.type} in ${ANSWER_MS} ms`));
     this.#connection?.ask(this, question);
   }
 
-  #joined({ peerId, peerHandle, topicHandle, takeover, members, more = false }: Joined): boolean {
+  #joined(joined: Joined): boolean {
+    const { topicHandle, takeover, members, more = false } = joined;
     if (this.#connection?.bind(topicHandle, this) !== true) return false;
     this.#stage = "paging";
-    this.#self = { peerId, peerHandle };
+    this.#self = memberOf(joined);
     this.#topicHandle = topicHandle;
     this.#takeover = takeover;
     return this.#addPage(members, more);
   }
 
   #addPage(page: readonly LineMember[], more: boolean): boolean {
-    for (const { peerId, peerHandle } of page) {
-      if (peerHandle === this.#self.peerHandle) return this.#senseless("the own handle is another member's");
-      this.#members.set(peerHandle, { peerId, peerHandle });
+    for (const member of page) {
+      if (this.#isSelf(member)) return this.#senseless("own handle doubled");
+      this.#members.set(member.peerHandle, memberOf(member));
     }
     if (!more) {
       this.#complete();
@@ -227,7 +226,7 @@ export class Membership implements TopicLine, TopicHandler {
     const last = page.at(-1)?.peerHandle ?? 0;
     this.#pageCount += 1;
     if (last <= this.#after || this.#pageCount > MAX_PAGES || this.#members.size > MAX_MEMBERS) {
-      return this.#senseless("its pages of members have no end");
+      return this.#senseless("endless members");
     }
     this.#after = last;
     this.#ask({ type: "members", topic: this.#topic, after: last });
@@ -246,16 +245,16 @@ export class Membership implements TopicLine, TopicHandler {
     this.#events.onJoined({
       self: this.#self,
       members: [...this.#members.values()],
-      maxPayloadBytes: this.#parts.maxPayloadBytes(),
+      maxPayloadBytes: this.#parts.line.maxPayloadBytes,
     });
-    // Its listener may have left.
-    for (const data of early) if (this.#members.has(data.peerHandle)) this.#deliver(data);
+    // Its listener may have left: then this does nothing.
+    for (const data of early) this.#data(data);
     this.writable();
   }
 
   #peerJoined(member: LineMember): boolean {
     const { peerHandle } = member;
-    if (peerHandle === this.#self.peerHandle || this.#members.size >= MAX_MEMBERS) return false;
+    if (this.#isSelf(member) || this.#members.size >= MAX_MEMBERS) return false;
     const known = this.#members.get(peerHandle);
     // In a page and by an event: who came meanwhile.
     if (known !== undefined) return known.peerId === member.peerId;
@@ -265,36 +264,33 @@ export class Membership implements TopicLine, TopicHandler {
   }
 
   #peerLeft(member: LineMember): boolean {
-    if (member.peerHandle === this.#self.peerHandle) {
+    const { peerHandle } = member;
+    if (this.#isSelf(member)) {
       // A renewed token does not allow it any more.
-      this.#connection?.release(this.#topic, this.#topicHandle, this);
+      this.#release();
       this.end(new TopicError("not-permitted"));
       return true;
     }
-    const known = this.#members.get(member.peerHandle);
-    this.#members.delete(member.peerHandle);
+    const known = this.#members.get(peerHandle);
+    this.#members.delete(peerHandle);
     if (known !== undefined && this.#stage === "joined") this.#events.onPeerLeft(known);
     return true;
   }
 
-  #data(data: Data, byteCount: number): boolean {
+  #data(data: Data): boolean {
     if (this.#stage === "joined") {
       const isMember = this.#members.has(data.peerHandle);
-      if (isMember) this.#deliver(data);
+      if (isMember) this.#events.onData(data);
       return isMember;
     }
-    this.#earlyBytes += byteCount + EARLY_MESSAGE_BYTES;
+    this.#earlyBytes += data.payload.length + EARLY_MESSAGE_BYTES;
     if (this.#stage === "paging" && this.#earlyBytes <= MAX_EARLY_BYTES) this.#early.push(data);
     return true;
   }
 
-  #deliver(data: Data): void {
-    if (this.#stage === "joined") this.#events.onData(data);
-  }
-
   #receiveAfterLeaving(message: TopicMessage): boolean {
-    if (message.type === "peer-left" && message.peerHandle === this.#self.peerHandle) {
-      this.#connection?.release(this.#topic, this.#topicHandle, this);
+    if (message.type === "peer-left" && this.#isSelf(message)) {
+      this.#release();
       this.#onLeft?.();
     } else if (message.type === "joined") {
       // The answer to a join that was left again: the leave is on its way.
@@ -321,26 +317,36 @@ export class Membership implements TopicLine, TopicHandler {
   #renew(): boolean {
     this.#timer?.cancel();
     const connection = this.#connection;
-    return this.#parts.renewToken(() => {
+    const again = (): void => {
       if (this.#connection === connection && this.#stage === "joining") this.#join();
-    });
+    };
+    return connection?.renewToken(again) === true;
   }
 
   #joinLater(): void {
+    this.#setTimer(this.#parts.backOff.nextMs(), () => this.#join());
+  }
+
+  #setTimer(delayMs: number, task: () => void): void {
     this.#timer?.cancel();
-    this.#timer = this.#parts.clock.after(this.#parts.backOff.nextMs(), () => this.#join());
+    this.#timer = this.#parts.clock.after(delayMs, task);
+  }
+
+  #isSelf({ peerHandle }: LineMember): boolean {
+    return peerHandle === this.#self.peerHandle;
+  }
+
+  #release(): void {
+    this.#connection?.release(this.#topic, this.#topicHandle, this);
   }
 
   #senseless(cause: string): true {
     this.#connection?.abandon("protocol-error", cause);
     return true;
   }
+}
 
-  #over(): void {
-    this.#timer?.cancel();
-    this.#stage = "over";
-    this.#members.clear();
-    this.#early = [];
-    this.#parts.onOver();
-  }
+/** The fields of a member alone. */
+function memberOf({ peerId, peerHandle }: LineMember): LineMember {
+  return { peerId, peerHandle };
 }

@@ -16,17 +16,18 @@ export function pageEvents(scope: object = globalThis): PageEvents | undefined {
   if (!isPage(scope)) return undefined;
   const { document } = scope;
   return (listener) => {
-    const { signal, abort } = stoppable();
-    const on = (target: EventTarget, name: string, meaning: PageEvent, isMeant?: (event: Event) => boolean): void =>
-      target.addEventListener(name, (event) => isMeant?.(event) !== false && listener(meaning), { signal });
-    on(scope, "online", "check");
-    on(document, "visibilitychange", "check", () => document.visibilityState === "visible");
-    on(document, "freeze", "suspend");
-    on(document, "resume", "resume");
+    const stopping = new AbortController();
+    const on = (target: EventTarget, name: string, meaning: PageEvent, isMeant: (event: Event) => boolean): void =>
+      target.addEventListener(name, (event) => isMeant(event) && listener(meaning), { signal: stopping.signal });
+    const isShown = (): boolean => document.visibilityState === "visible";
+    on(scope, "online", "check", always);
+    on(document, "visibilitychange", "check", isShown);
+    on(document, "freeze", "suspend", always);
+    on(document, "resume", "resume", always);
     // Into the back/forward cache, and out of it.
     on(scope, "pagehide", "suspend", isPersisted);
     on(scope, "pageshow", "resume", isPersisted);
-    return abort;
+    return () => stopping.abort();
   };
 }
 
@@ -34,9 +35,8 @@ function isPage(scope: object): scope is Page {
   return "document" in scope && "addEventListener" in scope;
 }
 
-function stoppable(): { readonly signal: AbortSignal; readonly abort: () => void } {
-  const controller = new AbortController();
-  return { signal: controller.signal, abort: () => controller.abort() };
+function always(): boolean {
+  return true;
 }
 
 function isPersisted(event: Event): boolean {

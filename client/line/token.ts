@@ -1,5 +1,6 @@
-import type { Clock, Timer } from "../clock.ts";
+import { type Clock, epochMs, type Timer } from "../clock.ts";
 import { ConnectError } from "../errors.ts";
+import { withTimeLimit } from "../time-limit.ts";
 
 /** A token, or what is asked for one at each connection and before it ends. */
 export type TokenSource = string | (() => string | Promise<string>);
@@ -16,27 +17,22 @@ const MAX_REFUSALS = 4;
 
 /** A token from its source. Rejects with `unauthorized` where the source throws, gives none, or takes too long. */
 export async function obtainToken(clock: Clock, source: () => string | Promise<string>): Promise<string> {
-  let timer: Timer | undefined;
-  const tooLate = new Promise<never>((_, reject) => {
-    timer = clock.after(TOKEN_TIMEOUT_MS, () =>
-      reject(new Error(`the function for the token gave none in ${TOKEN_TIMEOUT_MS} ms`)),
-    );
-  });
   try {
-    const token: unknown = await Promise.race([Promise.resolve().then(source), tooLate]);
+    const token: unknown = await withTimeLimit(clock, { timeoutMs: TOKEN_TIMEOUT_MS }, () =>
+      Promise.resolve().then(source),
+    );
     if (typeof token === "string" && token.length > 0 && token.length <= MAX_TOKEN_BYTES) return token;
-    throw new Error(`a token is a string of 1 to ${MAX_TOKEN_BYTES} bytes`);
+    throw new Error(`a token has 1 to ${MAX_TOKEN_BYTES} bytes`);
   } catch (cause) {
     throw new ConnectError("unauthorized", { cause });
-  } finally {
-    timer?.cancel();
   }
 }
 
 /** What a renewal needs. */
 export type RenewalParts = {
   readonly clock: Clock;
-  readonly epochMs: () => number;
+  /** The wall clock; left out: this machine's. */
+  readonly epochMs?: (() => number) | undefined;
   readonly source: TokenSource | undefined;
   readonly present: (token: string) => void;
   readonly onError: (error: ConnectError) => void;
@@ -99,7 +95,7 @@ export class Renewal {
   #plan(): void {
     this.#timer?.cancel();
     if (this.#expiresAtMs === undefined || this.#refusalCount >= MAX_REFUSALS) return;
-    const remainingMs = this.#expiresAtMs - this.#parts.epochMs();
+    const remainingMs = this.#expiresAtMs - (this.#parts.epochMs ?? epochMs)();
     const delayMs = Math.min(MAX_TIMER_MS, Math.max(MIN_RENEWAL_MS, (remainingMs * 2) / 3));
     this.#timer = this.#parts.clock.after(delayMs, () => this.now());
   }

@@ -35,7 +35,7 @@ class WebSocketSocket implements Socket {
       this.#listen(create());
       this.#look(false);
     } catch (cause) {
-      this.#timer = clock.after(0, () => this.#end({ code: undefined, reason: "", cause }));
+      this.#failSoon(cause);
     }
   }
 
@@ -43,8 +43,8 @@ class WebSocketSocket implements Socket {
     return this.#socket?.bufferedAmount ?? 0;
   }
 
-  send(message: string | Uint8Array): void {
-    if (this.#isOpen && !this.#isOver && isUnshared(message)) this.#socket?.send(message);
+  send(message: string | Uint8Array<ArrayBuffer>): void {
+    if (this.#isOpen && !this.#isOver) this.#socket?.send(message);
   }
 
   close(reason: string): void {
@@ -59,12 +59,10 @@ class WebSocketSocket implements Socket {
     socket.addEventListener("open", () => this.#opened(socket.protocol));
     socket.addEventListener("message", ({ data }: { readonly data: unknown }) => this.#received(data));
     socket.addEventListener("error", (event: Event) => {
-      const cause = "message" in event && event.message !== "" ? event.message : undefined;
-      this.#timer?.cancel();
-      this.#timer = this.#clock.after(0, () => this.#end({ code: undefined, reason: "", cause }));
+      this.#failSoon("message" in event && event.message !== "" ? event.message : undefined);
     });
     socket.addEventListener("close", ({ code, reason }: { readonly code: number; readonly reason: string }) => {
-      const cause = code === 1015 ? "its certificate is not trusted, or it speaks no TLS" : undefined;
+      const cause = code === 1015 ? "certificate not trusted, or no TLS" : undefined;
       this.#end({ code: NO_CODES.has(code) ? undefined : code, reason, cause });
     });
   }
@@ -75,7 +73,7 @@ class WebSocketSocket implements Socket {
     if (subprotocol === SUBPROTOCOL_V1) this.#events.onOpen();
     else {
       this.#socket?.close();
-      this.#end({ code: undefined, reason: "", cause: "it does not speak postern.v1" });
+      this.#fail(`no ${SUBPROTOCOL_V1}`);
     }
   }
 
@@ -89,9 +87,19 @@ class WebSocketSocket implements Socket {
   #look(wasClosing: boolean): void {
     this.#timer = this.#clock.after(LOOK_MS, () => {
       const isClosing = (this.#socket?.readyState ?? CLOSING) >= CLOSING;
-      if (isClosing && wasClosing) this.#end({ code: undefined, reason: "" });
+      if (isClosing && wasClosing) this.#fail(undefined);
       else this.#look(isClosing);
     });
+  }
+
+  /** In the next task: a close event of this one may still come, and add its code. */
+  #failSoon(cause: unknown): void {
+    this.#timer?.cancel();
+    this.#timer = this.#clock.after(0, () => this.#fail(cause));
+  }
+
+  #fail(cause: unknown): void {
+    this.#end({ code: undefined, reason: "", cause });
   }
 
   #end(end: SocketEnd): void {
@@ -100,9 +108,4 @@ class WebSocketSocket implements Socket {
     this.#timer?.cancel();
     this.#events.onEnd(end);
   }
-}
-
-/** The types of a WebSocket want it: only shared memory can grow under a view. */
-function isUnshared(message: string | Uint8Array): message is string | Uint8Array<ArrayBuffer> {
-  return typeof message === "string" || !("growable" in message.buffer);
 }

@@ -122,7 +122,7 @@ itInNamespace()("finds the relay on 8443, where 443 was not permitted and nobody
 
 it("costs at most twice what it costs to start Node, over TLS and without", async () => {
   const built = makeFolder();
-  execFileSync("node_modules/.bin/tsc", ["-p", "tsconfig.build.json", "--outDir", join(built, "dist")]);
+  execFileSync("node_modules/.bin/tsc", ["-p", "tsconfig.build.json", "--noCheck", "--outDir", join(built, "dist")]);
   symlinkSync(resolve("package.json"), join(built, "package.json"));
   const health = `${join(built, "dist/relay/main.js")} health`;
   const [overTls, plain] = [await startRelay(), await startRelay({ tls: "off" })];

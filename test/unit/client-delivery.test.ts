@@ -137,9 +137,9 @@ describe("flush", () => {
 });
 
 describe("a hostile topic", () => {
-  it("keeps no more than a bound of 30,000 members that never were", () => {
+  it("keeps 10,000 members, and none of those that come after them", () => {
     const { topic, a } = two();
-    for (let count = 0; count < 30_000; count += 1) {
+    for (let count = 0; count < 10_100; count += 1) {
       topic.truth.sees(a.sid, `fake${count}`, true);
       a.delivery.peerJoined(`fake${count}`);
     }
