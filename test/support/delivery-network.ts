@@ -3,6 +3,7 @@ import { decodeFrame } from "../../client/delivery/frame.ts";
 import { deliveryPolicy } from "../../client/delivery/policy.ts";
 import type { Carrier } from "../../client/delivery/ports.ts";
 import type { PosternError } from "../../client/errors.ts";
+import { checkAll, checkDrops } from "./delivery-checks.ts";
 import {
   type Connection,
   type Defect,
@@ -50,9 +51,10 @@ export class DeliveryNetwork {
 
   /** Lets time pass. */
   run(ms: number): void {
+    // What was done since the last run is judged by what was known then: the next task may change that.
+    checkAll(this.truth, this.members);
     this.clock.runUntil(this.clock.monotonicMs() + ms, () => this.#check());
-    this.#checks = 0;
-    this.#check();
+    checkAll(this.truth, this.members);
   }
 
   /** A new member, who connects at once. */
@@ -386,13 +388,8 @@ export class DeliveryNetwork {
   #check(): void {
     // All at each step costs too much. What is dropped is looked at each time.
     this.#checks = (this.#checks + 1) % Math.max(16, this.members.length ** 2 / 8);
-    const sids = this.members.map(({ sid }) => sid);
-    for (const member of this.members) {
-      const { figures } = member.delivery;
-      const isDropped = figures.floor > this.truth.sender(member.sid).floor;
-      if (isDropped || this.#checks < 1) this.truth.checkFigures(member.sid, figures, sids);
-      if (this.#checks < 1) this.truth.checkRepairs(member.sid, sids);
-    }
+    if (this.#checks < 1) checkAll(this.truth, this.members);
+    else checkDrops(this.truth, this.members);
   }
 
   /** Ends all and everything. */

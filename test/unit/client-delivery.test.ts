@@ -99,6 +99,19 @@ describe("broadcast", () => {
     expect(a.heldLog).toEqual([["m1"], []]);
     expect(a.delivery.figures.waitingBytes).toBe(0);
   });
+
+  it("waits for nobody who has confirmed nothing so far, also where the first status comes right behind", () => {
+    const { topic, a, b } = two({ resendBufferBytes: 65_536, latencyMs: 80, jitterMs: 0 });
+    void topic.broadcast(a, 7000);
+    topic.run(320);
+    for (let count = 0; count < 12; count += 1) void topic.broadcast(a, 7000);
+    expect(a.delivery.figures.floor).toBeGreaterThan(2);
+    // The status says that b has the first message and no more: true, and too late to keep the second for it.
+    topic.run(2000);
+
+    expect(a.heldLog).toEqual([]);
+    expect(b.messages.length).toBe(13);
+  });
 });
 
 describe("flush", () => {
