@@ -6,7 +6,8 @@ import { play, scenario } from "../support/delivery-scenario.ts";
 it("holds the twelve invariants in many more runs", { timeout: 120_000 }, () => {
   fc.assert(
     fc.property(scenario, (all) => void play(all)),
-    { numRuns: 100_000, interruptAfterTimeLimit: 40_000 },
+    // The same scenarios in every run; others in test/soak/.
+    { numRuns: 3000, seed: 4242 },
   );
 });
 
