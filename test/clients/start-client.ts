@@ -14,13 +14,15 @@ import { ClientProgram } from "./client-program.ts";
 import type { ClientRow, Part } from "./rows.ts";
 
 const HERE = import.meta.dirname;
-const FOLDER = process.env["POSTERN_CLIENTS"] ?? join(homedir(), ".cache/postern-clients");
+export const CLIENTS_FOLDER: string = process.env["POSTERN_CLIENTS"] ?? join(homedir(), ".cache/postern-clients");
 const PAGE = '<!doctype html><title>client</title><script type="module" src="/page.js"></script>';
 
 /** Whether install.sh has installed this part as this folder wants it. */
 export function isInstalled(part: Exclude<Part, "chromium">): boolean {
   try {
-    execFileSync(join(HERE, "install.sh"), ["--has", part], { env: { ...process.env, POSTERN_CLIENTS: FOLDER } });
+    execFileSync(join(HERE, "install.sh"), ["--has", part], {
+      env: { ...process.env, POSTERN_CLIENTS: CLIENTS_FOLDER },
+    });
     return true;
   } catch {
     return false;
@@ -38,11 +40,11 @@ function startProcess(words: readonly string[]): ClientProgram {
     `CA_FILE=${certificate}`,
     `NODE_EXTRA_CA_CERTS=${certificate}`,
     `DENO_CERT=${certificate}`,
-    `POSTERN_CLIENTS=${FOLDER}`,
+    `POSTERN_CLIENTS=${CLIENTS_FOLDER}`,
     "DENO_NO_UPDATE_CHECK=1",
     "PYTHONDONTWRITEBYTECODE=1",
   ];
-  const command = words.map((word) => word.replace(/^~/, FOLDER).replace(/^programs/, join(HERE, "programs")));
+  const command = words.map((word) => word.replace(/^~/, CLIENTS_FOLDER).replace(/^programs/, join(HERE, "programs")));
   return new ClientProgram((onLine) => {
     const running = new LineProcess(["env", ...env, ...command], onLine);
     return (line) => running.write(line);

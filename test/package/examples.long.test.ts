@@ -1,19 +1,22 @@
 import { execFile } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, onTestFinished } from "vitest";
+import { connect } from "../../client/node.ts";
+import { CLIENTS_FOLDER } from "../clients/start-client.ts";
 import { BrowserPage } from "../support/browser.ts";
 import { eventually } from "../support/eventually.ts";
 import { Run } from "../support/process.ts";
 import { startRelay } from "../support/relay.ts";
-import { itInBrowser } from "../support/requires.ts";
+import { itInBrowser, itWithClients } from "../support/requires.ts";
 
 const MAX_LINES = 60;
 const it = itInBrowser();
+const inRuntimes = itWithClients("javascript");
 
 /** The examples, as they are beside an installed client. */
 const folder = mkdtempSync(join(tmpdir(), "postern-examples-"));
@@ -78,6 +81,45 @@ it("answers a program that asks another", async () => {
   expect(wrong.stderr).toContain("! request-refused: ");
   expect(await service.exitCode()).toBe(0);
 });
+
+/** Answers what it hears. */
+const ECHO = `import { connect } from "postern-client";
+const topic = await connect(process.argv[2]).join("t");
+topic.on("message", ({ text }) => topic.broadcast("heard " + text));
+topic.on("lost", ({ count }) => topic.broadcast("lost " + count));
+console.log("joined");`;
+
+inRuntimes.each([
+  ["Node 22", ["node_modules/node22/bin/node"]],
+  ["Node 26", ["node_modules/node26/bin/node"]],
+  ["Bun", ["node_modules/bun/bin/bun"]],
+  ["Deno", ["node_modules/deno/deno", "run", "--allow-all", "--node-modules-dir=manual"]],
+])(
+  "runs on %s as it is installed, and loses nothing over a restart of the relay",
+  async (_, [program = "", ...flags]) => {
+    const relay = await startRelay({ tls: "off" });
+    const path = join(folder, "service", "echo.mjs");
+    writeFileSync(path, ECHO);
+    const echo = new Run([...flags, path, relay.url], { command: join(CLIENTS_FOLDER, program) });
+    await echo.printed(/^joined$/m);
+    const client = connect(relay.url);
+    onTestFinished(() => client.close());
+    const topic = await client.join("t");
+    const heard: string[] = [];
+    topic.on("message", ({ text }) => heard.push(text));
+
+    await topic.broadcast("one");
+    await eventually(() => expect(heard).toEqual(["heard one"]));
+    await relay.stop();
+    await topic.broadcast("two");
+    await startRelay({ tls: "off", port: relay.port });
+    await topic.broadcast("three");
+
+    await eventually(() => expect(heard).toEqual(["heard one", "heard two", "heard three"]));
+    echo.signal("SIGKILL");
+    await echo.exitCode();
+  },
+);
 
 async function fingerprintOf(certificate: string): Promise<string> {
   const { X509Certificate } = await import("node:crypto");
