@@ -34,6 +34,9 @@ export type ReceiverParts = {
 
 const FIRST_RETRY_MS = 300;
 const MAX_RETRY_MS = 3000;
+const MAX_TRIES = 4;
+/** A silence of so many times that between two repairs means that the rest is lost: large ones come slowly, and one may be missing. */
+const SILENT_REPAIRS = 6;
 const MIN_REPAIR_BYTES = 32_768;
 /** Between two replies: a sender may ask as often as it likes. */
 const REPLY_INTERVAL_MS = 20;
@@ -54,7 +57,11 @@ export class Receiver {
   #heldBytes = 0;
   #askedBytes = 0;
   #outstandingBytes = 0;
+  /** Asked for before the last request, of several in a row that nothing came for: it was late, not lost, if something comes. */
+  #lateBytes = 0;
   #tries = 0;
+  #repairedAtMs = 0;
+  #retryMs = FIRST_RETRY_MS;
   /** A status is owed as soon as this number was released. */
   #replyHead: number | undefined;
   #repliedAtMs = Number.NEGATIVE_INFINITY;
@@ -273,29 +280,41 @@ export class Receiver {
     this.#parts.inbound.asking.add(this);
     // Half of it, and less with each try: what was asked for before may still be on its way.
     const budgetBytes = this.#budgetBytes() >>> (knownBytes === undefined ? this.#tries + 1 : 0);
-    const outstandingBytes = knownBytes ?? 0;
-    const bytes = Math.max(1, Math.max(budgetBytes, MIN_REPAIR_BYTES) - outstandingBytes);
-    this.#askedBytes = bytes + outstandingBytes;
+    const bytes = Math.max(1, Math.max(budgetBytes, MIN_REPAIR_BYTES) - (knownBytes ?? 0));
+    if (knownBytes === undefined) {
+      if (this.#tries < MAX_TRIES) this.#lateBytes = this.#tries === 0 ? 0 : this.#lateBytes + this.#outstandingBytes;
+      this.#repairedAtMs = this.#parts.clock.monotonicMs();
+    }
+    this.#askedBytes = bytes + (knownBytes ?? 0);
     this.#outstandingBytes = this.#askedBytes;
-    this.#asking.set(Math.min(FIRST_RETRY_MS * 2 ** this.#tries, MAX_RETRY_MS));
-    this.#tries = Math.min(this.#tries + 1, 4);
+    this.#asking.set(Math.min(this.#retryMs * 2 ** this.#tries, MAX_RETRY_MS));
+    this.#tries = Math.min(this.#tries + 1, MAX_TRIES);
     this.#tell(bytes, this.#next === undefined ? [] : this.#missing(this.#next));
   }
 
   #stopAsking(): void {
     this.#asking.cancel();
     this.#tries = 0;
+    this.#retryMs = FIRST_RETRY_MS;
     this.#outstandingBytes = 0;
+    this.#lateBytes = 0;
     this.#parts.inbound.asking.delete(this);
   }
 
   /** A repair came: the next request follows when nearly all of it is here, and not while it comes. */
   #repaired(payload: Uint8Array): void {
     if (!this.#parts.inbound.asking.has(this)) return;
-    this.#outstandingBytes = Math.max(0, this.#outstandingBytes - payload.byteLength - FRAME_COST_BYTES);
+    this.#askedBytes += this.#lateBytes;
+    this.#outstandingBytes += this.#lateBytes - payload.byteLength - FRAME_COST_BYTES;
+    this.#outstandingBytes = Math.max(0, this.#outstandingBytes);
+    this.#lateBytes = 0;
     this.#tries = 0;
+    const nowMs = this.#parts.clock.monotonicMs();
+    const silenceMs = Math.min(SILENT_REPAIRS * (nowMs - this.#repairedAtMs), MAX_RETRY_MS);
+    this.#repairedAtMs = nowMs;
+    this.#retryMs = Math.max(FIRST_RETRY_MS, silenceMs, this.#retryMs / 2);
     if (this.#outstandingBytes * 10 <= this.#askedBytes) this.#ask(this.#outstandingBytes);
-    else this.#asking.set(FIRST_RETRY_MS);
+    else this.#asking.set(this.#retryMs);
   }
 
   #missing(next: number): SeqRange[] {

@@ -149,6 +149,22 @@ describe("flush", () => {
   });
 });
 
+describe("repair", () => {
+  it("is not asked for again while large messages come over a slow line", () => {
+    const { topic, a, b } = two({ bytesPerMs: 100, resendBufferBytes: 4_194_304 });
+    void topic.broadcast(a, 100);
+    topic.run(500);
+    topic.cut(b, { noticeMs: 100, dialMs: 5000, relayNoticeMs: 10 });
+    topic.run(100);
+    for (let count = 0; count < 20; count += 1) void topic.broadcast(a, 60_000);
+    topic.run(60_000);
+
+    expect(b.messages.length).toBe(21);
+    // Eight were missed: each once, and little more while the pace is not known.
+    expect(topic.truth.resendCount).toBeLessThan(13);
+  });
+});
+
 describe("a hostile topic", () => {
   it("keeps 10,000 members, and none of those that come after them", () => {
     const { topic, a } = two();
