@@ -145,13 +145,15 @@ export class Receiver {
    */
   finish(): boolean {
     this.away();
+    const isEmpty = this.#next === undefined ? this.#held.size === 0 : this.#next > this.#head;
+    // Nothing is decided before it can be told: until then the sender may be back, and say what it owes.
+    if (!isEmpty && !this.#parts.events.hasRoom()) return false;
     // It left before it could say what it owes: what came live is all there is.
     if (this.#next === undefined && Number.isFinite(this.#firstLive)) this.#start(this.#firstLive);
     if (this.#next === undefined) {
       this.#drop();
       return true;
     }
-    if (this.#next <= this.#head && !this.#parts.events.hasRoom()) return false;
     this.#pump(this.#head + 1);
     if (this.#next <= this.#head) return false;
     // The tail of a sender that left before this end had room: its numbers were never seen.

@@ -165,6 +165,29 @@ describe("repair", () => {
   });
 });
 
+it("begins where the sender says, though its grace ended while the app did not read", () => {
+  const { topic, a, b } = two();
+  topic.repairLossRate = 1;
+  b.hasRoom = false;
+  topic.cut(b, { noticeMs: 10, dialMs: 90, relayNoticeMs: 5 });
+  for (let count = 0; count < 3; count += 1) void topic.broadcast(a, 100);
+  // The first is missed, and what says so as well.
+  topic.run(115);
+  topic.lossRate = 1;
+  topic.run(100);
+  topic.lossRate = 0;
+  void topic.broadcast(a, 100);
+  topic.run(25);
+  topic.cut(a, { noticeMs: 10, dialMs: 12_000, relayNoticeMs: 5 });
+  topic.run(14_000);
+  topic.repairLossRate = 0;
+  b.hasRoom = true;
+  b.delivery.roomAgain();
+  topic.run(10_000);
+
+  expect(b.messages.length).toBe(4);
+});
+
 describe("a hostile topic", () => {
   it("keeps 10,000 members, and none of those that come after them", () => {
     const { topic, a } = two();
