@@ -6,12 +6,11 @@ import { isInstalled } from "../clients/start-client.ts";
 import { findBicep } from "../infra/compiler.ts";
 import { CHROMIUM } from "./browser.ts";
 
-const COTURN = "coturn's client (Debian's coturn)";
 /**
- * What CI may skip where it is absent, as `needs` calls it: only what an issue allows by name. `.ci/run` installs all but
- * coturn, which brings servers and eleven packages for one small client: Python and Chromium ask the same.
+ * What CI may skip where it is absent, as `needs` calls it: only what an issue allows by name. Today that is nothing, because
+ * `.ci/run` installs all of it.
  */
-const MAY_BE_ABSENT_IN_CI: ReadonlySet<string> = new Set([COTURN]);
+const MAY_BE_ABSENT_IN_CI: ReadonlySet<string> = new Set();
 
 /** A line as slow as can be: whether the kernel shapes lines at all. */
 const SHAPE = ["rate", "64kbit", "burst", "3200", "latency", "500ms"];
@@ -66,7 +65,7 @@ export function itWithRawSockets(): TestAPI | TestAPI["skip"] {
 
 /** Tests with coturn's STUN client. */
 export function itWithCoturn(): TestAPI | TestAPI["skip"] {
-  return needs(runs("sh", ["-c", "command -v turnutils_stunclient"]), COTURN);
+  return needs(runs("sh", ["-c", "command -v turnutils_stunclient"]), "coturn's client (Debian's coturn)");
 }
 
 /** Whether there is an ACME server to test against. */
