@@ -9,12 +9,12 @@ export function utf8(text: string): Uint8Array {
 }
 
 /**
- * The bytes of what an app sends: a copy, so that the app may go on writing to its own.
+ * The bytes of what an app sends, not copied: who keeps them beyond the call copies them, as the app may write to its own.
  * @throws DeliveryError `data-invalid`, `payload-too-large`
  */
 export function toBytes(data: Data, maxBytes: number): Uint8Array {
   if (typeof data !== "string" && !(data instanceof Uint8Array)) throw new DeliveryError("data-invalid");
-  const bytes = typeof data === "string" ? utf8(data) : data.slice();
+  const bytes = typeof data === "string" ? utf8(data) : data;
   if (bytes.length === 0) throw new DeliveryError("data-invalid");
   if (bytes.length > maxBytes) {
     throw new DeliveryError("payload-too-large", { cause: `${bytes.length} bytes, and the limit is ${maxBytes}` });

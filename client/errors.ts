@@ -20,7 +20,6 @@ export const errorTexts = {
   "too-many-topics": ["Too many topics are joined", "Leave one."],
   "already-joined": ["The topic is joined already", "Leave it first."],
   "taken-over": ["This client is back on another connection", "Nothing."],
-  "feature-missing": ["The relay is too old for this", "See the cause; update it."],
   "protocol-error": ["No relay says this", "Check the address."],
   "no-such-peer": ["No such peer is in the topic", "See topic.peers."],
   "peer-gone": ["The peer has left", "Try again when it is back."],

@@ -122,9 +122,10 @@ export class PlainTopic extends ViewedTopic implements Topic {
 
   async #offer(data: Data, peer: Peer | undefined, options: SendOptions): Promise<void> {
     this.#view.checkOpen(options.signal);
-    const outgoing = { payload: toBytes(data, this.#maxPayloadBytes), peer };
+    const payload = toBytes(data, this.#maxPayloadBytes);
+    const outgoing = { payload, peer };
     if (this.#waiting.first === undefined && this.#mayLeave(outgoing)) this.#sendNow(outgoing);
-    else await this.#waiting.wait(outgoing, outgoing.payload.length, options);
+    else await this.#waiting.wait({ payload: payload.slice(), peer }, payload.length, options);
   }
 
   #mayLeave({ peer }: Outgoing): boolean {

@@ -34,6 +34,7 @@ export class RelayClient implements Relay {
   readonly #emitter = new Emitter<RelayEvents>();
   readonly #topics = new Map<string, NumberedTopic | PlainTopic>();
   #lastError: PosternError | undefined;
+  #isClosing = false;
 
   /** Dials at once. @throws ConnectError `address-invalid`, `option-invalid` */
   constructor(parts: RelayClientParts, address: string, options: ConnectOptions) {
@@ -48,7 +49,11 @@ export class RelayClient implements Relay {
         connectTimeoutMs: CONNECT_TIMEOUT_MS,
       },
       {
-        onState: (state) => this.#emitter.emit("state", state),
+        onState: (state) => {
+          // What failed before is no reason for what fails from now on.
+          if (state === "connected") this.#lastError = undefined;
+          this.#emitter.emit("state", state);
+        },
         onError: (error) => {
           this.#lastError = error;
           this.#emitter.emit("error", error);
@@ -73,6 +78,7 @@ export class RelayClient implements Relay {
     const { timeoutMs = JOIN_TIMEOUT_MS, signal } = options;
     if (!isTopic(name)) throw new TopicError("topic-invalid");
     if (this.#topics.has(name)) throw new TopicError("already-joined");
+    if (this.#isClosing) throw new ConnectError("closed");
     if (this.state === "closed") throw this.#lastError ?? new ConnectError("closed");
     const topic = this.#open(name, options);
     this.#topics.set(name, topic);
@@ -88,6 +94,7 @@ export class RelayClient implements Relay {
   }
 
   async close(): Promise<void> {
+    this.#isClosing = true;
     await Promise.all([...this.#topics.values()].map((topic) => topic.leave()));
     this.#line.close();
   }

@@ -63,6 +63,33 @@ it("answers requests, and tells the asker what came of those that fail", async (
   await expect(anna.request(bert.self, "fail")).rejects.toMatchObject({ code: "request-refused" });
 });
 
+it("delivers what it was given, whatever the app writes to its bytes afterwards", async () => {
+  const relay = await startRelay();
+  const [anna, bert] = await pair(relay);
+  bert.onRequest(({ text }) => text);
+  const texts: string[] = [];
+  bert.on("message", ({ text }) => texts.push(text));
+  const data = new TextEncoder().encode("first");
+
+  const sent = [anna.broadcast(data), anna.send(bert.self, data)];
+  const answer = anna.request(bert.self, data);
+  data.fill(0);
+  await Promise.all(sent);
+  await anna.flush();
+
+  expect(texts).toEqual(["first", "first"]);
+  expect(new TextDecoder().decode(await answer)).toBe("first");
+});
+
+it("says closed to who joins after close, whatever has failed before", async () => {
+  const client = connect("ws://127.0.0.1:1");
+  await expect(client.join("topic", { timeoutMs: 100 })).rejects.toMatchObject({ code: "unreachable" });
+
+  await client.close();
+
+  await expect(client.join("topic")).rejects.toMatchObject({ code: "closed" });
+});
+
 it("shows joins and leaves; who leaves is gone at once, and not after the grace", async () => {
   const relay = await startRelay();
   const [anna, bert] = await pair(relay);

@@ -68,6 +68,20 @@ it("lets what is sent during a cut wait, and sends it in the order of the calls"
   expect(seen).toEqual(["join anna", "leave anna", "join anna"]);
 });
 
+it("sends what it was given, whatever the app writes to its bytes afterwards", async () => {
+  const { line, topic } = open();
+  line.join(anna);
+  line.down();
+  const data = bytes("first");
+  const waiting = topic.broadcast(data);
+  data.fill(0);
+
+  line.join(anna);
+
+  await waiting;
+  expect(line.sent.map(({ text }) => text)).toEqual(["first"]);
+});
+
 it("holds back where the topic is congested, and sends to one member meanwhile", async () => {
   const { line, topic } = open();
   line.join(anna);
