@@ -4,18 +4,9 @@ import { postern } from "../../scripts/kill-test/contestants/postern.ts";
 import { bareWs } from "../../scripts/kill-test/contestants/ws.ts";
 import { type Disruption, disruptionsOf } from "../../scripts/kill-test/disruptions.ts";
 import { runTrial, USUAL } from "../../scripts/kill-test/trial.ts";
+import { NOTHING_LOST } from "../support/nothing-lost.ts";
 import { TIME_FACTOR } from "../support/patience.ts";
 
-const NOTHING = {
-  lostSilently: 0,
-  lostTold: 0,
-  toldInVain: 0,
-  doubled: 0,
-  reordered: 0,
-  strange: 0,
-  refused: 0,
-  stillWaiting: 0,
-};
 const SHORT_FORM = disruptionsOf({ kills: 2, restarts: 2, cuts: 3, flapSeconds: 0 });
 /** A third of the messages: other tests run beside it. */
 const SHORT = { ...USUAL, messagesPerSecond: 100 };
@@ -38,7 +29,7 @@ it.each(SHORT_FORM)(
   async (disruption) => {
     const trial = await runTrial(postern, disruption, SHORT);
 
-    expect(trial).toMatchObject(NOTHING);
+    expect(trial).toMatchObject(NOTHING_LOST);
     expect(median(trial.caughtUpMs.map((ms) => ms ?? Number.POSITIVE_INFINITY))).toBeLessThan(MAX_CAUGHT_UP_MS);
     expect(Math.max(...trial.heldMsPerMinute)).toBeLessThan(MAX_HELD_MS_PER_MINUTE);
   },
