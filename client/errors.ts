@@ -7,6 +7,8 @@ export const errorTexts = {
   "address-invalid": ["A relay's address begins with wss:// or ws://", "Correct it."],
   "option-invalid": ["An option is out of range", "See the cause."],
   "topic-invalid": ["A topic is a string of 1 to 256 bytes of well-formed UTF-8", "Correct it."],
+  "secret-invalid": ["The secret is too weak, or none", "Make one with newSecret()."],
+  "no-cryptography": ["Sealing needs WebCrypto", "Serve the page over https."],
   "data-invalid": ["Data is a string or a Uint8Array, of at least one byte", "Correct it."],
   "payload-too-large": ["The payload is too large", "Cut it up: info.maxPayloadBytes."],
   unreachable: ["The relay cannot be reached", "See the cause; check the network."],

@@ -49,12 +49,13 @@ export type TopicEvents = {
 /**
  * What cannot be used of what came from outside:
  * - `unreadable`: a frame that is none; `unknown-kind`: one of a later version;
+ * - `unsealed`, in a topic with a secret: what was changed on the way, is played again, or comes from a member without the secret;
  * - `id-claimed`: a second member claims the id of one who is there, and is not heard;
  * - `overflow`: a member makes this one keep more than its bounds allow: the frame was dropped, and is asked for again;
  * - `flood`: a member asks for more repairs than it may.
  */
 export type Fault = {
-  readonly kind: "unreadable" | "unknown-kind" | "id-claimed" | "overflow" | "flood";
+  readonly kind: "unreadable" | "unknown-kind" | "unsealed" | "id-claimed" | "overflow" | "flood";
   /** Undefined where it is nobody's that is known. */
   readonly peer: Peer | undefined;
 };

@@ -3,8 +3,8 @@
  *
  * | offset | type | meaning |
  * |---|---|---|
- * | 0 | u8 | type: 1 message, 2 sync, 3 status, 4 chunk, 5 acknowledgement |
- * | 1 | u8 | flags: 1 resend (message), 2 base valid (sync), 4 resume (acknowledgement), 8 final (chunk), 16 no state (status), 32 reply wanted (sync, acknowledgement), 64 last (sync) |
+ * | 0 | u8 | type: 1 message, 2 sync, 3 status, 4 chunk, 5 acknowledgement; 6 proof, in sealed topics alone |
+ * | 1 | u8 | flags: 1 resend (message), 2 base valid (sync), 4 resume (acknowledgement), 8 final (chunk), 16 no state (status), 32 reply wanted (sync, acknowledgement, proof), 64 last (sync) |
  * | 2 | u48 | seq: of a message its number, of a chunk its number in the stream, else a count of control frames |
  *
  * | type | body |
@@ -14,6 +14,7 @@
  * | status | next u48, byteBudget u32, up to 256 ranges of (from u48, count u16) |
  * | chunk | stream u32, chunk |
  * | acknowledgement | stream u32, next u48, byteLimit u48 |
+ * | proof | nothing |
  */
 const FRAME_HEADER_BYTES = 8;
 
@@ -31,6 +32,7 @@ const SYNC = 2;
 const STATUS = 3;
 const CHUNK = 4;
 const ACKNOWLEDGEMENT = 5;
+const PROOF = 6;
 
 const FLAG_RESEND = 1;
 const FLAG_BASE = 2;
@@ -109,6 +111,41 @@ export type Frame =
 
 /** Bytes that are no frame; or one of a later version, by its type or a flag. */
 export type Unusable = { readonly type: "unreadable" | "unknown-kind" };
+
+/** What a seal sees of a frame. All but the resend flag is bound to it. */
+export type FrameHead = {
+  readonly kind: "message" | "chunk" | "control";
+  readonly type: number;
+  readonly flags: number;
+  readonly seq: number;
+  /** 0 where it is of none. */
+  readonly stream: number;
+  /** So many bytes are not sealed: the header, and the stream. */
+  readonly clearBytes: number;
+};
+
+/** Reads the head of a frame: any bytes. @returns undefined: they are too few */
+export function readHead(bytes: Uint8Array): FrameHead | undefined {
+  if (bytes.byteLength < FRAME_HEADER_BYTES) return undefined;
+  const view = viewOf(bytes);
+  const type = view.getUint8(0);
+  const hasStream = type === CHUNK || type === ACKNOWLEDGEMENT;
+  const clearBytes = hasStream ? CHUNK_BYTES : FRAME_HEADER_BYTES;
+  if (bytes.byteLength < clearBytes) return undefined;
+  const kind = type === MESSAGE ? "message" : type === CHUNK ? "chunk" : "control";
+  const stream = hasStream ? view.getUint32(FRAME_HEADER_BYTES) : 0;
+  return { kind, type, flags: view.getUint8(1) & ~FLAG_RESEND, seq: getSeq(view, 2), stream, clearBytes };
+}
+
+/** Writes the proof that its sender has the secret. `seq` is set later. */
+export function encodeProof({ wantsReply }: { readonly wantsReply: boolean }): Uint8Array {
+  return start(PROOF, wantsReply ? FLAG_REPLY : 0, 0, FRAME_HEADER_BYTES).frame;
+}
+
+/** Whether it is a proof. @returns undefined: it is none */
+export function decodeProof({ type, flags }: FrameHead): { readonly wantsReply: boolean } | undefined {
+  return type === PROOF ? { wantsReply: flags === FLAG_REPLY } : undefined;
+}
 
 /** Writes a message. The payload is copied. `seq` may be set later: `writeSeq`. */
 export function encodeMessage(seq: number, payload: Uint8Array): Uint8Array {
