@@ -2,7 +2,7 @@
 
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { sealingVectors } from "../test/support/sealing-vectors.ts";
+import { sealingVectors } from "./sealing-vectors/values.ts";
 
 const path = fileURLToPath(new URL("../protocol/vectors/sealing.json", import.meta.url));
 writeFileSync(path, `${JSON.stringify(await sealingVectors(), undefined, 2)}\n`);

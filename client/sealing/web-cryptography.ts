@@ -13,7 +13,7 @@ export class WebCryptography implements Cryptography<CryptoKey, CryptoKey> {
   source(material: Uint8Array): Promise<CryptoKey> {
     // Undefined in a page that came over http, whatever the types say.
     if ((crypto as Partial<typeof crypto>).subtle === undefined) throw new TopicError("no-cryptography");
-    return crypto.subtle.importKey("raw", copyOf(material), "HKDF", false, ["deriveBits", "deriveKey"]);
+    return crypto.subtle.importKey("raw", privateOf(material), "HKDF", false, ["deriveBits", "deriveKey"]);
   }
 
   async derive(source: CryptoKey, salt: Uint8Array, info: Uint8Array): Promise<Uint8Array> {
@@ -27,14 +27,16 @@ export class WebCryptography implements Cryptography<CryptoKey, CryptoKey> {
   async seal(key: CryptoKey, frame: Uint8Array, clearBytes: number, how: Sealing): Promise<Uint8Array> {
     const sealed = new Uint8Array(frame.byteLength + TAG_BYTES);
     sealed.set(frame.subarray(0, clearBytes));
-    const plaintext = copyOf(frame.subarray(clearBytes));
+    const plaintext = privateOf(frame.subarray(clearBytes));
     sealed.set(new Uint8Array(await crypto.subtle.encrypt(gcm(how), key, plaintext)), clearBytes);
     return sealed;
   }
 
   async open(key: CryptoKey, frame: Uint8Array, clearBytes: number, how: Sealing): Promise<Uint8Array | undefined> {
     try {
-      const plaintext = new Uint8Array(await crypto.subtle.decrypt(gcm(how), key, copyOf(frame.subarray(clearBytes))));
+      const plaintext = new Uint8Array(
+        await crypto.subtle.decrypt(gcm(how), key, privateOf(frame.subarray(clearBytes))),
+      );
       const opened = new Uint8Array(clearBytes + plaintext.byteLength);
       opened.set(frame.subarray(0, clearBytes));
       opened.set(plaintext, clearBytes);
@@ -48,14 +50,18 @@ export class WebCryptography implements Cryptography<CryptoKey, CryptoKey> {
 type Bytes = Uint8Array<ArrayBuffer>;
 
 function hkdf(salt: Uint8Array, info: Uint8Array): typeof HKDF & Record<"salt" | "info", Bytes> {
-  return { ...HKDF, salt: copyOf(salt), info: copyOf(info) };
+  return { ...HKDF, salt: privateOf(salt), info: privateOf(info) };
 }
 
 function gcm({ nonce, additionalData }: Sealing): { readonly name: string } & Record<"iv" | "additionalData", Bytes> {
-  return { name: AES.name, iv: copyOf(nonce), additionalData: copyOf(additionalData) };
+  return { name: AES.name, iv: privateOf(nonce), additionalData: privateOf(additionalData) };
 }
 
-/** WebCrypto takes no view of shared memory: the type says so. Bytes of a private buffer are not copied. */
-function copyOf(bytes: Uint8Array): Bytes {
-  return bytes.buffer instanceof ArrayBuffer ? (bytes as Bytes) : new Uint8Array(bytes);
+/** WebCrypto takes no view of shared memory. Bytes of a private buffer are not copied. */
+function privateOf(bytes: Uint8Array): Bytes {
+  return isPrivate(bytes) ? bytes : new Uint8Array(bytes);
+}
+
+function isPrivate(bytes: Uint8Array): bytes is Bytes {
+  return bytes.buffer instanceof ArrayBuffer;
 }
