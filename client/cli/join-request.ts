@@ -7,7 +7,9 @@ import { parseFingerprint } from "../node/fingerprint.ts";
 /** What `join` is asked to do, checked. */
 export type JoinRequest = {
   readonly address: string;
-  readonly topic: string;
+  /** Undefined: the secret alone names it. */
+  readonly topic: string | undefined;
+  readonly secretFile: string | undefined;
   readonly isPlain: boolean;
   readonly peerId: string | undefined;
   /** As Node writes it. */
@@ -26,6 +28,7 @@ const OPTIONS = {
   fingerprint: { type: "string" },
   "ca-file": { type: "string" },
   "token-file": { type: "string" },
+  "secret-file": { type: "string" },
   json: { type: "boolean" },
   stay: { type: "boolean" },
   timeout: { type: "string" },
@@ -44,14 +47,15 @@ export function parseJoin(args: readonly string[]): JoinRequest | "help" | { rea
   const { values, positionals } = parsed;
   if (values.help === true) return "help";
   const [address, topic, ...more] = positionals;
-  if (address === undefined || topic === undefined || more.length > 0) {
-    return { problem: "It takes two words: the address of a relay, and a topic." };
+  if (address === undefined || more.length > 0) {
+    return { problem: "It takes the address of a relay, and a topic or a secret." };
   }
   const fingerprint = values.fingerprint === undefined ? undefined : parseFingerprint(values.fingerprint);
   const timeoutSeconds = Number(values.timeout ?? DEFAULT_TIMEOUT_SECONDS);
   const request: JoinRequest = {
     address,
     topic,
+    secretFile: values["secret-file"],
     isPlain: values.plain === true,
     peerId: values["peer-id"],
     fingerprint,
@@ -78,9 +82,10 @@ function readWords(args: readonly string[]): Words | { readonly problem: string 
   }
 }
 
-function problemOf({ address, topic, isPlain, peerId, timeoutMs }: JoinRequest): string | undefined {
+function problemOf({ address, topic, secretFile, isPlain, peerId, timeoutMs }: JoinRequest): string | undefined {
   if (!/^wss?:$/.test(URL.parse(address)?.protocol ?? "")) return `${errorTexts["address-invalid"][0]}.`;
-  if (!isTopic(topic)) return `${errorTexts["topic-invalid"][0]}.`;
+  if (topic !== undefined && !isTopic(topic)) return `${errorTexts["topic-invalid"][0]}.`;
+  if (isPlain && secretFile !== undefined) return "--secret-file: a plain topic is not sealed.";
   if (peerId !== undefined && !isPlain) return "--peer-id goes with --plain: without it, names are made for you.";
   if (peerId !== undefined && !isPeerId(peerId)) return `--peer-id: ${errorSentences["peer-id-invalid"]}.`;
   if (!(timeoutMs >= 1000 && timeoutMs <= 3_600_000)) return "--timeout: a number of seconds from 1 to 3600.";

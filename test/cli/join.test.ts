@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { EventEmitter } from "node:events";
 import { writeFileSync } from "node:fs";
 import { PassThrough } from "node:stream";
@@ -5,12 +6,15 @@ import { expect, it } from "vitest";
 import { run } from "../../client/cli/program.ts";
 import type { Output } from "../../client/cli/terminal.ts";
 import { ConnectError, DeliveryError, PosternError, TopicError } from "../../client/errors.ts";
+import { newSecret } from "../../client/sealing/secret.ts";
+import { topicIdOf } from "../../client/sealing/topic-id.ts";
 import { run as runPostern } from "../../relay/cli/program.ts";
 import { eventually } from "../support/eventually.ts";
 import { FakeRelay, peerOf } from "../support/fake-relay.ts";
 import { writeTemporary } from "../support/tokens.ts";
 
 const ADDRESS = "wss://relay.example.com";
+const PUBLIC = "* this topic is public: whoever runs the relay, or knows its name, reads it\n";
 const alice = peerOf("alice");
 
 type SceneOptions = { readonly isTerminal?: boolean; readonly env?: Readonly<Record<string, string>> };
@@ -77,7 +81,7 @@ it("is a pipe: lines go to the topic, messages come out as they are, and it ends
   expect(scene.printed).toBe("\u001b\u00ff\u0000\n");
   expect(scene.relay.topic.done).toEqual(["broadcast one", "broadcast two", "flush", "leave"]);
   expect(scene.relay.isClosed).toBe(true);
-  expect(scene.said).toBe("* joined\n* nobody else was there for the last line\n");
+  expect(scene.said).toBe(`* joined\n${PUBLIC}* nobody else was there for the last line\n`);
 });
 
 it("is a chat in a terminal, in which nobody can write anything but a line with his name before it", async () => {
@@ -95,7 +99,7 @@ it("is a chat in a terminal, in which nobody can write anything but a line with 
     "<ma\uFFFDllo\uFFFD[2J> hi * alice left\uFFFD\uFFFD2J\n",
   );
   expect(scene.said).toBe(
-    "* joined; type a line and press Enter, end with Ctrl-D\n* alice is here\n* \uFFFD]0;x\uFFFD is here\n* bob  left\n",
+    `* joined; type a line and press Enter, end with Ctrl-D\n${PUBLIC}* alice is here\n* \uFFFD]0;x\uFFFD is here\n* bob  left\n`,
   );
 });
 
@@ -225,7 +229,7 @@ it("tells when the connection is gone, and when it is back", async () => {
   scene.stdin.end();
 
   expect(await exitCode).toBe(0);
-  expect(scene.said).toBe("* joined\n* the connection is gone; dialling again\n* connected again\n");
+  expect(scene.said).toBe(`* joined\n${PUBLIC}* the connection is gone; dialling again\n* connected again\n`);
 });
 
 it.each([
@@ -267,6 +271,7 @@ it("says what concerns the topic, and lets no stranger fill the screen with it",
   expect(await exitCode).toBe(0);
   expect(scene.said.trim().split("\n")).toEqual([
     "* joined",
+    PUBLIC.trimEnd(),
     "* waiting for alice, bob",
     expect.stringContaining("join with --plain"),
     "* some of what comes in cannot be used: unreadable",
@@ -324,8 +329,12 @@ it("takes a token of the environment, which other users of the machine cannot re
 });
 
 it.each([
-  ["no topic", ["join", ADDRESS], /^postern-client join: It takes two words.*\nSee postern-client join --help\n$/],
+  ["no topic", ["join", ADDRESS], /^postern-client join: It takes a topic, or a secret: /],
   ["no such file", ["join", ADDRESS, "t", "--token-file", "/nowhere"], /^postern-client join: ENOENT/],
+  ["no secret there", ["join", ADDRESS, "--secret-file", "/nowhere"], /^postern-client join: ENOENT/],
+  ["a secret and no salt", ["secret", "--passphrase"], /^postern-client secret: --passphrase goes with --salt/],
+  ["words behind secret", ["secret", "more"], /^postern-client secret: /],
+  ["no secret for an id", ["topic-id"], /^postern-client topic-id: There is no secret/],
   ["no such command", ["\u001b[2J"], /^postern-client: there is no command \uFFFD\[2J\nUsage: /],
   ["nothing", [], /^Usage: postern-client <command>/],
 ])("ends with 2, without a dial, where it is told wrongly: %s", async (_, argv, message) => {
@@ -347,7 +356,7 @@ it("ends with 2 where connect itself does not take what it was given", async () 
 it.each([
   [["--version"], /^\d+\.\d+\.\d+\n$/],
   [["--help"], /^Usage: postern-client <command>/],
-  [["join", "--help"], /^Usage: postern-client join <relay> <topic>/],
+  [["join", "--help"], /^Usage: postern-client join <relay> \[topic\]/],
 ])("answers %j on standard output", async (argv, answer) => {
   const scene = new Scene().reading();
 
@@ -356,13 +365,80 @@ it.each([
   expect(scene.said).toBe("");
 });
 
+it("seals by a secret from a file or the variable, and never says it", async () => {
+  const secret = newSecret();
+  const byFile = new Scene().reading();
+  const byVariable = new Scene({ env: { POSTERN_SECRET: ` ${secret}\n` } }).reading();
+  for (const { stdin } of [byFile, byVariable]) stdin.end();
+
+  const exitCodes = await Promise.all([
+    byFile.run("join", ADDRESS, "--secret-file", writeTemporary("secret", `${secret}\n`)),
+    byVariable.join(),
+  ]);
+
+  expect(exitCodes).toEqual([0, 0]);
+  expect(byFile.relay.joined?.topic).toEqual({ secret, name: undefined });
+  expect(byVariable.relay.joined?.topic).toEqual({ secret, name: "t" });
+  for (const { said } of [byFile, byVariable]) {
+    expect(said).toContain("* sealed: only who has the secret reads it");
+    expect(said).not.toContain(secret);
+  }
+});
+
+it("refuses a weak secret before it dials, with the number of its bits", async () => {
+  const scene = new Scene().reading();
+
+  expect(await scene.run("join", ADDRESS, "--secret-file", writeTemporary("secret", "AAAA\n"))).toBe(2);
+
+  expect(scene.said).toMatch(/secret is too weak.*24 bits/);
+  expect(scene.relay.address).toBeUndefined();
+});
+
+it("joins a plain topic by its name, whatever secret the variable has", async () => {
+  const scene = new Scene({ env: { POSTERN_SECRET: newSecret() } }).reading();
+  scene.stdin.end();
+
+  expect(await scene.join("--plain")).toBe(0);
+  expect(scene.relay.joined?.topic).toBe("t");
+});
+
+it("makes secrets, and tells the topic that one names, also as a hash", async () => {
+  const made = new Scene().reading();
+  expect(await made.run("secret")).toBe(0);
+  expect(made.printed).toMatch(/^[\w-]{43}\n$/);
+  const env = { POSTERN_SECRET: made.printed };
+  const [id, named, hashed] = [0, 1, 2].map(() => new Scene({ env }).reading());
+
+  expect(await id?.run("topic-id")).toBe(0);
+  expect(await named?.run("topic-id", "files")).toBe(0);
+  expect(await hashed?.run("topic-id", "--sha256")).toBe(0);
+
+  expect(id?.printed).toBe(`${await topicIdOf(made.printed.trim())}\n`);
+  expect(named?.printed).toBe(`${await topicIdOf(made.printed.trim(), { name: "files" })}\n`);
+  expect(hashed?.printed).toBe(
+    `sha256:${createHash("sha256")
+      .update(id?.printed.trim() ?? "")
+      .digest("hex")}\n`,
+  );
+});
+
+it("makes the secret of a passphrase, the same each time", async () => {
+  const env = { POSTERN_PASSPHRASE: "correct horse battery staple" };
+  const scenes = [new Scene({ env }).reading(), new Scene({ env }).reading()];
+
+  for (const scene of scenes) expect(await scene.run("secret", "--passphrase", "--salt", "our group")).toBe(0);
+
+  expect(scenes[0]?.printed).toMatch(/^[\w-]{43}\n$/);
+  expect(scenes[1]?.printed).toBe(scenes[0]?.printed);
+});
+
 it("is a command of postern too, which leaves its words and options to it", async () => {
   const scene = new Scene().reading();
   const { stdin, stdout, stderr, signals } = scene;
   const terminal = { env: {}, stdin, stdout, stderr, signals };
 
-  expect(await runPostern(["join", ADDRESS, "--fingerprint", "AB"], terminal)).toBe(2);
+  expect(await runPostern(["join"], terminal)).toBe(2);
   expect(await runPostern(["join", "--help"], terminal)).toBe(0);
-  expect(scene.said).toMatch(/^postern join: It takes two words.*\nSee postern join --help\n$/);
-  expect(scene.printed).toMatch(/^Usage: postern join <relay> <topic>/);
+  expect(scene.said).toMatch(/^postern join: It takes the address.*\nSee postern join --help\n$/);
+  expect(scene.printed).toMatch(/^Usage: postern join <relay> \[topic\]/);
 });

@@ -118,7 +118,7 @@ export class FakeRelay implements Relay {
   /** What it was connected and joined with. */
   address: string | undefined;
   connectOptions: ConnectOptions = {};
-  joined: { readonly topic: string; readonly options: JoinOptions } | undefined;
+  joined: { readonly topic: Parameters<Relay["join"]>[0]; readonly options: JoinOptions } | undefined;
   isClosed = false;
   /** What `join` rejects with; `never`: it waits for the signal. */
   joinError: PosternError | "never" | undefined;
@@ -138,7 +138,7 @@ export class FakeRelay implements Relay {
     return this.#listeners.on(name, listener);
   }
 
-  async join(topic: string, options: JoinOptions = {}): Promise<Topic> {
+  async join(topic: Parameters<Relay["join"]>[0], options: JoinOptions = {}): Promise<Topic> {
     this.joined = { topic, options };
     if (this.joinError === "never") {
       await new Promise((_, reject) => {
