@@ -7,6 +7,7 @@ import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, onTestFinished } from "vitest";
 import { connect } from "../../client/node.ts";
+import { newSecret } from "../../client/sealing/secret.ts";
 import { CLIENTS_FOLDER } from "../clients/start-client.ts";
 import { BrowserPage } from "../support/browser.ts";
 import { eventually } from "../support/eventually.ts";
@@ -46,7 +47,7 @@ it.each(["chat/index.html", "chat/chat.js", "service/service.js", "service/ask.j
 it("talks from one page to another, over a restart of the relay", async () => {
   const port = await serve(join(folder, "chat"));
   const relay = await startRelay({ tls: "off" });
-  const address = `http://localhost:${port}/?topic=t&relay=${encodeURIComponent(relay.url)}`;
+  const address = `http://localhost:${port}/?relay=${encodeURIComponent(relay.url)}#${newSecret()}`;
   const [anna, bert] = [await BrowserPage.open(), await BrowserPage.open()];
   await anna.goTo(address);
   await bert.goTo(address);
@@ -67,13 +68,13 @@ it("talks from one page to another, over a restart of the relay", async () => {
 it("answers a program that asks another", async () => {
   const relay = await startRelay();
   const fingerprint = await fingerprintOf(relay.certificate ?? "");
-  const env = { FINGERPRINT: fingerprint };
+  const env = { FINGERPRINT: fingerprint, SECRET: newSecret() };
   const service = new Run([join(folder, "service/service.js"), relay.url], { env });
   await service.printed(/^answering$/m);
 
   const asked = new Run([join(folder, "service/ask.js"), relay.url], { env });
   expect(await asked.exitCode()).toBe(0);
-  const wrong = new Run([join(folder, "service/ask.js"), relay.url, "clock", "weather"], { env });
+  const wrong = new Run([join(folder, "service/ask.js"), relay.url, "weather"], { env });
   expect(await wrong.exitCode()).toBe(1);
   service.signal("SIGTERM");
 
@@ -84,7 +85,7 @@ it("answers a program that asks another", async () => {
 
 /** Answers what it hears. */
 const ECHO = `import { connect } from "postern-client";
-const topic = await connect(process.argv[2]).join("t");
+const topic = await connect(process.argv[2]).join({ secret: process.argv[3] });
 topic.on("message", ({ text }) => topic.broadcast("heard " + text));
 topic.on("lost", ({ count }) => topic.broadcast("lost " + count));
 console.log("joined");`;
@@ -95,16 +96,17 @@ inRuntimes.each([
   ["Bun", ["node_modules/bun/bin/bun"]],
   ["Deno", ["node_modules/deno/deno", "run", "--allow-all", "--node-modules-dir=manual"]],
 ])(
-  "runs on %s as it is installed, and loses nothing over a restart of the relay",
+  "runs on %s as it is installed, sealed, and loses nothing over a restart of the relay",
   async (_, [program = "", ...flags]) => {
     const relay = await startRelay({ tls: "off" });
+    const secret = newSecret();
     const path = join(folder, "service", "echo.mjs");
     writeFileSync(path, ECHO);
-    const echo = new Run([...flags, path, relay.url], { command: join(CLIENTS_FOLDER, program) });
+    const echo = new Run([...flags, path, relay.url, secret], { command: join(CLIENTS_FOLDER, program) });
     await echo.printed(/^joined$/m);
     const client = connect(relay.url);
     onTestFinished(() => client.close());
-    const topic = await client.join("t");
+    const topic = await client.join({ secret });
     const heard: string[] = [];
     topic.on("message", ({ text }) => heard.push(text));
 

@@ -1,0 +1,114 @@
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { connect as connectAnywhere } from "../../client/index.ts";
+import { connect as connectOnNode } from "../../client/node.ts";
+import type { Relay } from "../../client/relay.ts";
+import { newSecret } from "../../client/sealing/secret.ts";
+import { topicIdOf } from "../../client/sealing/topic-id.ts";
+import { openClassic } from "../support/client.ts";
+import { eventually } from "../support/eventually.ts";
+import { startRelay, type TestRelay } from "../support/relay.ts";
+import { token, tokenOptions } from "../support/tokens.ts";
+
+type Connect = (address: string) => Relay;
+
+function connected(relay: TestRelay, connect: Connect = connectOnNode): Relay {
+  const client = connect(relay.url);
+  onTestFinished(() => client.close());
+  return client;
+}
+
+describe.each([
+  ["node:crypto", connectOnNode, connectOnNode],
+  ["WebCrypto", connectAnywhere, connectAnywhere],
+  ["node:crypto with WebCrypto", connectOnNode, connectAnywhere],
+] as [string, Connect, Connect][])("two members with a secret, by %s", (_name, one, other) => {
+  it("exchange everything in order, over a restart of the relay", async () => {
+    const relay = await startRelay({ tls: "off" });
+    const secret = newSecret();
+    const anna = await connected(relay, one).join({ secret });
+    const bert = await connected(relay, other).join({ secret });
+    expect([...bert.peers.keys()]).toEqual([anna.self.id]);
+    const heard: string[] = [];
+    const faults: unknown[] = [];
+    bert.on("message", ({ text, isDirect }) => heard.push(isDirect ? `alone ${text}` : text));
+    for (const topic of [anna, bert]) topic.on("fault", (fault) => faults.push(fault));
+    bert.onRequest(({ text }) => `${text}?`);
+
+    for (let count = 0; count < 500; count += 1) await anna.broadcast(`${count}`.padEnd(1 + ((count * 37) % 9000)));
+    await anna.send(bert.self, "for you");
+    expect(new TextDecoder().decode(await anna.request(bert.self, "why"))).toBe("why?");
+    await anna.flush();
+    await relay.stop();
+    await anna.broadcast("sent while it is down");
+    await startRelay({ tls: "off", port: relay.port });
+    await eventually(() => expect(heard.at(-1)).toBe("sent while it is down"));
+
+    const broadcast = heard.filter((text) => !text.startsWith("alone"));
+    expect(broadcast.map((text) => text.trimEnd())).toEqual([
+      ...Array.from({ length: 500 }, (_, count) => `${count}`),
+      "sent while it is down",
+    ]);
+    expect(heard).toContain("alone for you");
+    expect(faults).toEqual([]);
+  });
+});
+
+it("shows a classic member and a member without the secret nothing, and is told of both", async () => {
+  const relay = await startRelay({ tls: "off" });
+  const secret = newSecret();
+  const id = await topicIdOf(secret);
+  const classic = await openClassic(relay, id, "old");
+  const anna = await connected(relay).join({ secret });
+  const stranger = await connected(relay).join(id, { public: true });
+  const heard: string[] = [];
+  stranger.on("message", ({ text }) => heard.push(text));
+  const faults: string[] = [];
+  anna.on("fault", ({ kind }) => faults.push(kind));
+
+  await stranger.broadcast("let me in");
+  await anna.broadcast("the secret words");
+  await eventually(() => expect(faults).toContain("unsealed"));
+
+  expect(anna.peers.size).toBe(0);
+  expect(heard.join()).not.toContain("words");
+  await classic.settled();
+  expect(classic.texts.length).toBeGreaterThan(0);
+  expect(classic.texts.join()).not.toContain(Buffer.from("the secret words").toString("base64").slice(0, 8));
+});
+
+it("joins with a token for the id that its secret names, or for the hash of that, and with no other", async () => {
+  const relay = await startRelay({ tls: "off", ...(await tokenOptions()) });
+  const secret = newSecret();
+  const id = await topicIdOf(secret);
+  const join = (topics: readonly string[]): Promise<unknown> => {
+    const client = connectOnNode(relay.url, { token: () => token({ claims: { topics } }) });
+    onTestFinished(() => client.close());
+    return client.join({ secret });
+  };
+
+  await join([id]);
+  await join([`sha256:${Buffer.from(await crypto.subtle.digest("SHA-256", Buffer.from(id))).toString("hex")}`]);
+  await expect(join(["another"])).rejects.toMatchObject({ code: "not-permitted" });
+});
+
+it("refuses a weak secret, and a plain topic with one, before it asks the relay", async () => {
+  const client = connected(await startRelay({ tls: "off" }));
+
+  await expect(client.join({ secret: "AAAA" })).rejects.toMatchObject({ code: "secret-invalid" });
+  await expect(client.join({ secret: newSecret() }, { plain: true })).rejects.toMatchObject({ code: "option-invalid" });
+});
+
+it("warns once that topics with bare names are public, and not where that is meant", async () => {
+  const warned = vi.spyOn(process, "emitWarning").mockReturnValue();
+  onTestFinished(() => warned.mockRestore());
+  const client = connected(await startRelay({ tls: "off" }));
+
+  await client.join("meant", { public: true });
+  await client.join({ secret: newSecret() });
+  expect(warned).not.toHaveBeenCalled();
+  await client.join("one");
+  await client.join("other");
+
+  expect(warned).toHaveBeenCalledOnce();
+  expect(warned.mock.calls[0]?.[0]).toMatch(/is public/);
+});
