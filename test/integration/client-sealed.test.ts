@@ -28,6 +28,7 @@ describe.each([
     const anna = await connected(relay, one).join({ secret });
     const bert = await connected(relay, other).join({ secret });
     expect([...bert.peers.keys()]).toEqual([anna.self.id]);
+    await eventually(() => expect([...anna.peers.keys()]).toEqual([bert.self.id]));
     const heard: string[] = [];
     const faults: unknown[] = [];
     bert.on("message", ({ text, isDirect }) => heard.push(isDirect ? `alone ${text}` : text));
