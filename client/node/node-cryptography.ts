@@ -20,7 +20,8 @@ export class NodeCryptography implements Cryptography<KeyObject, KeyObject> {
   seal(key: KeyObject, frame: Uint8Array, clearBytes: number, { nonce, additionalData }: Sealing): Uint8Array {
     const cipher = createCipheriv(ALGORITHM, key, nonce);
     cipher.setAAD(additionalData);
-    const sealed = new Uint8Array(frame.byteLength + TAG_BYTES);
+    // Of a pool: it lives until the socket has it.
+    const sealed = Buffer.allocUnsafe(frame.byteLength + TAG_BYTES);
     sealed.set(frame.subarray(0, clearBytes));
     sealed.set(cipher.update(frame.subarray(clearBytes)), clearBytes);
     cipher.final();
