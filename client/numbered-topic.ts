@@ -165,6 +165,7 @@ export class NumberedTopic extends ViewedTopic implements Topic {
         const sid = this.#admit(member);
         if (sid !== undefined) this.#delivery.peerJoined(sid);
       },
+      onPresence: () => undefined,
       onPeerLeft: ({ peerHandle }) => {
         const sid = this.#roster.remove(peerHandle);
         if (sid === undefined) return;
