@@ -170,6 +170,7 @@ export class NumberedTopic extends ViewedTopic implements Topic {
       onPeerJoined: (member) => this.#passage.peerJoined(member),
       onPeerLeft: ({ peerHandle }) => this.#passage.peerLeft(peerHandle),
       onData: (data) => this.#passage.received(data),
+      onPresence: () => undefined,
       onOmitted: ({ peerHandle, count, sizeBytes }) => {
         const sid = this.#passage.sidOf(peerHandle);
         if (sid !== undefined) this.#delivery.omitted(sid, { count, sizeBytes });

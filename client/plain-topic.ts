@@ -80,6 +80,7 @@ export class PlainTopic extends ViewedTopic implements Topic {
       },
       onPeerJoined: (member) => this.#add(member),
       onPeerLeft: ({ peerHandle }) => this.#remove(peerHandle),
+      onPresence: () => undefined,
       onData: ({ peerHandle, payload, isAddressed }) => {
         const peer = this.#peers.get(peerHandle);
         const bytes = typeof payload === "string" ? utf8(payload) : payload;
