@@ -56,6 +56,10 @@ export class PlainTopic extends ViewedTopic implements Topic {
     throw new DeliveryError("plain-topic");
   }
 
+  setPresence(_presence: Data): void {
+    throw new DeliveryError("plain-topic");
+  }
+
   flush(_options?: WaitOptions): Promise<void> {
     return Promise.reject(new DeliveryError("plain-topic"));
   }
