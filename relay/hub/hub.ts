@@ -128,7 +128,7 @@ export class Hub {
     member.topic.change(member, this.#deliveryIn(encoding), maxPayloadBytes);
   }
 
-  /** Data, signals and presences that members were given in one encoding: frames, one for each receiver, and their bytes. It goes on. */
+  /** Data, signals and presences that members were given in one encoding: frames, one for each, and their bytes. It goes on counting. */
   delivered(encoding: Encoding): Traffic {
     let traffic = this.#delivered.get(encoding);
     if (traffic === undefined) {

@@ -128,8 +128,8 @@ export class Presences {
     else if (isBehind(member)) this.#cramped.add(peer);
   }
 
+  /** Anew with each topic that it was told something of: until the last of it. */
   #awaitWritten(peer: Peer<Member>): void {
-    if (this.#unwritten.has(peer)) return;
     this.#unwritten.add(peer);
     peer.link.whenWritten(() => {
       // It may be gone.

@@ -15,19 +15,29 @@ const topic = fc.constantFrom("a", "a", "b");
 const presence = fc.option(fc.string({ maxLength: 20 }), { nil: undefined });
 
 /** What may happen, in any order. A join under a name that is in use is one under another name. */
-const command = fc.oneof(
-  { weight: 2, arbitrary: fc.record({ do: fc.constant("join" as const), connection, topic, presence }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant("leave" as const), connection, topic }) },
-  { weight: 6, arbitrary: fc.record({ do: fc.constant("show" as const), connection, topic, text: fc.string() }) },
-  { weight: 4, arbitrary: fc.record({ do: fc.constant("publish" as const), connection, topic, length: fc.nat(900) }) },
-  { weight: 4, arbitrary: fc.record({ do: fc.constant("drain" as const), connection, bytes: fc.nat(1200) }) },
-  { weight: 4, arbitrary: fc.record({ do: fc.constant("turn" as const) }) },
-  {
-    weight: 1,
-    arbitrary: fc.record({ do: fc.constant("end" as const), connection, how: fc.constantFrom("closed", "cut") }),
-  },
-);
-type Command = typeof command extends fc.Arbitrary<infer T> ? T : never;
+const steps = {
+  join: fc.record({ do: fc.constant("join" as const), connection, topic, presence }),
+  leave: fc.record({ do: fc.constant("leave" as const), connection, topic }),
+  show: fc.record({ do: fc.constant("show" as const), connection, topic, text: fc.string() }),
+  publish: fc.record({ do: fc.constant("publish" as const), connection, topic, length: fc.nat(900) }),
+  drain: fc.record({ do: fc.constant("drain" as const), connection, bytes: fc.nat(1200) }),
+  turn: fc.record({ do: fc.constant("turn" as const) }),
+  close: fc.record({ do: fc.constant("close" as const), connection }),
+  cut: fc.record({ do: fc.constant("cut" as const), connection }),
+  page: fc.record({ do: fc.constant("page" as const), connection, topic }),
+};
+type Command = typeof steps extends { readonly [Name in string]: fc.Arbitrary<infer T> } ? T : never;
+
+/** How often each happens, beside connections that are closed. */
+const USUAL = { join: 2, leave: 1, show: 6, publish: 4, drain: 4, turn: 4, close: 1 };
+
+function sequences(weights: { readonly [Name in keyof typeof steps]?: number }): fc.Arbitrary<Command[]> {
+  const weighted = Object.entries(weights).map(([name, weight]) => ({
+    weight,
+    arbitrary: steps[name as keyof typeof steps] as fc.Arbitrary<Command>,
+  }));
+  return fc.array(fc.oneof(...weighted), { minLength: 50, maxLength: 150 });
+}
 
 type Frame = {
   readonly type: string;
@@ -63,14 +73,15 @@ class Reader extends RecordingLink {
   }
 
   #believe({ type, topicName, peerHandle, presence: shown, members = [] }: Frame): void {
-    const known = this.#known.get(topicName);
-    if (type === "joined") {
-      this.#known.set(topicName, new Map(members.map((member) => [member.peerHandle, member.presence])));
-    } else if (type === "peer-joined") known?.set(peerHandle, shown);
-    else if (type === "peer-left") known?.delete(peerHandle);
+    const known = () => this.#known.get(topicName);
+    if (type === "joined") this.#known.set(topicName, new Map());
+    if (type === "joined" || type === "members") {
+      for (const member of members) known()?.set(member.peerHandle, member.presence);
+    } else if (type === "peer-joined") known()?.set(peerHandle, shown);
+    else if (type === "peer-left") known()?.delete(peerHandle);
     else if (type === "presence") {
-      expect(known?.has(peerHandle), "nobody is shown who did not come, or has left").toBe(true);
-      known?.set(peerHandle, shown);
+      expect(known()?.has(peerHandle), "nobody is shown who did not come, or has left").toBe(true);
+      known()?.set(peerHandle, shown);
       const key = `${peerHandle} ${topicName}`;
       this.#waiting = this.#waiting.filter(({ endBytes }) => endBytes > this.readByPeerBytes);
       expect(
@@ -110,14 +121,15 @@ class Scene {
     }
     // A paused connection is not read.
     if (reader.isPaused) return;
-    if (step.do === "end") {
-      this.hub.disconnect(peer, step.how === "cut" ? "cut" : "closed");
+    if (step.do === "close" || step.do === "cut") {
+      this.hub.disconnect(peer, step.do === "cut" ? "cut" : "closed");
       this.#connect(step.connection);
       return;
     }
     const member = peer.memberOf(step.topic);
     if (step.do === "join") this.#join(peer, step.topic, step.presence);
     else if (member === undefined) return;
+    else if (step.do === "page") this.hub.offer(peer, listFrame("members", member));
     else if (step.do === "show") this.hub.show(member, step.text);
     else if (step.do === "publish") this.hub.publish(member, textPayload("x".repeat(step.length + 1)));
     else {
@@ -141,32 +153,42 @@ class Scene {
 
   #join(peer: Peer<Member>, topicName: string, shown: string | undefined): void {
     const peerId = peer.memberOf(topicName)?.peerId === "one" ? "two" : "one";
-    this.hub.join(peer, { topicName, peerId, presence: shown, encoding }, (own) => {
-      const members = [...own.topic.members()]
-        .filter((member) => member !== own)
-        .map(({ peerHandle, presence: text }) => ({ peerHandle, presence: text }));
-      return [new TextEncoder().encode(JSON.stringify({ type: "joined", topicName, members }))];
-    });
+    this.hub.join(peer, { topicName, peerId, presence: shown, encoding }, (own) => [listFrame("joined", own)]);
   }
 }
 
-it("shows in the end of each member what it has shown last, and meanwhile nobody who is not there, nor one twice", () => {
-  fc.assert(
-    fc.property(fc.array(command, { minLength: 50, maxLength: 150 }), (steps) => {
-      const scene = new Scene();
+/** Who is there with an own member, and what they show. */
+function listFrame(type: "joined" | "members", own: Member): Uint8Array {
+  const members = [...own.topic.members()]
+    .filter((member) => member !== own)
+    .map(({ peerHandle, presence: text }) => ({ peerHandle, presence: text }));
+  return new TextEncoder().encode(JSON.stringify({ type, topicName: own.topicName, members }));
+}
 
-      for (const step of steps) scene.do(step);
-      scene.settle();
+/** Everything but asking for pages of members, and but for connections that are cut off. */
+it.each([
+  ["connections are cut off", { ...USUAL, cut: 1 }],
+  ["members ask for pages", { ...USUAL, page: 2 }],
+])(
+  "shows of each in the end what it has shown last, meanwhile nobody who is not there, nor one twice: %s",
+  (_, weights) => {
+    fc.assert(
+      fc.property(sequences(weights), (sequence) => {
+        const scene = new Scene();
 
-      for (const [index, peer] of scene.peers.entries()) {
-        for (const member of peer.memberships()) {
-          const others = [...member.topic.members()].filter((other) => other !== member);
-          expect(new Map(scene.readers[index]?.knows(member.topicName))).toEqual(
-            new Map(others.map(({ peerHandle, presence: shown }) => [peerHandle, shown])),
-          );
+        for (const step of sequence) scene.do(step);
+        scene.settle();
+
+        for (const [index, peer] of scene.peers.entries()) {
+          for (const member of peer.memberships()) {
+            const others = [...member.topic.members()].filter((other) => other !== member);
+            expect(new Map(scene.readers[index]?.knows(member.topicName))).toEqual(
+              new Map(others.map(({ peerHandle, presence: shown }) => [peerHandle, shown])),
+            );
+          }
         }
-      }
-    }),
-    { numRuns: 400 },
-  );
-});
+      }),
+      { numRuns: 400 },
+    );
+  },
+);
