@@ -29,7 +29,6 @@ const finalCodes: readonly PosternErrorCode[] = [
 
 type Data = Parameters<TopicLineEvents["onData"]>[0];
 type Joined = Extract<TopicMessage, { type: "joined" }>;
-type Shown = Extract<TopicMessage, { type: "presence" }>;
 
 /** What a membership needs of its line. */
 export interface MembershipLine {
@@ -268,18 +267,21 @@ export class Membership implements TopicLine, TopicHandler {
   }
 
   #peerJoined(member: LineMember): boolean {
-    const { peerHandle } = member;
+    const { peerHandle, presence } = member;
     if (this.#isSelf(member) || this.#members.size >= MAX_MEMBERS) return false;
     const known = this.#members.get(peerHandle);
-    // In a page and by an event: who came meanwhile.
-    if (known !== undefined) return known.peerId === member.peerId;
+    // In a page and by an event: who came meanwhile, and may have changed since the page.
+    if (known !== undefined) {
+      if (presence === undefined || presence === known.presence) return known.peerId === member.peerId;
+      return this.#shows({ ...member, presence });
+    }
     this.#members.set(peerHandle, member);
     if (this.#stage === "joined") this.#events.onPeerJoined(member);
     return true;
   }
 
   /** While the pages are read somebody may be told of who stands in a later one: there it shows the same. */
-  #shows({ peerId, peerHandle, presence }: Shown): boolean {
+  #shows({ peerId, peerHandle, presence }: LineMember & { readonly presence: string }): boolean {
     const known = this.#members.get(peerHandle);
     if (known === undefined) return this.#stage === "paging" && !this.#isSelf({ peerId, peerHandle });
     if (known.peerId !== peerId) return false;

@@ -6,17 +6,8 @@ import type { EndReason, HubCounts } from "./hub-counts.ts";
 import type { Ending, HubOptions, HubParts, Join, Strangers, Welcome } from "./hub-parts.ts";
 import { dropReasons } from "./outbox.ts";
 import { Peer } from "./peer.ts";
-import {
-  type Encoding,
-  type HoldRules,
-  type HubEvent,
-  type HubHooks,
-  type Link,
-  type Origin,
-  type Payload,
-  slowReasons,
-  type TopicRate,
-} from "./ports.ts";
+import type { Encoding, HoldRules, HubEvent, HubHooks, Link, Origin, Payload, TopicRate } from "./ports.ts";
+import { slowReasons } from "./ports.ts";
 import { Presences } from "./presences.ts";
 import { type Delivery, type Member, type OnTrouble, Topic } from "./topic.ts";
 import { Traffic } from "./traffic.ts";
@@ -60,7 +51,7 @@ export class Hub {
     });
     this.#presences = new Presences({
       time,
-      isNews: (to, member) => this.#holds.hasNewcomer(to, member),
+      isNews: (to, member) => this.isNews(to, member),
       give: (to, event, origin, frame) => this.#give(to, event, origin, frame),
       afterGiving: () => this.#endFullPeers(),
     });
@@ -115,6 +106,11 @@ export class Hub {
     return member;
   }
 
+  /** Whether a peer was not told yet that this member came: it will be, and where the member is cut off before, of neither. */
+  isNews(to: Peer<Member>, member: Member): boolean {
+    return this.#holds.hasNewcomer(to, member);
+  }
+
   /** A member shows something else. The others are told in a moment: of several changes, of the last. */
   show(member: Member, presence: string): void {
     member.topic.show(member, presence);
@@ -128,7 +124,7 @@ export class Hub {
     member.topic.change(member, this.#deliveryIn(encoding), maxPayloadBytes);
   }
 
-  /** Data, signals and presences that members were given in one encoding: frames, one for each receiver, and their bytes. It goes on. */
+  /** Data, signals and presences that members were given in one encoding: frames, one for each, and their bytes. It goes on counting. */
   delivered(encoding: Encoding): Traffic {
     let traffic = this.#delivered.get(encoding);
     if (traffic === undefined) {

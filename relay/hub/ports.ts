@@ -36,8 +36,8 @@ export interface Link extends Origin {
   /** Calls back once, when no more than this waits to be sent. Never from within this call. */
   whenBelow(bytes: number, callback: () => void): void;
   /**
-   * Calls back once, when what waits now has been written: something has to wait. Not at all where the link ends before.
-   * Never from within this call.
+   * Calls back once, when what waits now has been written: something has to wait. Not at all where the link ends before, or
+   * is asked again. Never from within this call.
    */
   whenWritten(callback: () => void): void;
 }

@@ -1,13 +1,13 @@
 import { EncodedEvent } from "./encoded-event.ts";
 import type { Peer } from "./peer.ts";
-import type { HubEvent, MemberIdentity, Origin, TurnTime } from "./ports.ts";
+import type { HubEvent, Origin, TurnTime } from "./ports.ts";
 import type { Member, Topic } from "./topic.ts";
 
 /** What telling of presences asks of the hub. */
 export type PresencesParts = {
   readonly time: TurnTime;
   /** Whether a peer was not told yet that this member came: its presence comes with that. */
-  readonly isNews: (to: Peer<Member>, member: MemberIdentity) => boolean;
+  readonly isNews: (to: Peer<Member>, member: Member) => boolean;
   /** Gives one member an event that it takes, written for it. */
   readonly give: (to: Member, event: HubEvent, origin: Origin, frame: Uint8Array) => void;
   /** Something was given outside of an operation of the hub. */
@@ -128,8 +128,8 @@ export class Presences {
     else if (isBehind(member)) this.#cramped.add(peer);
   }
 
+  /** Anew with each topic that it was told something of: until the last of it. */
   #awaitWritten(peer: Peer<Member>): void {
-    if (this.#unwritten.has(peer)) return;
     this.#unwritten.add(peer);
     peer.link.whenWritten(() => {
       // It may be gone.

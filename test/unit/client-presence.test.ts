@@ -70,6 +70,24 @@ it("tells what members show when they come, later, and as they leave", () => {
   ]);
 });
 
+it("believes the coming of a member that stood in a page before: its presence is newer", () => {
+  const { socket, topic } = openJoining();
+  socket.joined({
+    members: [{ ...member(1), presence: "in the page" }, member(2), { ...member(3), presence: "same" }],
+  });
+
+  for (const peerHandle of [1, 2]) {
+    socket.say({ type: "peer-joined", topic: "t", ...member(peerHandle), presence: "at its coming" });
+  }
+  for (const presence of ["same", undefined]) socket.say({ type: "peer-joined", topic: "t", ...member(3), presence });
+
+  expect(topic.of("presence").map(({ peerHandle, presence }) => [peerHandle, presence])).toEqual([
+    [1, "at its coming"],
+    [2, "at its coming"],
+  ]);
+  expect([topic.of("peer-joined"), socket.isOver]).toEqual([[], false]);
+});
+
 it("says a change at once where it is joined, and the last one as soon as it is", () => {
   const { socket, topic } = openJoining();
   for (const presence of ["1", "2"]) topic.line.setPresence(presence);

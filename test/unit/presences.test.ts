@@ -103,6 +103,60 @@ it("gives a reader what many show in parts, each when the one before has been wr
   expect(presencesOf(slow)).toHaveLength(150);
 });
 
+it("waits until what it told of all topics has been written, not of the first alone", () => {
+  const scene = new HoldsScene();
+  const { hub, time } = scene;
+  const [slow, a] = [scene.joinSlow(), scene.join("a")];
+  const join = ({ member }: Who) => hub.join(member.peer, { topicName: "u", peerId: "other", encoding }, () => []);
+  const [, inOther] = [join(slow), join(a)];
+  scene.readAll(slow);
+  hub.show(a.member, "1");
+  time.turn();
+  const frameBytes = slow.link.bufferedBytes;
+  hub.show(a.member, "2");
+  hub.show(inOther, "1");
+
+  slow.link.drain(frameBytes);
+  time.turn();
+  slow.link.drain(frameBytes);
+  hub.show(inOther, "2");
+  time.settle();
+  const whileOneWaits = presencesOf(slow);
+  scene.readAll(slow);
+
+  expect(whileOneWaits).toEqual(["presence a 1", "presence a 2", "presence other 1"]);
+  expect(presencesOf(slow).slice(3)).toEqual(["presence other 2"]);
+});
+
+it("gives nothing more in a round either, until what it told has been written", () => {
+  const scene = new HoldsScene();
+  const { hub, time } = scene;
+  const [slow, a] = [scene.joinSlow(), scene.join("a")];
+  const join = ({ member }: Who) => hub.join(member.peer, { topicName: "u", peerId: "other", encoding }, () => []);
+  const [, inOther] = [join(slow), join(a)];
+  scene.readAll(slow);
+  hub.show(a.member, "0");
+  time.turn();
+  const frameBytes = slow.link.bufferedBytes;
+  hub.publish(a.member, textPayload("x".repeat(HIGH_WATER_BYTES - 155)));
+  hub.show(a.member, `1${"x".repeat(80)}`);
+  hub.show(inOther, "1");
+  time.turn();
+  // Now it is told in one topic, and has no room for the other.
+  slow.link.drain(frameBytes);
+  time.turn();
+  const [told, hasRoom] = [presencesOf(slow), slow.member.peer.outbox.hasRoom];
+  hub.show(a.member, "2");
+
+  slow.link.drain(slow.link.bufferedBytes - 20);
+  time.settle();
+
+  expect([told, hasRoom]).toEqual([["presence a 0", expect.stringContaining("presence a 1x")], false]);
+  expect(presencesOf(slow)).toEqual(told);
+  scene.readAll(slow);
+  expect(presencesOf(slow).slice(2).toSorted()).toEqual(["presence a 2", "presence other 1"]);
+});
+
 it("stays below the high-water mark and a frame, whatever is shown", () => {
   const scene = new HoldsScene();
   const slow = scene.joinSlow();

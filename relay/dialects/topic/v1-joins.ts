@@ -179,9 +179,13 @@ export class V1Joins {
     return { members: pageOf(own.topic.sample(count, own)).members, more: false };
   }
 
-  /** Handles rise, so who comes meanwhile is behind, and told of by an event all the same. */
+  /**
+   * Handles rise, so who comes meanwhile is behind, and told of by an event all the same. Whose coming is yet to be told is
+   * in no page: if it is cut off before, neither its coming is told nor its leaving.
+   */
   #page(own: Member, after: number): Page {
-    return pageOf(own.topic.membersAfter(after), own);
+    const { hub } = this.#own.parts;
+    return pageOf(own.topic.membersAfter(after), (member) => member !== own && !hub.isNews(own.peer, member));
   }
 
   #joined(own: Member, { members, more }: Page, ref: number | undefined): string {
@@ -204,12 +208,12 @@ export class V1Joins {
   }
 }
 
-/** As many as fit. @param except is not among them. */
-function pageOf(members: Iterable<Member>, except?: Member): Page {
+/** As many as fit of those that are listed. */
+function pageOf(members: Iterable<Member>, isListed: (member: Member) => boolean = () => true): Page {
   const entries: MemberEntry[] = [];
   let byteCount = 0;
   for (const member of members) {
-    if (member === except) continue;
+    if (!isListed(member)) continue;
     const entry = entryOf(member);
     byteCount += bytesOf(entry);
     if (byteCount > PAGE_BYTES) return { members: entries, more: true };
