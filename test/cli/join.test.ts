@@ -307,6 +307,24 @@ it.each([
   expect(scene.said).toBe("");
 });
 
+it("shows its name, and those of the others, as text on one line", async () => {
+  const scene = new Scene({ isTerminal: true }).reading();
+  const exitCode = scene.join("--name", "me");
+  await scene.hasJoined();
+  const { topic } = scene.relay;
+  const named = { ...peerOf("abcdefghijklmnopqrstuv"), presence: Buffer.from("anna\u001b[2J\u202e") };
+  topic.emit("join", named);
+  topic.says(named, "hi");
+  topic.emit("update", { ...named, presence: Buffer.from("x".repeat(100)) });
+  scene.stdin.end();
+
+  expect(await exitCode).toBe(0);
+  expect(scene.relay.joined?.options.presence).toBe("me");
+  expect(Buffer.from(scene.printed, "latin1").toString()).toBe("<anna\uFFFD[2J\uFFFD (abcdef)> hi\n");
+  expect(scene.said).toContain("* anna\uFFFD[2J\uFFFD (abcdef) is here\n");
+  expect(scene.said).toContain(`* abcdefghijklmnopqrstuv is now ${"x".repeat(40)} (abcdef)\n`);
+});
+
 it("is a command of postern too, which leaves its words and options to it", async () => {
   const scene = new Scene().reading();
   const { stdin, stdout, stderr, signals } = scene;
