@@ -58,7 +58,7 @@ inRuntimes("exchanges everything on workerd, sealed, over a restart of the relay
   await exchangeWith("workerd", async ([relay, secret, name]) => {
     const asked = new URLSearchParams({ relay, secret, name });
     await eventually(async () => expect(await isListening(port)).toBe(true));
-    answered = fetch(`http://127.0.0.1:${port}/?${asked}`).then((response) => response.text());
+    answered = fetch(`http://127.0.0.1:${port}/?${asked.toString()}`).then((response) => response.text());
   });
 
   expect(await answered).toBe("done");
