@@ -1,0 +1,15 @@
+/** The package `postern-client/streams`: streams to the peers of a topic, for browsers, Node, Deno and Bun. */
+
+import type { Streams } from "./streams/peer-stream.ts";
+import type { Topic } from "./topic.ts";
+
+export type * from "./streams/peer-stream.ts";
+export { StreamError } from "./streams/stream-error.ts";
+
+/**
+ * The streams of a topic: the same object at each call. Until the first call, what peers open is refused with `no-listener`.
+ * @throws DeliveryError `plain-topic`
+ */
+export function streamsOf(topic: Topic): Streams {
+  throw new Error(`not yet: ${topic.name}`);
+}
