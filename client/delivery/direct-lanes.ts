@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts";
 import { DeliveryError, type PosternError } from "../errors.ts";
 import type { WaitingOptions } from "./backlog.ts";
 import { type AcknowledgementFrame, type ChunkFrame, encodeAcknowledgement, encodeChunk, type Frame } from "./frame.ts";
-import { DIRECT_STREAM, Lane, type LaneNumbers, type LaneParts, type LaneStanding } from "./lane.ts";
+import { DIRECT_STREAM, Lane, type LaneNumbers, type LaneParts, type LaneStanding, type Position } from "./lane.ts";
 import { Allowance } from "./member.ts";
 import { Pending } from "./pending.ts";
 import type { Carrier, DeliveryEvents, DirectLanes as DirectLanesPort, Sid } from "./ports.ts";
@@ -23,9 +23,6 @@ export type DirectLanesParts = {
   };
 };
 
-/** Why there is no stream, as its sender is told: it has ended with its peer, nobody takes it, there are too many. */
-export type NoStream = 0 | 1 | 2;
-
 /** What carries the other streams than the one of messages. */
 export type StreamLanes = Pick<
   DirectLanesPort,
@@ -36,8 +33,8 @@ export type StreamLanes = Pick<
 export type SharedLanes = Omit<LaneParts, "onSettled"> & {
   /** Of a peer that is here, or in its grace. */
   readonly standingOf: (sid: Sid) => LaneStanding;
-  /** Tells the sender of a stream that there is none, as often as that may be. */
-  readonly refuse: (sid: Sid, stream: number, why: NoStream) => void;
+  /** Says where a stream is that is not here, as often as others may make this client speak. */
+  readonly answer: (sid: Sid, stream: number, position: Omit<Position, "purpose">) => void;
 };
 
 type Idler = { readonly epoch: number; readonly pending: Pending };
@@ -57,7 +54,7 @@ export class DirectLanes implements DirectLanesPort {
   readonly #gone = new Map<Sid, LaneNumbers>();
   readonly #turns: Turns;
   readonly #idlers = new Set<Idler>();
-  readonly #refusals: Allowance;
+  readonly #answers: Allowance;
   #streams: StreamLanes | undefined;
   #epoch = 0;
   /** Above all numbers that were forgotten: none is given twice to one peer, even where nothing is known of it any more. */
@@ -68,7 +65,7 @@ export class DirectLanes implements DirectLanesPort {
     const { clock, carrier, nextControlSeq, events } = parts;
     this.#parts = parts;
     this.#turns = new Turns(clock, carrier);
-    this.#refusals = new Allowance(clock, 100, 50);
+    this.#answers = new Allowance(clock, 100, 50);
     this.#laneParts = {
       clock,
       turns: this.#turns,
@@ -89,20 +86,22 @@ export class DirectLanes implements DirectLanesPort {
     return this.#lane(sid).send({ frame: encodeChunk(DIRECT_STREAM, payload), epoch: this.#epoch }, options);
   }
 
-  /** Hands the streams beside the messages to what this makes: once, and until then they are refused. */
-  extend(make: (shared: SharedLanes) => StreamLanes): void {
-    this.#streams = make({
+  /** Hands the streams beside the messages to what this makes: once, and until then they are refused. @returns what was made. */
+  extend(make: (shared: SharedLanes) => StreamLanes): StreamLanes {
+    this.#streams ??= make({
       ...this.#laneParts,
       standingOf: (sid) => this.#lanes.get(sid)?.standing ?? { isHere: false, isCongested: false },
-      refuse: (sid, stream, why) => this.#refuse(sid, stream, why),
+      answer: (sid, stream, position) => this.#answer(sid, stream, position),
     });
+    return this.#streams;
   }
 
   received(sid: Sid, frame: Extract<Frame, { readonly type: "chunk" | "acknowledgement" }>): void {
     if (this.#closed !== undefined) return;
     if (frame.stream !== DIRECT_STREAM) {
       if (this.#streams !== undefined) this.#streams.received(sid, frame);
-      else if (frame.type === "chunk" || frame.purpose === "ask") this.#refuse(sid, frame.stream, 1);
+      else if (frame.type === "chunk" || frame.purpose === "ask")
+        this.#answer(sid, frame.stream, { next: 0, byteLimit: 1 });
     } else if (frame.type === "chunk") this.#onChunk(sid, frame);
     else if (frame.purpose === "ask") this.#onAsk(sid, frame);
     else {
@@ -214,10 +213,9 @@ export class DirectLanes implements DirectLanesPort {
     }
   }
 
-  /** As often as others may make this client speak. */
-  #refuse(sid: Sid, stream: number, why: NoStream): void {
-    if (!this.#refusals.take(1)) return this.#parts.events.onFault(sid, "flood");
-    this.#laneParts.say(sid, stream, { next: 0, byteLimit: why, purpose: "resume" });
+  #answer(sid: Sid, stream: number, position: Omit<Position, "purpose">): void {
+    if (!this.#answers.take(1)) return this.#parts.events.onFault(sid, "flood");
+    this.#laneParts.say(sid, stream, { ...position, purpose: "resume" });
   }
 
   #settleIdlers(): void {

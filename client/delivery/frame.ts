@@ -191,10 +191,14 @@ export function decodeFrame(bytes: Uint8Array): Frame | Unusable {
   if (bytes.byteLength < FRAME_HEADER_BYTES) return { type: "unreadable" };
   const view = viewOf(bytes);
   const flags = view.getUint8(1);
-  const known =
-    [undefined, FLAG_RESEND, FLAG_BASE | FLAG_REPLY | FLAG_LAST, FLAG_NO_STATE, 0, FLAG_RESUME | FLAG_REPLY][
-      view.getUint8(0)
-    ];
+  const known = [
+    undefined,
+    FLAG_RESEND,
+    FLAG_BASE | FLAG_REPLY | FLAG_LAST,
+    FLAG_NO_STATE,
+    0,
+    FLAG_RESUME | FLAG_REPLY,
+  ][view.getUint8(0)];
   if (known === undefined || (flags & ~known) !== 0) return { type: "unknown-kind" };
   return decodeBody(bytes, view, flags) ?? { type: "unreadable" };
 }

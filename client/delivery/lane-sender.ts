@@ -128,11 +128,13 @@ export class LaneSender {
     this.#sentBytes = 0;
   }
 
-  /** Gives up what has never been sent: its numbers are free. @returns how many chunks that were. */
+  /** Gives up what has never been sent, but for controls: its numbers are free. @returns how many chunks that were. */
   dropUnsent(): number {
-    const dropped = this.#kept.splice(this.#high - this.#first);
-    for (const message of dropped) this.#keptBytes -= costOf(message);
-    return dropped.length;
+    const unsent = this.#kept.splice(this.#high - this.#first);
+    for (const message of unsent) this.#keptBytes -= costOf(message);
+    const controls = unsent.filter(({ isControl }) => isControl);
+    for (const control of controls) this.add(control);
+    return unsent.length - controls.length;
   }
 
   /** Gives up all that is kept. @returns where a sender to the same peer has to begin: no number is given twice. */

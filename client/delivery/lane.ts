@@ -27,7 +27,7 @@ export type LaneParts = {
   readonly turns: Turns;
   /** Sends a control frame to the peer, at once. */
   readonly say: (sid: Sid, stream: number, position: Position) => void;
-  readonly onFault: (sid: Sid, kind: "unreadable" | "flood") => void;
+  readonly onFault: (sid: Sid, kind: "unreadable" | "unknown-kind" | "flood") => void;
   /** A message that waited does so no more: it was sent, or is gone. */
   readonly onSettled: () => void;
 };
@@ -42,8 +42,10 @@ export type LaneStanding = { readonly isHere: boolean; readonly isCongested: boo
 export type LaneBeginning = {
   /** Under which it sends. */
   readonly stream?: number;
-  /** More than that is never on its way; the receiver says how much it takes before anything is. */
+  /** More than that is never on its way. */
   readonly maxWindowBytes?: number;
+  /** As much may be before the receiver says how much it takes. */
+  readonly creditBytes?: number;
   /** What it takes before that is read. */
   readonly ownWindowBytes?: number;
 };
@@ -68,11 +70,11 @@ export class Lane {
 
   constructor(sid: Sid, parts: LaneParts, numbers: LaneNumbers, beginning: LaneBeginning = {}) {
     const { stream = DIRECT_STREAM, maxWindowBytes = WINDOW_BYTES, ownWindowBytes = WINDOW_BYTES } = beginning;
+    const { creditBytes = maxWindowBytes } = beginning;
     this.sid = sid;
     this.stream = stream;
     this.#peerStream = stream === DIRECT_STREAM ? stream : undefined;
     this.#parts = parts;
-    const creditBytes = stream === DIRECT_STREAM ? maxWindowBytes : 0;
     this.#sender = new LaneSender(numbers, { maxWindowBytes, creditBytes });
     this.receiver = new LaneReceiver(numbers.next, ownWindowBytes);
     this.#backlog = new Backlog(parts.onSettled);
@@ -116,9 +118,9 @@ export class Lane {
     return hasNumber;
   }
 
-  /** Sends a chunk that needs no room, behind what has a number already. */
-  sendControl(frame: Uint8Array): void {
-    this.#sender.add({ frame, isControl: true });
+  /** Gives a chunk its number, also where there is no room for more, and sends it when it may be sent. */
+  add(message: Outgoing): void {
+    this.#sender.add(message);
     this.#watch();
     this.#parts.turns.ready(this);
   }
@@ -146,7 +148,8 @@ export class Lane {
     this.#silenceCount = 0;
     this.receiver.forgetConnection();
     // A peer that has given a stream up says so when it is asked.
-    const mustAsk = this.stream !== DIRECT_STREAM || this.#sender.isUnsure || this.#backlog.first !== undefined;
+    const isStream = this.stream !== DIRECT_STREAM && this.first > 1;
+    const mustAsk = isStream || this.#sender.isUnsure || this.#backlog.first !== undefined;
     if (mustAsk) this.#ask();
     else this.#watch();
     this.#parts.turns.ready(this);
