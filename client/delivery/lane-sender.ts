@@ -76,11 +76,13 @@ export class LaneSender {
     return this.#sentCount > 0;
   }
 
-  /** Gives a chunk its number. */
-  add(message: Outgoing): void {
-    writeSeq(message.frame, this.#first + this.#kept.length);
+  /** Gives a chunk its number. @returns the number */
+  add(message: Outgoing): number {
+    const seq = this.#first + this.#kept.length;
+    writeSeq(message.frame, seq);
     this.#kept.push(message);
     this.#keptBytes += costOf(message);
+    return seq;
   }
 
   /** The next frame to send; undefined where there is none, or it has to wait. */

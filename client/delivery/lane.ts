@@ -112,17 +112,20 @@ export class Lane {
   /** Resolves when the message has a number. @throws DeliveryError `would-wait`, `backlog-full`, `aborted`, and as `end` */
   async send(message: Outgoing, options: WaitingOptions): Promise<void> {
     const isFree = this.#backlog.first === undefined && this.#sender.hasRoom;
-    const hasNumber = isFree ? this.#sender.add(message) : this.#backlog.wait(message, costOf(message), options);
-    this.#watch();
-    if (isFree) this.#parts.turns.ready(this);
-    return hasNumber;
+    if (isFree) this.add(message);
+    else {
+      const hasNumber = this.#backlog.wait(message, costOf(message), options);
+      this.#watch();
+      await hasNumber;
+    }
   }
 
-  /** Gives a chunk its number, also where there is no room for more, and sends it when it may be sent. */
-  add(message: Outgoing): void {
-    this.#sender.add(message);
+  /** Gives a chunk its number, also where there is no room for more, and sends it when it may be sent. @returns the number */
+  add(message: Outgoing): number {
+    const seq = this.#sender.add(message);
     this.#watch();
     this.#parts.turns.ready(this);
+    return seq;
   }
 
   /** Gives up what has not been sent, and what waits for its number. @returns how many chunks had one. */

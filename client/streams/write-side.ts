@@ -31,8 +31,8 @@ export class WriteSide {
   readonly #ending = new AbortController();
   readonly #finishing = Promise.withResolvers<void>();
   #controller: Controller | undefined;
-  /** Its last chunk has a number. */
-  #hasEnded = false;
+  /** The number of its last chunk, once it has one. */
+  #lastSeq = Number.POSITIVE_INFINITY;
   #isDone = false;
   #error: PosternError | undefined;
 
@@ -65,7 +65,7 @@ export class WriteSide {
     const { budget, lane } = this.#parts;
     if (this.#isDone) return;
     budget.update(lane);
-    if (this.#hasEnded && lane.keptBytes === 0) this.#finish();
+    if (lane.first > this.#lastSeq) this.#finish();
   }
 
   /** Ends it, unless it has ended; the peer is told why. */
@@ -99,8 +99,8 @@ export class WriteSide {
   }
 
   #close(): Promise<void> {
-    this.#hasEnded = true;
-    this.#parts.lane.add({ frame: endChunk(this.#parts.lane.stream) });
+    const { lane } = this.#parts;
+    this.#lastSeq = lane.add({ frame: endChunk(lane.stream) });
     return this.#finishing.promise;
   }
 
@@ -109,10 +109,9 @@ export class WriteSide {
     if (this.#isDone || this.#error !== undefined) return;
     const droppedCount = lane.dropUnsent(error);
     // Its end is on its way: nothing can be taken back.
-    if (this.#hasEnded && droppedCount === 0) return;
-    this.#hasEnded = true;
+    if (Number.isFinite(this.#lastSeq) && droppedCount === 0) return;
     this.#fail(error);
-    lane.add({ frame: reasonChunk(lane.stream, "abort", reason), isControl: true });
+    this.#lastSeq = lane.add({ frame: reasonChunk(lane.stream, "abort", reason), isControl: true });
     onAborted(error);
     this.acknowledged();
   }
