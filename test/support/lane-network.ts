@@ -120,6 +120,8 @@ export class LaneNetwork {
   readonly ends: readonly LaneEnd[];
   /** So many frames are lost that are sent next. */
   lose = 0;
+  /** So many of those after them arrive twice, the second time late. */
+  double = 0;
   frameCount = 0;
   /** Whether a message goes to the app: a wrong layer would say no. */
   isDelivered: (payload: Uint8Array) => boolean = () => true;
@@ -147,8 +149,15 @@ export class LaneNetwork {
       this.lose -= 1;
       return;
     }
+    this.#deliver(from, to, frame, LATENCY_MS);
+    if (this.double === 0) return;
+    this.double -= 1;
+    this.#deliver(from, to, frame, 4 * LATENCY_MS);
+  }
+
+  #deliver(from: LaneEnd, to: LaneEnd, frame: Uint8Array, latencyMs: number): void {
     const connections = [from.connection, to.connection];
-    this.clock.after(LATENCY_MS, () => {
+    this.clock.after(latencyMs, () => {
       if (from.connection !== connections[0] || to.connection !== connections[1]) return;
       const decoded = decodeFrame(frame.slice());
       if (decoded.type !== "chunk" && decoded.type !== "acknowledgement") this.broken.push("a frame that is none");
