@@ -174,7 +174,9 @@ export class TopicStreams implements Streams, StreamLanes {
   #onAccept(sid: Sid, frame: ChunkFrame, accepted: number): void {
     const stream = this.#peers.get(sid)?.byOwn.get(accepted);
     // It has ended here; or it has another stream of this peer already.
-    if (stream === undefined || stream.isIncoming || stream.lane.peerStream !== undefined) return;
+    if (stream === undefined || stream.isIncoming || stream.lane.peerStream !== undefined) {
+      return this.#shared.answer(sid, frame.stream, { next: 0, byteLimit: GONE });
+    }
     stream.lane.bind(frame.stream);
     this.#peers.get(sid)?.byPeers.set(frame.stream, stream);
     stream.received(frame);

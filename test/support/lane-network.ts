@@ -120,7 +120,7 @@ export class LaneNetwork {
   readonly ends: readonly LaneEnd[];
   /** So many frames are lost that are sent next. */
   lose = 0;
-  /** So many of those after them arrive twice, the second time late. */
+  /** So many of those after them arrive twice. */
   double = 0;
   frameCount = 0;
   /** Whether a message goes to the app: a wrong layer would say no. */
@@ -149,15 +149,15 @@ export class LaneNetwork {
       this.lose -= 1;
       return;
     }
-    this.#deliver(from, to, frame, LATENCY_MS);
+    this.#deliver(from, to, frame);
     if (this.double === 0) return;
     this.double -= 1;
-    this.#deliver(from, to, frame, 4 * LATENCY_MS);
+    this.#deliver(from, to, frame);
   }
 
-  #deliver(from: LaneEnd, to: LaneEnd, frame: Uint8Array, latencyMs: number): void {
+  #deliver(from: LaneEnd, to: LaneEnd, frame: Uint8Array): void {
     const connections = [from.connection, to.connection];
-    this.clock.after(latencyMs, () => {
+    this.clock.after(LATENCY_MS, () => {
       if (from.connection !== connections[0] || to.connection !== connections[1]) return;
       const decoded = decodeFrame(frame.slice());
       if (decoded.type !== "chunk" && decoded.type !== "acknowledgement") this.broken.push("a frame that is none");
