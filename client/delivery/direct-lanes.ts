@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts";
 import { DeliveryError, type PosternError } from "../errors.ts";
 import type { WaitingOptions } from "./backlog.ts";
 import { type AcknowledgementFrame, type ChunkFrame, encodeAcknowledgement, encodeChunk, type Frame } from "./frame.ts";
-import { DIRECT_STREAM, Lane, type LaneNumbers, type LaneParts, type LaneStanding, type Position } from "./lane.ts";
+import { DIRECT_STREAM, Lane, type LaneNumbers, type LaneParts, type Position } from "./lane.ts";
 import { Allowance } from "./member.ts";
 import { Pending } from "./pending.ts";
 import type { Carrier, DeliveryEvents, DirectLanes as DirectLanesPort, Sid } from "./ports.ts";
@@ -31,8 +31,8 @@ export type StreamLanes = Pick<
 
 /** What carries them shares with the lanes of messages. */
 export type SharedLanes = Omit<LaneParts, "onSettled"> & {
-  /** Of a peer that is here, or in its grace. */
-  readonly standingOf: (sid: Sid) => LaneStanding;
+  /** The lane of messages to a peer that is here, or in its grace. */
+  readonly laneOf: (sid: Sid) => Lane | undefined;
   /** Says where a stream is that is not here, as often as others may make this client speak. */
   readonly answer: (sid: Sid, stream: number, position: Omit<Position, "purpose">) => void;
 };
@@ -90,8 +90,8 @@ export class DirectLanes implements DirectLanesPort {
   extend(make: (shared: SharedLanes) => StreamLanes): StreamLanes {
     this.#streams ??= make({
       ...this.#laneParts,
-      standingOf: (sid) => this.#lanes.get(sid)?.standing ?? { isHere: false, isCongested: false },
-      answer: (sid, stream, position) => this.#answer(sid, stream, position),
+      laneOf: (sid) => this.#lanes.get(sid),
+      answer: this.#answer.bind(this),
     });
     return this.#streams;
   }
@@ -125,8 +125,7 @@ export class DirectLanes implements DirectLanesPort {
     const lane = this.#lanes.get(sid);
     if (lane === undefined) return;
     this.#lanes.delete(sid);
-    const error = new DeliveryError("peer-gone");
-    this.#remember(sid, lane.end(error));
+    this.#remember(sid, lane.end(new DeliveryError("peer-gone")));
     this.#settleIdlers();
     this.#streams?.peerGone(sid);
   }

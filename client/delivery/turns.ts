@@ -41,28 +41,23 @@ export class Turns {
 
   /** Sends while the carrier takes it: who has large frames waits for as many turns of the others. @returns whether all was sent. */
   send(maxBytes: number = Number.POSITIVE_INFINITY): boolean {
-    let sentBytes = 0;
-    for (const [lane, turnBytes] of this.#ready) {
-      let leftBytes = turnBytes;
-      while (leftBytes > 0) {
-        const mayGoOn = this.#carrier.isWritable && sentBytes < maxBytes;
-        const frame = mayGoOn ? lane.take() : undefined;
-        if (frame === undefined) {
-          if (!mayGoOn) {
-            this.#ready.set(lane, leftBytes);
-            return false;
-          }
-          this.#ready.delete(lane);
-          break;
+    let leftBytes = maxBytes;
+    for (const [lane, bytes] of this.#ready) {
+      let turnBytes = bytes;
+      while (turnBytes > 0) {
+        if (!this.#carrier.isWritable || leftBytes <= 0) {
+          this.#ready.set(lane, turnBytes);
+          return false;
         }
+        const frame = lane.take();
+        if (frame === undefined) break;
         this.#carrier.toPeers([lane.sid], frame);
+        turnBytes -= frame.byteLength;
         leftBytes -= frame.byteLength;
-        sentBytes += frame.byteLength;
       }
-      if (leftBytes > 0) continue;
-      // Its next turn is behind the others.
       this.#ready.delete(lane);
-      this.#ready.set(lane, leftBytes + TURN_BYTES);
+      // Its next turn is behind the others.
+      if (turnBytes <= 0) this.#ready.set(lane, turnBytes + TURN_BYTES);
     }
     return true;
   }

@@ -337,12 +337,13 @@ export class Connection implements Watched {
     this.#roomTimer.cancel();
     this.#roomTimer = undefined;
     if (this.#isFull) return this.#awaitRoom();
-    for (const handler of this.#topics.values()) handler.writable();
+    const topics = [...this.#topics];
     // Each time another topic is the first: one alone may fill it again.
-    const [first] = this.#topics;
-    if (first === undefined) return;
-    this.#topics.delete(first[0]);
-    this.#topics.set(...first);
+    for (const [name, handler] of topics.slice(0, 1)) {
+      this.#topics.delete(name);
+      this.#topics.set(name, handler);
+    }
+    for (const [, handler] of topics) handler.writable();
   }
 
   /** Presents a token, the first one or a newer one. */

@@ -210,21 +210,20 @@ export class TopicStreams implements Streams, StreamLanes {
 
   #add(sid: Sid, identity: StreamIdentity, peerStream?: number): OpenStream {
     this.#lastStream += 1;
-    const { isHere, isCongested } = this.#shared.standingOf(sid);
     const lane = new Lane(
       sid,
       { ...this.#shared, onSettled: () => undefined },
       { first: 1, confirmed: 1, next: 1 },
       {
         stream: this.#lastStream,
+        peerStream,
         maxWindowBytes: MAX_WINDOW_BYTES,
         // Who has opened takes that much at once.
         creditBytes: identity.isIncoming ? MIN_WINDOW_BYTES : 0,
         ownWindowBytes: 0,
       },
+      this.#shared.laneOf(sid),
     );
-    if (isHere) lane.back();
-    if (isCongested) lane.congestion(true);
     const stream = new OpenStream(
       {
         clock: this.#host.clock,
@@ -243,10 +242,7 @@ export class TopicStreams implements Streams, StreamLanes {
     const { byOwn, byPeers } = this.#withPeer(sid);
     byOwn.set(lane.stream, stream);
     this.#unsettled.add(stream);
-    if (peerStream !== undefined) {
-      lane.bind(peerStream);
-      byPeers.set(peerStream, stream);
-    }
+    if (peerStream !== undefined) byPeers.set(peerStream, stream);
     return stream;
   }
 

@@ -65,7 +65,7 @@ export class WriteSide {
     const { budget, lane } = this.#parts;
     if (this.#isDone) return;
     budget.update(lane);
-    if (lane.first > this.#lastSeq) this.#finish();
+    if (lane.sender.numbers.first > this.#lastSeq) this.#finish();
   }
 
   /** Ends it, unless it has ended; the peer is told why. */
