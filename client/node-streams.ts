@@ -36,22 +36,34 @@ class PeerDuplex extends Duplex {
   }
 
   override _read(): void {
-    this.#reader.read().then(
-      ({ done, value }) => this.push(done ? null : value),
-      (error: Error) => this.destroy(error),
-    );
+    void this.#readNext();
   }
 
   override _write(bytes: Uint8Array, _encoding: string, done: Done): void {
-    this.#writer.write(bytes).then(() => done(), done);
+    void settle(this.#writer.write(bytes), done);
   }
 
   override _final(done: Done): void {
-    this.#writer.close().then(() => done(), done);
+    void settle(this.#writer.close(), done);
   }
 
   override _destroy(error: Error | null, done: Done): void {
     this.#stream.abort(reasonOf(error));
     done(error);
   }
+
+  /** Never rejects: why it has failed, `closed` says. */
+  async #readNext(): Promise<void> {
+    const read = await this.#reader.read().catch(() => undefined);
+    if (read !== undefined) this.push(read.done ? null : read.value);
+  }
+}
+
+/** Tells how a promise ends. */
+async function settle(promise: Promise<void>, done: Done): Promise<void> {
+  const failure = await promise.then(
+    () => null,
+    (error: Error) => error,
+  );
+  done(failure);
 }

@@ -97,7 +97,7 @@ export class OpenStream implements PeerStream {
   }
 
   abort(reason: AbortReason = {}): void {
-    const error = new StreamError(wellFormed(reason));
+    const error = new StreamError(wellFormed(reasonOf(reason)));
     this.#note(error);
     this.#write.abort(error);
     if (!this.#read.isOver) this.#stop(error);

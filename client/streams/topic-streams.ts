@@ -132,7 +132,7 @@ export class TopicStreams implements Streams, StreamLanes {
   }
 
   close(error: PosternError): void {
-    for (const sid of [...this.#peers.keys()]) this.#forEach(sid, (stream) => this.#drop(stream, error));
+    for (const sid of this.#peers.keys()) this.#forEach(sid, (stream) => this.#drop(stream, error));
     this.#listeners.end();
   }
 
@@ -281,7 +281,7 @@ export class TopicStreams implements Streams, StreamLanes {
   }
 
   #forEach(sid: Sid, task: (stream: OpenStream) => void): void {
-    for (const stream of [...(this.#peers.get(sid)?.byOwn.values() ?? [])]) task(stream);
+    for (const stream of this.#peers.get(sid)?.byOwn.values() ?? []) task(stream);
   }
 }
 

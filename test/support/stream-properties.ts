@@ -1,11 +1,10 @@
 import fc from "fast-check";
 import { PosternError } from "../../client/errors.ts";
 import { type LaneEnd, LaneNetwork } from "./lane-network.ts";
-import { StreamSide, streamsOn } from "./stream-end.ts";
+import { StreamSide, streamsOver } from "./stream-end.ts";
 
 const end = fc.nat(1);
-const stream = fc.nat(5);
-const which = { stream, isOpener: fc.boolean() };
+const which = { stream: fc.nat(5), isOpener: fc.boolean() };
 const size = fc.oneof(
   { weight: 4, arbitrary: fc.integer({ min: 1, max: 3000 }) },
   { weight: 2, arbitrary: fc.integer({ min: 30_000, max: 70_000 }) },
@@ -52,7 +51,7 @@ const step: fc.Arbitrary<StreamStep> = fc.oneof(
 type Opened = { readonly openerEnd: number; opener?: StreamSide; other?: StreamSide; code?: string };
 
 /** All that was opened between two ends, and what their apps do with it. */
-export class StreamWorld {
+class StreamWorld {
   readonly network: LaneNetwork;
   readonly opened: Opened[] = [];
   /** A peer may have been given up: what is lost then is told. */
@@ -62,7 +61,7 @@ export class StreamWorld {
   constructor(network: LaneNetwork) {
     this.network = network;
     this.#streams = network.ends.map((each) => {
-      const streams = streamsOn(network, each);
+      const streams = streamsOver(each.lanes, network.clock);
       streams.onStream((incoming) => {
         const known = this.opened[Number(incoming.label)];
         if (known === undefined) network.broken.push("a stream that nobody has opened");
@@ -203,7 +202,7 @@ function maxOnTheWay({ readBytes, hasCancelled }: StreamSide): number {
 }
 
 /** Promises of streams settle in several turns each. */
-async function manyTurns(): Promise<void> {
+export async function manyTurns(): Promise<void> {
   for (let turn = 0; turn < 40; turn += 1) await Promise.resolve();
 }
 

@@ -21,13 +21,16 @@ export async function topicPair(url: string, options: ConnectOptions): Promise<T
       return relay.join("topic");
     }),
   )) as [Topic, Topic];
-  const seen = (topic: Topic): Promise<void> =>
-    new Promise((resolve) => {
-      if (topic.peers.size > 0) resolve();
-      else topic.on("join", () => resolve());
-    });
   await Promise.all([seen(anna), seen(bert)]);
   return { anna, bert, annas: streamsOf(anna), berts: streamsOf(bert) };
+}
+
+/** Resolves when another member is there. */
+function seen(topic: Topic): Promise<void> {
+  return new Promise((resolve) => {
+    if (topic.peers.size > 0) resolve();
+    else topic.on("join", () => resolve());
+  });
 }
 
 /** All that comes, in one piece. */
