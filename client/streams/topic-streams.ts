@@ -72,7 +72,11 @@ export class TopicStreams implements Streams, StreamLanes {
       await withTimeLimit(this.#host.clock, { timeoutMs, signal }, () => stream.opened);
       return stream;
     } catch (error) {
-      stream.abort(reasonOf(error));
+      const { sender } = stream.lane;
+      const isKnown = sender.isUnsure || sender.numbers.confirmed > 1;
+      // Of one that was never sent the peer need not hear.
+      if (isKnown) stream.abort(reasonOf(error));
+      else this.#drop(stream, new DeliveryError("aborted"));
       throw error;
     }
   }

@@ -54,7 +54,7 @@ describe("who opens a stream", () => {
 
     lanes.peerBack("p");
 
-    expect(take()).toContain("p #2 1 open patient");
+    expect(take()).toEqual(["p #2 1 open patient"]);
   });
 });
 
