@@ -33,7 +33,7 @@ export type StreamLanes = Pick<
 export type SharedLanes = Omit<LaneParts, "onSettled"> & {
   /** The lane of messages to a peer that is here, or in its grace. */
   readonly laneOf: (sid: Sid) => Lane | undefined;
-  /** Says where a stream is that is not here, as often as others may make this client speak. */
+  /** Says where a stream is that is not here, as often as one peer may make this client speak. */
   readonly answer: (sid: Sid, stream: number, position: Omit<Position, "purpose">) => void;
 };
 
@@ -54,7 +54,8 @@ export class DirectLanes implements DirectLanesPort {
   readonly #gone = new Map<Sid, LaneNumbers>();
   readonly #turns: Turns;
   readonly #idlers = new Set<Idler>();
-  readonly #answers: Allowance;
+  /** How often each peer may make this client speak. */
+  readonly #answers = new Map<Sid, Allowance>();
   #streams: StreamLanes | undefined;
   #epoch = 0;
   /** Above all numbers that were forgotten: none is given twice to one peer, even where nothing is known of it any more. */
@@ -65,7 +66,6 @@ export class DirectLanes implements DirectLanesPort {
     const { clock, carrier, nextControlSeq, events } = parts;
     this.#parts = parts;
     this.#turns = new Turns(clock, carrier);
-    this.#answers = new Allowance(clock, 100, 50);
     this.#laneParts = {
       clock,
       turns: this.#turns,
@@ -125,6 +125,7 @@ export class DirectLanes implements DirectLanesPort {
     const lane = this.#lanes.get(sid);
     if (lane === undefined) return;
     this.#lanes.delete(sid);
+    this.#answers.delete(sid);
     this.#remember(sid, lane.end(new DeliveryError("peer-gone")));
     this.#settleIdlers();
     this.#streams?.peerGone(sid);
@@ -213,7 +214,9 @@ export class DirectLanes implements DirectLanesPort {
   }
 
   #answer(sid: Sid, stream: number, position: Omit<Position, "purpose">): void {
-    if (!this.#answers.take(1)) return this.#parts.events.onFault(sid, "flood");
+    const allowance = this.#answers.get(sid) ?? new Allowance(this.#parts.clock, 100, 50);
+    this.#answers.set(sid, allowance);
+    if (!allowance.take(1)) return this.#parts.events.onFault(sid, "flood");
     this.#laneParts.say(sid, stream, { ...position, purpose: "resume" });
   }
 

@@ -44,7 +44,7 @@ describe("a member that opens streams without end", () => {
       for (let number = 1; number <= 17; number += 1) chunk(`p${peer}`, number, 1, OPEN, "x");
     }
     const refused = take().filter((words) => words.endsWith("resume 0 2"));
-    // Of each of the first 16 one, and all of the other four; what is said to refuse is bounded itself.
+    // Of each of the first 16 one, and all of the other four.
     expect(refused.length).toBe(16 + 4 * 17);
 
     chunk("p0", 1, 2, ABORT, u32(0));
@@ -65,8 +65,12 @@ describe("a member that opens streams without end", () => {
     expect(take()).toHaveLength(100);
     clock.advance(1000);
     for (let number = 1; number <= 5000; number += 1) say("p", number, "ask", 9, 9);
-
     expect(take()).toHaveLength(50);
+    // Another one is answered all the same.
+    lanes.peerBack("q");
+    say("q", 1, "ask", 9, 9);
+
+    expect(take()).toEqual(["q #1 resume 0 0"]);
     expect(new Set(told)).toEqual(new Set(["p flood"]));
   });
 
