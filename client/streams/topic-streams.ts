@@ -51,6 +51,7 @@ type WithPeer = {
 export class TopicStreams implements Streams, StreamLanes {
   readonly #host: StreamHost;
   readonly #shared: SharedLanes;
+  readonly #maxPayloadBytes: () => number;
   readonly #pool = new WindowPool(SHARED_BYTES);
   readonly #budget = new KeptBudget(SHARED_BYTES);
   readonly #listeners = new Listeners();
@@ -59,22 +60,26 @@ export class TopicStreams implements Streams, StreamLanes {
   readonly #unsettled = new Set<OpenStream>();
   #lastStream = 0;
 
-  constructor(host: StreamHost, shared: SharedLanes) {
+  /** @param maxPayloadBytes the largest payload that reaches every member. */
+  constructor(host: StreamHost, shared: SharedLanes, maxPayloadBytes: () => number) {
     this.#host = host;
     this.#shared = shared;
+    this.#maxPayloadBytes = maxPayloadBytes;
   }
 
   async open(peer: Peer | string, label: string, options: WaitOptions = {}): Promise<PeerStream> {
     const { timeoutMs = OPEN_TIMEOUT_MS, signal } = options;
-    this.#host.checkOpen(signal);
-    const sid = this.#host.sidOf(peer);
+    if (this.#host.ended.aborted) throw new DeliveryError("closed", { cause: this.#host.ended.reason });
+    const sid = typeof peer === "string" ? peer : peer.id;
+    if (this.#host.peers.get(sid) === undefined) throw new DeliveryError("no-such-peer");
+    if (signal?.aborted === true) throw new DeliveryError("aborted", { cause: signal.reason });
     const chunk = openChunk(this.#lastStream + 1, label);
     if (chunk === undefined) throw new DeliveryError("option-invalid", { cause: "a label is 1 to 256 bytes of UTF-8" });
     if (this.#isFull(sid)) throw new DeliveryError("too-many-streams");
-    const stream = this.#add(sid, { peer: this.#host.peerOf(sid), label, isIncoming: false });
+    const stream = this.#add(sid, { peer: this.#peer(sid), label, isIncoming: false });
     stream.lane.add({ frame: chunk, isControl: true });
     try {
-      await withTimeLimit(this.#host.clock, { timeoutMs, signal }, () => stream.opened);
+      await withTimeLimit(this.#shared.clock, { timeoutMs, signal }, () => stream.opened);
       return stream;
     } catch (error) {
       const { sender } = stream.lane;
@@ -110,7 +115,7 @@ export class TopicStreams implements Streams, StreamLanes {
     });
     const stop = this.#listeners.set(label, incoming);
     signal?.addEventListener("abort", stop, { once: true });
-    if (signal?.aborted === true || this.#hasEnded) stop();
+    if (signal?.aborted === true || this.#host.ended.aborted) stop();
     return incoming;
   }
 
@@ -146,15 +151,6 @@ export class TopicStreams implements Streams, StreamLanes {
     this.#listeners.end();
   }
 
-  get #hasEnded(): boolean {
-    try {
-      this.#host.checkOpen(undefined);
-      return false;
-    } catch {
-      return true;
-    }
-  }
-
   #onChunk(sid: Sid, frame: ChunkFrame): void {
     const peer = this.#peers.get(sid);
     const known = peer?.byPeers.get(frame.stream);
@@ -174,7 +170,7 @@ export class TopicStreams implements Streams, StreamLanes {
       const why = listener === undefined ? NO_LISTENER : TOO_MANY;
       return this.#shared.answer(sid, frame.stream, { next: 0, byteLimit: why });
     }
-    const stream = this.#add(sid, { peer: this.#host.peerOf(sid), label, isIncoming: true }, frame.stream);
+    const stream = this.#add(sid, { peer: this.#peer(sid), label, isIncoming: true }, frame.stream);
     stream.received(frame);
     listener.take(stream);
   }
@@ -233,12 +229,12 @@ export class TopicStreams implements Streams, StreamLanes {
     );
     const stream = new OpenStream(
       {
-        clock: this.#host.clock,
+        clock: this.#shared.clock,
         turns: this.#shared.turns,
         lane,
         pool: this.#pool,
         budget: this.#budget,
-        pieceBytes: () => Math.min(MAX_CHUNK_BYTES, this.#host.maxPayloadBytes()) - 1,
+        pieceBytes: () => Math.min(MAX_CHUNK_BYTES, this.#maxPayloadBytes()) - 1,
         onFault: (kind) => this.#shared.onFault(sid, kind),
         onOver: (over) => this.#forget(over),
         onSettled: (settled) => this.#unsettled.delete(settled),
@@ -251,6 +247,10 @@ export class TopicStreams implements Streams, StreamLanes {
     this.#unsettled.add(stream);
     if (peerStream !== undefined) byPeers.set(peerStream, stream);
     return stream;
+  }
+
+  #peer(sid: Sid): Peer {
+    return this.#host.peers.get(sid) ?? { id: sid, isClassic: false };
   }
 
   #withPeer(sid: Sid): WithPeer {

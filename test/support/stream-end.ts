@@ -1,7 +1,5 @@
-import type { Clock } from "../../client/clock.ts";
 import type { DirectLanes, SharedLanes } from "../../client/delivery/direct-lanes.ts";
 import { PosternError } from "../../client/errors.ts";
-import type { StreamHost } from "../../client/stream-host.ts";
 import type { PeerStream } from "../../client/streams/peer-stream.ts";
 import { TopicStreams } from "../../client/streams/topic-streams.ts";
 
@@ -14,15 +12,9 @@ function byteAt(salt: number, offset: number): number {
 }
 
 /** The streams beside these lanes of messages. */
-export function streamsOver(lanes: DirectLanes, clock: Clock): TopicStreams {
-  const host: StreamHost = {
-    clock,
-    maxPayloadBytes: () => 100_000,
-    peerOf: (sid) => ({ id: sid, isClassic: false }),
-    sidOf: (peer) => (typeof peer === "string" ? peer : peer.id),
-    checkOpen: () => undefined,
-  };
-  const made = lanes.extend((shared: SharedLanes) => new TopicStreams(host, shared));
+export function streamsOver(lanes: DirectLanes): TopicStreams {
+  const host = { peers: { get: (id: string) => ({ id, isClassic: false }) }, ended: new AbortController().signal };
+  const made = lanes.extend((shared: SharedLanes) => new TopicStreams(host, shared, () => 100_000));
   if (!(made instanceof TopicStreams)) throw new Error("other streams");
   return made;
 }

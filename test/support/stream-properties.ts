@@ -61,7 +61,7 @@ class StreamWorld {
   constructor(network: LaneNetwork) {
     this.network = network;
     this.#streams = network.ends.map((each) => {
-      const streams = streamsOver(each.lanes, network.clock);
+      const streams = streamsOver(each.lanes);
       streams.onStream((incoming) => {
         const known = this.opened[Number(incoming.label)];
         if (known === undefined) network.broken.push("a stream that nobody has opened");

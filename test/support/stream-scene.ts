@@ -26,7 +26,7 @@ export type StreamScene = Pick<LaneScene, "app" | "clock" | "told"> & {
 /** Makes a scene. */
 export function streamScene(): StreamScene {
   const { app, clock, lanes, sent, told } = laneScene();
-  const streams = streamsOver(lanes, clock);
+  const streams = streamsOver(lanes);
   return {
     app,
     clock,

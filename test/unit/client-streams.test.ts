@@ -65,7 +65,7 @@ async function network(): Promise<{
   readonly other: PeerStream;
 }> {
   const net = new LaneNetwork(["one", "other"]);
-  const [ones, others] = net.ends.map(({ lanes }) => streamsOver(lanes, net.clock));
+  const [ones, others] = net.ends.map(({ lanes }) => streamsOver(lanes));
   const incoming: PeerStream[] = [];
   others?.onStream((stream) => void incoming.push(stream));
   const opening = ones?.open("other", "x");
