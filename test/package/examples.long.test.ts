@@ -1,6 +1,7 @@
-import { readFileSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect } from "vitest";
+import { afterAll, beforeAll, expect, it as itWithNode } from "vitest";
 import { newSecret } from "../../client/sealing/secret.ts";
 import { BrowserPage } from "../support/browser.ts";
 import { eventually } from "../support/eventually.ts";
@@ -18,12 +19,12 @@ const { folder } = client;
 
 beforeAll(async () => {
   await client.install();
-  for (const name of ["chat", "service"]) client.copy(join("examples", name), name);
+  for (const name of ["chat", "service", "file"]) client.copy(join("examples", name), name);
 });
 
 afterAll(() => client.remove());
 
-it.each(["chat/index.html", "chat/chat.js", "service/service.js", "service/ask.js"])(
+it.each(["chat/index.html", "chat/chat.js", "service/service.js", "service/ask.js", "file/send.js", "file/receive.js"])(
   "keeps examples/%s within 60 lines",
   (path) => {
     expect(readFileSync(join("examples", path), "utf8").split("\n").length - 1).toBeLessThanOrEqual(MAX_LINES);
@@ -67,6 +68,28 @@ it("answers a program that asks another", async () => {
   expect(asked.stdout).toMatch(/^\d{4}-\d\d-\d\dT\S+Z\n$/);
   expect(wrong.stderr).toContain("! request-refused: ");
   expect(await service.exitCode()).toBe(0);
+});
+
+itWithNode("sends a file, and finds out whether it has arrived as it is", async () => {
+  const relay = await startRelay();
+  const env = { FINGERPRINT: await fingerprintOf(relay.certificate ?? ""), SECRET: newSecret() };
+  const cwd = join(folder, "file");
+  const data = randomBytes(5_000_000);
+  writeFileSync(join(folder, "some file.bin"), data);
+  const send = (): Run => new Run([join(cwd, "send.js"), relay.url, join(folder, "some file.bin")], { env });
+  const early = send();
+  expect([await early.exitCode(), early.stderr]).toEqual([1, "! nobody is here\n"]);
+  const receive = new Run([join(cwd, "receive.js"), relay.url], { env, cwd });
+  await receive.printed(/^waiting$/m);
+
+  const sent = send();
+  expect([await sent.exitCode(), sent.stdout]).toEqual([0, "received\n"]);
+  await receive.printed(/^received-some_file\.bin$/m);
+  const again = send();
+
+  expect(readFileSync(join(cwd, "received-some_file.bin")).equals(data)).toBe(true);
+  // It replaces nothing.
+  expect([await again.exitCode(), again.stderr]).toEqual([1, expect.stringContaining("EEXIST")]);
 });
 
 async function fingerprintOf(certificate: string): Promise<string> {
