@@ -119,6 +119,16 @@ function addClientCommands(program: Command, terminal: Terminal, ended: (exitCod
     const { connect } = await import("../../client/node.ts");
     ended(await join(words, clientTerminal, { connect, program: "postern" }));
   });
+  command("send", "send a file to whoever has the code that it prints").action(async (words: readonly string[]) => {
+    const { send } = await import("../../client/cli/transfer/send.ts");
+    const { connect } = await import("../../client/node.ts");
+    ended(await send(words, clientTerminal, { connect, program: "postern" }));
+  });
+  command("receive", "receive the file of whoever has printed a code").action(async (words: readonly string[]) => {
+    const { receive } = await import("../../client/cli/transfer/receive.ts");
+    const { connect } = await import("../../client/node.ts");
+    ended(await receive(words, clientTerminal, { connect, program: "postern" }));
+  });
   command("secret", "make a secret that seals a topic").action(async (words: readonly string[]) => {
     const { secret } = await import("../../client/cli/secret.ts");
     ended(await secret(words, clientTerminal, "postern"));
