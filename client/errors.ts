@@ -30,6 +30,9 @@ export const errorTexts = {
   "backlog-full": ["Too much waits to be sent", "Await each send."],
   "would-wait": ["It would have to wait", "Try again later."],
   "plain-topic": ["Not in plain mode", "Join without plain."],
+  "no-listener": ["Nobody there takes such a stream", "Call onStream there."],
+  "too-many-streams": ["Too many streams are open", "End some."],
+  "stream-aborted": ["One side has aborted the stream", "See reasonCode and the cause."],
 } as const;
 
 /** A stable, machine-readable reason of a failure. */

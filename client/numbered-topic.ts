@@ -1,7 +1,7 @@
 import type { Clock } from "./clock.ts";
 import { toBytes } from "./data.ts";
 import { Delivery } from "./delivery/delivery.ts";
-import { DirectLanes } from "./delivery/direct-lanes.ts";
+import { DirectLanes, type StreamLanes } from "./delivery/direct-lanes.ts";
 import type { DeliveryEvents, Sid } from "./delivery/ports.ts";
 import { DeliveryError, type PosternError, TopicError } from "./errors.ts";
 import type { TopicLine, TopicLineEvents } from "./line/topic-line.ts";
@@ -10,6 +10,7 @@ import type { OpenPassage, Passage, PassageEvents } from "./passage.ts";
 import type { OpenLine } from "./plain-topic.ts";
 import { randomWord } from "./random.ts";
 import { plainMessage, Requests } from "./requests.ts";
+import type { HostsStreams } from "./stream-host.ts";
 import { withTimeLimit } from "./time-limit.ts";
 import type { Data, Peer, RequestHandler, SendOptions, Topic, WaitOptions } from "./topic.ts";
 import { messageOf, TopicView } from "./topic-view.ts";
@@ -32,7 +33,7 @@ export type NumberedTopicParts = {
 };
 
 /** A topic whose members number what they send: each gets it once and in order, or is told what it has lost. */
-export class NumberedTopic extends ViewedTopic implements Topic {
+export class NumberedTopic extends ViewedTopic implements Topic, HostsStreams {
   readonly self: Peer;
   readonly #parts: NumberedTopicParts;
   readonly #sid: Sid = randomWord();
@@ -113,6 +114,17 @@ export class NumberedTopic extends ViewedTopic implements Topic {
   leave(): Promise<void> {
     this.#leaving ??= this.#leave();
     return this.#leaving;
+  }
+
+  hostStreams(make: Parameters<HostsStreams["hostStreams"]>[0]): StreamLanes {
+    const host = {
+      clock: this.#parts.clock,
+      maxPayloadBytes: () => this.#maxPayloadBytes,
+      peerOf: (sid: Sid) => this.#peer(sid),
+      sidOf: (peer: Peer | string) => this.#present(peer),
+      checkOpen: (signal: AbortSignal | undefined) => this.#checkOpen(signal),
+    };
+    return this.#lanes.extend((shared) => make(host, shared));
   }
 
   async #leave(): Promise<void> {

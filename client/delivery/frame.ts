@@ -4,7 +4,7 @@
  * | offset | type | meaning |
  * |---|---|---|
  * | 0 | u8 | type: 1 message, 2 sync, 3 status, 4 chunk, 5 acknowledgement; 6 proof, in sealed topics alone |
- * | 1 | u8 | flags: 1 resend (message), 2 base valid (sync), 4 resume (acknowledgement), 8 final (chunk), 16 no state (status), 32 reply wanted (sync, acknowledgement, proof), 64 last (sync) |
+ * | 1 | u8 | flags: 1 resend (message), 2 base valid (sync), 4 resume (acknowledgement), 16 no state (status), 32 reply wanted (sync, acknowledgement, proof), 64 last (sync) |
  * | 2 | u48 | seq: of a message its number, of a chunk its number in the stream, else a count of control frames |
  *
  * | type | body |
@@ -15,6 +15,10 @@
  * | chunk | stream u32, chunk |
  * | acknowledgement | stream u32, next u48, byteLimit u48 |
  * | proof | nothing |
+ *
+ * Stream 0 carries messages, one in each chunk. Every other one carries one direction of a stream of the app, and its chunks begin
+ * with a kind: `client/streams/stream-chunk.ts`. A stream's number is its sender's own: two that go in opposite directions have
+ * nothing to do with each other. A stream ends by a chunk, and not by a flag: the same chunk is sealed the same each time.
  */
 const FRAME_HEADER_BYTES = 8;
 
@@ -37,7 +41,6 @@ const PROOF = 6;
 const FLAG_RESEND = 1;
 const FLAG_BASE = 2;
 const FLAG_RESUME = 4;
-const FLAG_FINAL = 8;
 const FLAG_NO_STATE = 16;
 const FLAG_REPLY = 32;
 const FLAG_LAST = 64;
@@ -82,14 +85,14 @@ export type StatusFrame = {
 export type ChunkFrame = {
   readonly seq: number;
   readonly stream: number;
-  readonly isFinal: boolean;
   readonly chunk: Uint8Array;
 };
 
 /**
  * Where the two ends of a stream are.
  * - `progress`: the receiver has everything below `next`, and takes `byteLimit` bytes from there on;
- * - `resume`: the same, and what was sent from `next` on did not arrive: go on from there;
+ * - `resume`: the same, and what was sent from `next` on did not arrive: go on from there. With `next` 0 there is no such stream
+ *   here, and `byteLimit` says why: 0 it has ended with its peer, 1 nobody takes it, 2 there are too many;
  * - `ask`, the only one that the sender says: it can send from `next` on, below `byteLimit` (a number too) everything was
  *   acknowledged, and what lies between is gone. The receiver answers with `resume`, and the sender waits for that.
  */
@@ -189,12 +192,24 @@ export function encodeStatus({ seq, next, byteBudget, ranges, hasState }: Status
   return frame;
 }
 
-/** Writes a chunk of a stream. It is copied. */
-export function encodeChunk({ seq, stream, isFinal, chunk }: ChunkFrame): Uint8Array {
-  const { frame, view } = start(CHUNK, isFinal ? FLAG_FINAL : 0, seq, CHUNK_BYTES + chunk.byteLength);
+/** Writes a chunk of a stream, whose number is set later: `writeSeq`. What is in it is copied. */
+export function encodeChunk(stream: number, content: Uint8Array, kind?: number): Uint8Array {
+  const at = CHUNK_BYTES + (kind === undefined ? 0 : 1);
+  const { frame, view } = start(CHUNK, 0, 0, at + content.byteLength);
   view.setUint32(8, stream);
-  frame.set(chunk, CHUNK_BYTES);
+  if (kind !== undefined) frame[CHUNK_BYTES] = kind;
+  frame.set(content, at);
   return frame;
+}
+
+/** What a frame of a chunk is counted as, in bytes, at both ends. */
+export function chunkCost(contentBytes: number): number {
+  return contentBytes + FRAME_COST_BYTES;
+}
+
+/** How many bytes of content are in the frame of a chunk. */
+export function contentBytesOf(chunkFrame: Uint8Array): number {
+  return chunkFrame.byteLength - CHUNK_BYTES;
 }
 
 /** Writes an acknowledgement. */
@@ -213,12 +228,15 @@ export function decodeFrame(bytes: Uint8Array): Frame | Unusable {
   if (bytes.byteLength < FRAME_HEADER_BYTES) return { type: "unreadable" };
   const view = viewOf(bytes);
   const flags = view.getUint8(1);
-  // By type. 0 is none.
-  const known =
-    [0, FLAG_RESEND, FLAG_BASE | FLAG_REPLY | FLAG_LAST, FLAG_NO_STATE, FLAG_FINAL, FLAG_RESUME | FLAG_REPLY][
-      view.getUint8(0)
-    ] ?? 0;
-  if (known === 0 || (flags & ~known) !== 0) return { type: "unknown-kind" };
+  const known = [
+    undefined,
+    FLAG_RESEND,
+    FLAG_BASE | FLAG_REPLY | FLAG_LAST,
+    FLAG_NO_STATE,
+    0,
+    FLAG_RESUME | FLAG_REPLY,
+  ][view.getUint8(0)];
+  if (known === undefined || (flags & ~known) !== 0) return { type: "unknown-kind" };
   return decodeBody(bytes, view, flags) ?? { type: "unreadable" };
 }
 
@@ -237,7 +255,7 @@ function decodeBody(bytes: Uint8Array, view: DataView, flags: number): Frame | u
     case CHUNK: {
       if (size < CHUNK_BYTES) return;
       const chunk = bytes.subarray(CHUNK_BYTES);
-      return { type: "chunk", seq, stream: view.getUint32(8), isFinal: flags !== 0, chunk };
+      return { type: "chunk", seq, stream: view.getUint32(8), chunk };
     }
     default: {
       if (size !== CHUNK_BYTES + 2 * SEQ_BYTES || flags === (FLAG_RESUME | FLAG_REPLY)) return;

@@ -2,10 +2,14 @@ import type { Clock } from "../clock.ts";
 import type { PosternError } from "../errors.ts";
 import { Alarm } from "./alarm.ts";
 import { Backlog, type WaitingOptions } from "./backlog.ts";
-import { type AcknowledgementFrame, encodeAcknowledgement } from "./frame.ts";
+import type { AcknowledgementFrame } from "./frame.ts";
 import { LaneReceiver } from "./lane-receiver.ts";
-import { costOf, DIRECT_STREAM, LaneSender, type Outgoing, type SenderNumbers } from "./lane-sender.ts";
+import { costOf, LaneSender, type Outgoing, type SenderNumbers, WINDOW_BYTES } from "./lane-sender.ts";
 import type { Sid } from "./ports.ts";
+import type { Turns } from "./turns.ts";
+
+/** The lane of messages has this stream in both directions, and is always there. */
+export const DIRECT_STREAM = 0;
 
 /** So long nothing is acknowledged until the sender asks; twice as long each time, up to the second. */
 const ASK_AFTER_MS = 1500;
@@ -20,24 +24,38 @@ export type LaneNumbers = SenderNumbers & { readonly next: number };
 /** What the lanes need of others, the same for each. */
 export type LaneParts = {
   readonly clock: Clock;
+  readonly turns: Turns;
   /** Sends a control frame to the peer, at once. */
-  readonly say: (sid: Sid, position: Omit<AcknowledgementFrame, "seq" | "stream">) => void;
-  /** Perhaps `take` has a frame now. */
-  readonly onReady: (lane: Lane) => void;
-  readonly onFault: (sid: Sid, kind: "unreadable" | "flood") => void;
+  readonly say: (sid: Sid, stream: number, position: Position) => void;
+  readonly onFault: (sid: Sid, kind: "unreadable" | "unknown-kind" | "flood") => void;
   /** A message that waited does so no more: it was sent, or is gone. */
   readonly onSettled: () => void;
 };
 
-/** Writes where one end of a lane is. */
-export function encodePosition(seq: number, position: Omit<AcknowledgementFrame, "seq" | "stream">): Uint8Array {
-  return encodeAcknowledgement({ seq, stream: DIRECT_STREAM, ...position });
-}
+/** Where one end of a lane is. */
+export type Position = Omit<AcknowledgementFrame, "seq" | "stream">;
+
+/** How the peer of a lane can be reached. */
+export type LaneStanding = { readonly isHere: boolean; readonly isCongested: boolean };
+
+/** What a lane begins with. Left out: as the lane of messages. */
+export type LaneBeginning = {
+  /** Under which it sends. */
+  readonly stream?: number;
+  /** More than that is never on its way. */
+  readonly maxWindowBytes?: number;
+  /** As much may be before the receiver says how much it takes. */
+  readonly creditBytes?: number;
+  /** What it takes before that is read. */
+  readonly ownWindowBytes?: number;
+};
 
 /** The two halves of what goes between this client and one peer, and when its sender asks. Away at first. */
 export class Lane {
   readonly sid: Sid;
+  readonly stream: number;
   readonly receiver: LaneReceiver;
+  #peerStream: number | undefined;
   readonly #parts: LaneParts;
   readonly #sender: LaneSender;
   readonly #backlog: Backlog<Outgoing>;
@@ -50,16 +68,40 @@ export class Lane {
   /** Runs while the peer is here and anything is not acknowledged. */
   readonly #silence: Alarm;
 
-  constructor(sid: Sid, parts: LaneParts, numbers: LaneNumbers) {
+  constructor(sid: Sid, parts: LaneParts, numbers: LaneNumbers, beginning: LaneBeginning = {}) {
+    const { stream = DIRECT_STREAM, maxWindowBytes = WINDOW_BYTES, ownWindowBytes = WINDOW_BYTES } = beginning;
+    const { creditBytes = maxWindowBytes } = beginning;
     this.sid = sid;
+    this.stream = stream;
+    this.#peerStream = stream === DIRECT_STREAM ? stream : undefined;
     this.#parts = parts;
-    this.#sender = new LaneSender(numbers);
-    this.receiver = new LaneReceiver(numbers.next);
+    this.#sender = new LaneSender(numbers, { maxWindowBytes, creditBytes });
+    this.receiver = new LaneReceiver(numbers.next, ownWindowBytes);
     this.#backlog = new Backlog(parts.onSettled);
     this.#silence = new Alarm(parts.clock, () => {
       this.#silenceCount += 1;
       this.#ask();
     });
+  }
+
+  /** Whether the peer is here, and what goes to it waits at the relay. */
+  get standing(): LaneStanding {
+    return { isHere: this.#isHere, isCongested: this.#isCongested };
+  }
+
+  /** The stream under which the peer sends; undefined while that is not known. */
+  get peerStream(): number | undefined {
+    return this.#peerStream;
+  }
+
+  /** From where on it keeps what it sends, in numbers. */
+  get first(): number {
+    return this.#sender.numbers.first;
+  }
+
+  /** What it keeps, in bytes. */
+  get keptBytes(): number {
+    return this.#sender.keptBytes;
   }
 
   /** The epoch of the oldest message that is not acknowledged. */
@@ -70,10 +112,31 @@ export class Lane {
   /** Resolves when the message has a number. @throws DeliveryError `would-wait`, `backlog-full`, `aborted`, and as `end` */
   async send(message: Outgoing, options: WaitingOptions): Promise<void> {
     const isFree = this.#backlog.first === undefined && this.#sender.hasRoom;
-    const hasNumber = isFree ? this.#sender.add(message) : this.#backlog.wait(message, costOf(message), options);
+    if (isFree) this.add(message);
+    else {
+      const hasNumber = this.#backlog.wait(message, costOf(message), options);
+      this.#watch();
+      await hasNumber;
+    }
+  }
+
+  /** Gives a chunk its number, also where there is no room for more, and sends it when it may be sent. @returns the number */
+  add(message: Outgoing): number {
+    const seq = this.#sender.add(message);
     this.#watch();
-    if (isFree) this.#parts.onReady(this);
-    return hasNumber;
+    this.#parts.turns.ready(this);
+    return seq;
+  }
+
+  /** Gives up what has not been sent, and what waits for its number. @returns how many chunks had one. */
+  dropUnsent(error: PosternError): number {
+    this.#backlog.clear(error);
+    return this.#sender.dropUnsent();
+  }
+
+  /** The peer sends under this stream. */
+  bind(peerStream: number): void {
+    this.#peerStream = peerStream;
   }
 
   /** The next frame to send now. */
@@ -87,15 +150,18 @@ export class Lane {
     this.#isCongested = false;
     this.#silenceCount = 0;
     this.receiver.forgetConnection();
-    if (this.#sender.isUnsure || this.#backlog.first !== undefined) this.#ask();
+    // A peer that has given a stream up says so when it is asked.
+    const isStream = this.stream !== DIRECT_STREAM && this.first > 1;
+    const mustAsk = isStream || this.#sender.isUnsure || this.#backlog.first !== undefined;
+    if (mustAsk) this.#ask();
     else this.#watch();
-    this.#parts.onReady(this);
+    this.#parts.turns.ready(this);
   }
 
   /** What is sent to the peer waits at the relay, or no more. */
   congestion(isCongested: boolean): void {
     this.#isCongested = isCongested;
-    this.#parts.onReady(this);
+    this.#parts.turns.ready(this);
   }
 
   /** Nothing reaches the peer. */
@@ -107,9 +173,9 @@ export class Lane {
   /** Says what the receiver has to say. */
   acknowledge(): void {
     const { next, byteLimit, owes } = this.receiver;
-    if (owes === undefined) return;
+    if (owes === undefined || this.#peerStream === undefined) return;
     this.receiver.said();
-    this.#parts.say(this.sid, { next, byteLimit, purpose: owes });
+    this.#parts.say(this.sid, this.#peerStream, { next, byteLimit, purpose: owes });
   }
 
   /** The peer says where it is. */
@@ -126,12 +192,13 @@ export class Lane {
     if (frame.purpose === "resume") this.#resume(frame.next);
     // All that it could have missed has arrived.
     else if (!this.#sender.isUnsure) this.#sender.goOn();
-    this.#parts.onReady(this);
+    this.#parts.turns.ready(this);
   }
 
   /** Rejects what waits, and gives up what is not acknowledged. @returns with what a later lane to this peer begins. */
   end(error: PosternError): LaneNumbers {
     this.away();
+    this.#parts.turns.forget(this);
     this.#backlog.clear(error);
     return { ...this.#sender.abandon(), next: this.receiver.next };
   }
@@ -161,7 +228,7 @@ export class Lane {
     this.#sender.pause();
     this.#isAsked = true;
     this.#watchAnew(ASK_AFTER_MS);
-    this.#parts.say(this.sid, { next: first, byteLimit: confirmed, purpose: "ask" });
+    this.#parts.say(this.sid, this.stream, { next: first, byteLimit: confirmed, purpose: "ask" });
   }
 
   #watchAnew(afterMs: number): void {
@@ -170,7 +237,7 @@ export class Lane {
   }
 
   #watch(afterMs: number = ASK_AFTER_MS): void {
-    if (!this.#isHere || !(this.#sender.isUnsure || this.oldestEpoch !== undefined)) return;
+    if (!this.#isHere || !(this.#sender.isUnsure || this.keptBytes > 0 || this.#backlog.first !== undefined)) return;
     this.#silence.within(Math.min(afterMs * 2 ** this.#silenceCount, MAX_ASK_AFTER_MS));
   }
 }

@@ -7,6 +7,7 @@ import {
   encodeSync,
   readHead,
   resendOf,
+  writeSeq,
 } from "../../client/delivery/frame.ts";
 import { NodeCryptography } from "../../client/node/node-cryptography.ts";
 import { deriveTopic } from "../../client/sealing/derivation.ts";
@@ -30,17 +31,13 @@ const frames = [
     encodeStatus({ seq: 3, next: 5, byteBudget: 65_536, ranges: [{ from: 5, count: 2 }], hasState: true }),
     RECEIVER,
   ],
-  [
-    "a chunk of stream 7",
-    encodeChunk({ seq: 4, stream: 7, isFinal: true, chunk: encoder.encode("the end") }),
-    RECEIVER,
-  ],
+  ["a chunk of stream 7", numbered(encodeChunk(7, encoder.encode("the end")), 4), RECEIVER],
   [
     "an acknowledgement of stream 7",
     encodeAcknowledgement({ seq: 4, stream: 7, next: 5, byteLimit: 1_048_576, purpose: "progress" }),
     RECEIVER,
   ],
-  ["a proof that wants one back", proof(5), RECEIVER],
+  ["a proof that wants one back", numbered(encodeProof({ wantsReply: true }), 5), RECEIVER],
 ] as const;
 
 /** What docs/encryption.md describes, computed: keys, then frames before and after. Bytes in hex. */
@@ -66,8 +63,9 @@ function receiverOf(name: string | null): Receiver | undefined {
   return name === null ? undefined : { sid: name.split(".")[0] ?? "", nameBytes: encoder.encode(name) };
 }
 
-function proof(seq: number): Uint8Array {
-  return encodeProof({ wantsReply: true }).with(7, seq);
+function numbered(frame: Uint8Array, seq: number): Uint8Array {
+  writeSeq(frame, seq);
+  return frame;
 }
 
 function hex(bytes: unknown): string {

@@ -124,7 +124,7 @@ export class LaneNetwork {
   /** Whether a message goes to the app: a wrong layer would say no. */
   isDelivered: (payload: Uint8Array) => boolean = () => true;
   readonly #gone = new Map<string, { cancel(): void }>();
-  /** Chunks by sender, receiver and number: one number has one plaintext. */
+  /** Chunks by sender, receiver, stream and number: one number has one plaintext. */
   readonly #chunks = new Map<string, Buffer>();
 
   constructor(sids: readonly Sid[]) {
@@ -203,7 +203,7 @@ export class LaneNetwork {
   #check(from: LaneEnd, toSid: Sid, frame: Uint8Array): void {
     const decoded = decodeFrame(frame);
     if (decoded.type !== "chunk") return;
-    const key = `${from.sid} ${toSid} ${decoded.seq}`;
+    const key = `${from.sid} ${toSid} ${decoded.stream} ${decoded.seq}`;
     const before = this.#chunks.get(key);
     if (before !== undefined && Buffer.compare(before, frame) !== 0) this.broken.push("one number for two messages");
     this.#chunks.set(key, Buffer.from(frame));
