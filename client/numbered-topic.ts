@@ -117,14 +117,7 @@ export class NumberedTopic extends ViewedTopic implements Topic, HostsStreams {
   }
 
   hostStreams(make: Parameters<HostsStreams["hostStreams"]>[0]): StreamLanes {
-    const host = {
-      clock: this.#parts.clock,
-      maxPayloadBytes: () => this.#maxPayloadBytes,
-      peerOf: (sid: Sid) => this.#peer(sid),
-      sidOf: (peer: Peer | string) => this.#present(peer),
-      checkOpen: (signal: AbortSignal | undefined) => this.#checkOpen(signal),
-    };
-    return this.#lanes.extend((shared) => make(host, shared));
+    return this.#lanes.extend((shared) => make(shared, () => this.#maxPayloadBytes));
   }
 
   async #leave(): Promise<void> {

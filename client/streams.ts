@@ -11,11 +11,15 @@ export { StreamError } from "./streams/stream-error.ts";
 
 /**
  * The streams of a topic: the same object at each call. Until the first call, what peers open is refused with `no-listener`.
- * @throws DeliveryError `plain-topic`
+ * @throws DeliveryError `plain-topic`; `option-invalid` where the topic is of another copy of this package
  */
 export function streamsOf(topic: Topic): Streams {
-  const hosting = topic as Topic & Partial<HostsStreams>;
-  const streams = hosting.hostStreams?.((host, shared) => new TopicStreams(host, shared));
-  if (!(streams instanceof TopicStreams)) throw new DeliveryError("plain-topic");
-  return streams;
+  if (!hostsStreams(topic)) throw new DeliveryError("plain-topic");
+  const streams = topic.hostStreams((...parts) => new TopicStreams(topic, ...parts));
+  if (streams instanceof TopicStreams) return streams;
+  throw new DeliveryError("option-invalid", { cause: "a topic of another copy of postern-client" });
+}
+
+function hostsStreams(topic: Topic): topic is Topic & HostsStreams {
+  return "hostStreams" in topic;
 }

@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts";
 import { DeliveryError, type PosternError } from "../errors.ts";
 import type { WaitingOptions } from "./backlog.ts";
 import { type AcknowledgementFrame, type ChunkFrame, encodeAcknowledgement, encodeChunk, type Frame } from "./frame.ts";
-import { DIRECT_STREAM, Lane, type LaneNumbers, type LaneParts, type LaneStanding, type Position } from "./lane.ts";
+import { DIRECT_STREAM, Lane, type LaneNumbers, type LaneParts, type Position } from "./lane.ts";
 import { Allowance } from "./member.ts";
 import { Pending } from "./pending.ts";
 import type { Carrier, DeliveryEvents, DirectLanes as DirectLanesPort, Sid } from "./ports.ts";
@@ -31,9 +31,9 @@ export type StreamLanes = Pick<
 
 /** What carries them shares with the lanes of messages. */
 export type SharedLanes = Omit<LaneParts, "onSettled"> & {
-  /** Of a peer that is here, or in its grace. */
-  readonly standingOf: (sid: Sid) => LaneStanding;
-  /** Says where a stream is that is not here, as often as others may make this client speak. */
+  /** The lane of messages to a peer that is here, or in its grace. */
+  readonly laneOf: (sid: Sid) => Lane | undefined;
+  /** Says where a stream is that is not here, as often as one peer may make this client speak. */
   readonly answer: (sid: Sid, stream: number, position: Omit<Position, "purpose">) => void;
 };
 
@@ -54,7 +54,8 @@ export class DirectLanes implements DirectLanesPort {
   readonly #gone = new Map<Sid, LaneNumbers>();
   readonly #turns: Turns;
   readonly #idlers = new Set<Idler>();
-  readonly #answers: Allowance;
+  /** How often each peer may make this client speak. */
+  readonly #answers = new Map<Sid, Allowance>();
   #streams: StreamLanes | undefined;
   #epoch = 0;
   /** Above all numbers that were forgotten: none is given twice to one peer, even where nothing is known of it any more. */
@@ -65,7 +66,6 @@ export class DirectLanes implements DirectLanesPort {
     const { clock, carrier, nextControlSeq, events } = parts;
     this.#parts = parts;
     this.#turns = new Turns(clock, carrier);
-    this.#answers = new Allowance(clock, 100, 50);
     this.#laneParts = {
       clock,
       turns: this.#turns,
@@ -90,8 +90,8 @@ export class DirectLanes implements DirectLanesPort {
   extend(make: (shared: SharedLanes) => StreamLanes): StreamLanes {
     this.#streams ??= make({
       ...this.#laneParts,
-      standingOf: (sid) => this.#lanes.get(sid)?.standing ?? { isHere: false, isCongested: false },
-      answer: (sid, stream, position) => this.#answer(sid, stream, position),
+      laneOf: (sid) => this.#lanes.get(sid),
+      answer: this.#answer.bind(this),
     });
     return this.#streams;
   }
@@ -125,8 +125,8 @@ export class DirectLanes implements DirectLanesPort {
     const lane = this.#lanes.get(sid);
     if (lane === undefined) return;
     this.#lanes.delete(sid);
-    const error = new DeliveryError("peer-gone");
-    this.#remember(sid, lane.end(error));
+    this.#answers.delete(sid);
+    this.#remember(sid, lane.end(new DeliveryError("peer-gone")));
     this.#settleIdlers();
     this.#streams?.peerGone(sid);
   }
@@ -214,7 +214,9 @@ export class DirectLanes implements DirectLanesPort {
   }
 
   #answer(sid: Sid, stream: number, position: Omit<Position, "purpose">): void {
-    if (!this.#answers.take(1)) return this.#parts.events.onFault(sid, "flood");
+    const allowance = this.#answers.get(sid) ?? new Allowance(this.#parts.clock, 100, 50);
+    this.#answers.set(sid, allowance);
+    if (!allowance.take(1)) return this.#parts.events.onFault(sid, "flood");
     this.#laneParts.say(sid, stream, { ...position, purpose: "resume" });
   }
 

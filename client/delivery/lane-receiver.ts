@@ -14,7 +14,6 @@ export class LaneReceiver {
   #isGapTold = false;
   /** The app had no room for `next`. */
   #isShut = false;
-  #isUrgent = false;
   #maxWindowBytes: number;
   #windowBytes: number;
   #unreadBytes = 0;
@@ -42,9 +41,9 @@ export class LaneReceiver {
     return this.#isShut ? 0 : Math.max(0, Math.floor(this.#windowBytes) - this.#unreadBytes);
   }
 
-  /** What it says should not wait: so much has come or was read that the sender may soon wait for it. */
+  /** So much has come, or was read, that the sender may soon wait for the acknowledgement. */
   get isUrgent(): boolean {
-    return this.#isUrgent || (this.#unsaidBytes > 0 && this.#unsaidBytes * 4 >= this.#windowBytes);
+    return this.#unsaidBytes * 4 >= this.#windowBytes;
   }
 
   /** @returns whether a chunk of so many bytes is to be delivered: it is the next one, and there is room. */
@@ -76,13 +75,7 @@ export class LaneReceiver {
   setWindow(windowBytes: number): void {
     this.#maxWindowBytes = windowBytes;
     this.#windowBytes = windowBytes;
-    this.#owes ??= "progress";
-    if (this.#unreadBytes < windowBytes) this.open();
-  }
-
-  /** What it owes is not to wait for more. */
-  hurry(): void {
-    this.#isUrgent = true;
+    this.read(0);
   }
 
   /** The sender asks where it is, and has nothing below `first`. @returns how many are lost with that. */
@@ -109,7 +102,6 @@ export class LaneReceiver {
   /** What it owed was said. */
   said(): void {
     this.#owes = undefined;
-    this.#isUrgent = false;
     this.#unsaidBytes = 0;
   }
 

@@ -132,11 +132,13 @@ export class LaneSender {
 
   /** Gives up what has never been sent, but for controls: its numbers are free. @returns how many chunks that were. */
   dropUnsent(): number {
-    const unsent = this.#kept.splice(this.#high - this.#first);
-    for (const message of unsent) this.#keptBytes -= costOf(message);
-    const controls = unsent.filter(({ isControl }) => isControl);
-    for (const control of controls) this.add(control);
-    return unsent.length - controls.length;
+    let count = 0;
+    for (const message of this.#kept.splice(this.#high - this.#first)) {
+      this.#keptBytes -= costOf(message);
+      if (message.isControl === true) this.add(message);
+      else count += 1;
+    }
+    return count;
   }
 
   /** Gives up all that is kept. @returns where a sender to the same peer has to begin: no number is given twice. */

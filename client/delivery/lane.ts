@@ -4,7 +4,14 @@ import { Alarm } from "./alarm.ts";
 import { Backlog, type WaitingOptions } from "./backlog.ts";
 import type { AcknowledgementFrame } from "./frame.ts";
 import { LaneReceiver } from "./lane-receiver.ts";
-import { costOf, LaneSender, type Outgoing, type SenderNumbers, WINDOW_BYTES } from "./lane-sender.ts";
+import {
+  costOf,
+  LaneSender,
+  type Outgoing,
+  type SenderNumbers,
+  type SenderWindow,
+  WINDOW_BYTES,
+} from "./lane-sender.ts";
 import type { Sid } from "./ports.ts";
 import type { Turns } from "./turns.ts";
 
@@ -35,29 +42,33 @@ export type LaneParts = {
 /** Where one end of a lane is. */
 export type Position = Omit<AcknowledgementFrame, "seq" | "stream">;
 
-/** How the peer of a lane can be reached. */
-export type LaneStanding = { readonly isHere: boolean; readonly isCongested: boolean };
-
-/** What a lane begins with. Left out: as the lane of messages. */
-export type LaneBeginning = {
+/** What a lane begins with. */
+export type LaneBeginning = SenderWindow & {
   /** Under which it sends. */
-  readonly stream?: number;
-  /** More than that is never on its way. */
-  readonly maxWindowBytes?: number;
-  /** As much may be before the receiver says how much it takes. */
-  readonly creditBytes?: number;
+  readonly stream: number;
+  /** Under which the peer does; undefined while that is not known. */
+  readonly peerStream: number | undefined;
   /** What it takes before that is read. */
-  readonly ownWindowBytes?: number;
+  readonly ownWindowBytes: number;
 };
 
-/** The two halves of what goes between this client and one peer, and when its sender asks. Away at first. */
+/** The lane of messages. */
+const direct: LaneBeginning = {
+  stream: DIRECT_STREAM,
+  peerStream: DIRECT_STREAM,
+  maxWindowBytes: WINDOW_BYTES,
+  creditBytes: WINDOW_BYTES,
+  ownWindowBytes: WINDOW_BYTES,
+};
+
+/** The two halves of what goes between this client and one peer, and when its sender asks. */
 export class Lane {
   readonly sid: Sid;
   readonly stream: number;
+  readonly sender: LaneSender;
   readonly receiver: LaneReceiver;
   #peerStream: number | undefined;
   readonly #parts: LaneParts;
-  readonly #sender: LaneSender;
   readonly #backlog: Backlog<Outgoing>;
   #isHere = false;
   #isCongested = false;
@@ -68,15 +79,18 @@ export class Lane {
   /** Runs while the peer is here and anything is not acknowledged. */
   readonly #silence: Alarm;
 
-  constructor(sid: Sid, parts: LaneParts, numbers: LaneNumbers, beginning: LaneBeginning = {}) {
-    const { stream = DIRECT_STREAM, maxWindowBytes = WINDOW_BYTES, ownWindowBytes = WINDOW_BYTES } = beginning;
-    const { creditBytes = maxWindowBytes } = beginning;
+  /** @param beside a lane to the same peer: this one is here, and congested, as that is. Left out: away. */
+  constructor(sid: Sid, parts: LaneParts, numbers: LaneNumbers, beginning: LaneBeginning = direct, beside?: Lane) {
     this.sid = sid;
-    this.stream = stream;
-    this.#peerStream = stream === DIRECT_STREAM ? stream : undefined;
+    this.stream = beginning.stream;
+    this.#peerStream = beginning.peerStream;
     this.#parts = parts;
-    this.#sender = new LaneSender(numbers, { maxWindowBytes, creditBytes });
-    this.receiver = new LaneReceiver(numbers.next, ownWindowBytes);
+    if (beside !== undefined) {
+      this.#isHere = beside.#isHere;
+      this.#isCongested = beside.#isCongested;
+    }
+    this.sender = new LaneSender(numbers, beginning);
+    this.receiver = new LaneReceiver(numbers.next, beginning.ownWindowBytes);
     this.#backlog = new Backlog(parts.onSettled);
     this.#silence = new Alarm(parts.clock, () => {
       this.#silenceCount += 1;
@@ -84,34 +98,19 @@ export class Lane {
     });
   }
 
-  /** Whether the peer is here, and what goes to it waits at the relay. */
-  get standing(): LaneStanding {
-    return { isHere: this.#isHere, isCongested: this.#isCongested };
-  }
-
   /** The stream under which the peer sends; undefined while that is not known. */
   get peerStream(): number | undefined {
     return this.#peerStream;
   }
 
-  /** From where on it keeps what it sends, in numbers. */
-  get first(): number {
-    return this.#sender.numbers.first;
-  }
-
-  /** What it keeps, in bytes. */
-  get keptBytes(): number {
-    return this.#sender.keptBytes;
-  }
-
   /** The epoch of the oldest message that is not acknowledged. */
   get oldestEpoch(): number | undefined {
-    return this.#sender.oldestEpoch ?? this.#backlog.first?.epoch;
+    return this.sender.oldestEpoch ?? this.#backlog.first?.epoch;
   }
 
   /** Resolves when the message has a number. @throws DeliveryError `would-wait`, `backlog-full`, `aborted`, and as `end` */
   async send(message: Outgoing, options: WaitingOptions): Promise<void> {
-    const isFree = this.#backlog.first === undefined && this.#sender.hasRoom;
+    const isFree = this.#backlog.first === undefined && this.sender.hasRoom;
     if (isFree) this.add(message);
     else {
       const hasNumber = this.#backlog.wait(message, costOf(message), options);
@@ -122,7 +121,7 @@ export class Lane {
 
   /** Gives a chunk its number, also where there is no room for more, and sends it when it may be sent. @returns the number */
   add(message: Outgoing): number {
-    const seq = this.#sender.add(message);
+    const seq = this.sender.add(message);
     this.#watch();
     this.#parts.turns.ready(this);
     return seq;
@@ -131,7 +130,7 @@ export class Lane {
   /** Gives up what has not been sent, and what waits for its number. @returns how many chunks had one. */
   dropUnsent(error: PosternError): number {
     this.#backlog.clear(error);
-    return this.#sender.dropUnsent();
+    return this.sender.dropUnsent();
   }
 
   /** The peer sends under this stream. */
@@ -141,7 +140,7 @@ export class Lane {
 
   /** The next frame to send now. */
   take(): Uint8Array | undefined {
-    return this.#isHere && !this.#isCongested ? this.#sender.take() : undefined;
+    return this.#isHere && !this.#isCongested ? this.sender.take() : undefined;
   }
 
   /** The peer is here by a connection that is new, its own or this client's: what was on its way is lost. */
@@ -151,8 +150,8 @@ export class Lane {
     this.#silenceCount = 0;
     this.receiver.forgetConnection();
     // A peer that has given a stream up says so when it is asked.
-    const isStream = this.stream !== DIRECT_STREAM && this.first > 1;
-    const mustAsk = isStream || this.#sender.isUnsure || this.#backlog.first !== undefined;
+    const isStream = this.stream !== DIRECT_STREAM && this.sender.numbers.first > 1;
+    const mustAsk = isStream || this.sender.isUnsure || this.#backlog.first !== undefined;
     if (mustAsk) this.#ask();
     else this.#watch();
     this.#parts.turns.ready(this);
@@ -180,18 +179,18 @@ export class Lane {
 
   /** The peer says where it is. */
   acknowledged(frame: AcknowledgementFrame): void {
-    const { confirmed } = this.#sender.numbers;
-    if (!this.#sender.acknowledge(frame)) return this.#parts.onFault(this.sid, "unreadable");
-    if (this.#sender.numbers.confirmed > confirmed) this.#silenceCount = 0;
+    const { confirmed } = this.sender.numbers;
+    if (!this.sender.acknowledge(frame)) return this.#parts.onFault(this.sid, "unreadable");
+    if (this.sender.numbers.confirmed > confirmed) this.#silenceCount = 0;
     // First added, then taken: at each moment all that was sent is in one of the two.
-    for (let next = this.#backlog.first; next !== undefined && this.#sender.hasRoom; next = this.#backlog.first) {
-      this.#sender.add(next);
+    for (let next = this.#backlog.first; next !== undefined && this.sender.hasRoom; next = this.#backlog.first) {
+      this.sender.add(next);
       this.#backlog.shift();
     }
     this.#watchAnew(ASK_AFTER_MS);
     if (frame.purpose === "resume") this.#resume(frame.next);
     // All that it could have missed has arrived.
-    else if (!this.#sender.isUnsure) this.#sender.goOn();
+    else if (!this.sender.isUnsure) this.sender.goOn();
     this.#parts.turns.ready(this);
   }
 
@@ -200,12 +199,12 @@ export class Lane {
     this.away();
     this.#parts.turns.forget(this);
     this.#backlog.clear(error);
-    return { ...this.#sender.abandon(), next: this.receiver.next };
+    return { ...this.sender.abandon(), next: this.receiver.next };
   }
 
   #resume(next: number): void {
-    const isGone = next < this.#sender.numbers.first;
-    if (isGone || this.#sender.isAhead) {
+    const isGone = next < this.sender.numbers.first;
+    if (isGone || this.sender.isAhead) {
       const nowMs = this.#parts.clock.monotonicMs();
       if (!this.#isAsked && nowMs - this.#rewoundAtMs < REWIND_INTERVAL_MS) return this.#delay();
       this.#rewoundAtMs = nowMs;
@@ -213,19 +212,19 @@ export class Lane {
     // It has to hear first that this is gone.
     if (isGone) return this.#ask();
     this.#isAsked = false;
-    this.#sender.rewind();
+    this.sender.rewind();
   }
 
   #delay(): void {
-    this.#sender.pause();
+    this.sender.pause();
     this.#watchAnew(REWIND_INTERVAL_MS);
     this.#parts.onFault(this.sid, "flood");
   }
 
   /** Asks where the receiver is, and sends nothing until it has said so: then nothing is sent in vain. */
   #ask(): void {
-    const { first, confirmed } = this.#sender.numbers;
-    this.#sender.pause();
+    const { first, confirmed } = this.sender.numbers;
+    this.sender.pause();
     this.#isAsked = true;
     this.#watchAnew(ASK_AFTER_MS);
     this.#parts.say(this.sid, this.stream, { next: first, byteLimit: confirmed, purpose: "ask" });
@@ -237,7 +236,8 @@ export class Lane {
   }
 
   #watch(afterMs: number = ASK_AFTER_MS): void {
-    if (!this.#isHere || !(this.#sender.isUnsure || this.keptBytes > 0 || this.#backlog.first !== undefined)) return;
+    if (!this.#isHere || !(this.sender.isUnsure || this.sender.keptBytes > 0 || this.#backlog.first !== undefined))
+      return;
     this.#silence.within(Math.min(afterMs * 2 ** this.#silenceCount, MAX_ASK_AFTER_MS));
   }
 }

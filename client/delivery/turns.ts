@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import { Alarm } from "./alarm.ts";
-import type { Lane } from "./lane.ts";
-import type { Carrier } from "./ports.ts";
+import type { LaneReceiver } from "./lane-receiver.ts";
+import type { Carrier, Sid } from "./ports.ts";
 
 /** So long acknowledgements wait for more to acknowledge. */
 const ACKNOWLEDGE_AFTER_MS = 20;
@@ -9,13 +9,23 @@ const ACKNOWLEDGE_AFTER_MS = 20;
 /** What a lane sends in one turn: so many bytes, and what is left of the last frame. */
 const TURN_BYTES = 32 * 1024;
 
+/** A lane, as far as it takes turns. */
+type TurnTaker = {
+  readonly sid: Sid;
+  readonly receiver: Pick<LaneReceiver, "owes" | "isUrgent">;
+  /** The next frame to send now. */
+  take(): Uint8Array | undefined;
+  /** Says what the receiver has to say. */
+  acknowledge(): void;
+};
+
 /** What all lanes of a topic share: whose turn it is to send, and who has to say what it has received. */
 export class Turns {
   readonly #carrier: Pick<Carrier, "isWritable" | "toPeers">;
   /** Lanes that may have something to send, the next one first, with the bytes that each may still send in this turn. */
-  readonly #ready = new Map<Lane, number>();
+  readonly #ready = new Map<TurnTaker, number>();
   /** Lanes that have something to acknowledge. */
-  readonly #owing = new Set<Lane>();
+  readonly #owing = new Set<TurnTaker>();
   readonly #acknowledging: Alarm;
 
   constructor(clock: Clock, carrier: Pick<Carrier, "isWritable" | "toPeers">) {
@@ -24,41 +34,36 @@ export class Turns {
   }
 
   /** Perhaps a lane has something to send. */
-  ready(lane: Lane): void {
+  ready(lane: TurnTaker): void {
     if (!this.#ready.has(lane)) this.#ready.set(lane, TURN_BYTES);
     this.send();
   }
 
   /** Sends while the carrier takes it: who has large frames waits for as many turns of the others. @returns whether all was sent. */
   send(maxBytes: number = Number.POSITIVE_INFINITY): boolean {
-    let sentBytes = 0;
-    for (const [lane, turnBytes] of this.#ready) {
-      let leftBytes = turnBytes;
-      while (leftBytes > 0) {
-        const mayGoOn = this.#carrier.isWritable && sentBytes < maxBytes;
-        const frame = mayGoOn ? lane.take() : undefined;
-        if (frame === undefined) {
-          if (!mayGoOn) {
-            this.#ready.set(lane, leftBytes);
-            return false;
-          }
-          this.#ready.delete(lane);
-          break;
+    let leftBytes = maxBytes;
+    for (const [lane, bytes] of this.#ready) {
+      let turnBytes = bytes;
+      while (turnBytes > 0) {
+        if (!this.#carrier.isWritable || leftBytes <= 0) {
+          this.#ready.set(lane, turnBytes);
+          return false;
         }
+        const frame = lane.take();
+        if (frame === undefined) break;
         this.#carrier.toPeers([lane.sid], frame);
+        turnBytes -= frame.byteLength;
         leftBytes -= frame.byteLength;
-        sentBytes += frame.byteLength;
       }
-      if (leftBytes > 0) continue;
-      // Its next turn is behind the others.
       this.#ready.delete(lane);
-      this.#ready.set(lane, leftBytes + TURN_BYTES);
+      // Its next turn is behind the others.
+      if (turnBytes <= 0) this.#ready.set(lane, turnBytes + TURN_BYTES);
     }
     return true;
   }
 
   /** A lane has perhaps something to acknowledge. */
-  owe(lane: Lane): void {
+  owe(lane: TurnTaker): void {
     if (lane.receiver.owes === undefined) return;
     this.#owing.add(lane);
     if (lane.receiver.isUrgent) this.#say(lane);
@@ -72,12 +77,12 @@ export class Turns {
   }
 
   /** A lane has ended. */
-  forget(lane: Lane): void {
+  forget(lane: TurnTaker): void {
     this.#ready.delete(lane);
     this.#owing.delete(lane);
   }
 
-  #say(lane: Lane): void {
+  #say(lane: TurnTaker): void {
     lane.acknowledge();
     this.#owing.delete(lane);
   }

@@ -19,7 +19,7 @@ export class KeptBudget {
   /** Resolves when this lane may keep more. @throws DeliveryError `aborted` */
   async room(lane: Lane, signal: AbortSignal): Promise<void> {
     this.update(lane);
-    while (this.#bytes >= this.#maxBytes && lane.keptBytes >= MIN_WINDOW_BYTES) {
+    while (this.#bytes >= this.#maxBytes && lane.sender.keptBytes >= MIN_WINDOW_BYTES) {
       const pending = new Pending(signal, () => this.#waiting.delete(pending));
       this.#waiting.add(pending);
       await pending.promise;
@@ -28,7 +28,7 @@ export class KeptBudget {
 
   /** Something was acknowledged. */
   update(lane: Lane): void {
-    this.#set(lane, lane.keptBytes);
+    this.#set(lane, lane.sender.keptBytes);
   }
 
   /** It keeps nothing any more. */

@@ -1,10 +1,13 @@
+import type { Sid } from "../delivery/ports.ts";
 import type { OpenStream } from "./open-stream.ts";
 import type { PeerStream } from "./peer-stream.ts";
 
 /** Who takes incoming streams. */
 export interface Listener {
-  /** Takes a stream: now, by `accept`, or later; or there is no room for it. */
-  offer(stream: OpenStream): "taken" | "waits" | "full";
+  /** Whether it takes another one of this peer. */
+  hasRoom(sid: Sid): boolean;
+  /** Takes a stream: it is accepted now, or later. */
+  take(stream: OpenStream): void;
   /** A stream that waits has ended. */
   withdraw(stream: OpenStream): void;
   /** It takes no more. */
@@ -48,7 +51,7 @@ const END: Result = { done: true, value: undefined };
 /** What a loop needs of others. */
 export type IncomingParts = {
   /** Whether one more of this peer may wait. */
-  readonly mayWait: (stream: OpenStream) => boolean;
+  readonly mayWait: (sid: Sid) => boolean;
   readonly accept: (stream: OpenStream) => void;
   /** Nobody will take it. */
   readonly refuse: (stream: OpenStream) => void;
@@ -67,16 +70,17 @@ export class IncomingStreams implements AsyncIterableIterator<PeerStream>, Liste
     this.#parts = parts;
   }
 
-  offer(stream: OpenStream): "taken" | "waits" | "full" {
+  hasRoom(sid: Sid): boolean {
+    return this.#asking.length > 0 || this.#parts.mayWait(sid);
+  }
+
+  take(stream: OpenStream): void {
     const ask = this.#asking.shift();
-    if (ask !== undefined) {
+    if (ask === undefined) this.#waiting.add(stream);
+    else {
       this.#parts.accept(stream);
       ask({ done: false, value: stream });
-      return "taken";
     }
-    if (!this.#parts.mayWait(stream)) return "full";
-    this.#waiting.add(stream);
-    return "waits";
   }
 
   withdraw(stream: OpenStream): void {

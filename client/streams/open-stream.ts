@@ -97,7 +97,7 @@ export class OpenStream implements PeerStream {
   }
 
   abort(reason: AbortReason = {}): void {
-    const error = new StreamError(wellFormed(reason));
+    const error = new StreamError(wellFormed(reasonOf(reason)));
     this.#note(error);
     this.#write.abort(error);
     if (!this.#read.isOver) this.#stop(error);
@@ -116,9 +116,10 @@ export class OpenStream implements PeerStream {
     const { receiver } = this.lane;
     const read = decodeStreamChunk(chunk);
     const isNext = receiver.accept(seq, 0, () => read.kind !== "data" || receiver.byteLimit > 0);
-    if (isNext && read.kind !== "data") receiver.hurry();
     if (isNext) this.#take(read);
-    this.#parts.turns.owe(this.lane);
+    // Nothing else may come for a while that it could be said with.
+    if (isNext && read.kind !== "data") this.lane.acknowledge();
+    else this.#parts.turns.owe(this.lane);
   }
 
   /** The peer asks where this end is. */
@@ -132,7 +133,7 @@ export class OpenStream implements PeerStream {
   /** The peer says where it is. */
   acknowledged(frame: AcknowledgementFrame): void {
     this.lane.acknowledged(frame);
-    if (!this.#isMeasured && this.lane.first > 1) {
+    if (!this.#isMeasured && this.lane.sender.numbers.first > 1) {
       this.#isMeasured = true;
       this.#window.measured(this.#parts.clock.monotonicMs() - this.#beganAtMs);
     }
@@ -154,8 +155,7 @@ export class OpenStream implements PeerStream {
   #begin(): void {
     this.#isOpen = true;
     this.#window.open();
-    this.lane.receiver.hurry();
-    this.#parts.turns.owe(this.lane);
+    this.lane.acknowledge();
     this.#opening.resolve();
   }
 

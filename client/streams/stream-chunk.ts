@@ -74,7 +74,7 @@ export function wellFormed({ reasonCode = 0, reason = "" }: AbortReason): Reason
   const isNumber = Number.isInteger(reasonCode) && reasonCode >= 0 && reasonCode < 2 ** 32;
   return {
     reasonCode: isNumber ? reasonCode : 0,
-    reason: String(reason).slice(0, MAX_REASON_CHARACTERS).toWellFormed(),
+    reason: reason.slice(0, MAX_REASON_CHARACTERS).toWellFormed(),
   };
 }
 

@@ -65,7 +65,7 @@ export class WriteSide {
     const { budget, lane } = this.#parts;
     if (this.#isDone) return;
     budget.update(lane);
-    if (lane.first > this.#lastSeq) this.#finish();
+    if (lane.sender.numbers.first > this.#lastSeq) this.#finish();
   }
 
   /** Ends it, unless it has ended; the peer is told why. */
@@ -83,8 +83,13 @@ export class WriteSide {
   async #write(bytes: unknown): Promise<void> {
     const { lane, budget, pieceBytes } = this.#parts;
     const { signal } = this.#ending;
+    if (!(bytes instanceof Uint8Array)) {
+      // The writable fails with what is thrown here, and calls nothing else.
+      const error = new DeliveryError("data-invalid");
+      this.#giveUp(error, reasonOf(error));
+      throw error;
+    }
     try {
-      if (!(bytes instanceof Uint8Array)) throw new DeliveryError("data-invalid");
       const size = pieceBytes();
       for (let at = 0; at < bytes.byteLength; at += size) {
         await budget.room(lane, signal);
@@ -92,8 +97,6 @@ export class WriteSide {
         await lane.send({ frame: dataChunk(lane.stream, bytes.subarray(at, at + size)) }, { signal });
       }
     } catch (error) {
-      // The writable has failed with it; its abort would not be called.
-      if (!signal.aborted) this.#giveUp(error as PosternError, reasonOf(error));
       throw this.#error ?? error;
     }
   }

@@ -1,11 +1,12 @@
 import { execFile } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, expect, onTestFinished } from "vitest";
+import { afterAll, beforeAll, expect, it as itWithNode, onTestFinished } from "vitest";
 import { connect } from "../../client/node.ts";
 import { newSecret } from "../../client/sealing/secret.ts";
 import { CLIENTS_FOLDER } from "../clients/start-client.ts";
@@ -29,7 +30,7 @@ beforeAll(async () => {
   const compiled = ["-p", "client/tsconfig.build.json", "--outDir", join(client, "dist")];
   await promisify(execFile)(resolve("node_modules/.bin/tsc"), compiled);
   symlinkSync(resolve("node_modules/ws"), join(folder, "node_modules/ws"));
-  for (const name of ["chat", "service"]) {
+  for (const name of ["chat", "service", "file"]) {
     cpSync(join("examples", name), join(folder, name), { recursive: true });
     symlinkSync(join(folder, "node_modules"), join(folder, name, "node_modules"));
   }
@@ -37,7 +38,7 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-it.each(["chat/index.html", "chat/chat.js", "service/service.js", "service/ask.js"])(
+it.each(["chat/index.html", "chat/chat.js", "service/service.js", "service/ask.js", "file/send.js", "file/receive.js"])(
   "keeps examples/%s within 60 lines",
   (path) => {
     expect(readFileSync(join("examples", path), "utf8").split("\n").length - 1).toBeLessThanOrEqual(MAX_LINES);
@@ -81,6 +82,28 @@ it("answers a program that asks another", async () => {
   expect(asked.stdout).toMatch(/^\d{4}-\d\d-\d\dT\S+Z\n$/);
   expect(wrong.stderr).toContain("! request-refused: ");
   expect(await service.exitCode()).toBe(0);
+});
+
+itWithNode("sends a file, and finds out whether it has arrived as it is", async () => {
+  const relay = await startRelay();
+  const env = { FINGERPRINT: await fingerprintOf(relay.certificate ?? "") };
+  const cwd = join(folder, "file");
+  const data = randomBytes(5_000_000);
+  writeFileSync(join(folder, "some file.bin"), data);
+  const send = (): Run => new Run([join(cwd, "send.js"), relay.url, "t", join(folder, "some file.bin")], { env });
+  const early = send();
+  expect([await early.exitCode(), early.stderr]).toEqual([1, "! nobody is here\n"]);
+  const receive = new Run([join(cwd, "receive.js"), relay.url, "t"], { env, cwd });
+  await receive.printed(/^waiting$/m);
+
+  const sent = send();
+  expect([await sent.exitCode(), sent.stdout]).toEqual([0, "received\n"]);
+  await receive.printed(/^received-some_file\.bin$/m);
+  const again = send();
+
+  expect(readFileSync(join(cwd, "received-some_file.bin")).equals(data)).toBe(true);
+  // It replaces nothing.
+  expect([await again.exitCode(), again.stderr]).toEqual([1, expect.stringContaining("EEXIST")]);
 });
 
 /** Answers what it hears. */

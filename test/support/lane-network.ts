@@ -120,6 +120,8 @@ export class LaneNetwork {
   readonly ends: readonly LaneEnd[];
   /** So many frames are lost that are sent next. */
   lose = 0;
+  /** So many of those after them arrive twice. */
+  double = 0;
   frameCount = 0;
   /** Whether a message goes to the app: a wrong layer would say no. */
   isDelivered: (payload: Uint8Array) => boolean = () => true;
@@ -147,6 +149,13 @@ export class LaneNetwork {
       this.lose -= 1;
       return;
     }
+    this.#deliver(from, to, frame);
+    if (this.double === 0) return;
+    this.double -= 1;
+    this.#deliver(from, to, frame);
+  }
+
+  #deliver(from: LaneEnd, to: LaneEnd, frame: Uint8Array): void {
     const connections = [from.connection, to.connection];
     this.clock.after(LATENCY_MS, () => {
       if (from.connection !== connections[0] || to.connection !== connections[1]) return;

@@ -10,7 +10,7 @@ export const WINDOW_BYTES: number = 1024 * 1024;
 type Sent = Extract<Frame, { type: "chunk" | "acknowledgement" }>;
 
 /** The lanes of one end, whose peers the test plays. */
-type LaneScene = {
+export type LaneScene = {
   readonly app: { hasRoom: boolean; isWritable: boolean };
   /** A chunk of this peer comes. */
   readonly chunk: (sid: string, seq: number, text: string, more?: Partial<Sent>) => void;

@@ -1,9 +1,7 @@
-import type { SharedLanes } from "../../client/delivery/direct-lanes.ts";
+import type { DirectLanes, SharedLanes } from "../../client/delivery/direct-lanes.ts";
 import { PosternError } from "../../client/errors.ts";
-import type { StreamHost } from "../../client/stream-host.ts";
 import type { PeerStream } from "../../client/streams/peer-stream.ts";
 import { TopicStreams } from "../../client/streams/topic-streams.ts";
-import type { LaneEnd, LaneNetwork } from "./lane-network.ts";
 
 /** What an app's own writer fails with when it has aborted it. */
 const OWN_REASON = "enough";
@@ -13,16 +11,10 @@ function byteAt(salt: number, offset: number): number {
   return (Math.imul(offset ^ (offset >>> 8), 0x9e3779b1) ^ Math.imul(salt + 1, 0x85ebca6b)) >>> 24;
 }
 
-/** The streams of an end of a simulated network. */
-export function streamsOn(network: LaneNetwork, end: LaneEnd): TopicStreams {
-  const host: StreamHost = {
-    clock: network.clock,
-    maxPayloadBytes: () => 100_000,
-    peerOf: (sid) => ({ id: sid, isClassic: false }),
-    sidOf: (peer) => (typeof peer === "string" ? peer : peer.id),
-    checkOpen: () => undefined,
-  };
-  const made = end.lanes.extend((shared: SharedLanes) => new TopicStreams(host, shared));
+/** The streams beside these lanes of messages. */
+export function streamsOver(lanes: DirectLanes): TopicStreams {
+  const host = { peers: { get: (id: string) => ({ id, isClassic: false }) }, ended: new AbortController().signal };
+  const made = lanes.extend((shared: SharedLanes) => new TopicStreams(host, shared, () => 100_000));
   if (!(made instanceof TopicStreams)) throw new Error("other streams");
   return made;
 }
@@ -74,14 +66,7 @@ export class StreamSide {
     const bytes = new Uint8Array(size);
     for (let index = 0; index < size; index += 1) bytes[index] = byteAt(this.#outSalt, this.writtenBytes + index);
     this.writtenBytes += size;
-    this.#writer.write(bytes).then(
-      () => {
-        this.takenBytes += size;
-        // An app may use its bytes again.
-        bytes.fill(0);
-      },
-      (error: unknown) => this.#note(error),
-    );
+    void this.#follow(bytes);
   }
 
   close(): void {
@@ -108,6 +93,17 @@ export class StreamSide {
   read(isReading: boolean): void {
     this.#isReading = isReading && !this.hasCancelled;
     if (this.#isReading && !this.#isReadingNow) void this.#readAll();
+  }
+
+  async #follow(bytes: Uint8Array): Promise<void> {
+    try {
+      await this.#writer.write(bytes);
+      this.takenBytes += bytes.byteLength;
+      // An app may use its bytes again.
+      bytes.fill(0);
+    } catch (error) {
+      this.#note(error);
+    }
   }
 
   async #readAll(): Promise<void> {
