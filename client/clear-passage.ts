@@ -1,6 +1,7 @@
+import { fromBase64url, toBase64url } from "./base64url.ts";
 import type { Carrier, Sid } from "./delivery/ports.ts";
 import type { LineMember, TopicLineEvents } from "./line/topic-line.ts";
-import type { Passage, PassageParts } from "./passage.ts";
+import { MAX_PRESENCE_BYTES, type Passage, type PassageParts } from "./passage.ts";
 import { randomWord } from "./random.ts";
 import { Roster, wireName } from "./roster.ts";
 
@@ -9,6 +10,7 @@ export class ClearPassage implements Passage {
   readonly carrier: Carrier;
   readonly #parts: PassageParts;
   readonly #roster: Roster;
+  #presence: string | undefined;
 
   constructor(parts: PassageParts) {
     this.#parts = parts;
@@ -35,6 +37,15 @@ export class ClearPassage implements Passage {
     return wireName(this.#parts.ownSid, randomWord());
   }
 
+  nextPresence(): string | undefined {
+    return this.#presence;
+  }
+
+  show(presence: Uint8Array): void {
+    this.#presence = toBase64url(presence);
+    this.#parts.line()?.setPresence(this.#presence);
+  }
+
   joined(members: readonly LineMember[]): Sid[] {
     return members.flatMap((member) => this.#admit(member) ?? []);
   }
@@ -53,6 +64,11 @@ export class ClearPassage implements Passage {
     if (sid === undefined) return;
     this.#parts.events.onAway(sid);
     if (this.#roster.handleOf(sid) !== undefined) this.#parts.events.onHere(sid);
+  }
+
+  shown(peerHandle: number, presence: string): void {
+    const sid = this.#roster.sidOf(peerHandle);
+    if (sid !== undefined) this.#tellPresence(sid, presence);
   }
 
   received({ peerHandle, payload, isAddressed }: Parameters<TopicLineEvents["onData"]>[0]): void {
@@ -85,6 +101,7 @@ export class ClearPassage implements Passage {
     const admission = this.#roster.add(member, { canTakeOver: canTakeOver() });
     switch (admission.kind) {
       case "session":
+        if (member.presence !== undefined) this.#tellPresence(admission.sid, member.presence);
         return admission.sid;
       case "classic":
         events.onClassic(member.peerId);
@@ -94,5 +111,12 @@ export class ClearPassage implements Passage {
         if (admission.sid !== ownSid) events.onFault("id-claimed", admission.sid);
         return undefined;
     }
+  }
+
+  #tellPresence(sid: Sid, presence: string): void {
+    const { events } = this.#parts;
+    const bytes = fromBase64url(presence);
+    if (bytes === undefined || bytes.length > MAX_PRESENCE_BYTES) events.onFault("unreadable", sid);
+    else events.onPresence(sid, bytes);
   }
 }

@@ -6,7 +6,7 @@ import type { DeliveryEvents, Sid } from "./delivery/ports.ts";
 import { DeliveryError, type PosternError, TopicError } from "./errors.ts";
 import type { TopicLine, TopicLineEvents } from "./line/topic-line.ts";
 import { OVERHEAD_BYTES } from "./overhead.ts";
-import type { OpenPassage, Passage, PassageEvents } from "./passage.ts";
+import { MAX_PRESENCE_BYTES, type OpenPassage, type Passage, type PassageEvents } from "./passage.ts";
 import type { OpenLine } from "./plain-topic.ts";
 import { randomWord } from "./random.ts";
 import { plainMessage, Requests } from "./requests.ts";
@@ -30,11 +30,12 @@ export type NumberedTopicParts = {
   readonly canTakeOver: () => boolean;
   /** What frames go through on their way: sealed, or as they are. */
   readonly openPassage: OpenPassage;
+  /** What it shows of itself at first. */
+  readonly presence?: Data | undefined;
 };
 
 /** A topic whose members number what they send: each gets it once and in order, or is told what it has lost. */
 export class NumberedTopic extends ViewedTopic implements Topic, HostsStreams {
-  readonly self: Peer;
   readonly #parts: NumberedTopicParts;
   readonly #sid: Sid = randomWord();
   readonly #view: TopicView;
@@ -44,6 +45,8 @@ export class NumberedTopic extends ViewedTopic implements Topic, HostsStreams {
   readonly #requests: Requests;
   #line: TopicLine | undefined;
   #leaving: Promise<void> | undefined;
+  #ownPresence: Uint8Array | undefined;
+  readonly #presences = new Map<Sid, Uint8Array>();
   #maxPayloadBytes = Number.POSITIVE_INFINITY;
 
   constructor(name: string, open: OpenLine, parts: NumberedTopicParts) {
@@ -53,7 +56,6 @@ export class NumberedTopic extends ViewedTopic implements Topic, HostsStreams {
     const { clock, resendBufferBytes, canTakeOver } = parts;
     let controlSeq = 0;
     const nextControlSeq = (): number => (controlSeq += 1);
-    this.self = { id: this.#sid, isClassic: false };
     this.#parts = parts;
     this.#passage = parts.openPassage({
       ownSid: this.#sid,
@@ -79,12 +81,26 @@ export class NumberedTopic extends ViewedTopic implements Topic, HostsStreams {
       { clock, carrier, lanes, nextControlSeq, events },
       { resendBufferBytes, maxPayloadBytes: Number.POSITIVE_INFINITY },
     );
-    this.#line = open({ peerId: () => this.#passage.nextName() }, this.#lineEvents());
+    if (parts.presence !== undefined) this.setPresence(parts.presence);
+    this.#line = open(
+      { peerId: () => this.#passage.nextName(), presence: () => this.#passage.nextPresence() },
+      this.#lineEvents(),
+    );
   }
 
   /** Resolves when it was joined, and those who were there are known; rejects when it never will be. */
   override get joined(): Promise<void> {
     return super.joined.then(() => this.#passage.met());
+  }
+
+  get self(): Peer {
+    return { id: this.#sid, isClassic: false, presence: this.#ownPresence };
+  }
+
+  setPresence(presence: Data): void {
+    this.#checkOpen(undefined);
+    this.#ownPresence = toBytes(presence, MAX_PRESENCE_BYTES).slice();
+    this.#passage.show(this.#ownPresence);
   }
 
   async broadcast(data: Data, options: SendOptions = {}): Promise<void> {
@@ -137,6 +153,7 @@ export class NumberedTopic extends ViewedTopic implements Topic, HostsStreams {
     return {
       onHere: (sid) => this.#delivery.peerJoined(sid),
       onAway: (sid) => this.#delivery.peerLeft(sid),
+      onPresence: (sid, presence) => this.#shows(sid, presence),
       onFrame: (sid, frame, how) => this.#delivery.received(sid, frame, how),
       onWritable: () => this.#delivery.writable(),
       onClassic: (id) => this.#view.classic({ id, isClassic: true }),
@@ -151,6 +168,7 @@ export class NumberedTopic extends ViewedTopic implements Topic, HostsStreams {
       onPeerLeft: (sid) => {
         view.removePeer(sid);
         this.#passage.gone(sid);
+        this.#presences.delete(sid);
         this.#requests.peerGone(sid);
       },
       onMessage: (sid, payload) => view.deliver(this.#peer(sid), payload, { isDirect: false }),
@@ -175,6 +193,7 @@ export class NumberedTopic extends ViewedTopic implements Topic, HostsStreams {
       onPeerJoined: (member) => this.#passage.peerJoined(member),
       onPeerLeft: ({ peerHandle }) => this.#passage.peerLeft(peerHandle),
       onData: (data) => this.#passage.received(data),
+      onPresence: ({ peerHandle, presence }) => this.#passage.shown(peerHandle, presence),
       onOmitted: ({ peerHandle, count, sizeBytes }) => {
         const sid = this.#passage.sidOf(peerHandle);
         if (sid !== undefined) this.#delivery.omitted(sid, { count, sizeBytes });
@@ -194,7 +213,12 @@ export class NumberedTopic extends ViewedTopic implements Topic, HostsStreams {
   }
 
   #peer(sid: Sid): Peer {
-    return this.peers.get(sid) ?? { id: sid, isClassic: false };
+    return this.peers.get(sid) ?? { id: sid, isClassic: false, presence: this.#presences.get(sid) };
+  }
+
+  #shows(sid: Sid, presence: Uint8Array): void {
+    this.#presences.set(sid, presence);
+    this.#view.updatePeer({ id: sid, isClassic: false, presence });
   }
 
   #present(peer: Peer | string): Sid {

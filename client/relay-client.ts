@@ -126,17 +126,19 @@ export class RelayClient implements Relay {
 
   /** @param sealed undefined: the topic is public. */
   #open(name: string, options: JoinOptions, sealed: OpenPassage | undefined): NumberedTopic | PlainTopic {
-    const { plain = false, peerId } = options;
+    const { plain = false, peerId, presence } = options;
     const open: OpenLine = (how, events) => this.#line.open(name, how, events);
     if (plain && sealed !== undefined) throw new TopicError("option-invalid", { cause: "a plain topic is not sealed" });
     if (sealed === undefined && options.public !== true) this.#warnPublic();
+    if (plain && presence !== undefined)
+      throw new TopicError("option-invalid", { cause: "a plain topic has no presence" });
     if (plain) return new PlainTopic(name, open, peerId);
     const { clock, resendBufferBytes } = this.#parts;
     // A name of the app's own would be a second identity beside the session.
     if (peerId !== undefined) throw new TopicError("option-invalid", { cause: "peerId is for plain topics" });
     const canTakeOver = (): boolean => this.#line.can("takeover");
     const openPassage: OpenPassage = sealed ?? ((parts) => new ClearPassage(parts));
-    return new NumberedTopic(name, open, { clock, resendBufferBytes, canTakeOver, openPassage });
+    return new NumberedTopic(name, open, { clock, resendBufferBytes, canTakeOver, openPassage, presence });
   }
 
   #warnPublic(): void {

@@ -1,6 +1,6 @@
 import type { PosternError } from "./errors.ts";
 import type { SealedTopicName } from "./sealing/derivation.ts";
-import type { Topic } from "./topic.ts";
+import type { Data, Topic } from "./topic.ts";
 
 /**
  * - `connecting`: the first dial, and those after it until one succeeds;
@@ -38,6 +38,8 @@ export type JoinOptions = {
   readonly plain?: boolean | undefined;
   /** A topic with a bare name is meant to be public: nothing is said about it. */
   readonly public?: boolean | undefined;
+  /** What the others see of this member from the beginning: as `topic.setPresence`. */
+  readonly presence?: Data | undefined;
   /** The name that the others see; in plain mode only. Left out: the relay makes one. */
   readonly peerId?: string | undefined;
   readonly signal?: AbortSignal | undefined;

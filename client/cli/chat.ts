@@ -49,9 +49,16 @@ export class Chat {
     }
     this.#listenTo(relay);
     try {
-      const { isPlain, peerId, timeoutMs } = this.#request;
+      const { isPlain, peerId, name, timeoutMs } = this.#request;
       const signal = this.#stop.signal;
-      const topic = await relay.join(this.#topic, { public: true, plain: isPlain, peerId, timeoutMs, signal });
+      const topic = await relay.join(this.#topic, {
+        public: true,
+        plain: isPlain,
+        peerId,
+        presence: name,
+        timeoutMs,
+        signal,
+      });
       this.#hasJoined = true;
       await this.#speakIn(topic);
     } catch (error) {
@@ -120,6 +127,7 @@ export class Chat {
     for (const peer of topic.peers.values()) printer.join(peer);
     topic.on("join", (peer) => printer.join(peer));
     topic.on("leave", (peer) => printer.leave(peer));
+    topic.on("update", (peer) => printer.update(peer));
     topic.on("held", ({ peers }) => printer.held(peers));
     topic.on("classic", () => printer.classic());
     topic.on("fault", (fault) => printer.fault(fault));

@@ -3,6 +3,7 @@ import { errorSentences } from "../../protocol/error-codes.ts";
 import { isPeerId, isTopic } from "../../protocol/fields.ts";
 import { errorTexts } from "../errors.ts";
 import { parseFingerprint } from "../node/fingerprint.ts";
+import { MAX_PRESENCE_BYTES } from "../passage.ts";
 
 /** What `join` is asked to do, checked. */
 export type JoinRequest = {
@@ -12,6 +13,8 @@ export type JoinRequest = {
   readonly secretFile: string | undefined;
   readonly isPlain: boolean;
   readonly peerId: string | undefined;
+  /** What it shows to the others as its presence. */
+  readonly name: string | undefined;
   /** As Node writes it. */
   readonly fingerprint: string | undefined;
   readonly caFile: string | undefined;
@@ -25,6 +28,7 @@ export type JoinRequest = {
 const OPTIONS = {
   plain: { type: "boolean" },
   "peer-id": { type: "string" },
+  name: { type: "string" },
   fingerprint: { type: "string" },
   "ca-file": { type: "string" },
   "token-file": { type: "string" },
@@ -58,6 +62,7 @@ export function parseJoin(args: readonly string[]): JoinRequest | "help" | { rea
     secretFile: values["secret-file"],
     isPlain: values.plain === true,
     peerId: values["peer-id"],
+    name: values.name,
     fingerprint,
     caFile: values["ca-file"],
     tokenFile: values["token-file"],
@@ -82,10 +87,14 @@ function readWords(args: readonly string[]): Words | { readonly problem: string 
   }
 }
 
-function problemOf({ address, topic, secretFile, isPlain, peerId, timeoutMs }: JoinRequest): string | undefined {
+function problemOf({ address, topic, secretFile, isPlain, peerId, name, timeoutMs }: JoinRequest): string | undefined {
   if (!/^wss?:$/.test(URL.parse(address)?.protocol ?? "")) return `${errorTexts["address-invalid"][0]}.`;
   if (topic !== undefined && !isTopic(topic)) return `${errorTexts["topic-invalid"][0]}.`;
   if (isPlain && secretFile !== undefined) return "--secret-file: a plain topic is not sealed.";
+  if (name !== undefined && isPlain) return "--name: a plain topic has no presence; see --peer-id.";
+  if (name !== undefined && (name.trim() === "" || Buffer.byteLength(name) > MAX_PRESENCE_BYTES)) {
+    return `--name: 1 to ${MAX_PRESENCE_BYTES} bytes.`;
+  }
   if (peerId !== undefined && !isPlain) return "--peer-id goes with --plain: without it, names are made for you.";
   if (peerId !== undefined && !isPeerId(peerId)) return `--peer-id: ${errorSentences["peer-id-invalid"]}.`;
   if (!(timeoutMs >= 1000 && timeoutMs <= 3_600_000)) return "--timeout: a number of seconds from 1 to 3600.";

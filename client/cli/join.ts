@@ -121,9 +121,10 @@ Options:
   --ca-file <path>      trust the authorities in this PEM file, in place of this machine's
   --token-file <path>   the file with a token, for a relay that wants one; or set POSTERN_TOKEN
   --secret-file <path>  the file with the secret that all members have
+  --name <text>         what the others see of you, in place of letters and digits
   --plain               for topics with members that do not use this client: nothing is numbered, or sent again
   --peer-id <name>      the name that the others see, with --plain
-  --json                print one JSON object a line: message, join, leave, lost
+  --json                print one JSON object a line: message, join, update, leave, lost
   --stay                go on listening after the end of standard input
   --timeout <seconds>   how long to wait for the relay at first, and for members at the end; 30
   -h, --help

@@ -2,12 +2,11 @@ import type { Clock } from "../clock.ts";
 import type { SealedTopicName } from "../sealing/derivation.ts";
 import { streamsOf } from "../streams.ts";
 import type { StreamHandler, Streams } from "../streams/peer-stream.ts";
-import type { Topic } from "../topic.ts";
+import type { Peer, Topic } from "../topic.ts";
 import { decodeAnnouncements, encodeAnnouncements, type SignAnnouncement } from "./announcements.ts";
 import type { Connections } from "./connections.ts";
 import type { KeyPair } from "./handshake.ts";
 import { pause } from "./patiently.ts";
-import { onPresence, showPresence } from "./presence.ts";
 
 /** A relay that refuses the topic is asked again after so long: at first, and at most. */
 const RETRY_MS = 1000;
@@ -114,9 +113,11 @@ export class Visit {
     this.#refusal = undefined;
     streamsOf(topic).onStream(this.#parts.onStream);
     topic.on("leave", ({ id }) => this.#setKeys(id, []));
-    onPresence(topic, ({ id }, data) => {
-      if (this.#topic === topic) this.#setKeys(id, decodeAnnouncements(data, { topicName: topic.name, peerId: id }));
-    });
+    const meet = ({ id, presence }: Peer): void =>
+      this.#setKeys(id, decodeAnnouncements(presence, { topicName: topic.name, peerId: id }));
+    topic.on("join", meet);
+    topic.on("update", meet);
+    for (const peer of topic.peers.values()) meet(peer);
     this.#show();
     this.#parts.onJoined();
     try {
@@ -133,7 +134,7 @@ export class Visit {
       if (topic === undefined) return;
       const place = { topicName: topic.name, peerId: topic.self.id };
       try {
-        await showPresence(topic, await encodeAnnouncements(this.#keyPairs, place, this.#parts.sign));
+        topic.setPresence(await encodeAnnouncements(this.#keyPairs, place, this.#parts.sign));
       } catch (error) {
         this.#refuse(error);
       }

@@ -169,6 +169,12 @@ export class Connection implements Watched {
     this.#say({ ...question, ref });
   }
 
+  /** Says what this client shows of itself in a topic. It is not answered. */
+  show(topic: string, presence: string): void {
+    this.#say({ type: "presence", topic, presence });
+    if (this.#isFull) this.#awaitRoom();
+  }
+
   /** Binary data that bears this number comes to this handler. @returns false: it is another one's. */
   bind(topicHandle: number, handler: TopicHandler): boolean {
     if ((this.#handles.get(topicHandle) ?? handler) !== handler) return false;

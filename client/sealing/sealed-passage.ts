@@ -8,9 +8,10 @@ import { sidOfName, wireName } from "../roster.ts";
 import type { Cryptography } from "./cryptography.ts";
 import type { TopicKeys } from "./derivation.ts";
 import { ConnectionKeys } from "./frame-seal.ts";
+import { PresenceSeal } from "./presence-seal.ts";
 import { SealedMember } from "./sealed-member.ts";
 import { SealedSending } from "./sealed-sending.ts";
-import { InOrder } from "./soon.ts";
+import { InOrder, type Soon } from "./soon.ts";
 
 /** Who has not proved itself is asked again after so long, each time for as long again. */
 const ASK_AGAIN_MS = 1000;
@@ -39,18 +40,22 @@ export class SealedPassage implements Passage {
   readonly #parts: SealedPassageParts;
   readonly #sending: SealedSending;
   readonly #opening = new InOrder();
+  readonly #showing = new InOrder();
   #openingBytes = 0;
   readonly #members = new Map<number, SealedMember>();
   readonly #heard = new Map<Sid, SealedMember>();
   /** Sessions that have proved themselves, until they are gone. */
   readonly #proved = new Set<Sid>();
   #own: ConnectionKeys;
+  #ownPresenceSeal: PresenceSeal;
+  #ownPresence: Uint8Array | undefined;
   #asking: Timer | undefined;
   #onMet: (() => void) | undefined;
 
   constructor(parts: SealedPassageParts) {
     this.#parts = parts;
     this.#own = this.#keysOf("");
+    this.#ownPresenceSeal = this.#presenceSealOf("");
     this.#sending = new SealedSending({
       line: parts.line,
       memberOf: (sid) => this.#heard.get(sid),
@@ -60,8 +65,22 @@ export class SealedPassage implements Passage {
   }
 
   nextName(): string {
-    this.#own = this.#keysOf(wireName(this.#parts.ownSid, randomWord()));
-    return this.#own.name;
+    const name = wireName(this.#parts.ownSid, randomWord());
+    this.#own = this.#keysOf(name);
+    this.#ownPresenceSeal = this.#presenceSealOf(name);
+    return name;
+  }
+
+  nextPresence(): string | undefined {
+    const sealed = this.#ownPresence && this.#ownPresenceSeal.seal(this.#ownPresence);
+    if (typeof sealed !== "object") return sealed;
+    this.#showLater(sealed);
+    return undefined;
+  }
+
+  show(presence: Uint8Array): void {
+    this.#ownPresence = presence;
+    this.#showLater(this.#ownPresenceSeal.seal(presence));
   }
 
   joined(members: readonly LineMember[]): Sid[] {
@@ -97,7 +116,19 @@ export class SealedPassage implements Passage {
     const next = [...this.#members.values()].find((other) => other.sid === sid);
     if (next === undefined) return;
     this.#heard.set(sid, next);
+    this.#tellPresence(next);
     this.#parts.events.onHere(sid);
+  }
+
+  shown(peerHandle: number, presence: string): void {
+    const member = this.#members.get(peerHandle);
+    if (member === undefined || member.isIgnored) return;
+    this.#opening.add(member.presenceSeal.open(presence), (opened) => {
+      if (this.#members.get(peerHandle) !== member) return;
+      if (opened === undefined) return this.#fault(member);
+      member.show(opened);
+      if (this.#heard.get(member.sid) === member) this.#tellPresence(member);
+    });
   }
 
   received({ peerHandle, payload, isAddressed }: Parameters<TopicLineEvents["onData"]>[0]): void {
@@ -149,7 +180,24 @@ export class SealedPassage implements Passage {
     return new ConnectionKeys(cryptography, keys.group, name);
   }
 
-  #add({ peerId, peerHandle }: LineMember): SealedMember | undefined {
+  #presenceSealOf(name: string): PresenceSeal {
+    const { cryptography, keys } = this.#parts;
+    return new PresenceSeal(cryptography, keys.presence, name);
+  }
+
+  /** As soon as it is sealed, unless it is of an earlier connection by then. */
+  #showLater(sealed: Soon<string>): void {
+    const own = this.#own;
+    this.#showing.add(sealed, (text) => {
+      if (this.#own === own) this.#parts.line()?.setPresence(text);
+    });
+  }
+
+  #tellPresence({ sid, presence }: SealedMember): void {
+    if (presence !== undefined) this.#parts.events.onPresence(sid, presence);
+  }
+
+  #add({ peerId, peerHandle, presence }: LineMember): SealedMember | undefined {
     const { ownSid, events } = this.#parts;
     const sid = sidOfName(peerId);
     if (sid === undefined) events.onClassic(peerId);
@@ -159,9 +207,10 @@ export class SealedPassage implements Passage {
       events.onFault("overflow", undefined);
       return undefined;
     }
-    const member = new SealedMember(sid, peerHandle, this.#keysOf(peerId));
+    const member = new SealedMember(sid, peerHandle, this.#keysOf(peerId), this.#presenceSealOf(peerId));
     this.#members.set(peerHandle, member);
     if (this.#proved.has(sid) && !this.#heard.has(sid)) this.#heard.set(sid, member);
+    if (presence !== undefined) this.shown(peerHandle, presence);
     return member;
   }
 
@@ -180,6 +229,7 @@ export class SealedPassage implements Passage {
     if (heard !== undefined) events.onAway(sid);
     this.#heard.set(sid, member);
     this.#proved.add(sid);
+    this.#tellPresence(member);
     events.onHere(sid);
     this.#settleMet();
     return true;

@@ -12,6 +12,7 @@ import {
 import { NodeCryptography } from "../../client/node/node-cryptography.ts";
 import { deriveTopic } from "../../client/sealing/derivation.ts";
 import { ConnectionKeys, type Receiver } from "../../client/sealing/frame-seal.ts";
+import { PresenceSeal } from "../../client/sealing/presence-seal.ts";
 
 const SECRET = Uint8Array.from({ length: 32 }, (_, index) => index);
 const SENDER = "c2Vzc2lvbi1vZi1zZW5kZQ.Y29ubmVjdGlvbi1vbmUtMQ";
@@ -56,7 +57,17 @@ export async function sealingVectors(): Promise<object> {
     if (head === undefined) throw new Error("no frame");
     return { description, to, frame: hex(frame), sealed: hex(keys.seal(frame, head, receiverOf(to))) };
   });
-  return { secret: hex(SECRET), topics, from: SENDER, frames: sealed };
+  return { secret: hex(SECRET), topics, from: SENDER, frames: sealed, presences: await sealedPresences(cryptography) };
+}
+
+/** In the order in which they were shown: the count is part of them. */
+async function sealedPresences(cryptography: NodeCryptography): Promise<object[]> {
+  const { presence } = await deriveTopic(cryptography, { secret: SECRET });
+  const seal = new PresenceSeal(cryptography, presence, SENDER);
+  return [encoder.encode("anna"), new Uint8Array(489).fill(0xa5)].map((shown) => ({
+    presence: hex(shown),
+    sealed: seal.seal(shown),
+  }));
 }
 
 function receiverOf(name: string | null): Receiver | undefined {

@@ -1,73 +1,19 @@
-import { createHash } from "node:crypto";
-import { EventEmitter } from "node:events";
 import { writeFileSync } from "node:fs";
-import { PassThrough } from "node:stream";
 import { expect, it } from "vitest";
 import { run } from "../../client/cli/program.ts";
-import type { Output } from "../../client/cli/terminal.ts";
 import { ConnectError, DeliveryError, PosternError, TopicError } from "../../client/errors.ts";
-import { newSecret } from "../../client/sealing/secret.ts";
-import { topicIdOf } from "../../client/sealing/topic-id.ts";
 import { run as runPostern } from "../../relay/cli/program.ts";
 import { eventually } from "../support/eventually.ts";
-import { FakeRelay, peerOf } from "../support/fake-relay.ts";
+import { peerOf } from "../support/fake-relay.ts";
+import { ADDRESS, JoinScene as Scene } from "../support/join-scene.ts";
 import { writeTemporary } from "../support/tokens.ts";
 
-const ADDRESS = "wss://relay.example.com";
 const PUBLIC = "* this topic is public: whoever runs the relay, or knows its name, reads it\n";
 const alice = peerOf("alice");
-
-type SceneOptions = { readonly isTerminal?: boolean; readonly env?: Readonly<Record<string, string>> };
 
 /** A `connect` that does not take what it is given. */
 function refusing(): never {
   throw new PosternError("option-invalid", { cause: "tls.ca is no PEM" });
-}
-
-/** One run of `join` with a relay in memory, and all that it has written. */
-class Scene {
-  readonly relay: FakeRelay = new FakeRelay();
-  readonly stdin: PassThrough = new PassThrough();
-  readonly stdout: PassThrough & Output;
-  readonly stderr: PassThrough = new PassThrough();
-  readonly signals: EventEmitter = new EventEmitter();
-  readonly #env: Readonly<Record<string, string>>;
-  #said = "";
-  readonly #printed: Buffer[] = [];
-
-  constructor({ isTerminal = false, env = {} }: SceneOptions = {}) {
-    this.stdout = Object.assign(new PassThrough(), { isTTY: isTerminal });
-    this.#env = env;
-    this.stderr.on("data", (chunk: Buffer) => (this.#said += chunk.toString()));
-  }
-
-  /** Takes what is printed; without it, standard output is a pipe that nobody reads. */
-  reading(): this {
-    this.stdout.on("data", (chunk: Buffer) => this.#printed.push(chunk));
-    return this;
-  }
-
-  get printed(): string {
-    return Buffer.concat(this.#printed).toString("latin1");
-  }
-
-  get said(): string {
-    return this.#said;
-  }
-
-  join(...options: readonly string[]): Promise<number> {
-    return this.run("join", ADDRESS, "t", ...options);
-  }
-
-  run(...argv: readonly string[]): Promise<number> {
-    const { stdin, stdout, stderr, signals } = this;
-    return run(argv, { env: this.#env, stdin, stdout, stderr, signals }, this.relay.connect);
-  }
-
-  /** Resolves when it has joined, and listens. */
-  async hasJoined(): Promise<void> {
-    await eventually(() => expect(this.said.includes("* joined")).toBe(true));
-  }
 }
 
 it("is a pipe: lines go to the topic, messages come out as they are, and it ends when everybody has everything", async () => {
@@ -331,10 +277,6 @@ it("takes a token of the environment, which other users of the machine cannot re
 it.each([
   ["no topic", ["join", ADDRESS], /^postern-client join: It takes a topic, or a secret: /],
   ["no such file", ["join", ADDRESS, "t", "--token-file", "/nowhere"], /^postern-client join: ENOENT/],
-  ["no secret there", ["join", ADDRESS, "--secret-file", "/nowhere"], /^postern-client join: ENOENT/],
-  ["a secret and no salt", ["secret", "--passphrase"], /^postern-client secret: --passphrase goes with --salt/],
-  ["words behind secret", ["secret", "more"], /^postern-client secret: /],
-  ["no secret for an id", ["topic-id"], /^postern-client topic-id: There is no secret/],
   ["no such command", ["\u001b[2J"], /^postern-client: there is no command \uFFFD\[2J\nUsage: /],
   ["nothing", [], /^Usage: postern-client <command>/],
 ])("ends with 2, without a dial, where it is told wrongly: %s", async (_, argv, message) => {
@@ -365,71 +307,22 @@ it.each([
   expect(scene.said).toBe("");
 });
 
-it("seals by a secret from a file or the variable, and never says it", async () => {
-  const secret = newSecret();
-  const byFile = new Scene().reading();
-  const byVariable = new Scene({ env: { POSTERN_SECRET: ` ${secret}\n` } }).reading();
-  for (const { stdin } of [byFile, byVariable]) stdin.end();
-
-  const exitCodes = await Promise.all([
-    byFile.run("join", ADDRESS, "--secret-file", writeTemporary("secret", `${secret}\n`)),
-    byVariable.join(),
-  ]);
-
-  expect(exitCodes).toEqual([0, 0]);
-  expect(byFile.relay.joined?.topic).toEqual({ secret, name: undefined });
-  expect(byVariable.relay.joined?.topic).toEqual({ secret, name: "t" });
-  for (const { said } of [byFile, byVariable]) {
-    expect(said).toContain("* sealed: only who has the secret reads it");
-    expect(said).not.toContain(secret);
-  }
-});
-
-it("refuses a weak secret before it dials, with the number of its bits", async () => {
-  const scene = new Scene().reading();
-
-  expect(await scene.run("join", ADDRESS, "--secret-file", writeTemporary("secret", "AAAA\n"))).toBe(2);
-
-  expect(scene.said).toMatch(/secret is too weak.*24 bits/);
-  expect(scene.relay.address).toBeUndefined();
-});
-
-it("joins a plain topic by its name, whatever secret the variable has", async () => {
-  const scene = new Scene({ env: { POSTERN_SECRET: newSecret() } }).reading();
+it("shows its name, and those of the others, as text on one line", async () => {
+  const scene = new Scene({ isTerminal: true }).reading();
+  const exitCode = scene.join("--name", "me");
+  await scene.hasJoined();
+  const { topic } = scene.relay;
+  const named = { ...peerOf("abcdefghijklmnopqrstuv"), presence: Buffer.from("anna\u001b[2J\u202e") };
+  topic.emit("join", named);
+  topic.says(named, "hi");
+  topic.emit("update", { ...named, presence: Buffer.from("x".repeat(100)) });
   scene.stdin.end();
 
-  expect(await scene.join("--plain")).toBe(0);
-  expect(scene.relay.joined?.topic).toBe("t");
-});
-
-it("makes secrets, and tells the topic that one names, also as a hash", async () => {
-  const made = new Scene().reading();
-  expect(await made.run("secret")).toBe(0);
-  expect(made.printed).toMatch(/^[\w-]{43}\n$/);
-  const env = { POSTERN_SECRET: made.printed };
-  const [id, named, hashed] = [0, 1, 2].map(() => new Scene({ env }).reading());
-
-  expect(await id?.run("topic-id")).toBe(0);
-  expect(await named?.run("topic-id", "files")).toBe(0);
-  expect(await hashed?.run("topic-id", "--sha256")).toBe(0);
-
-  expect(id?.printed).toBe(`${await topicIdOf(made.printed.trim())}\n`);
-  expect(named?.printed).toBe(`${await topicIdOf(made.printed.trim(), { name: "files" })}\n`);
-  expect(hashed?.printed).toBe(
-    `sha256:${createHash("sha256")
-      .update(id?.printed.trim() ?? "")
-      .digest("hex")}\n`,
-  );
-});
-
-it("makes the secret of a passphrase, the same each time", async () => {
-  const env = { POSTERN_PASSPHRASE: "correct horse battery staple" };
-  const scenes = [new Scene({ env }).reading(), new Scene({ env }).reading()];
-
-  for (const scene of scenes) expect(await scene.run("secret", "--passphrase", "--salt", "our group")).toBe(0);
-
-  expect(scenes[0]?.printed).toMatch(/^[\w-]{43}\n$/);
-  expect(scenes[1]?.printed).toBe(scenes[0]?.printed);
+  expect(await exitCode).toBe(0);
+  expect(scene.relay.joined?.options.presence).toBe("me");
+  expect(Buffer.from(scene.printed, "latin1").toString()).toBe("<anna\uFFFD[2J\uFFFD (abcdef)> hi\n");
+  expect(scene.said).toContain("* anna\uFFFD[2J\uFFFD (abcdef) is here\n");
+  expect(scene.said).toContain(`* abcdefghijklmnopqrstuv is now ${"x".repeat(40)} (abcdef)\n`);
 });
 
 it("is a command of postern too, which leaves its words and options to it", async () => {

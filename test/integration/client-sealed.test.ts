@@ -4,6 +4,7 @@ import { connect as connectOnNode } from "../../client/node.ts";
 import type { Relay } from "../../client/relay.ts";
 import { newSecret } from "../../client/sealing/secret.ts";
 import { topicIdOf } from "../../client/sealing/topic-id.ts";
+import type { Topic } from "../../client/topic.ts";
 import { openClassic } from "../support/client.ts";
 import { eventually } from "../support/eventually.ts";
 import { startRelay, type TestRelay } from "../support/relay.ts";
@@ -51,6 +52,27 @@ describe.each([
     ]);
     expect(heard).toContain("alone for you");
     expect(faults).toEqual([]);
+  });
+
+  it("show each other what they are, over a restart of the relay and without a flicker", async () => {
+    const relay = await startRelay({ tls: "off" });
+    const secret = newSecret();
+    const anna = await connected(relay, one).join({ secret }, { presence: "anna" });
+    const told: string[] = [];
+    for (const event of ["join", "leave"] as const) anna.on(event, () => told.push(event));
+    const bert = await connected(relay, other).join({ secret }, { presence: "bert" });
+    await eventually(() => expect(shownOf(anna, bert)).toBe("bert"));
+    await eventually(() => expect(shownOf(bert, anna)).toBe("anna"));
+
+    for (let count = 0; count < 1000; count += 1) bert.setPresence(`bert ${count}`);
+    await eventually(() => expect(shownOf(anna, bert)).toBe("bert 999"));
+    await relay.stop();
+    bert.setPresence("bert, while it is down");
+    await startRelay({ tls: "off", port: relay.port });
+    await eventually(() => expect(shownOf(anna, bert)).toBe("bert, while it is down"));
+
+    expect(shownOf(bert, anna)).toBe("anna");
+    expect(told).toEqual(["join"]);
   });
 });
 
@@ -113,3 +135,21 @@ it("warns once that topics with bare names are public, and not where that is mea
   expect(warned).toHaveBeenCalledOnce();
   expect(warned.mock.calls[0]?.[0]).toMatch(/is public/);
 });
+
+it("shows presence in a public topic too, and in a plain one not", async () => {
+  const relay = await startRelay({ tls: "off" });
+  const join = (): Promise<Topic> =>
+    connected(relay).join("open", { public: true, presence: new Uint8Array([0, 255]) });
+  const [anna, bert] = [await join(), await join()];
+
+  await eventually(() => expect(anna.peers.get(bert.self.id)?.presence).toEqual(new Uint8Array([0, 255])));
+  expect(bert.peers.get(anna.self.id)?.presence).toEqual(new Uint8Array([0, 255]));
+  const plain = connected(relay).join("plain", { plain: true, presence: "me" });
+  await expect(plain).rejects.toMatchObject({ code: "option-invalid" });
+});
+
+/** What one member sees of the other. */
+function shownOf(one: Topic, other: Topic): string | undefined {
+  const presence = one.peers.get(other.self.id)?.presence;
+  return presence && new TextDecoder().decode(presence);
+}

@@ -52,6 +52,10 @@ export class FakeTopic implements Topic {
     this.#wake();
   }
 
+  setPresence(): void {
+    // Nobody else is here to see it.
+  }
+
   emit<Name extends keyof TopicEvents>(name: Name, event: TopicEvents[Name]): void {
     this.#listeners.emit(name, event);
   }

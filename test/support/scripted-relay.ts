@@ -95,7 +95,7 @@ export class ScriptedSocket implements Socket {
       more: false,
       takeover: "secret",
       pingIntervalMs: 25_000,
-      features: ["congestion", "lists", "ping", "takeover"],
+      features: ["congestion", "lists", "ping", "presence", "takeover"],
       ref,
       ...fields,
     });

@@ -31,8 +31,8 @@ export class SealedNetwork {
   #handle = 0;
 
   /** A member of the topic of these keys; of an own relay name where it is not the same topic. */
-  add(keys: TopicKeys, cryptography: Cryptography = new NodeCryptography()): SealedMemberSim {
-    const member = new SealedMemberSim(this, keys, cryptography);
+  add(keys: TopicKeys, cryptography: Cryptography = new NodeCryptography(), presence?: string): SealedMemberSim {
+    const member = new SealedMemberSim(this, keys, cryptography, presence);
     this.members.push(member);
     return member;
   }
@@ -78,6 +78,12 @@ export class SealedNetwork {
     }
   }
 
+  show({ member: { peerHandle, presence = "" } }: SimLine): void {
+    for (const line of this.#lines) {
+      if (line.member.peerHandle !== peerHandle) line.tell((events) => events.onPresence({ peerHandle, presence }));
+    }
+  }
+
   /** Gives a member a frame as if another had sent it. */
   inject(line: SimLine, peerHandle: number, bytes: Uint8Array, isAddressed: boolean): void {
     line.tell((events) => events.onData({ peerHandle, payload: bytes.slice(), isAddressed }));
@@ -107,7 +113,8 @@ export class SimLine implements TopicLine {
   join(): void {
     this.#connection += 1;
     this.#isJoined = true;
-    this.member = { peerId: this.#options.peerId() ?? "", peerHandle: this.#network.nextHandle() };
+    const peerId = this.#options.peerId() ?? "";
+    this.member = { peerId, peerHandle: this.#network.nextHandle(), presence: this.#options.presence?.() };
     const members = this.#network.others(this);
     this.#network.enter(this);
     this.#events?.onJoined({ self: this.member, members, maxPayloadBytes: 65_536 });
@@ -141,6 +148,12 @@ export class SimLine implements TopicLine {
     if (this.#isJoined) this.#network.pass({ from: this, to, bytes: payload.slice() });
   }
 
+  setPresence(presence: string): void {
+    if (!this.#isJoined) return;
+    this.member = { ...this.member, presence };
+    this.#network.show(this);
+  }
+
   expectTraffic(): void {
     // Nothing dies in silence here.
   }
@@ -161,7 +174,7 @@ export class SealedMemberSim {
   readonly lost: number[] = [];
   readonly faults: string[] = [];
 
-  constructor(network: SealedNetwork, keys: TopicKeys, cryptography: Cryptography) {
+  constructor(network: SealedNetwork, keys: TopicKeys, cryptography: Cryptography, presence?: string) {
     const clock: Clock = network.clock;
     let line: SimLine | undefined;
     this.topic = new NumberedTopic(
@@ -175,6 +188,7 @@ export class SealedMemberSim {
         clock,
         resendBufferBytes: 1_048_576,
         canTakeOver: () => true,
+        presence,
         openPassage: (parts) => new SealedPassage({ ...parts, clock, cryptography, keys }),
       },
     );

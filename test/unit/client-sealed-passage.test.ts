@@ -69,6 +69,64 @@ describe("members with the secret", () => {
   });
 });
 
+describe("what a member shows of itself", () => {
+  it("is there when it is shown to the others, changes without leaving, and stays over a cut", () => {
+    const { network, anna, bert } = two();
+    const told: string[] = [];
+    for (const event of ["join", "leave", "update"] as const) {
+      bert.topic.on(event, ({ presence }) => told.push(`${event} ${textOf(presence)}`));
+    }
+    const carl = network.add(keys, undefined, "carl");
+    network.run(100);
+    carl.topic.setPresence("carl, away");
+    carl.topic.setPresence("carl, away");
+    anna.topic.setPresence("anna");
+    network.run(100);
+    carl.line.cut();
+    network.run(1000);
+
+    expect(told).toEqual(["join carl", "update carl, away", "update anna"]);
+    expect(textOf(carl.topic.peers.get(anna.sid)?.presence)).toBe("anna");
+    expect(textOf(bert.topic.peers.get(carl.sid)?.presence)).toBe("carl, away");
+    expect(textOf(carl.topic.self.presence)).toBe("carl, away");
+    expect([anna, bert, carl].flatMap(({ faults }) => faults)).toEqual([]);
+  });
+
+  it("has one of three lengths on the wire, and tells the relay nothing else", () => {
+    const { network, anna } = two();
+
+    const lengths = [1, 232, 233, 488, 489, 744].map((size) => {
+      anna.topic.setPresence("x".repeat(size));
+      return anna.line.member.presence?.length;
+    });
+
+    expect(lengths).toEqual([342, 342, 683, 683, 1024, 1024]);
+    expect(() => anna.topic.setPresence("x".repeat(745))).toThrow(
+      expect.objectContaining({ code: "payload-too-large" }),
+    );
+    expect(() => anna.topic.setPresence("")).toThrow(expect.objectContaining({ code: "data-invalid" }));
+    network.run(100);
+  });
+
+  it("is refused where the relay swaps, changes, or takes back what members show", () => {
+    const { network, anna, bert } = two();
+    const carl = network.add(keys, undefined, "carl");
+    network.run(100);
+    anna.topic.setPresence("anna, early");
+    const early = anna.line.member.presence ?? "";
+    anna.topic.setPresence("anna");
+    network.run(100);
+    const { peerHandle } = anna.line.member;
+
+    const lies = [carl.line.member.presence ?? "", early, `${early.slice(0, -2)}AA`, "", "?", "x".repeat(1024)];
+    for (const presence of lies) bert.line.tell((events) => events.onPresence({ peerHandle, presence }));
+    network.run(100);
+
+    expect(textOf(bert.topic.peers.get(anna.sid)?.presence)).toBe("anna");
+    expect(bert.faults).toEqual(lies.map(() => "unsealed"));
+  });
+});
+
 describe("who has not the secret", () => {
   it("is not shown, hears nothing, and is asked for a proof a few times only", () => {
     const { network, anna, bert } = two();
@@ -215,3 +273,7 @@ describe("a relay that lies", () => {
     expect(carl.faults).toEqual(Array(alone.length).fill("unsealed"));
   });
 });
+
+function textOf(presence: Uint8Array | undefined): string {
+  return presence === undefined ? "nothing" : new TextDecoder().decode(presence);
+}

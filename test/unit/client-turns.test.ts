@@ -117,6 +117,7 @@ describe("the topics of a connection", () => {
           onDown: () => undefined,
           onPeerJoined: () => undefined,
           onPeerLeft: () => undefined,
+          onPresence: () => undefined,
           onData: () => undefined,
           onOmitted: () => undefined,
           onCongestion: () => undefined,

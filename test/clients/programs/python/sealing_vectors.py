@@ -67,7 +67,16 @@ def main() -> None:
             key.decrypt(nonce, sealed[at:], bound + b"?")
         except InvalidTag:
             count += 1
-    print(f"{count} of {len(vectors['topics']) + len(vectors['frames'])} agree")
+    shown = AESGCM(derive(bytes.fromhex(vectors["topics"][0]["presenceKey"]), vectors["from"].encode(), b"presence"))
+    for number, vector in enumerate(vectors["presences"], 1):
+        presence = bytes.fromhex(vector["presence"])
+        size = next(padded for padded in (234, 490, 746) if padded >= 2 + len(presence))
+        plaintext = (struct.pack(">H", len(presence)) + presence).ljust(size, b"\0")
+        sealed = number.to_bytes(6, "big") + shown.encrypt(number.to_bytes(12, "big"), plaintext, None)
+        assert base64.urlsafe_b64encode(sealed).decode().rstrip("=") == vector["sealed"]
+        count += 1
+    total = sum(len(vectors[part]) for part in ("topics", "frames", "presences"))
+    print(f"{count} of {total} agree")
 
 
 main()
