@@ -4,6 +4,7 @@
  */
 
 declare module "@hyperswarm/secret-stream" {
+  import type { Buffer } from "node:buffer";
   import type { Duplex, DuplexEvents } from "streamx";
 
   /** An encrypted stream to the holder of one key (Noise, then XChaCha20-Poly1305). */
@@ -75,6 +76,7 @@ declare module "@hyperswarm/secret-stream" {
 }
 
 declare module "hyperdht" {
+  import type { Buffer } from "node:buffer";
   import type { EventEmitter } from "node:events";
   import type NoiseSecretStream from "@hyperswarm/secret-stream";
 
@@ -86,9 +88,14 @@ declare module "hyperdht" {
     readonly randomized: boolean;
     readonly destroyed: boolean;
     readonly suspended: boolean;
-    readonly stats: { readonly requests: { readonly active: number; readonly total: number; readonly responses: number } };
+    readonly stats: {
+      readonly requests: { readonly active: number; readonly total: number; readonly responses: number };
+    };
     connect(publicKey: Uint8Array, options?: HyperDHT.ConnectOptions): NoiseSecretStream;
-    createServer(options?: HyperDHT.ServerOptions, onConnection?: (connection: NoiseSecretStream) => void): HyperDHT.Server;
+    createServer(
+      options?: HyperDHT.ServerOptions,
+      onConnection?: (connection: NoiseSecretStream) => void,
+    ): HyperDHT.Server;
     lookup(topic: Uint8Array, options?: object): HyperDHT.Query;
     announce(
       topic: Uint8Array,
@@ -179,6 +186,7 @@ declare module "hyperdht/testnet" {
 }
 
 declare module "hyperswarm" {
+  import type { Buffer } from "node:buffer";
   import type { EventEmitter } from "node:events";
   import type NoiseSecretStream from "@hyperswarm/secret-stream";
   import type HyperDHT from "hyperdht";
@@ -263,6 +271,8 @@ declare module "hyperswarm" {
 }
 
 declare module "hypercore-crypto" {
+  import type { Buffer } from "node:buffer";
+
   export function keyPair(seed?: Uint8Array): { readonly publicKey: Buffer; readonly secretKey: Buffer };
   export function sign(message: Uint8Array, secretKey: Uint8Array): Buffer;
   export function verify(message: Uint8Array, signature: Uint8Array, publicKey: Uint8Array): boolean;

@@ -1,3 +1,6 @@
+// oxlint-disable-next-line typescript/triple-slash-reference -- the packages have no types, and what is published names them
+/// <reference path="./hyperswarm-types.d.ts" preserve="true" />
+
 /** The package `postern-client/hyperswarm` in Bun and Deno: Hyperswarm over relays. */
 
 import type Hyperswarm from "hyperswarm";

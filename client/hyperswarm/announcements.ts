@@ -18,7 +18,7 @@ const KEY_BYTES = 32;
 const ENTRY_BYTES = 96;
 
 /** Keys that one member can be found by: as many as a presence of 744 bytes holds. */
-export const MAX_KEYS = 7;
+const MAX_KEYS = 7;
 
 /** Where a member is: the topic as the relay knows it, and the member's id in it. A signature holds for one place. */
 export type Place = { readonly topicName: string; readonly peerId: string };

@@ -51,15 +51,19 @@ export class Connections {
 
   /** Leaves in the background. */
   leave(topic: Topic, key: string): void {
-    const left = topic.leave().then(() => {
-      if (this.#leaving.get(key) === left) this.#leaving.delete(key);
-    });
+    const left = topic.leave();
     this.#leaving.set(key, left);
+    void this.#forget(key, left);
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
     await Promise.all(this.#relays.map((relay) => relay.close()));
+  }
+
+  async #forget(key: string, left: Promise<void>): Promise<void> {
+    await left;
+    if (this.#leaving.get(key) === left) this.#leaving.delete(key);
   }
 
   #add(): Relay {

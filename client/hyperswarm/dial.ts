@@ -6,7 +6,13 @@ import { withTimeLimit } from "../time-limit.ts";
 import { ByteReader } from "./byte-reader.ts";
 import { connectError } from "./connect-error.ts";
 import type { Crossings, Pair } from "./crossings.ts";
-import { type CreateHandshake, confirmationOf, type Handshake, type HandshakeResult, type KeyPair } from "./handshake.ts";
+import {
+  type CreateHandshake,
+  confirmationOf,
+  type Handshake,
+  type HandshakeResult,
+  type KeyPair,
+} from "./handshake.ts";
 import type { MeetingPlaces } from "./meeting-places.ts";
 import { patiently, pause } from "./patiently.ts";
 import { RawStream } from "./raw-stream.ts";

@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
-import type { Secret } from "../sealing/secret.ts";
 import type { SealedTopicName } from "../sealing/derivation.ts";
+import type { Secret } from "../sealing/secret.ts";
 import type { StreamHandler } from "../streams/peer-stream.ts";
 import type { SignAnnouncement } from "./announcements.ts";
 import type { Connections } from "./connections.ts";

@@ -24,43 +24,52 @@ export class RawStream extends Duplex {
   }
 
   override _read(done: Done): void {
-    this.#reader.next().then(
-      (bytes) => {
-        this.#hasEnded = bytes === undefined;
-        // A Buffer, because that is what apps get of it in the end.
-        this.push(bytes === undefined ? null : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
-        done(null);
-      },
-      (error: unknown) => done(connectionError(error)),
-    );
+    void this.#read(done);
   }
 
   override _write(bytes: unknown, done: Done): void {
-    this.#writer.write(bytes as Uint8Array).then(
-      () => done(null),
-      (error: unknown) => done(connectionError(error)),
-    );
+    if (bytes instanceof Uint8Array) void settle(this.#writer.write(bytes), done);
+    else done(new TypeError("a raw stream takes bytes"));
   }
 
   override _final(done: Done): void {
-    this.#writer.close().then(
-      () => {
-        this.#isFinished = true;
-        done(null);
-      },
-      (error: unknown) => done(connectionError(error)),
-    );
+    void settle(this.#writer.close(), (error) => {
+      this.#isFinished = error === null;
+      done(error);
+    });
   }
 
   override _predestroy(): void {
     if (!this.#isFinished || !this.#hasEnded) this.#stream.abort();
   }
+
+  async #read(done: Done): Promise<void> {
+    try {
+      const bytes = await this.#reader.next();
+      this.#hasEnded = bytes === undefined;
+      // A Buffer, because that is what apps get of it in the end.
+      this.push(bytes === undefined ? null : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+      done(null);
+    } catch (error) {
+      done(connectionError(error));
+    }
+  }
+}
+
+/** Never rejects. */
+async function settle(task: Promise<void>, done: Done): Promise<void> {
+  const error = await task.then(
+    () => null,
+    (cause: unknown) => connectionError(cause),
+  );
+  done(error);
 }
 
 /** As the sockets of hyperdht say it, which apps know: the other side has ended it, or is gone. */
 function connectionError(cause: unknown): Error {
   if (cause instanceof StreamError) return coded("ECONNRESET", "connection reset by peer", cause);
-  if (cause instanceof DeliveryError && cause.code === "peer-gone") return coded("ETIMEDOUT", "the peer is gone", cause);
+  if (cause instanceof DeliveryError && cause.code === "peer-gone")
+    return coded("ETIMEDOUT", "the peer is gone", cause);
   return cause instanceof Error ? cause : new Error("the stream has failed", { cause });
 }
 

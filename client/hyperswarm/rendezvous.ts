@@ -3,8 +3,8 @@ import type { SealedTopicName } from "../sealing/derivation.ts";
 import type { StreamHandler } from "../streams/peer-stream.ts";
 import type { SignAnnouncement } from "./announcements.ts";
 import type { Connections } from "./connections.ts";
-import { hexOf, Visit, type Way } from "./visit.ts";
 import type { KeyPair } from "./handshake.ts";
+import { hexOf, Visit, type Way } from "./visit.ts";
 
 /** What a rendezvous needs of others. */
 export type RendezvousParts = {
@@ -75,7 +75,9 @@ export class Rendezvous {
 
   /** The ways to a key, the shortest first. */
   ways(key: string): readonly Way[] {
-    return this.#visits.flatMap((visit) => visit.ways(key)).toSorted((one, other) => one.roundTripMs - other.roundTripMs);
+    return this.#visits
+      .flatMap((visit) => visit.ways(key))
+      .toSorted((one, other) => one.roundTripMs - other.roundTripMs);
   }
 
   /** Wants it from now on. @returns wants it no more. */
@@ -146,7 +148,7 @@ export class Rendezvous {
   }
 
   #changed(): void {
-    for (const look of [...this.#waiting]) look();
+    for (const look of this.#waiting) look();
   }
 
   #endIfUnwanted(): void {

@@ -1,5 +1,5 @@
-import { EventEmitter } from "node:events";
 import { Buffer } from "node:buffer";
+import { EventEmitter } from "node:events";
 import type NoiseSecretStream from "@hyperswarm/secret-stream";
 import type HyperDHT from "hyperdht";
 import type { CreateHandshake, Handshake, KeyPair } from "./handshake.ts";
@@ -62,7 +62,8 @@ export class RelayServer extends EventEmitter {
    */
   listen(keyPair: KeyPair = this.#parts.defaultKeyPair): Promise<void> {
     if (this.#isClosed) return Promise.reject(new Error("the server is closed"));
-    if (this.#listening !== undefined) return Promise.reject(new Error("ALREADY_LISTENING: the server listens already"));
+    if (this.#listening !== undefined)
+      return Promise.reject(new Error("ALREADY_LISTENING: the server listens already"));
     this.#keyPair = keyPair;
     this.#listening = this.#parts.announceKey(this, keyPair).then(() => void this.emit("listening"));
     return this.#listening;

@@ -1,7 +1,7 @@
-import Hyperswarm from "hyperswarm";
 import type NoiseSecretStream from "@hyperswarm/secret-stream";
-import { swarmKeyPair } from "./options.ts";
+import Hyperswarm from "hyperswarm";
 import type { RelayDHTOptions } from "./options.ts";
+import { swarmKeyPair } from "./options.ts";
 
 /** The options of a Hyperswarm and of its RelayDHT. */
 export type SwarmOptions = Omit<Hyperswarm.Options, "dht" | "keyPair" | "seed" | "bootstrap" | "relayThrough"> &

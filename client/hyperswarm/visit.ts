@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import type { SealedTopicName } from "../sealing/derivation.ts";
-import { streamsOf } from "../streams.ts";
 import type { StreamHandler, Streams } from "../streams/peer-stream.ts";
+import { streamsOf } from "../streams.ts";
 import type { Peer, Topic } from "../topic.ts";
 import { decodeAnnouncements, encodeAnnouncements, type SignAnnouncement } from "./announcements.ts";
 import type { Connections } from "./connections.ts";
@@ -124,21 +124,27 @@ export class Visit {
       return await ended;
     } finally {
       this.#topic = undefined;
-      for (const peerId of [...this.#keysOf.keys()]) this.#setKeys(peerId, []);
+      for (const peerId of this.#keysOf.keys()) this.#setKeys(peerId, []);
     }
   }
 
+  /** One after the other, so that the last one is what stays. */
   #show(): void {
-    this.#showing = this.#showing.then(async () => {
-      const topic = this.#topic;
-      if (topic === undefined) return;
-      const place = { topicName: topic.name, peerId: topic.self.id };
-      try {
-        topic.setPresence(await encodeAnnouncements(this.#keyPairs, place, this.#parts.sign));
-      } catch (error) {
-        this.#refuse(error);
-      }
-    });
+    const before = this.#showing;
+    this.#showing = this.#showAfter(before);
+  }
+
+  /** Never rejects. */
+  async #showAfter(before: Promise<void>): Promise<void> {
+    await before;
+    const topic = this.#topic;
+    if (topic === undefined) return;
+    const place = { topicName: topic.name, peerId: topic.self.id };
+    try {
+      topic.setPresence(await encodeAnnouncements(this.#keyPairs, place, this.#parts.sign));
+    } catch (error) {
+      if (this.#topic === topic) this.#refuse(error);
+    }
   }
 
   #refuse(error: unknown): void {

@@ -8,6 +8,8 @@ import { eventually } from "../support/eventually.ts";
 import { startRelay } from "../support/relay.ts";
 import { newTopic, TestSwarm } from "../support/swarms.ts";
 
+const NO_KEYS = { hash: new Uint8Array(64), tx: new Uint8Array(32), rx: new Uint8Array(32) };
+
 function relayDHT(options: RelayDHTOptions): RelayDHT {
   const dht = new RelayDHT(options);
   onTestFinished(() => dht.destroy());
@@ -62,10 +64,9 @@ describe("somebody else's key", () => {
     const createHandshake: CreateHandshake = () => ({
       recv: () => undefined,
       send: () => new Uint8Array(96),
-      final: () => ({ ...keys(), publicKey: victim.publicKey, remotePublicKey: victim.publicKey }),
+      final: () => ({ ...NO_KEYS, publicKey: victim.publicKey, remotePublicKey: victim.publicKey }),
       remotePublicKey: victim.publicKey,
     });
-    const keys = () => ({ hash: new Uint8Array(64), tx: new Uint8Array(32), rx: new Uint8Array(32) });
     await relayDHT({ relays: relay.url, keyPair: victim, createHandshake }).createServer().listen();
 
     expect(await errorOf(relayDHT({ relays: relay.url }).connect(victim.publicKey))).toBe("PEER_CONNECTION_FAILED");

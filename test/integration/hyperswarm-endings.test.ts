@@ -42,23 +42,26 @@ describe("a swarm ends within seconds", () => {
     expect(anna.connectedKeys).toEqual([]);
   });
 
-  it.each(["gone", "silent"] as const)("and is suspended, while the relay is %s; it is back with the relay", async (state) => {
-    const { relay, way, anna, bert } = await scene();
-    if (state === "gone") await relay.stop();
-    if (state === "silent") way.block();
+  it.each(["gone", "silent"] as const)(
+    "and is suspended, while the relay is %s; it is back with the relay",
+    async (state) => {
+      const { relay, way, anna, bert } = await scene();
+      if (state === "gone") await relay.stop();
+      if (state === "silent") way.block();
 
-    const suspendedMs = await durationOf(anna.swarm.suspend());
-    if (state === "gone") await startRelay({ tls: "off", port: relay.port });
-    way.cut();
-    way.unblock();
-    const resumedMs = await durationOf(anna.swarm.resume());
+      const suspendedMs = await durationOf(anna.swarm.suspend());
+      if (state === "gone") await startRelay({ tls: "off", port: relay.port });
+      way.cut();
+      way.unblock();
+      const resumedMs = await durationOf(anna.swarm.resume());
 
-    expect(suspendedMs).toBeLessThan(MAX_ENDING_MS);
-    expect(resumedMs).toBeLessThan(1000);
-    await eventually(() => expect(anna.connectedKeys).toEqual([bert.key]));
-    anna.say("back");
-    await eventually(() => expect(bert.heard).toEqual(["back"]));
-  });
+      expect(suspendedMs).toBeLessThan(MAX_ENDING_MS);
+      expect(resumedMs).toBeLessThan(1000);
+      await eventually(() => expect(anna.connectedKeys).toEqual([bert.key]));
+      anna.say("back");
+      await eventually(() => expect(bert.heard).toEqual(["back"]));
+    },
+  );
 
   it("where it never reached a relay", async () => {
     const swarm = new TestSwarm({ ...(await startRelay({ tls: "off" })), url: "ws://localhost:1" });

@@ -38,7 +38,12 @@ describe("plain swarms over a relay", () => {
     for (const { swarm } of members) swarm.join(topic);
     await eventually(() => {
       for (const { key, connectedKeys } of members) {
-        expect(connectedKeys).toEqual(members.map((member) => member.key).filter((other) => other !== key).toSorted());
+        expect(connectedKeys).toEqual(
+          members
+            .map((member) => member.key)
+            .filter((other) => other !== key)
+            .toSorted(),
+        );
       }
     });
 

@@ -3,7 +3,9 @@ import type NoiseSecretStream from "@hyperswarm/secret-stream";
 import type Hyperswarm from "hyperswarm";
 import { onTestFinished } from "vitest";
 import { hyperswarm, type SwarmOptions } from "../../client/node-hyperswarm.ts";
-import type { TestRelay } from "./relay.ts";
+
+/** Where a relay is. */
+type At = { readonly url: string };
 
 /** A new topic that no other test has. */
 export function newTopic(): Buffer {
@@ -20,9 +22,15 @@ export class TestSwarm {
   /** What connections have failed with. */
   readonly failures: Error[] = [];
 
-  constructor(relays: TestRelay | readonly TestRelay[], options: Partial<SwarmOptions> = {}) {
+  constructor(relays: At | readonly At[], options: Partial<SwarmOptions> = {}) {
     const addresses = [relays].flat().map(({ url }) => url);
-    this.swarm = hyperswarm({ relays: addresses, backoffs: [50, 100, 200, 400], jitter: 20, reconnect: { minDelayMs: 20, maxDelayMs: 500 }, ...options });
+    this.swarm = hyperswarm({
+      relays: addresses,
+      backoffs: [50, 100, 200, 400],
+      jitter: 20,
+      reconnect: { minDelayMs: 20, maxDelayMs: 500 },
+      ...options,
+    });
     this.swarm.on("connection", (connection) => {
       this.connections.push(connection);
       connection.on("error", (error: Error) => this.failures.push(error));
