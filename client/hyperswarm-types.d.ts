@@ -27,9 +27,9 @@ declare module "@hyperswarm/secret-stream" {
     readonly rawBytesWritten: number;
     readonly keepAlive: number;
     readonly timeout: number;
-    userData: unknown;
+    readonly userData: unknown;
     /** Which way it goes; set by postern-client. */
-    relayPath?: "relay" | "direct";
+    readonly relayPath?: "relay" | "direct";
     start(rawStream: Duplex, options?: { readonly handshake?: NoiseSecretStream.Handshake }): void;
     setKeepAlive(ms: number): void;
     setTimeout(ms: number): void;

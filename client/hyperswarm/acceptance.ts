@@ -60,7 +60,7 @@ async function finish(stream: PeerStream, handshake: Handshake, clock: Clock): P
 function hand(server: RelayServer, raw: RawStream, result: HandshakeResult, parts: AcceptanceParts): void {
   if (!server.isAccepting) throw new Refusal("unknownKey");
   const connection = new NoiseSecretStream(false, raw, { handshake: result, keepAlive: parts.keepAliveMs });
-  connection.relayPath = "relay";
+  Object.assign(connection, { relayPath: "relay" });
   parts.onConnection(connection, raw);
   server.emit("connection", connection);
 }

@@ -160,7 +160,7 @@ function begin(connection: NoiseSecretStream, raw: RawStream, handshake: Handsha
     raw.destroy();
     return;
   }
-  connection.relayPath = "relay";
+  Object.assign(connection, { relayPath: "relay" });
   connection.start(raw, { handshake });
 }
 
