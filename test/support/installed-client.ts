@@ -7,6 +7,17 @@ import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { onTestFinished } from "vitest";
 
+/** What the client loads of others; the last ones for `postern-client/hyperswarm` alone. */
+const BESIDE = [
+  "ws",
+  "hyperswarm",
+  "@hyperswarm/secret-stream",
+  "hypercore-crypto",
+  "noise-curve-ed",
+  "noise-handshake",
+  "streamx",
+];
+
 /** A folder for programs, with the client beside them as npm would install it. */
 export class InstalledClient {
   readonly folder: string = mkdtempSync(join(tmpdir(), "postern-installed-"));
@@ -18,7 +29,8 @@ export class InstalledClient {
     cpSync("client/package.json", join(client, "package.json"));
     const compiled = ["-p", "client/tsconfig.build.json", "--outDir", join(client, "dist")];
     await promisify(execFile)(resolve("node_modules/.bin/tsc"), compiled);
-    symlinkSync(resolve("node_modules/ws"), join(this.folder, "node_modules/ws"));
+    mkdirSync(join(this.folder, "node_modules/@hyperswarm"));
+    for (const name of BESIDE) symlinkSync(resolve("node_modules", name), join(this.folder, "node_modules", name));
   }
 
   /** Copies a folder of programs, which find the client. @returns where they are */

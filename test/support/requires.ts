@@ -34,6 +34,14 @@ export function itInNamespace(): TestAPI | TestAPI["skip"] {
   );
 }
 
+/** Tests behind a wall: namespaces in which packets are dropped. */
+export function itBehindWall(): TestAPI | TestAPI["skip"] {
+  return needs(
+    runs("unshare", ["--net", "iptables", "-A", "OUTPUT", "-p", "udp", "-j", "DROP"]),
+    "network namespaces that drop packets (root, and Debian's iproute2 and iptables)",
+  );
+}
+
 /** Tests of slow lines: two namespaces, and the programs that are clients in one of them. */
 export function itOnShapedLines(): TestAPI | TestAPI["skip"] {
   const hasNamespaces = runs("unshare", ["--net", "tc", "qdisc", "add", "dev", "lo", "root", "tbf", ...SHAPE]);

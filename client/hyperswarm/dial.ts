@@ -1,0 +1,170 @@
+import type NoiseSecretStream from "@hyperswarm/secret-stream";
+import { toBase64url } from "../base64url.ts";
+import type { Clock } from "../clock.ts";
+import { StreamError } from "../streams/stream-error.ts";
+import { withTimeLimit } from "../time-limit.ts";
+import { ByteReader } from "./byte-reader.ts";
+import { connectError } from "./connect-error.ts";
+import type { Crossings, Pair } from "./crossings.ts";
+import {
+  type CreateHandshake,
+  confirmationOf,
+  type Handshake,
+  type HandshakeResult,
+  type KeyPair,
+} from "./handshake.ts";
+import type { MeetingPlaces } from "./meeting-places.ts";
+import { patiently, pause } from "./patiently.ts";
+import { RawStream } from "./raw-stream.ts";
+import { refusals } from "./refusal.ts";
+import type { Rendezvous } from "./rendezvous.ts";
+import { hexOf, type Way } from "./visit.ts";
+
+/** A key that is nowhere else is waited for at its own rendezvous. */
+const FIND_PATIENCE_MS = 5000;
+/** One way to a peer is tried for so long. */
+const WAY_TIMEOUT_MS = 10_000;
+/** A dial that has to give way is tried again after so long: by then the other side's has come, or has failed. */
+const CROSSING_PAUSE_MS = 2000;
+const MAX_ATTEMPTS = 3;
+
+/** The answer in a handshake is a key and two tags. */
+const MAX_ANSWER_BYTES = 256;
+
+/** What dialling needs of others. */
+export type DialParts = {
+  readonly clock: Clock;
+  readonly places: MeetingPlaces;
+  readonly crossings: Crossings;
+  readonly createHandshake: CreateHandshake;
+};
+
+/** What is to be connected. */
+export type DialTask = {
+  readonly connection: NoiseSecretStream;
+  readonly own: KeyPair;
+  readonly publicKey: Uint8Array;
+  /** Aborted when the connection is not wanted any more. */
+  readonly signal: AbortSignal;
+};
+
+/** Finds a peer, and begins the connection that was prepared; or destroys it with what was the matter. Never rejects. */
+export async function dial(task: DialTask, parts: DialParts): Promise<void> {
+  const { connection, publicKey, signal } = task;
+  try {
+    const { place, ways, release } = await find(publicKey, signal, parts);
+    try {
+      const { raw, result } = await dialInTurn(ways, task, parts);
+      raw.on("close", place.hold());
+      begin(connection, raw, result);
+    } finally {
+      release();
+    }
+  } catch (error) {
+    connection.destroy(error instanceof Error ? error : connectError("PEER_CONNECTION_FAILED", error));
+  }
+}
+
+type Found = { readonly place: Rendezvous; readonly ways: readonly Way[]; readonly release: () => void };
+
+/** Where a key can be found, held until it is released. @throws Error `PEER_NOT_FOUND` */
+async function find(publicKey: Uint8Array, signal: AbortSignal, { clock, places }: DialParts): Promise<Found> {
+  const key = hexOf(publicKey);
+  const found = places.find(key);
+  if (found !== undefined) return { ...found, release: found.place.hold() };
+  const place = places.ofKey(publicKey);
+  const release = place.hold();
+  try {
+    await patiently(clock, { patienceMs: FIND_PATIENCE_MS, signal }, (limit) =>
+      place.until(() => place.ways(key).length > 0, limit),
+    );
+    const ways = place.ways(key);
+    if (ways.length === 0) throw new Error("it is not there");
+    return { place, ways, release };
+  } catch (error) {
+    release();
+    throw connectError("PEER_NOT_FOUND", error);
+  }
+}
+
+type Dialled = { readonly raw: RawStream; readonly result: HandshakeResult };
+
+async function dialInTurn(
+  ways: readonly Way[],
+  { connection, own, publicKey, signal }: DialTask,
+  { clock, crossings, createHandshake }: DialParts,
+): Promise<Dialled> {
+  const pair: Pair = { own: own.publicKey, remote: publicKey };
+  for (let attempt = 1; ; attempt += 1) {
+    await crossings.turnOf(pair, connection);
+    try {
+      return await dialOverAny(ways, { clock, signal, createHandshake: () => createHandshake(own, publicKey) });
+    } catch (error) {
+      if (!isCrossing(error) || attempt === MAX_ATTEMPTS) throw connectError("PEER_CONNECTION_FAILED", error);
+      crossings.notSent(pair);
+      await pause(clock, CROSSING_PAUSE_MS, signal);
+    }
+  }
+}
+
+type WayParts = {
+  readonly clock: Clock;
+  readonly createHandshake: () => Handshake;
+  readonly signal: AbortSignal;
+};
+
+/** Tries the ways to a peer one after the other. Rejects as the last one does. */
+async function dialOverAny(ways: readonly Way[], parts: WayParts): Promise<Dialled> {
+  let last: unknown;
+  for (const way of ways) {
+    try {
+      return await withTimeLimit(parts.clock, { timeoutMs: WAY_TIMEOUT_MS, signal: parts.signal }, (signal) =>
+        dialOver(way, { ...parts, signal }),
+      );
+    } catch (error) {
+      last = error;
+      if (parts.signal.aborted || isCrossing(error)) break;
+    }
+  }
+  throw last;
+}
+
+async function dialOver({ streams, peerId }: Way, { createHandshake, signal }: WayParts): Promise<Dialled> {
+  // A message can be taken once: each way has a handshake of its own.
+  const handshake = createHandshake();
+  const label = toBase64url(await handshake.send());
+  const stream = await streams.open(peerId, label, { signal });
+  const giveUp = (): void => stream.abort();
+  signal.addEventListener("abort", giveUp, { once: true });
+  try {
+    const reader = new ByteReader(stream.readable);
+    const [high = 0, low = 0] = await reader.take(2);
+    const answerBytes = high * 256 + low;
+    if (answerBytes > MAX_ANSWER_BYTES) throw new Error("the answer is too long");
+    await handshake.recv(await reader.take(answerBytes));
+    const result = handshake.final();
+    const writer = stream.writable.getWriter();
+    await writer.write(confirmationOf(result.tx));
+    return { raw: new RawStream(stream, reader, writer), result };
+  } catch (error) {
+    stream.abort();
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", giveUp);
+  }
+}
+
+/** Nothing where the connection has ended meanwhile. */
+function begin(connection: NoiseSecretStream, raw: RawStream, handshake: HandshakeResult): void {
+  if (connection.destroying) {
+    raw.destroy();
+    return;
+  }
+  Object.assign(connection, { relayPath: "relay" });
+  connection.start(raw, { handshake });
+}
+
+/** The other side dials too, and its dial counts. */
+function isCrossing(error: unknown): boolean {
+  return error instanceof StreamError && error.reasonCode === refusals.crossing;
+}

@@ -1,0 +1,124 @@
+import { describe, expect, it, onTestFinished } from "vitest";
+import { RelayDHT } from "../../client/node-hyperswarm.ts";
+import { eventually } from "../support/eventually.ts";
+import { Way } from "../support/line-scene.ts";
+import { startRelay } from "../support/relay.ts";
+import { newTopic, TestSwarm } from "../support/swarms.ts";
+
+/** Longer than the goodbye to a relay that does not answer may take: 2 s for what was sent, and 2 s for the answer. */
+const MAX_ENDING_MS = 6000;
+
+/** Two connected swarms, of which one reaches the relay by a way that can be closed. */
+async function scene() {
+  const relay = await startRelay({ tls: "off" });
+  const way = await Way.to(relay.port);
+  const anna = new TestSwarm({ ...relay, url: `ws://localhost:${way.port}` });
+  const bert = new TestSwarm(relay);
+  const topic = newTopic();
+  anna.swarm.join(topic);
+  bert.swarm.join(topic);
+  await eventually(() => expect([anna.connectedKeys, bert.connectedKeys]).toEqual([[bert.key], [anna.key]]));
+  return { relay, way, anna, bert, topic };
+}
+
+async function durationOf(task: Promise<unknown>): Promise<number> {
+  const startMs = performance.now();
+  await task;
+  return performance.now() - startMs;
+}
+
+describe("a swarm ends within seconds", () => {
+  it.each(["there", "gone", "silent"] as const)("while the relay is %s", async (state) => {
+    const { relay, way, anna, topic } = await scene();
+    if (state === "gone") await relay.stop();
+    if (state === "silent") way.block();
+    anna.swarm.join(newTopic());
+
+    const leftMs = await durationOf(anna.swarm.leave(topic));
+    const destroyedMs = await durationOf(anna.swarm.destroy());
+
+    expect(leftMs).toBeLessThan(MAX_ENDING_MS);
+    expect(destroyedMs).toBeLessThan(MAX_ENDING_MS);
+    expect(anna.connectedKeys).toEqual([]);
+  });
+
+  it.each(["gone", "silent"] as const)(
+    "and is suspended, while the relay is %s; it is back with the relay",
+    async (state) => {
+      const { relay, way, anna, bert } = await scene();
+      if (state === "gone") await relay.stop();
+      if (state === "silent") way.block();
+
+      const suspendedMs = await durationOf(anna.swarm.suspend());
+      if (state === "gone") await startRelay({ tls: "off", port: relay.port });
+      way.cut();
+      way.unblock();
+      const resumedMs = await durationOf(anna.swarm.resume());
+
+      expect(suspendedMs).toBeLessThan(MAX_ENDING_MS);
+      expect(resumedMs).toBeLessThan(1000);
+      await eventually(() => expect(anna.connectedKeys).toEqual([bert.key]));
+      anna.say("back");
+      await eventually(() => expect(bert.heard).toEqual(["back"]));
+    },
+  );
+
+  it("where it never reached a relay", async () => {
+    const swarm = new TestSwarm({ ...(await startRelay({ tls: "off" })), url: "ws://localhost:1" });
+    const topic = newTopic();
+    swarm.swarm.join(topic);
+    swarm.swarm.joinPeer(RelayDHT.keyPair().publicKey);
+
+    expect(await durationOf(swarm.swarm.leave(topic))).toBeLessThan(MAX_ENDING_MS);
+    expect(await durationOf(swarm.swarm.destroy())).toBeLessThan(MAX_ENDING_MS);
+  });
+});
+
+it("connects nobody while it is suspended, and everybody afterwards", async () => {
+  const { anna, bert } = await scene();
+
+  await anna.swarm.suspend();
+  await eventually(() => expect(bert.connectedKeys).toEqual([]));
+  const connection = anna.swarm.dht.connect(bert.swarm.keyPair.publicKey);
+  const error = await new Promise<Error & { code?: string }>((resolve) => connection.on("error", resolve));
+  await anna.swarm.resume();
+
+  expect(error.code).toBe("SUSPENDED");
+  await eventually(() => expect(bert.connectedKeys).toEqual([anna.key]));
+});
+
+it("ends the connection with a peer that is away for longer than the grace, and is connected with it when it is back", async () => {
+  const { way, anna, bert } = await scene();
+
+  way.block();
+  way.cut();
+  await eventually(() => expect(bert.connectedKeys).toEqual([]));
+  way.cut();
+  way.unblock();
+
+  await eventually(() => expect(anna.connections.length).toBe(2));
+  await eventually(() => expect([anna.connectedKeys, bert.connectedKeys]).toEqual([[bert.key], [anna.key]]));
+  expect(bert.failures.map((error) => Reflect.get(error, "code"))).toEqual(["ETIMEDOUT"]);
+});
+
+it("tells why a relay is of no use", async () => {
+  const relay = await startRelay({ tls: "off" });
+  const dht = new RelayDHT({ relays: `${relay.url}/no-such-path` });
+  onTestFinished(() => dht.destroy());
+
+  const error = await new Promise((resolve) => dht.once("relay-error", resolve));
+
+  expect(error).toMatchObject({ code: expect.any(String), remedy: expect.any(String) });
+  expect(dht.online).toBe(false);
+});
+
+it.each([
+  [{ relays: [] }, "option-invalid"],
+  [{ relays: ["ws://a", "ws://b", "ws://c", "ws://d"] }, "option-invalid"],
+  [{ relays: "http://a" }, "address-invalid"],
+  [{ relays: "ws://a", secret: "short" }, "secret-invalid"],
+  [{ relays: "ws://a", keyPair: { publicKey: new Uint8Array(31) } }, "option-invalid"],
+  [{ relays: "ws://a", connectionKeepAlive: -1 }, "option-invalid"],
+] as const)("refuses options that are none (%#)", (options, code) => {
+  expect(() => new RelayDHT(options)).toThrow(expect.objectContaining({ code }));
+});
