@@ -1,11 +1,12 @@
 import { RelayError } from "../relay-error.ts";
 import type { Dialect } from "../session/ports.ts";
+import { AgentDialect, type AgentDialectParts } from "./agent/agent-dialect.ts";
 import { PairDialect, type PairDialectParts } from "./pair/pair-dialect.ts";
 import { RawDialect } from "./raw/raw-dialect.ts";
 import { TopicDialect, type TopicDialectParts } from "./topic/topic-dialect.ts";
 
 /** What the dialects are made with. */
-export type DialectParts = TopicDialectParts & PairDialectParts;
+export type DialectParts = TopicDialectParts & PairDialectParts & AgentDialectParts;
 
 type Create = (parts: DialectParts) => Dialect;
 
@@ -14,6 +15,7 @@ const registry: Readonly<Record<string, Create>> = {
   topic: (parts) => new TopicDialect(parts),
   raw: (parts) => new RawDialect(parts),
   pair: (parts) => new PairDialect(parts),
+  agent: (parts) => new AgentDialect(parts),
 };
 
 /**

@@ -96,6 +96,11 @@ export class Admission {
     return arrived?.isForwarding === true ? addresses.of(arrived.address, headers) : arrived?.address;
   }
 
+  /** Whether a page of this origin may open connections. @param origin undefined: it is no page. */
+  isAllowedOrigin(origin: string | undefined): boolean {
+    return this.#allowedOrigins.has(origin);
+  }
+
   /** Who asks. Where a proxy speaks for a client, the client's connection is counted here: nobody knew of it before. */
   applicant(request: IncomingMessage): Applicant | undefined {
     const { socket, headers } = request;

@@ -128,6 +128,11 @@ export class Entrance {
     return this.#admission.addressOf(request) ?? "";
   }
 
+  /** Whether the page that a request comes from may open connections; what is no page may. */
+  isAllowedOrigin({ headers }: IncomingMessage): boolean {
+    return this.#admission.isAllowedOrigin(headers.origin);
+  }
+
   /** Connections that were closed before TLS, and upgrades that were refused, since the start: by a closed set of words. */
   refused(): Readonly<Record<string, number>> {
     const { refused } = this.#gate.counts();

@@ -33,8 +33,6 @@ type Ending = "closed" | "cut";
 /** By member: who never heard that it came. */
 type Strangers = ReadonlyMap<MemberIdentity, ReadonlySet<Peer<Member>>>;
 
-const READ_WHILE_NOTHING_IS_HELD: HoldRules = { holdLimitBytes: 0 };
-
 /** Writes the frames that a new member gets first. */
 export type Welcome = (member: Member) => Iterable<Uint8Array>;
 
@@ -79,7 +77,7 @@ export class Hub {
    * Takes up a connection. It is in no topic yet and counts as no peer. The caller owes a `disconnect`.
    * @param holdRules how much of it may be held for others while it is read.
    */
-  connect(link: Link, holdRules: HoldRules = READ_WHILE_NOTHING_IS_HELD): Peer<Member> {
+  connect(link: Link, holdRules?: HoldRules): Peer<Member> {
     return new Peer<Member>(link, this.#options, holdRules);
   }
 
@@ -146,13 +144,14 @@ export class Hub {
     this.#endFullPeers();
   }
 
-  /** Publishes a payload to every other member of the sender's topic. */
-  publish(from: Member, payload: Payload): void {
+  /** Publishes a payload to every other member of the sender's topic. @param notTo do not get it either: the sender's own. */
+  publish(from: Member, payload: Payload, notTo: readonly Member[] = []): void {
     const { topic } = from;
     this.#count(topic, payload);
-    const leftOut = topic.tooSmallFor(payload, from);
+    const tooSmall = topic.tooSmallFor(payload, from);
+    const leftOut = notTo.length === 0 ? tooSmall : new Set([...tooSmall, ...notTo]);
     this.#tellOthers(topic, { type: "data", from, to: undefined, payload }, from, leftOut);
-    this.#leaveOut(leftOut, from, payload);
+    this.#leaveOut(tooSmall, from, payload);
     this.#sent(from, payload.byteLength);
     this.#endFullPeers();
   }

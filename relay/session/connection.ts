@@ -70,6 +70,8 @@ export class Connection implements SessionConnection, LinkOwner, ConnectionFacts
   /** Of a client that has said nothing, and may be another dialect's. */
   #silent: SilentSession | undefined;
   #isLogged = false;
+  /** Of the close that the relay has said, where its code is another system's. */
+  #meaning: number | undefined;
   #rateClass: string | undefined;
   #isOver = false;
   #isLeaving = false;
@@ -152,6 +154,7 @@ export class Connection implements SessionConnection, LinkOwner, ConnectionFacts
   end(close: Close, how: Ending = "cut"): void {
     if (this.#isOver) return;
     this.hungUp(how);
+    this.#meaning = close.meaning;
     const delayMs = isRefusal(close) ? this.applicant.visit.refused() : 0;
     if (delayMs === 0) this.link.close(close.code, close.reason);
     else this.#heldClose = { close, timer: this.#parts.clock.after(delayMs, () => this.#giveClose()) };
@@ -185,7 +188,8 @@ export class Connection implements SessionConnection, LinkOwner, ConnectionFacts
     // It never said which dialect it speaks: what is counted as closed was opened.
     this.#log();
     const { bytesIn, bytesOut } = this.link;
-    this.#parts.accessLog.closed(this, { closeCode, by, bytesIn, bytesOut });
+    const meaning = by === "relay" ? this.#meaning : undefined;
+    this.#parts.accessLog.closed(this, { closeCode, meaning, by, bytesIn, bytesOut });
     this.#parts.onEnd(this);
   }
 

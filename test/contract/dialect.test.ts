@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { encodeClassicClientMessage } from "../../protocol/classic-client-messages.ts";
 import { SUBPROTOCOL_V1 } from "../../protocol/subprotocol.ts";
 import { encodeV1ClientMessage } from "../../protocol/v1-client-messages.ts";
+import { askToRegister, connectAgent, openAgent } from "../support/agents.ts";
 import { PlainClient } from "../support/plain-client.ts";
 import type { TestRelay } from "../support/relay.ts";
 import { dialectContract } from "./dialect.ts";
@@ -56,6 +57,23 @@ dialectContract({
   open: (relay, place) => PlainClient.open(relay, `/gun/${hashOf(place)}`),
   say: (word) => `{"#":"1","@":"${word}"}`,
   wordOf: lastStringOf("@"),
+  partnerGone: "stays",
+});
+
+dialectContract({
+  name: "agent",
+  options: { dialects: ["topic", "raw", "pair", "agent"], accountStore: "memory", agentRegistrationsPerHour: 0 },
+  open: async (relay, place) => {
+    const { status, body } = await askToRegister(relay, JSON.stringify({ agent_id: `${place}-1` }));
+    if (status !== 200) return openAgent(relay, `${place}-2`);
+    return connectAgent(relay, (JSON.parse(body) as { readonly token: string }).token);
+  },
+  // All agents are in one place: what is for another one does not name those of this. It is the first one that speaks.
+  say: (word, place) => JSON.stringify({ to: [`${place}-2`], payload: word }),
+  wordOf: (message) => {
+    const { from, payload } = JSON.parse(message) as { readonly from: string; readonly payload: unknown };
+    return from === "relay" ? undefined : String(payload);
+  },
   partnerGone: "stays",
 });
 

@@ -53,3 +53,32 @@ export function ask(
     asked.end(body);
   });
 }
+
+/** Asks like `ask`, with a body of any kind. */
+export async function post(
+  relay: Pick<TestRelay, "port" | "certificate">,
+  path: string,
+  {
+    method = "POST",
+    body = "",
+    headers = {},
+    localAddress,
+  }: { readonly body?: string | Uint8Array } & Pick<Asked, "method" | "headers" | "localAddress"> = {},
+): Promise<HttpAnswer> {
+  return new Promise((resolve, reject) => {
+    const length = { "content-length": Buffer.byteLength(body) };
+    const ownHeaders = method === "GET" || method === "OPTIONS" ? headers : { ...length, ...headers };
+    const options = { path, method, agent: false, localAddress, headers: ownHeaders };
+    const asked = request({ ...options, host: "localhost", port: relay.port, ca: relay.certificate });
+    asked.on("error", reject);
+    asked.on("response", (response) => {
+      let text = "";
+      response.on("data", (chunk: Buffer) => {
+        text += chunk.toString();
+      });
+      response.on("error", reject);
+      response.on("end", () => resolve({ status: response.statusCode, headers: response.headers, body: text }));
+    });
+    asked.end(body);
+  });
+}
