@@ -177,6 +177,7 @@ function createParts(config: Config, { log, clock, createDialects, onDrainReques
     createTable: kept.table.bind(kept),
     pairs: config,
     agents: config,
+    meshes: config,
   };
   const dialects = placeDialects(config, createDialects(known, namedDialects(config)));
   const hashTopic = createTopicHash();

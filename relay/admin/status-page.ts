@@ -133,7 +133,7 @@ function accounts({ figures, accounts: rows }: StatusView, formToken: string): s
   if (rows === undefined) return "";
   return `${table("accounts", `Registrations: ${figure(figures, "accounts")}`, ["account", "kind", "registered", "connections"], rows, "Nobody is registered.")}
 <section><h2>Revoke a registration</h2>
-<p class="soft">Closes its connections, and frees its name. Tokens that were given out for it are good for nothing from then on.</p>
+<p class="soft">Closes its connections, and its tokens are good for nothing from then on. The name of an agent is free then; a mesh stays closed.</p>
 <details><summary>Revoke one</summary>
 <form method="post" action="/status/revoke" class="drain">
 <input type="hidden" name="form" value="${formToken}">

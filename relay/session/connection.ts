@@ -99,7 +99,9 @@ export class Connection implements SessionConnection, LinkOwner, ConnectionFacts
   open(head: Buffer): void {
     this.authorized();
     try {
+      const owner = this.#candidates.find((candidate) => candidate.claimsSilent?.(this.#opening) === true);
       if (this.#candidates.length === 1) this.#begin(this.#dialect);
+      else if (owner !== undefined) this.#begin(owner);
       else this.#silent = this.#dialect.openSilent?.(this.link, this, this.#opening);
     } catch (error) {
       this.failed(error);
@@ -131,6 +133,11 @@ export class Connection implements SessionConnection, LinkOwner, ConnectionFacts
   /** Whether it has ever joined. */
   get hasJoined(): boolean {
     return (this.#session ?? this.#silent)?.hasJoined === true;
+  }
+
+  /** It has not joined in time. */
+  endUndecided(): void {
+    this.end({ code: CloseCode.policyViolation, reason: this.#dialect.noJoinReason ?? "no join in time" });
   }
 
   receive(message: Uint8Array, isBinary: boolean, isPrintable: boolean): void {
@@ -268,7 +275,8 @@ export class Connection implements SessionConnection, LinkOwner, ConnectionFacts
 
   #decide(message: Uint8Array, isBinary: boolean): Session {
     const dialect =
-      this.#candidates.find((candidate) => candidate.claimsFirst?.(message, isBinary) === true) ?? this.#dialect;
+      this.#candidates.find((candidate) => candidate.claimsFirst?.(message, isBinary, this.#opening) === true) ??
+      this.#dialect;
     const silent = this.#silent;
     this.#silent = undefined;
     if (silent !== undefined && dialect === this.#dialect) return this.#take(silent);

@@ -304,7 +304,11 @@ export interface Dialect {
    * Where another dialect claims the same: whether a conversation that begins with this message is its own. Left out: it
    * takes what no other wants.
    */
-  claimsFirst?(message: Uint8Array, isBinary: boolean): boolean;
+  claimsFirst?(message: Uint8Array, isBinary: boolean, asked: Asked): boolean;
+  /** Where another dialect claims the same: whether a client is its own before it has said anything. Left out: it is not. */
+  claimsSilent?(asked: Asked): boolean;
+  /** What a client that has not joined in time is told with its 1008. Left out: `no join in time`. */
+  readonly noJoinReason?: string;
   /**
    * Where another dialect claims the same, and a client of this one may only listen: opens a conversation that has not
    * begun. It goes on as this dialect's with the first message that no other wants, or where it calls

@@ -1,8 +1,9 @@
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { encodeClassicClientMessage } from "../../protocol/classic-client-messages.ts";
 import { SUBPROTOCOL_V1 } from "../../protocol/subprotocol.ts";
 import { encodeV1ClientMessage } from "../../protocol/v1-client-messages.ts";
 import { askToRegister, connectAgent, openAgent } from "../support/agents.ts";
+import { joinMesh } from "../support/mesh.ts";
 import { PlainClient } from "../support/plain-client.ts";
 import type { TestRelay } from "../support/relay.ts";
 import { dialectContract } from "./dialect.ts";
@@ -73,6 +74,18 @@ dialectContract({
   wordOf: (message) => {
     const { from, payload } = JSON.parse(message) as { readonly from: string; readonly payload: unknown };
     return from === "relay" ? undefined : String(payload);
+  },
+  partnerGone: "stays",
+});
+
+dialectContract({
+  name: "mesh",
+  options: { dialects: ["topic", "raw", "mesh", "pair"], accountStore: "memory" },
+  open: (relay, place) => joinMesh(relay, place, { type: "join", node_id: randomBytes(8).toString("hex") }),
+  say: (word) => JSON.stringify({ type: "broadcast", payload: word }),
+  wordOf: (message) => {
+    const { type, payload } = JSON.parse(message) as { readonly type: string; readonly payload?: unknown };
+    return type === "message" ? String(payload) : undefined;
   },
   partnerGone: "stays",
 });
