@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { freePort } from "../../scripts/loopback/free-port.ts";
 import { askToRegister, connectAgent, openAgent, registerAgent, startAgentRelay, toldTo } from "../support/agents.ts";
 import { ask, post } from "../support/ask.ts";
 import { eventually } from "../support/eventually.ts";
@@ -301,4 +302,39 @@ describe("agents", () => {
     expect(toldTo(bob).length).toBeLessThan(62);
     await eventually(() => expect(toldTo(bob)).toHaveLength(62));
   });
+});
+
+it("[AGENT-2] [AGENT-20] an id that has ended is given to one of many who ask for it at once", async () => {
+  const clock = new ShiftedClock();
+  const relay = await startRelay(
+    { dialects: ["agent"], accountStore: "memory", agentRegistrationsPerHour: 0, agentTokenDays: 1 },
+    clock,
+  );
+  await registerAgent(relay, "alice");
+  clock.shift(86_400_000);
+
+  const answers = await Promise.all(Array.from({ length: 10 }, () => askToRegister(relay, '{"agent_id":"alice"}')));
+
+  expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
+});
+
+it("[AGENT-2] [AGENT-13] is at ports of its own as the original is, without TLS: the socket at one, the pages at both", async () => {
+  const [port, statsPort] = [await freePort(), await freePort()];
+  const relay = await startRelay({
+    dialects: ["topic"],
+    accountStore: "memory",
+    listen: [`ws:${port}=agent`, `ws:${statsPort}=agent`],
+  });
+
+  const answer = await fetch(`http://127.0.0.1:${statsPort}/register`, { method: "POST" });
+  const { agent_id: id, token } = (await answer.json()) as { agent_id: string; token: string };
+  const agent = await PlainClient.open(relay, `/arc?token=${token}`, { url: `ws://127.0.0.1:${port}` });
+  await agent.settled();
+
+  expect(JSON.parse(agent.heard[0] ?? "")).toMatchObject({ type: "welcome", to: [id] });
+  const stats = await fetch(`http://127.0.0.1:${statsPort}/stats`);
+  expect(await stats.json()).toMatchObject({ relay: { connected: 1 }, registry: { registered: 1 } });
+  expect((await fetch(`http://127.0.0.1:${port}/health`)).status).toBe(200);
+  // On the relay's own port there is none of it.
+  expect(await statusOfUpgrade(relay, `/arc?token=${token}`)).toBe(404);
 });

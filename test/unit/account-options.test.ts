@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import { loadConfig } from "../../relay/config/load.ts";
 import type { Config } from "../../relay/config/options.ts";
+import { memoryBoundBytes } from "../../relay/limits/memory-bound.ts";
 
 function load(env: Readonly<Record<string, string>>): Config {
   return loadConfig({ flags: {}, env }).config;
@@ -52,4 +53,18 @@ it.each(["agent"])("does not share a port where %s keeps accounts: the others wo
   expect(() => load({ DIALECTS: name, REUSE_PORT: "true" })).toThrow(`REUSE_PORT is true, and ${name} keeps accounts`);
   expect(() => load({ LISTEN: `ws:9000=${name}`, REUSE_PORT: "true" })).toThrow("keeps accounts");
   expect(load({ REUSE_PORT: "true" }).reusePort).toBe(true);
+});
+
+function boundOf(env: Readonly<Record<string, string>>): number {
+  return memoryBoundBytes(load(env));
+}
+
+it("has a bound of memory for accounts where they are kept, and none elsewhere", () => {
+  const plain = boundOf({ DIALECTS: "topic" });
+
+  expect(boundOf({ DIALECTS: "topic", MAX_AGENTS: "1000000", MAX_MESHES: "100000" })).toBe(plain);
+  expect(boundOf({ DIALECTS: "topic,agent", MAX_AGENTS: "20000" }) - plain).toBe(20_000 * 1024 + 16_777_216);
+  expect(boundOf({ DIALECTS: "topic", LISTEN: "wss:8443=mesh", MAX_MESHES: "10", MAX_CONNECTIONS: "100" })).toBe(
+    boundOf({ DIALECTS: "topic", MAX_CONNECTIONS: "100" }) + 10 * 2048 + 40_960_000 + 100 * 49_152,
+  );
 });

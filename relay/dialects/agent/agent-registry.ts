@@ -61,6 +61,8 @@ export class AgentRegistry implements Accounts {
   readonly #table: StateTable<AgentRecord>;
   /** Agent ids by the hash of their token; made of the table at the first use, when that has been loaded. */
   #idsByHash: Map<string, string> | undefined;
+  /** Being registered: their registration is on its way to be kept. */
+  readonly #coming = new Set<string>();
   /** Revoked, and perhaps not kept yet. */
   readonly #revoked = new Set<string>();
 
@@ -96,7 +98,16 @@ export class AgentRegistry implements Accounts {
     const id = agentId ?? this.#freeId();
     if (!AGENT_ID.test(id)) return { refusal: "invalid_agent_id" };
     if (RESERVED.has(id)) return { refusal: "agent_id_reserved" };
-    if (this.#table.isTaken(id) && !this.#hasEnded(id)) return { refusal: "agent_id_taken" };
+    if (this.#coming.has(id) || (this.#table.isTaken(id) && !this.#hasEnded(id))) return { refusal: "agent_id_taken" };
+    this.#coming.add(id);
+    try {
+      return await this.#keep(id);
+    } finally {
+      this.#coming.delete(id);
+    }
+  }
+
+  async #keep(id: string): Promise<Registration> {
     const { cryptography, nowMs } = this.#parts;
     const token = `${TOKEN_START}${cryptography.randomText(TOKEN_CHARACTERS)}`;
     const registeredAtMs = nowMs();
@@ -132,7 +143,11 @@ export class AgentRegistry implements Accounts {
   async clear(): Promise<void> {
     if (this.#tokenDays === 0) return;
     const ended: [string, AgentRecord][] = [];
-    for (const entry of this.#table.entries()) if (this.#isOver(entry[1]) && ended.push(entry) === MAX_CLEARED) break;
+    for (const entry of this.#table.entries()) {
+      const [id, record] = entry;
+      // One that is being registered anew takes the place of the old one by itself.
+      if (this.#isOver(record) && !this.#coming.has(id) && ended.push(entry) === MAX_CLEARED) break;
+    }
     for (const [id] of ended) this.#parts.onEnded(id);
     const removed = await Promise.allSettled(ended.map(([id]) => this.#table.remove(id)));
     for (const [index, [, { tokenHash }]] of ended.entries())

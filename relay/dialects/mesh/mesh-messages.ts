@@ -14,7 +14,7 @@ const MAX_LIST_BYTES = 900_000;
 const MAX_DERIVED_BYTES = 400_000;
 
 /** A longer id is known by its beginning: what is kept of requests is bounded. */
-const MAX_KEY_CHARACTERS = 256;
+const MAX_KEY_CHARACTERS = 128;
 
 const EMPTY_OBJECT: Uint8Array = Buffer.from("{}");
 const NULL: Uint8Array = Buffer.from("null");

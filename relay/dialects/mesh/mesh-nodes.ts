@@ -1,8 +1,8 @@
 import { TokenBucket } from "../../limits/token-bucket.ts";
 
 const MINUTE_SECONDS = 60;
-/** Requests of one mesh whose answer may still come, and for how long. */
-const MAX_OPEN_REQUESTS = 1000;
+/** Requests of a mesh whose answer may still come, for each node that is there; and for how long. */
+const MAX_REQUESTS_PER_NODE = 16;
 const REQUEST_TIMEOUT_MS = 3_600_000;
 
 /** What the others know of a node. */
@@ -96,8 +96,11 @@ export class Mesh {
   asked(requesterId: string, requestId: string, request: OpenRequest): void {
     this.#requests.delete(keyOf(requesterId, requestId));
     this.#requests.set(keyOf(requesterId, requestId), request);
-    const [oldest] = this.#requests.keys();
-    if (this.#requests.size > MAX_OPEN_REQUESTS && oldest !== undefined) this.#requests.delete(oldest);
+    const maxCount = MAX_REQUESTS_PER_NODE * this.#nodes.size;
+    for (const oldest of this.#requests.keys()) {
+      if (this.#requests.size <= maxCount) return;
+      this.#requests.delete(oldest);
+    }
   }
 
   /** Whether this node may answer this request of another. */

@@ -8,7 +8,7 @@ import { bytesOf } from "./member-token.ts";
 const KEY_BYTES = 32;
 /** Used tokens of one mesh that are kept; and of all, beyond which a mesh may have its share of it and no more. */
 const MAX_NONCES_PER_MESH = 4096;
-const MAX_NONCES = 100_000;
+const MAX_NONCES = 20_000;
 /**
  * A used token is forgotten when it has been too old for this long of the relay's own time: a calendar that is set forward
  * for a while, and back, gives no token to a second node.

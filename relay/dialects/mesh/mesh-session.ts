@@ -19,7 +19,7 @@ import type { MeshRecord, MeshRegistry, NotKept } from "./mesh-registry.ts";
 const MAX_NODE_ID_BYTES = 128;
 /** What some clients send before they join: it is taken when they have. */
 const MAX_EARLY_MESSAGES = 8;
-const MAX_EARLY_BYTES = 65_536;
+const MAX_EARLY_BYTES = 4096;
 const REGISTERED: Uint8Array = writeMessage({ type: "mesh_registered", success: true });
 /** What a node is let in with that has no token. */
 const NO_CREDENTIAL: Credential = { nonce: undefined, capabilities: [] };
