@@ -131,7 +131,7 @@ function table(
 /** Where a dialect keeps accounts: the latest, and a way to take one back. */
 function accounts({ figures, accounts: rows }: StatusView, formToken: string): string {
   if (rows === undefined) return "";
-  return `${table("accounts", `Registrations: ${figure(figures, "accounts")}`, ["account", "kind", "registered", "connections"], rows, "Nobody is registered.")}
+  return `${table("accounts", `Registrations: ${figure(figures, "accounts")}`, ["account", "kind", "age", "open"], rows, "Nobody is registered.")}
 <section><h2>Revoke a registration</h2>
 <p class="soft">Closes its connections, and its tokens are good for nothing from then on. The name of an agent is free then; a mesh stays closed.</p>
 <details><summary>Revoke one</summary>

@@ -77,7 +77,7 @@ function accountRow(
   { kind, hash, registeredAtMs, connectionCount }: AccountFigures["latest"][number],
   nowMs: number,
 ): readonly string[] {
-  return [hash, kind, `${duration(Math.max(0, nowMs - registeredAtMs) / 1000)} ago`, count(connectionCount)];
+  return [hash, kind, duration(Math.max(0, nowMs - registeredAtMs) / 1000), count(connectionCount)];
 }
 
 function traffic(readings: Readings, latest: HistoryPoint | undefined): Readonly<Record<string, string>> {

@@ -109,9 +109,16 @@ export class Admission {
     if (arrived === undefined) return undefined;
     const { address, isForwarding, isOverRate } = arrived;
     const clientAddress = isForwarding ? addresses.of(address, headers) : address;
-    const visit = returners.visit(clientAddress, visitRequestOf(request));
+    const visit = returners.visit(clientAddress, visitRequestOf(request, this.#credentialIn(request)));
     if (!isForwarding) return { clientAddress, visit, isOverRate };
     return { clientAddress, visit, isOverRate: limits.arrived(clientAddress, clock.monotonicMs()) !== "ok" };
+  }
+
+  /** What an address has of a credential, where a dialect's clients bring theirs in it. */
+  #credentialIn(request: IncomingMessage): string {
+    const query = new URLSearchParams((request.url ?? "").split("?").slice(1).join("?"));
+    const names = this.claiming(request).dialects.flatMap(({ credentialParameter }) => credentialParameter ?? []);
+    return names.map((name) => query.get(name) ?? "").join();
   }
 
   /** Whose the request may be: of several dialects, the first message decides. None: there is nothing at its path. */
@@ -216,12 +223,13 @@ function isOfAnotherVersion(request: IncomingMessage): boolean {
 }
 
 /** By what a request is known again that is refused the same each time. */
-function visitRequestOf(request: IncomingMessage): VisitRequest {
+function visitRequestOf(request: IncomingMessage, credential: string): VisitRequest {
   const { authorization = "", origin = "", "user-agent": program = "" } = request.headers;
   const offered = offeredSubprotocols(request);
   const { path, host } = targetOf(request);
-  const hasCredential = authorization !== "" || offered.some((name) => name.startsWith(TOKEN_SUBPROTOCOL_PREFIX));
-  return { asked: [path, host, origin, program, authorization, ...offered], hasCredential };
+  const hasCredential =
+    credential !== "" || authorization !== "" || offered.some((name) => name.startsWith(TOKEN_SUBPROTOCOL_PREFIX));
+  return { asked: [path, host, origin, program, credential, authorization, ...offered], hasCredential };
 }
 
 /** What a request asks for (RFC 9112 section 3.2.1); its query does not matter. */

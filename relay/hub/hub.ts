@@ -33,6 +33,7 @@ type Ending = "closed" | "cut";
 /** By member: who never heard that it came. */
 type Strangers = ReadonlyMap<MemberIdentity, ReadonlySet<Peer<Member>>>;
 
+const NOBODY: readonly Member[] = [];
 /** Writes the frames that a new member gets first. */
 export type Welcome = (member: Member) => Iterable<Uint8Array>;
 
@@ -145,10 +146,10 @@ export class Hub {
   }
 
   /** Publishes a payload to every other member of the sender's topic. @param notTo do not get it either: the sender's own. */
-  publish(from: Member, payload: Payload, notTo: readonly Member[] = []): void {
+  publish(from: Member, payload: Payload, notTo: readonly Member[] = NOBODY): void {
     const { topic } = from;
     this.#count(topic, payload);
-    const tooSmall = topic.tooSmallFor(payload, from);
+    const tooSmall = topic.tooSmallFor(payload, from, notTo);
     const leftOut = notTo.length === 0 ? tooSmall : new Set([...tooSmall, ...notTo]);
     this.#tellOthers(topic, { type: "data", from, to: undefined, payload }, from, leftOut);
     this.#leaveOut(tooSmall, from, payload);

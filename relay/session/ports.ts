@@ -315,6 +315,8 @@ export interface Dialect {
    * `SessionConnection.settle`. Asked of the last dialect alone. Left out: it begins with the first message.
    */
   openSilent?(link: ConnectionLink, connection: SessionConnection, opening: Opening): SilentSession;
+  /** The parameter of an address in which its clients may bring a credential: by it they are known again. Left out: none. */
+  readonly credentialParameter?: string;
   /** Chooses one of the subprotocols that a client offers (RFC 6455 section 1.9); undefined: none. */
   chooseSubprotocol(offered: ReadonlySet<string>): string | undefined;
   /** Which kind of client this is. */

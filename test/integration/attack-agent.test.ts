@@ -7,7 +7,7 @@ import { ADMIN_TOKEN, askAsAdmin } from "../support/admin.ts";
 import { askToRegister, connectAgent, openAgent, registerAgent, startAgentRelay, toldTo } from "../support/agents.ts";
 import { ask, post } from "../support/ask.ts";
 import { eventually } from "../support/eventually.ts";
-import { PlainClient } from "../support/plain-client.ts";
+import { PlainClient, statusOfUpgrade } from "../support/plain-client.ts";
 import { startRelay } from "../support/relay.ts";
 import { token as grantOf, tokenOptions } from "../support/tokens.ts";
 
@@ -289,4 +289,15 @@ it("[AGENT-16] where nothing can be written, new registrations get 503 and those
   expect(relay.logLines()).toContainEqual(
     expect.objectContaining({ msg: "registrations not kept", code: "state-shared" }),
   );
+});
+
+it("one agent that comes back again and again with a token that is none does not keep others of its office out", async () => {
+  const relay = await startAgentRelay();
+  const token = await registerAgent(relay, "alice");
+  const isIgnored = async (of: string): Promise<boolean> => (await statusOfUpgrade(relay, `/arc?token=${of}`)) === 429;
+  const attempts: boolean[] = [];
+  for (let index = 0; index < 25; index += 1) attempts.push(await isIgnored("tok_bad"));
+
+  expect([attempts[0], attempts.at(-1)]).toEqual([false, true]);
+  expect([await isIgnored(token), await isIgnored(token), await isIgnored(token)]).toEqual([false, false, false]);
 });

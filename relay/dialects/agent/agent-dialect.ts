@@ -23,6 +23,7 @@ import { AgentRegistry, type AgentRegistryOptions, type AgentRegistryParts } fro
 import { AGENT_PUBLIC_NAME, type AgentRejection, AgentSession, type AgentSessionParts } from "./agent-session.ts";
 
 const CLIENT = "agent";
+const TOKEN_PARAMETER = "token";
 /** RFC 6750 section 2.1. */
 const BEARER = /^bearer +(\S+) *$/i;
 /** A JSON Web Token (RFC 7519) is a grant of this relay's, and no agent's token. */
@@ -52,6 +53,7 @@ export class AgentDialect implements Dialect {
   readonly prefix = "/arc";
   readonly clients: readonly string[] = [CLIENT];
   readonly extraSilentSweeps = 0;
+  readonly credentialParameter: string = TOKEN_PARAMETER;
   readonly maxMessageBytes: number;
   readonly restartClose: Close = { code: CloseCode.serviceRestart, reason: "the relay restarts" };
   readonly accounts: AgentRegistry;
@@ -199,5 +201,5 @@ function page(path: string, value: () => object): Route {
 function tokenOf({ query, authorization }: Pick<Opening, "query" | "authorization">): string {
   const [, bearer = ""] = BEARER.exec(authorization) ?? [];
   if (bearer !== "" && !GRANT.test(bearer)) return bearer;
-  return new URLSearchParams(query).get("token") ?? "";
+  return new URLSearchParams(query).get(TOKEN_PARAMETER) ?? "";
 }
