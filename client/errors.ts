@@ -7,6 +7,8 @@ export const errorTexts = {
   "address-invalid": ["A relay's address begins with wss:// or ws://", "Correct it."],
   "option-invalid": ["An option is out of range", "See the cause."],
   "topic-invalid": ["A topic is a string of 1 to 256 bytes of well-formed UTF-8", "Correct it."],
+  "secret-invalid": ["The secret is too weak, or none", "Make one with newSecret()."],
+  "no-cryptography": ["Sealing needs WebCrypto", "Serve the page over https."],
   "data-invalid": ["Data is a string or a Uint8Array, of at least one byte", "Correct it."],
   "payload-too-large": ["The payload is too large", "Cut it up: info.maxPayloadBytes."],
   unreachable: ["The relay cannot be reached", "See the cause; check the network."],
@@ -28,6 +30,9 @@ export const errorTexts = {
   "backlog-full": ["Too much waits to be sent", "Await each send."],
   "would-wait": ["It would have to wait", "Try again later."],
   "plain-topic": ["Not in plain mode", "Join without plain."],
+  "no-listener": ["Nobody there takes such a stream", "Call onStream there."],
+  "too-many-streams": ["Too many streams are open", "End some."],
+  "stream-aborted": ["One side has aborted the stream", "See reasonCode and the cause."],
 } as const;
 
 /** A stable, machine-readable reason of a failure. */

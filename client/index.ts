@@ -6,6 +6,7 @@ import { pageEvents } from "./line/page-events.ts";
 import { webSocketDial } from "./line/web-socket.ts";
 import type { ConnectOptions, Relay } from "./relay.ts";
 import { RelayClient } from "./relay-client.ts";
+import { WebCryptography } from "./sealing/web-cryptography.ts";
 
 export * from "./public.ts";
 
@@ -27,6 +28,8 @@ export function connect(address: string, options: ConnectOptions = {}): Relay {
     dial: webSocketDial(systemClock),
     pageEvents: pageEvents(),
     resendBufferBytes: RESEND_BUFFER_BYTES,
+    cryptography: new WebCryptography(),
+    warn: (text: string) => console.warn(text),
   };
   return new RelayClient(parts, address, options);
 }

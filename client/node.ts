@@ -3,6 +3,7 @@
 import { systemClock } from "./clock.ts";
 import { ConnectError } from "./errors.ts";
 import { parseFingerprint } from "./node/fingerprint.ts";
+import { NodeCryptography } from "./node/node-cryptography.ts";
 import { nodeDial } from "./node/node-socket.ts";
 import type { ConnectOptions, Relay, TlsOptions } from "./relay.ts";
 import { RelayClient } from "./relay-client.ts";
@@ -18,7 +19,14 @@ const RESEND_BUFFER_BYTES = 16 * 1024 * 1024;
  */
 export function connect(address: string, options: ConnectOptions = {}): Relay {
   const dial = nodeDial({ ca: options.tls?.ca, fingerprint: checkedFingerprint(options.tls) });
-  const parts = { clock: systemClock, random: Math.random, dial, resendBufferBytes: RESEND_BUFFER_BYTES };
+  const parts = {
+    clock: systemClock,
+    random: Math.random,
+    dial,
+    resendBufferBytes: RESEND_BUFFER_BYTES,
+    cryptography: new NodeCryptography(),
+    warn: (text: string) => process.emitWarning(text, "PosternWarning"),
+  };
   return new RelayClient(parts, address, options);
 }
 

@@ -1,15 +1,16 @@
 import type { Clock } from "./clock.ts";
 import { toBytes } from "./data.ts";
 import { Delivery } from "./delivery/delivery.ts";
-import { DirectLanes } from "./delivery/direct-lanes.ts";
-import type { Carrier, DeliveryEvents, Sid } from "./delivery/ports.ts";
+import { DirectLanes, type StreamLanes } from "./delivery/direct-lanes.ts";
+import type { DeliveryEvents, Sid } from "./delivery/ports.ts";
 import { DeliveryError, type PosternError, TopicError } from "./errors.ts";
-import type { LineMember, TopicLine, TopicLineEvents } from "./line/topic-line.ts";
+import type { TopicLine, TopicLineEvents } from "./line/topic-line.ts";
 import { OVERHEAD_BYTES } from "./overhead.ts";
+import { MAX_PRESENCE_BYTES, type OpenPassage, type Passage, type PassageEvents } from "./passage.ts";
 import type { OpenLine } from "./plain-topic.ts";
 import { randomWord } from "./random.ts";
 import { plainMessage, Requests } from "./requests.ts";
-import { Roster, wireName } from "./roster.ts";
+import type { HostsStreams } from "./stream-host.ts";
 import { withTimeLimit } from "./time-limit.ts";
 import type { Data, Peer, RequestHandler, SendOptions, Topic, WaitOptions } from "./topic.ts";
 import { messageOf, TopicView } from "./topic-view.ts";
@@ -27,33 +28,42 @@ export type NumberedTopicParts = {
   readonly resendBufferBytes: number;
   /** Whether the relay ends the old connection of a client that comes back. */
   readonly canTakeOver: () => boolean;
+  /** What frames go through on their way: sealed, or as they are. */
+  readonly openPassage: OpenPassage;
+  /** What it shows of itself at first. */
+  readonly presence?: Data | undefined;
 };
 
 /** A topic whose members number what they send: each gets it once and in order, or is told what it has lost. */
-export class NumberedTopic extends ViewedTopic implements Topic {
-  readonly self: Peer;
+export class NumberedTopic extends ViewedTopic implements Topic, HostsStreams {
   readonly #parts: NumberedTopicParts;
   readonly #sid: Sid = randomWord();
   readonly #view: TopicView;
-  readonly #roster: Roster;
+  readonly #passage: Passage;
   readonly #delivery: Delivery;
   readonly #lanes: DirectLanes;
   readonly #requests: Requests;
   #line: TopicLine | undefined;
   #leaving: Promise<void> | undefined;
+  #ownPresence: Uint8Array | undefined;
+  readonly #presences = new Map<Sid, Uint8Array>();
   #maxPayloadBytes = Number.POSITIVE_INFINITY;
 
   constructor(name: string, open: OpenLine, parts: NumberedTopicParts) {
     const view = new TopicView(() => this.#delivery.roomAgain());
     super(name, view);
     this.#view = view;
-    const { clock, resendBufferBytes } = parts;
+    const { clock, resendBufferBytes, canTakeOver } = parts;
     let controlSeq = 0;
     const nextControlSeq = (): number => (controlSeq += 1);
-    this.self = { id: this.#sid, isClassic: false };
     this.#parts = parts;
-    this.#roster = new Roster(this.#sid);
-    const carrier = this.#carrier();
+    this.#passage = parts.openPassage({
+      ownSid: this.#sid,
+      line: () => this.#line,
+      canTakeOver,
+      events: this.#passageEvents(),
+    });
+    const { carrier } = this.#passage;
     const events = this.#deliveryEvents();
     const lanes = new DirectLanes({
       clock,
@@ -71,7 +81,26 @@ export class NumberedTopic extends ViewedTopic implements Topic {
       { clock, carrier, lanes, nextControlSeq, events },
       { resendBufferBytes, maxPayloadBytes: Number.POSITIVE_INFINITY },
     );
-    this.#line = open({ peerId: () => wireName(this.#sid, randomWord()) }, this.#lineEvents());
+    if (parts.presence !== undefined) this.setPresence(parts.presence);
+    this.#line = open(
+      { peerId: () => this.#passage.nextName(), presence: () => this.#passage.nextPresence() },
+      this.#lineEvents(),
+    );
+  }
+
+  /** Resolves when it was joined, and those who were there are known; rejects when it never will be. */
+  override get joined(): Promise<void> {
+    return super.joined.then(() => this.#passage.met());
+  }
+
+  get self(): Peer {
+    return { id: this.#sid, isClassic: false, presence: this.#ownPresence };
+  }
+
+  setPresence(presence: Data): void {
+    this.#checkOpen(undefined);
+    this.#ownPresence = toBytes(presence, MAX_PRESENCE_BYTES).slice();
+    this.#passage.show(this.#ownPresence);
   }
 
   async broadcast(data: Data, options: SendOptions = {}): Promise<void> {
@@ -103,6 +132,10 @@ export class NumberedTopic extends ViewedTopic implements Topic {
     return this.#leaving;
   }
 
+  hostStreams(make: Parameters<HostsStreams["hostStreams"]>[0]): StreamLanes {
+    return this.#lanes.extend((shared) => make(shared, () => this.#maxPayloadBytes));
+  }
+
   async #leave(): Promise<void> {
     const { clock } = this.#parts;
     const endMs = clock.monotonicMs() + LEAVE_PATIENCE_MS;
@@ -111,26 +144,20 @@ export class NumberedTopic extends ViewedTopic implements Topic {
         clock.after(LEAVE_LOOK_MS, resolve);
       });
     }
+    await this.#passage.settled();
     this.#end(new TopicError("closed"));
     await this.#line?.leave();
   }
 
-  #carrier(): Carrier {
-    const roster = this.#roster;
-    const line = (): TopicLine | undefined => this.#line;
+  #passageEvents(): PassageEvents {
     return {
-      get isWritable() {
-        return line()?.isWritable === true;
-      },
-      toAll: (frame) => {
-        line()?.sendToAll(frame);
-        line()?.expectTraffic();
-      },
-      toPeers: (sids, frame) => {
-        const peerHandles = sids.flatMap((sid) => roster.handleOf(sid) ?? []);
-        if (peerHandles.length > 0) line()?.sendTo(peerHandles, frame);
-        line()?.expectTraffic();
-      },
+      onHere: (sid) => this.#delivery.peerJoined(sid),
+      onAway: (sid) => this.#delivery.peerLeft(sid),
+      onPresence: (sid, presence) => this.#shows(sid, presence),
+      onFrame: (sid, frame, how) => this.#delivery.received(sid, frame, how),
+      onWritable: () => this.#delivery.writable(),
+      onClassic: (id) => this.#view.classic({ id, isClassic: true }),
+      onFault: (kind, sid) => this.#view.fault(kind, sid),
     };
   }
 
@@ -140,6 +167,8 @@ export class NumberedTopic extends ViewedTopic implements Topic {
       onPeerJoined: (sid) => view.addPeer(this.#peer(sid)),
       onPeerLeft: (sid) => {
         view.removePeer(sid);
+        this.#passage.gone(sid);
+        this.#presences.delete(sid);
         this.#requests.peerGone(sid);
       },
       onMessage: (sid, payload) => view.deliver(this.#peer(sid), payload, { isDirect: false }),
@@ -154,57 +183,28 @@ export class NumberedTopic extends ViewedTopic implements Topic {
     return {
       onJoined: ({ members, maxPayloadBytes }) => {
         this.#maxPayloadBytes = maxPayloadBytes - OVERHEAD_BYTES;
-        this.#delivery.joined(members.flatMap((member) => this.#admit(member) ?? []));
+        this.#delivery.joined(this.#passage.joined(members));
         this.#view.onJoined();
       },
       onDown: () => {
-        this.#roster.clear();
+        this.#passage.down();
         this.#delivery.disconnected();
       },
-      onPeerJoined: (member) => {
-        const sid = this.#admit(member);
-        if (sid !== undefined) this.#delivery.peerJoined(sid);
-      },
-      onPeerLeft: ({ peerHandle }) => {
-        const sid = this.#roster.remove(peerHandle);
-        if (sid === undefined) return;
-        this.#delivery.peerLeft(sid);
-        if (this.#roster.handleOf(sid) !== undefined) this.#delivery.peerJoined(sid);
-      },
-      onData: ({ peerHandle, payload, isAddressed }) => {
-        const sid = this.#roster.sidOf(peerHandle);
-        // A classic member's: the app was told that there is one.
-        if (sid === undefined) return;
-        if (typeof payload === "string") this.#view.fault("unreadable", sid);
-        else this.#delivery.received(sid, payload, { isAddressed });
-      },
+      onPeerJoined: (member) => this.#passage.peerJoined(member),
+      onPeerLeft: ({ peerHandle }) => this.#passage.peerLeft(peerHandle),
+      onData: (data) => this.#passage.received(data),
+      onPresence: ({ peerHandle, presence }) => this.#passage.shown(peerHandle, presence),
       onOmitted: ({ peerHandle, count, sizeBytes }) => {
-        const sid = this.#roster.sidOf(peerHandle);
+        const sid = this.#passage.sidOf(peerHandle);
         if (sid !== undefined) this.#delivery.omitted(sid, { count, sizeBytes });
       },
       onCongestion: ({ to, isCongested }) => {
-        const sid = to === undefined ? undefined : this.#roster.sidOf(to);
+        const sid = to === undefined ? undefined : this.#passage.sidOf(to);
         if (to === undefined || sid !== undefined) this.#delivery.congestion({ to: sid, isCongested });
       },
       onWritable: () => this.#delivery.writable(),
       onEnded: (error) => this.#end(error),
     };
-  }
-
-  /** @returns the session, where it is heard. */
-  #admit(member: LineMember): Sid | undefined {
-    const admission = this.#roster.add(member, { canTakeOver: this.#parts.canTakeOver() });
-    switch (admission.kind) {
-      case "session":
-        return admission.sid;
-      case "classic":
-        this.#view.classic({ id: member.peerId, isClassic: true });
-        return undefined;
-      case "claimed":
-        // The own one is a connection of before that the relay has not given up yet.
-        if (admission.sid !== this.#sid) this.#view.fault("id-claimed", admission.sid);
-        return undefined;
-    }
   }
 
   #direct(sid: Sid, payload: Uint8Array): void {
@@ -213,7 +213,12 @@ export class NumberedTopic extends ViewedTopic implements Topic {
   }
 
   #peer(sid: Sid): Peer {
-    return this.peers.get(sid) ?? { id: sid, isClassic: false };
+    return this.peers.get(sid) ?? { id: sid, isClassic: false, presence: this.#presences.get(sid) };
+  }
+
+  #shows(sid: Sid, presence: Uint8Array): void {
+    this.#presences.set(sid, presence);
+    this.#view.updatePeer({ id: sid, isClassic: false, presence });
   }
 
   #present(peer: Peer | string): Sid {

@@ -56,6 +56,10 @@ export class PlainTopic extends ViewedTopic implements Topic {
     throw new DeliveryError("plain-topic");
   }
 
+  setPresence(_presence: Data): void {
+    throw new DeliveryError("plain-topic");
+  }
+
   flush(_options?: WaitOptions): Promise<void> {
     return Promise.reject(new DeliveryError("plain-topic"));
   }
@@ -80,6 +84,7 @@ export class PlainTopic extends ViewedTopic implements Topic {
       },
       onPeerJoined: (member) => this.#add(member),
       onPeerLeft: ({ peerHandle }) => this.#remove(peerHandle),
+      onPresence: () => undefined,
       onData: ({ peerHandle, payload, isAddressed }) => {
         const peer = this.#peers.get(peerHandle);
         const bytes = typeof payload === "string" ? utf8(payload) : payload;

@@ -1,8 +1,6 @@
-/** 16 random bytes as 22 characters of base64url (RFC 4648 section 5): a session, or the part of a name that changes. */
+import { toBase64url } from "./base64url.ts";
+
+/** 16 random bytes as 22 characters of base64url: a session, or the part of a name that changes. */
 export function randomWord(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return btoa(String.fromCharCode(...bytes))
-    .replaceAll("+", "-")
-    .replaceAll("/", "_")
-    .slice(0, 22);
+  return toBase64url(crypto.getRandomValues(new Uint8Array(16)));
 }

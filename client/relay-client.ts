@@ -1,4 +1,5 @@
 import { isTopic } from "../protocol/fields.ts";
+import { ClearPassage } from "./clear-passage.ts";
 import type { Clock } from "./clock.ts";
 import { Emitter } from "./emitter.ts";
 import { ConnectError, DeliveryError, PosternError, TopicError } from "./errors.ts";
@@ -7,8 +8,12 @@ import type { PageEvents } from "./line/page-events.ts";
 import type { Dial } from "./line/socket.ts";
 import { NumberedTopic } from "./numbered-topic.ts";
 import { OVERHEAD_BYTES } from "./overhead.ts";
+import type { OpenPassage } from "./passage.ts";
 import { type OpenLine, PlainTopic } from "./plain-topic.ts";
 import type { ConnectOptions, JoinOptions, Relay, RelayEvents, RelayInfo, RelayState } from "./relay.ts";
+import type { Cryptography } from "./sealing/cryptography.ts";
+import { deriveTopic, type SealedTopicName } from "./sealing/derivation.ts";
+import { SealedPassage } from "./sealing/sealed-passage.ts";
 import { withTimeLimit } from "./time-limit.ts";
 import type { Topic } from "./topic.ts";
 
@@ -25,7 +30,13 @@ export type RelayClientParts = {
   /** Tells when a page sleeps and wakes; left out where there are no pages. */
   readonly pageEvents?: PageEvents | undefined;
   readonly resendBufferBytes: number;
+  readonly cryptography: Cryptography;
+  /** Says something to the developer, once. */
+  readonly warn: (text: string) => void;
 };
+
+const PUBLIC_WARNING =
+  "A topic with a bare name is public: who runs the relay, or knows the name, reads it. Join by { secret }, or set public: true.";
 
 /** A relay, as an app sees it, and its one line. */
 export class RelayClient implements Relay {
@@ -35,6 +46,7 @@ export class RelayClient implements Relay {
   readonly #topics = new Map<string, NumberedTopic | PlainTopic>();
   #lastError: PosternError | undefined;
   #isClosing = false;
+  #hasWarned = false;
 
   /** Dials at once. @throws ConnectError `address-invalid`, `option-invalid` */
   constructor(parts: RelayClientParts, address: string, options: ConnectOptions) {
@@ -74,13 +86,18 @@ export class RelayClient implements Relay {
     return { ...info, maxPayloadBytes: maxPayloadBytes === undefined ? undefined : maxPayloadBytes - OVERHEAD_BYTES };
   }
 
-  async join(name: string, options: JoinOptions = {}): Promise<Topic> {
+  async join(asked: string | SealedTopicName, options: JoinOptions = {}): Promise<Topic> {
     const { timeoutMs = JOIN_TIMEOUT_MS, signal } = options;
+    const { clock, cryptography } = this.#parts;
+    const keys = typeof asked === "string" ? undefined : await deriveTopic(cryptography, asked);
+    const name = keys?.topicId ?? asked;
     if (!isTopic(name)) throw new TopicError("topic-invalid");
     if (this.#topics.has(name)) throw new TopicError("already-joined");
     if (this.#isClosing) throw new ConnectError("closed");
     if (this.state === "closed") throw this.#lastError ?? new ConnectError("closed");
-    const topic = this.#open(name, options);
+    const sealed: OpenPassage | undefined =
+      keys && ((parts) => new SealedPassage({ ...parts, clock, cryptography, keys }));
+    const topic = this.#open(name, options, sealed);
     this.#topics.set(name, topic);
     topic.ended.addEventListener("abort", () => this.#topics.delete(name), { once: true });
     try {
@@ -107,14 +124,26 @@ export class RelayClient implements Relay {
     return this.#emitter.on(name, listener);
   }
 
-  #open(name: string, { plain = false, peerId }: JoinOptions): NumberedTopic | PlainTopic {
-    const open: OpenLine = (options, events) => this.#line.open(name, options, events);
+  /** @param sealed undefined: the topic is public. */
+  #open(name: string, options: JoinOptions, sealed: OpenPassage | undefined): NumberedTopic | PlainTopic {
+    const { plain = false, peerId, presence } = options;
+    const open: OpenLine = (how, events) => this.#line.open(name, how, events);
+    if (plain && sealed !== undefined) throw new TopicError("option-invalid", { cause: "a plain topic is not sealed" });
+    if (sealed === undefined && options.public !== true) this.#warnPublic();
+    if (plain && presence !== undefined)
+      throw new TopicError("option-invalid", { cause: "a plain topic has no presence" });
     if (plain) return new PlainTopic(name, open, peerId);
     const { clock, resendBufferBytes } = this.#parts;
     // A name of the app's own would be a second identity beside the session.
     if (peerId !== undefined) throw new TopicError("option-invalid", { cause: "peerId is for plain topics" });
     const canTakeOver = (): boolean => this.#line.can("takeover");
-    return new NumberedTopic(name, open, { clock, resendBufferBytes, canTakeOver });
+    const openPassage: OpenPassage = sealed ?? ((parts) => new ClearPassage(parts));
+    return new NumberedTopic(name, open, { clock, resendBufferBytes, canTakeOver, openPassage, presence });
+  }
+
+  #warnPublic(): void {
+    if (!this.#hasWarned) this.#parts.warn(PUBLIC_WARNING);
+    this.#hasWarned = true;
   }
 }
 

@@ -1,5 +1,6 @@
 import type { PosternError } from "./errors.ts";
-import type { Topic } from "./topic.ts";
+import type { SealedTopicName } from "./sealing/derivation.ts";
+import type { Data, Topic } from "./topic.ts";
 
 /**
  * - `connecting`: the first dial, and those after it until one succeeds;
@@ -35,6 +36,10 @@ export type JoinOptions = {
    * what a cut loses is lost without a word, and `flush` and `request` do not work.
    */
   readonly plain?: boolean | undefined;
+  /** A topic with a bare name is meant to be public: nothing is said about it. */
+  readonly public?: boolean | undefined;
+  /** What the others see of this member from the beginning: as `topic.setPresence`. */
+  readonly presence?: Data | undefined;
   /** The name that the others see; in plain mode only. Left out: the relay makes one. */
   readonly peerId?: string | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -48,9 +53,11 @@ export interface Relay extends AsyncDisposable {
   readonly info: RelayInfo;
   /**
    * Joins a topic. May be called at once: it waits for the connection.
+   * @param topic `{ secret }`: what is sent is sealed for those who have the secret, and the relay learns neither. A bare name is
+   *   public: who knows it, or runs the relay, reads all.
    * @throws TopicError, ConnectError (`unreachable` with the last cause when the time is over)
    */
-  join(topic: string, options?: JoinOptions): Promise<Topic>;
+  join(topic: string | SealedTopicName, options?: JoinOptions): Promise<Topic>;
   /** Leaves all topics and ends the connection. Never rejects. */
   close(): Promise<void>;
   /** Calls a listener at each event until it is stopped. @returns stops it. */

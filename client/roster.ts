@@ -18,6 +18,11 @@ export function wireName(sid: Sid, random: string): string {
   return `${sid}.${random}`;
 }
 
+/** @returns the session whose name it is; undefined: of a client without sessions. */
+export function sidOfName(peerId: string): Sid | undefined {
+  return WIRE_NAME.exec(peerId)?.[1];
+}
+
 /**
  * Which session is behind which handle on the present connection. A session is heard by one handle at a time: whoever claims it
  * while it is there is not heard, not even when the first has left, because a client that comes back has its old connection
@@ -44,7 +49,7 @@ export class Roster {
   }
 
   add({ peerId, peerHandle }: LineMember, { canTakeOver }: { readonly canTakeOver: boolean }): Admission {
-    const sid = WIRE_NAME.exec(peerId)?.[1];
+    const sid = sidOfName(peerId);
     if (sid === undefined) return { kind: "classic" };
     if (sid === this.#ownSid || this.#handles.has(sid)) {
       if (!canTakeOver && sid !== this.#ownSid) this.#claimants.set(peerHandle, sid);

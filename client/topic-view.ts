@@ -62,6 +62,14 @@ export class TopicView {
     this.#emitter.emit("join", peer);
   }
 
+  /** A peer shows something else than before; nothing is told of one that is not here. */
+  updatePeer(peer: Peer): void {
+    const before = this.#peers.get(peer.id);
+    if (before === undefined || isSame(before.presence, peer.presence)) return;
+    this.#peers.set(peer.id, peer);
+    this.#emitter.emit("update", peer);
+  }
+
   removePeer(id: string): void {
     const peer = this.#peers.get(id);
     if (peer === undefined) return;
@@ -100,6 +108,10 @@ export class TopicView {
     this.#inbox.close();
     if (reason.code !== "closed") this.#emitter.emit("error", reason);
   }
+}
+
+function isSame(one: Uint8Array | undefined, other: Uint8Array | undefined): boolean {
+  return one?.length === other?.length && one?.every((byte, index) => byte === other?.[index]) !== false;
 }
 
 /** A message as the app gets it. Its text is decoded when it is asked for. */

@@ -9,6 +9,8 @@ export type Peer = {
   readonly id: string;
   /** It speaks the five messages of classic clients alone: what it sends is not numbered, and may be lost without a word. */
   readonly isClassic: boolean;
+  /** What it shows of itself: 1 to 744 bytes, its app's own. Undefined: nothing, or nothing yet. */
+  readonly presence?: Uint8Array | undefined;
 };
 
 /** What a peer has sent. */
@@ -32,6 +34,8 @@ export type Held = { readonly peers: readonly Peer[] };
 export type TopicEvents = {
   /** A peer is here. What is broadcast from now on reaches it. */
   readonly join: Peer;
+  /** A peer shows something else of itself: its `presence` has changed. */
+  readonly update: Peer;
   /** A peer has left, or was away for longer than the grace of 8 s. */
   readonly leave: Peer;
   /** In each peer's order, each once. */
@@ -49,12 +53,13 @@ export type TopicEvents = {
 /**
  * What cannot be used of what came from outside:
  * - `unreadable`: a frame that is none; `unknown-kind`: one of a later version;
+ * - `unsealed`, in a topic with a secret: what was changed on the way, is played again, or comes from a member without the secret;
  * - `id-claimed`: a second member claims the id of one who is there, and is not heard;
  * - `overflow`: a member makes this one keep more than its bounds allow: the frame was dropped, and is asked for again;
  * - `flood`: a member asks for more repairs than it may.
  */
 export type Fault = {
-  readonly kind: "unreadable" | "unknown-kind" | "id-claimed" | "overflow" | "flood";
+  readonly kind: "unreadable" | "unknown-kind" | "unsealed" | "id-claimed" | "overflow" | "flood";
   /** Undefined where it is nobody's that is known. */
   readonly peer: Peer | undefined;
 };
@@ -114,6 +119,12 @@ export interface Topic extends AsyncDisposable {
    * @throws DeliveryError `timed-out`, `aborted`, `closed`, `plain-topic`
    */
   flush(options?: WaitOptions): Promise<void>;
+  /**
+   * Shows this to the others from now on, on every connection: 1 to 744 bytes, sealed as messages are. Of changes that follow each
+   * other quickly, others may see the last one alone. Where the relay has no `presence` in its features, nobody sees it.
+   * @throws DeliveryError `data-invalid`, `payload-too-large`, `closed`, `plain-topic`
+   */
+  setPresence(presence: Data): void;
   /** Leaves, after what was sent has left. Resolves when the relay has said so, or does not answer. Never rejects. */
   leave(): Promise<void>;
   /** Calls a listener at each event until it is stopped. @returns stops it. */

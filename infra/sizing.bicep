@@ -47,7 +47,7 @@ func outgoingBytes(limits limitsType) int => max(limits.maxFrameBytes + 3072, 24
 @export()
 @description('The bytes that a relay cannot exceed, whatever its clients do.')
 func memoryBoundBytes(limits limitsType) int =>
-  144703488 + limits.maxHeldBytes + 8 * limits.maxFrameBytes + limits.maxHttpConnections * 65536 + limits.maxConnections * (65536 + (9 * (limits.maxOutboxBytes + outgoingBytes(limits)) + 7) / 8 + 131072 + 3 * limits.maxFrameBytes + 8192 * limits.maxTopicsPerConnection)
+  144703488 + limits.maxHeldBytes + 8 * limits.maxFrameBytes + limits.maxHttpConnections * 65536 + limits.maxConnections * (65536 + (9 * (limits.maxOutboxBytes + outgoingBytes(limits)) + 7) / 8 + 131072 + 3 * limits.maxFrameBytes + 10240 * limits.maxTopicsPerConnection)
 
 // Nine tenths of the memory are for what the relay counts. Of GB, not GiB: Azure does not say which it means.
 func tenthsFor(limits limitsType) int => (memoryBoundBytes(limits) + 89999999) / 90000000

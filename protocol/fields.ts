@@ -4,6 +4,7 @@ import {
   MAX_MESSAGE_BYTES_OF,
   MAX_PAD_BYTES,
   MAX_PEER_ID_BYTES,
+  MAX_PRESENCE_BYTES,
   MAX_SENTENCE_BYTES,
   MAX_SIGNAL_BYTES,
   MAX_TOPIC_BYTES,
@@ -49,6 +50,11 @@ export function isSignalPayload(value: unknown): value is string {
 /** Whether this may fill up a ping: 0..32,768 bytes of UTF-8. */
 export function isPad(value: unknown): value is string {
   return value === "" || isText(value, MAX_PAD_BYTES);
+}
+
+/** Whether this may be what a member shows of itself: 0..1024 bytes of UTF-8. */
+export function isPresence(value: unknown): value is string {
+  return value === "" || isText(value, MAX_PRESENCE_BYTES);
 }
 
 /** Whether this is data: a string of at least one character. The frame limit is its upper bound. */

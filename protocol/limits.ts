@@ -22,6 +22,9 @@ export const MAX_SENTENCE_BYTES = 1024;
 /** The pad of a ping, which its pong has too, is at most 32 KiB of UTF-8: as long as what some networks swallow. */
 export const MAX_PAD_BYTES = 32_768;
 
+/** What a member shows of itself is at most 1 KiB of UTF-8: room for a name and a state, sealed and padded. */
+export const MAX_PRESENCE_BYTES = 1024;
+
 /** What a client sends may have this many structural characters of JSON: a list of 64 addressees has 66. */
 export const MAX_JSON_STRUCTURALS = 1024;
 

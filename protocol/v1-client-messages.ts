@@ -6,6 +6,7 @@ import {
   isHandleList,
   isPad,
   isPeerId,
+  isPresence,
   isRef,
   isSecret,
   isSignalPayload,
@@ -42,6 +43,8 @@ export type V1ClientMessage =
       readonly maxPayloadBytes?: number | undefined;
       /** At most so many of the others, chosen at random; left out: all, page by page. */
       readonly maxMembers?: number | undefined;
+      /** What the others see of this member: a text of its own choice. Left out: nothing; in a repeated join, as before. */
+      readonly presence?: string | undefined;
       readonly ref?: Ref;
     }
   /** Asks for the members behind this handle. */
@@ -49,6 +52,8 @@ export type V1ClientMessage =
   | { readonly type: "auth"; readonly token: string; readonly ref?: Ref }
   /** Asks whether the relay is there. @property pad comes back with the answer: it shows whether large messages get through. */
   | { readonly type: "ping"; readonly pad?: string | undefined; readonly ref?: Ref }
+  /** Changes what the others see of this member. */
+  | { readonly type: "presence"; readonly topic: string; readonly presence: string; readonly ref?: Ref }
   | { readonly type: "leave"; readonly topic: string; readonly ref?: Ref }
   | {
       readonly type: "data";
@@ -79,11 +84,13 @@ export function encodeV1ClientMessage(message: V1ClientMessage): string {
   const { type, ref } = message;
   switch (message.type) {
     case "join": {
-      const { topic, peerId, encoding, takeover, maxPayloadBytes, maxMembers } = message;
-      return JSON.stringify({ type, topic, peerId, encoding, takeover, maxPayloadBytes, maxMembers, ref });
+      const { topic, peerId, encoding, takeover, maxPayloadBytes, maxMembers, presence } = message;
+      return JSON.stringify({ type, topic, peerId, encoding, takeover, maxPayloadBytes, maxMembers, presence, ref });
     }
     case "members":
       return JSON.stringify({ type, topic: message.topic, after: message.after, ref });
+    case "presence":
+      return JSON.stringify({ type, topic: message.topic, presence: message.presence, ref });
     case "auth":
       return JSON.stringify({ type, token: message.token, ref });
     case "ping":
@@ -116,6 +123,8 @@ export function decodeV1ClientMessage(text: string): V1ClientMessage | V1Refused
       return isTopic(object["topic"]) ? { type: "leave", ref, topic: object["topic"] } : refused(ref, "topic-invalid");
     case "members":
       return decodeMembers(object, ref);
+    case "presence":
+      return decodePresence(object, ref);
     case "data":
       return decodeData(object, ref);
     case "auth":
@@ -133,21 +142,25 @@ export function decodeV1ClientMessage(text: string): V1ClientMessage | V1Refused
 }
 
 function decodeJoin(object: UntrustedObject, ref: Ref): V1ClientMessage | V1Refused {
-  const { topic, peerId, encoding = "json", takeover, maxPayloadBytes, maxMembers } = object;
+  const { topic, peerId, encoding = "json", takeover, maxPayloadBytes, maxMembers, presence } = object;
   if (topic === undefined || topic === "") return refused(ref, "topic-required");
   if (!isTopic(topic)) return refused(ref, "topic-invalid");
   if (peerId !== undefined && !isPeerId(peerId)) return refused(ref, "peer-id-invalid");
   if (encoding !== "json" && encoding !== "binary") return refused(ref, "encoding-invalid");
-  if (!optional(isSecret)(takeover) || !optional(isCount)(maxPayloadBytes) || !optional(isCount)(maxMembers)) {
-    return refused(ref, "bad-message");
-  }
-  return { type: "join", ref, topic, peerId, encoding, takeover, maxPayloadBytes, maxMembers };
+  if (!optional(isSecret)(takeover) || !optional(isPresence)(presence)) return refused(ref, "bad-message");
+  if (!optional(isCount)(maxPayloadBytes) || !optional(isCount)(maxMembers)) return refused(ref, "bad-message");
+  return { type: "join", ref, topic, peerId, encoding, takeover, maxPayloadBytes, maxMembers, presence };
 }
 
 function decodeMembers({ topic, after }: UntrustedObject, ref: Ref): V1ClientMessage | V1Refused {
   if (!isTopic(topic)) return refused(ref, "topic-invalid");
   if (!isRef(after)) return refused(ref, "bad-message");
   return { type: "members", ref, topic, after };
+}
+
+function decodePresence({ topic, presence }: UntrustedObject, ref: Ref): V1ClientMessage | V1Refused {
+  if (!isTopic(topic)) return refused(ref, "topic-invalid");
+  return isPresence(presence) ? { type: "presence", ref, topic, presence } : refused(ref, "bad-message");
 }
 
 function decodePing({ pad }: UntrustedObject, ref: Ref): V1ClientMessage | V1Refused {

@@ -6,6 +6,7 @@ import {
   isHandle,
   isPad,
   isPeerId,
+  isPresence,
   isRef,
   isSecret,
   isSentence,
@@ -20,6 +21,12 @@ import type { SignalType } from "./v1-client-messages.ts";
 /** One member of a topic as v1 clients see it: the name is claimed, the handle is the relay's and unique in the topic. */
 type MemberName = { readonly peerId: string; readonly peerHandle: number };
 
+/** @property presence what it shows of itself; left out where it shows nothing. */
+type Shown = { readonly presence?: string | undefined };
+
+/** A member in a list. */
+type MemberEntry = MemberName & Shown;
+
 /** What the relay allows this connection; sent with `joined`. */
 export type ConnectionLimits = {
   readonly maxFrameBytes: number;
@@ -29,7 +36,7 @@ export type ConnectionLimits = {
 };
 
 /** What a relay can, so that clients need not try. An older relay tells none; a newer one may tell others. */
-export const features = ["congestion", "lists", "ping", "takeover"] as const;
+export const features = ["congestion", "lists", "ping", "presence", "takeover"] as const;
 
 /** The `ref` of the message that this one answers. */
 type Ref = number | undefined;
@@ -43,7 +50,7 @@ type V1Joined = OfMember & {
   /** Stands for the topic in binary data. */
   readonly topicHandle: number;
   /** The others, in join order. */
-  readonly members: readonly MemberName[];
+  readonly members: readonly MemberEntry[];
   readonly limits: ConnectionLimits;
   /** All members, the own among them. */
   readonly memberCount?: number | undefined;
@@ -60,7 +67,7 @@ type V1Joined = OfMember & {
 type V1Members = {
   readonly type: "members";
   readonly topic: string;
-  readonly members: readonly MemberName[];
+  readonly members: readonly MemberEntry[];
   readonly more: boolean;
   readonly ref?: Ref;
 };
@@ -104,9 +111,11 @@ type V1Error = {
 export type V1RelayMessage =
   | V1Joined
   | V1Members
-  | (OfMember & { readonly type: "peer-joined" })
+  | (OfMember & Shown & { readonly type: "peer-joined" })
   /** With the own handle, and the `ref`, it is the answer to a leave. */
   | (OfMember & { readonly type: "peer-left"; readonly ref?: Ref })
+  /** Another member shows this of itself from now on. */
+  | (OfMember & { readonly type: "presence"; readonly presence: string })
   /** @property to the own handle, where it was sent to this member alone. */
   | (OfMember & { readonly type: "data"; readonly to?: number | undefined; readonly data: string })
   | (OfMember & { readonly type: SignalType; readonly to: number; readonly payload: string })
@@ -143,8 +152,9 @@ const messages: MessageTable<V1RelayMessage> = {
     ref: optional(isRef),
   },
   members: { topic: isTopic, members: areMembers, more: isFlag, ref: optional(isRef) },
-  "peer-joined": { topic: isTopic, peerId: isPeerId, peerHandle: isHandle },
+  "peer-joined": { topic: isTopic, peerId: isPeerId, peerHandle: isHandle, presence: optional(isPresence) },
   "peer-left": { topic: isTopic, peerId: isPeerId, peerHandle: isHandle, ref: optional(isRef) },
+  presence: { topic: isTopic, peerId: isPeerId, peerHandle: isHandle, presence: isPresence },
   data: { topic: isTopic, peerId: isPeerId, peerHandle: isHandle, to: optional(isHandle), data: isData },
   offer: signal,
   answer: signal,
@@ -212,12 +222,12 @@ function areWords(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every(isWord);
 }
 
-function areMembers(value: unknown): value is readonly MemberName[] {
-  return Array.isArray(value) && value.every(isMemberName);
+function areMembers(value: unknown): value is readonly MemberEntry[] {
+  return Array.isArray(value) && value.every(isMember);
 }
 
-function isMemberName(value: unknown): value is MemberName {
-  return hasFields(value, { peerId: isPeerId, peerHandle: isHandle });
+function isMember(value: unknown): value is MemberEntry {
+  return hasFields(value, { peerId: isPeerId, peerHandle: isHandle, presence: optional(isPresence) });
 }
 
 function areLimits(value: unknown): value is ConnectionLimits {

@@ -8,22 +8,25 @@ import { measureRepair, type RepairCost, USUAL_REPAIR } from "./client-cost/repa
 import type { KillTestContestant } from "./kill-test/contestant.ts";
 import { killTestContestants } from "./kill-test/contestants.ts";
 
-/** What the SDK may cost: as a multiple of a bare socket's CPU, and in bytes of repair. */
-const MAX_RATIO = 2.5;
+/** What the SDK may cost: as a multiple of a bare socket's CPU, sealed and not, and in bytes of repair. */
+const MAX_RATIOS = { Postern: 5, "Postern public": 2.5 };
 const MAX_REPAIR_BYTES = 2_000_000;
 
-type Options = { readonly only?: "C1" | "C2"; readonly with: string; readonly json?: string };
+type Options = { readonly only?: "C1" | "C2"; readonly with?: string; readonly json?: string };
 
 async function main({ only, with: name, json }: Options): Promise<void> {
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
-  const sdk = contestant(name);
-  const messages: MessageCost[] = [];
-  for (const options of only === "C2" ? [] : USUAL_MESSAGES) {
-    const cost = await measureMessages(sdk, contestant("Postern, no SDK"), options);
-    reportMessages(cost);
-    messages.push(cost);
+  const messages: Record<string, MessageCost[]> = {};
+  const measured = Object.entries(name === undefined ? MAX_RATIOS : { [name]: MAX_RATIOS.Postern });
+  for (const [client, maxRatio] of only === "C2" ? [] : measured) {
+    messages[client] = [];
+    for (const options of USUAL_MESSAGES) {
+      const cost = await measureMessages(contestant(client), contestant("Postern, no SDK"), options);
+      reportMessages(client, cost, maxRatio);
+      messages[client].push(cost);
+    }
   }
-  const repair = only === "C1" ? undefined : await measureRepair(sdk, USUAL_REPAIR);
+  const repair = only === "C1" ? undefined : await measureRepair(contestant(name ?? "Postern"), USUAL_REPAIR);
   if (repair !== undefined) reportRepair(repair);
   const results = { machine: describeHardware(), finishedAt: new Date().toISOString(), messages, repair };
   if (json !== undefined) writeFileSync(json, `${JSON.stringify(results, undefined, 2)}\n`);
@@ -36,12 +39,16 @@ function contestant(name: string): KillTestContestant {
   return found;
 }
 
-function reportMessages({ perSecond, sdkMicros, bareMicros, ratio }: MessageCost): void {
+function reportMessages(
+  client: string,
+  { perSecond, sdkMicros, bareMicros, ratio }: MessageCost,
+  maxRatio: number,
+): void {
   const both = `${digits(median(sdkMicros))} µs, a bare socket ${digits(median(bareMicros))} µs`;
   say(
-    `C1: 1 KiB at ${whole(perSecond)}/s, both ends of a message: ${both}: ${digits(ratio)} times as much; the aim is ${MAX_RATIO}`,
+    `C1, ${client}: 1 KiB at ${whole(perSecond)}/s, both ends of a message: ${both}: ${digits(ratio)} times as much; the aim is ${maxRatio}`,
   );
-  if (ratio > MAX_RATIO) process.exitCode = 1;
+  if (ratio > maxRatio) process.exitCode = 1;
 }
 
 function reportRepair({ repairBytes, deliveredBytes, completeCount, tookMs }: RepairCost): void {
@@ -58,7 +65,7 @@ function say(line: string): void {
 /** What the SDK costs at the ends: docs/kill-test.md tells how it is measured. Exits 1 where an aim is missed. */
 await new Command("client-cost")
   .option("--only <workload>", "C1: CPU of both ends for a message; C2: bytes of a repair")
-  .option("--with <name>", "another client of the kill test in the place of the SDK", "Postern")
+  .option("--with <name>", "another client of the kill test in the place of the SDK")
   .option("--json <file>", "write the results there")
   .action(main)
   .parseAsync();

@@ -10,12 +10,16 @@ import { ExitCode, type Terminal } from "./terminal.ts";
 /** `connect` of this package, on the platform that runs the command. */
 export type Connect = (address: string, options?: ConnectOptions) => Relay;
 
+/** The topic of a chat: a name where it is public. */
+export type ChatTopic = Parameters<Relay["join"]>[0];
+
 /**
  * One run of `join`: lines of standard input go to the topic, messages of the topic to standard output, until the input ends,
  * a signal comes, or the relay does not let it back.
  */
 export class Chat {
   readonly #request: JoinRequest;
+  readonly #topic: ChatTopic;
   readonly #terminal: Terminal;
   readonly #printer: Printer;
   /** The first signal came, the output has ended, or the topic: from then on it leaves. */
@@ -23,8 +27,9 @@ export class Chat {
   #exitCode: ExitCode = ExitCode.success;
   #hasJoined = false;
 
-  constructor(request: JoinRequest, terminal: Terminal) {
+  constructor(request: JoinRequest, topic: ChatTopic, terminal: Terminal) {
     this.#request = request;
+    this.#topic = topic;
     this.#terminal = terminal;
     this.#printer = new Printer(terminal, request);
   }
@@ -44,9 +49,16 @@ export class Chat {
     }
     this.#listenTo(relay);
     try {
-      const { isPlain, peerId, timeoutMs } = this.#request;
+      const { isPlain, peerId, name, timeoutMs } = this.#request;
       const signal = this.#stop.signal;
-      const topic = await relay.join(this.#request.topic, { plain: isPlain, peerId, timeoutMs, signal });
+      const topic = await relay.join(this.#topic, {
+        public: true,
+        plain: isPlain,
+        peerId,
+        presence: name,
+        timeoutMs,
+        signal,
+      });
       this.#hasJoined = true;
       await this.#speakIn(topic);
     } catch (error) {
@@ -107,9 +119,15 @@ export class Chat {
     const printer = this.#printer;
     const isTyped = this.#terminal.stdout.isTTY === true;
     printer.notice(isTyped ? "joined; type a line and press Enter, end with Ctrl-D" : "joined");
+    printer.notice(
+      typeof this.#topic === "string"
+        ? "this topic is public: whoever runs the relay, or knows its name, reads it"
+        : "sealed: only who has the secret reads it",
+    );
     for (const peer of topic.peers.values()) printer.join(peer);
     topic.on("join", (peer) => printer.join(peer));
     topic.on("leave", (peer) => printer.leave(peer));
+    topic.on("update", (peer) => printer.update(peer));
     topic.on("held", ({ peers }) => printer.held(peers));
     topic.on("classic", () => printer.classic());
     topic.on("fault", (fault) => printer.fault(fault));

@@ -3,13 +3,18 @@ import { errorSentences } from "../../protocol/error-codes.ts";
 import { isPeerId, isTopic } from "../../protocol/fields.ts";
 import { errorTexts } from "../errors.ts";
 import { parseFingerprint } from "../node/fingerprint.ts";
+import { MAX_PRESENCE_BYTES } from "../passage.ts";
 
 /** What `join` is asked to do, checked. */
 export type JoinRequest = {
   readonly address: string;
-  readonly topic: string;
+  /** Undefined: the secret alone names it. */
+  readonly topic: string | undefined;
+  readonly secretFile: string | undefined;
   readonly isPlain: boolean;
   readonly peerId: string | undefined;
+  /** What it shows to the others as its presence. */
+  readonly name: string | undefined;
   /** As Node writes it. */
   readonly fingerprint: string | undefined;
   readonly caFile: string | undefined;
@@ -23,9 +28,11 @@ export type JoinRequest = {
 const OPTIONS = {
   plain: { type: "boolean" },
   "peer-id": { type: "string" },
+  name: { type: "string" },
   fingerprint: { type: "string" },
   "ca-file": { type: "string" },
   "token-file": { type: "string" },
+  "secret-file": { type: "string" },
   json: { type: "boolean" },
   stay: { type: "boolean" },
   timeout: { type: "string" },
@@ -44,16 +51,18 @@ export function parseJoin(args: readonly string[]): JoinRequest | "help" | { rea
   const { values, positionals } = parsed;
   if (values.help === true) return "help";
   const [address, topic, ...more] = positionals;
-  if (address === undefined || topic === undefined || more.length > 0) {
-    return { problem: "It takes two words: the address of a relay, and a topic." };
+  if (address === undefined || more.length > 0) {
+    return { problem: "It takes the address of a relay, and a topic or a secret." };
   }
   const fingerprint = values.fingerprint === undefined ? undefined : parseFingerprint(values.fingerprint);
   const timeoutSeconds = Number(values.timeout ?? DEFAULT_TIMEOUT_SECONDS);
   const request: JoinRequest = {
     address,
     topic,
+    secretFile: values["secret-file"],
     isPlain: values.plain === true,
     peerId: values["peer-id"],
+    name: values.name,
     fingerprint,
     caFile: values["ca-file"],
     tokenFile: values["token-file"],
@@ -78,9 +87,14 @@ function readWords(args: readonly string[]): Words | { readonly problem: string 
   }
 }
 
-function problemOf({ address, topic, isPlain, peerId, timeoutMs }: JoinRequest): string | undefined {
+function problemOf({ address, topic, secretFile, isPlain, peerId, name, timeoutMs }: JoinRequest): string | undefined {
   if (!/^wss?:$/.test(URL.parse(address)?.protocol ?? "")) return `${errorTexts["address-invalid"][0]}.`;
-  if (!isTopic(topic)) return `${errorTexts["topic-invalid"][0]}.`;
+  if (topic !== undefined && !isTopic(topic)) return `${errorTexts["topic-invalid"][0]}.`;
+  if (isPlain && secretFile !== undefined) return "--secret-file: a plain topic is not sealed.";
+  if (name !== undefined && isPlain) return "--name: a plain topic has no presence; see --peer-id.";
+  if (name !== undefined && (name.trim() === "" || Buffer.byteLength(name) > MAX_PRESENCE_BYTES)) {
+    return `--name: 1 to ${MAX_PRESENCE_BYTES} bytes.`;
+  }
   if (peerId !== undefined && !isPlain) return "--peer-id goes with --plain: without it, names are made for you.";
   if (peerId !== undefined && !isPeerId(peerId)) return `--peer-id: ${errorSentences["peer-id-invalid"]}.`;
   if (!(timeoutMs >= 1000 && timeoutMs <= 3_600_000)) return "--timeout: a number of seconds from 1 to 3600.";

@@ -1,7 +1,8 @@
 import { readFile } from "node:fs/promises";
 import type { ConnectOptions } from "../relay.ts";
-import { Chat, type Connect } from "./chat.ts";
+import { Chat, type ChatTopic, type Connect } from "./chat.ts";
 import { type JoinRequest, parseJoin } from "./join-request.ts";
+import { readSecret } from "./secret-source.ts";
 import { ExitCode, type Terminal } from "./terminal.ts";
 import { toTerminalText } from "./terminal-text.ts";
 
@@ -33,14 +34,16 @@ export async function join(
     return ExitCode.usage;
   }
   let options: ConnectOptions;
+  let topic: ChatTopic;
   try {
     options = await connectOptionsOf(request, terminal.env);
+    topic = await topicOf(request, terminal);
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);
     terminal.stderr.write(`${program} join: ${toTerminalText(problem)}\n`);
     return ExitCode.usage;
   }
-  const chat = new Chat(request, terminal);
+  const chat = new Chat(request, topic, terminal);
   const signals = new SignalWatch(terminal.signals, () => chat.stop());
   try {
     return await Promise.race([chat.run(connect, options), signals.second]);
@@ -59,6 +62,14 @@ async function connectOptionsOf(
   // The file is read again for each connection: whoever renews it need not restart this.
   const token = tokenFile === undefined ? env["POSTERN_TOKEN"]?.trim() || undefined : () => readToken(tokenFile);
   return { token, tls: ca === undefined && fingerprint === undefined ? undefined : { ca, fingerprint } };
+}
+
+/** @throws Error where there is neither a topic nor a secret, or what there is is none. */
+async function topicOf({ topic, secretFile, isPlain }: JoinRequest, terminal: Terminal): Promise<ChatTopic> {
+  const secret = isPlain ? undefined : await readSecret(secretFile, terminal, { mayAsk: topic === undefined });
+  if (secret !== undefined) return { secret, name: topic };
+  if (topic === undefined) throw new Error("It takes a topic, or a secret: --secret-file, or POSTERN_SECRET.");
+  return topic;
 }
 
 async function readToken(path: string): Promise<string> {
@@ -93,21 +104,27 @@ class SignalWatch {
 }
 
 function helpOf(program: string): string {
-  return `Usage: ${program} join <relay> <topic> [options]
+  return `Usage: ${program} join <relay> [topic] [options]
 
 Joins a topic: what you type goes to its members, what they send is printed. In a pipe, each line of standard input is a
 message, standard output has the messages and nothing else, and it ends when the input ends and all members have it.
 
   relay                 the address, as the relay prints it: wss://relay.example.com
-  topic                 a name that all members know. Treat it as a secret.
+  topic                 a name that all members know. With a secret it tells several topics of that secret apart, and may be
+                        left out; without one it is public: whoever runs the relay, or knows the name, reads it
+
+With a secret, what is sent is sealed between the members. It is read from --secret-file or from the variable POSTERN_SECRET, or
+asked for where no topic is given. ${program} secret makes one.
 
 Options:
   --fingerprint <text>  trust exactly the certificate with this SHA-256, as the relay, openssl or a browser shows it
   --ca-file <path>      trust the authorities in this PEM file, in place of this machine's
   --token-file <path>   the file with a token, for a relay that wants one; or set POSTERN_TOKEN
+  --secret-file <path>  the file with the secret that all members have
+  --name <text>         what the others see of you, in place of letters and digits
   --plain               for topics with members that do not use this client: nothing is numbered, or sent again
   --peer-id <name>      the name that the others see, with --plain
-  --json                print one JSON object a line: message, join, leave, lost
+  --json                print one JSON object a line: message, join, update, leave, lost
   --stay                go on listening after the end of standard input
   --timeout <seconds>   how long to wait for the relay at first, and for members at the end; 30
   -h, --help
@@ -116,7 +133,7 @@ Exit codes: 0 done; 1 the relay cannot be reached, or refuses; 2 wrong words or 
 130 and 143 after a second SIGINT and SIGTERM. The first one leaves the topic.
 
 Examples:
-  ${program} join wss://relay.example.com my-topic
+  ${program} secret > secret && ${program} join wss://relay.example.com --secret-file secret
   ${program} join wss://localhost my-topic --fingerprint AB:CD:...
   tail -f app.log | ${program} join wss://relay.example.com my-topic
   ${program} join wss://relay.example.com my-topic --json --stay </dev/null | jq -r .text

@@ -4,6 +4,8 @@ import { adviceFor } from "./advice.ts";
 import type { Output, Terminal } from "./terminal.ts";
 import { toTerminalJson, toTerminalText } from "./terminal-text.ts";
 
+const MAX_NAME_LENGTH = 40;
+const decoder = new TextDecoder();
 const LINE_END = new TextEncoder().encode("\n");
 
 /**
@@ -34,22 +36,27 @@ export class Printer {
   }
 
   join(peer: Peer): void {
-    this.#record({ type: "join", peer: peer.id, isClassic: peer.isClassic });
-    this.notice(`${peer.id} is here`);
+    this.#record({ type: "join", peer: peer.id, isClassic: peer.isClassic, ...presenceOf(peer) });
+    this.notice(`${nameOf(peer)} is here`);
+  }
+
+  update(peer: Peer): void {
+    this.#record({ type: "update", peer: peer.id, ...presenceOf(peer) });
+    this.notice(`${peer.id} is now ${nameOf(peer)}`);
   }
 
   leave(peer: Peer): void {
     this.#record({ type: "leave", peer: peer.id });
-    this.notice(`${peer.id} left`);
+    this.notice(`${nameOf(peer)} left`);
   }
 
   lost({ peer, count }: Loss): void {
     this.#record({ type: "lost", peer: peer.id, count });
-    this.failure(`${count} ${count === 1 ? "message" : "messages"} of ${peer.id} did not get through`);
+    this.failure(`${count} ${count === 1 ? "message" : "messages"} of ${nameOf(peer)} did not get through`);
   }
 
   held(peers: readonly Peer[]): void {
-    if (peers.length > 0) this.notice(`waiting for ${peers.map(({ id }) => id).join(", ")}`);
+    if (peers.length > 0) this.notice(`waiting for ${peers.map(nameOf).join(", ")}`);
   }
 
   classic(): void {
@@ -87,13 +94,23 @@ export class Printer {
 
   #formOf(message: Message): string | Uint8Array {
     if (this.#isJson) return `${toTerminalJson(recordOf(message))}\n`;
-    if (this.#isTerminal) return `<${toTerminalText(message.peer.id)}> ${toTerminalText(message.text)}\n`;
+    if (this.#isTerminal) return `<${toTerminalText(nameOf(message.peer))}> ${toTerminalText(message.text)}\n`;
     return Buffer.concat([message.data, LINE_END]);
   }
 
   #record(record: object): void {
     if (this.#isJson) this.#stdout.write(`${toTerminalJson(record)}\n`);
   }
+}
+
+/** What it calls itself, as far as it does, and enough of its id to tell two of that name apart. */
+function nameOf({ id, presence }: Peer): string {
+  const name = presence === undefined ? "" : decoder.decode(presence).trim();
+  return name === "" ? id : `${Array.from(name).slice(0, MAX_NAME_LENGTH).join("")} (${id.slice(0, 6)})`;
+}
+
+function presenceOf({ presence }: Peer): object {
+  return presence === undefined ? {} : { presence: decoder.decode(presence) };
 }
 
 /** `text` for what is UTF-8, else `base64`. */

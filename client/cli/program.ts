@@ -1,12 +1,15 @@
 import { VERSION } from "../version.ts";
 import type { Connect } from "./chat.ts";
 import { join } from "./join.ts";
+import { secret, topicId } from "./secret.ts";
 import { ExitCode, type Terminal } from "./terminal.ts";
 import { toTerminalText } from "./terminal-text.ts";
 
 const HELP = `Usage: postern-client <command>
 
-  join <relay> <topic>  chat in a topic, or a pipe to and from it
+  join <relay> [topic]  chat in a topic, or a pipe to and from it
+  secret                make a secret that seals a topic
+  topic-id [name]       print the topic that a secret names, for a token
   --version             print the version
   --help                print this; behind a command, what it takes
 `;
@@ -17,6 +20,10 @@ export async function run(argv: readonly string[], terminal: Terminal, connect: 
   switch (command) {
     case "join":
       return join(args, terminal, { connect, program: "postern-client" });
+    case "secret":
+      return secret(args, terminal, "postern-client");
+    case "topic-id":
+      return topicId(args, terminal, "postern-client");
     case "--version":
     case "-V":
       terminal.stdout.write(`${VERSION}\n`);

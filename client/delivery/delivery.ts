@@ -54,6 +54,9 @@ export type DeliveryFigures = {
 /** Where a session was when it was gone: in its messages, and in those of this client. */
 type Place = Pick<Member, "base" | "confirmed" | "held"> & { readonly next: number | undefined };
 
+/** So much goes to all, or to single peers, before it is the turn of the others. */
+const TURN_BYTES = 64 * 1024;
+
 /** So many of them are remembered. */
 const MAX_PLACES = 1024;
 
@@ -197,8 +200,12 @@ export class Delivery {
   writable(): void {
     if (!this.#isConnected) return;
     this.#repairs.send();
-    this.#publisher.writable();
-    this.#parts.lanes.writable();
+    // What is sent to all and what is sent to one take turns.
+    let isAll = false;
+    while (!isAll && this.#parts.carrier.isWritable) {
+      isAll = this.#publisher.writable(TURN_BYTES);
+      isAll = this.#parts.lanes.writable(TURN_BYTES) && isAll;
+    }
   }
 
   /** What is sent to all (`to` undefined), or to one, waits at the relay, or no more. */

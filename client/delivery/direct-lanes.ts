@@ -1,15 +1,12 @@
 import type { Clock } from "../clock.ts";
 import { DeliveryError, type PosternError } from "../errors.ts";
-import { Alarm } from "./alarm.ts";
 import type { WaitingOptions } from "./backlog.ts";
-import type { AcknowledgementFrame, ChunkFrame, Frame } from "./frame.ts";
-import { encodePosition, Lane, type LaneNumbers, type LaneParts } from "./lane.ts";
-import { DIRECT_STREAM } from "./lane-sender.ts";
+import { type AcknowledgementFrame, type ChunkFrame, encodeAcknowledgement, encodeChunk, type Frame } from "./frame.ts";
+import { DIRECT_STREAM, Lane, type LaneNumbers, type LaneParts, type Position } from "./lane.ts";
+import { Allowance } from "./member.ts";
 import { Pending } from "./pending.ts";
 import type { Carrier, DeliveryEvents, DirectLanes as DirectLanesPort, Sid } from "./ports.ts";
-
-/** So long acknowledgements wait for more to acknowledge. */
-const ACKNOWLEDGE_AFTER_MS = 20;
+import { Turns } from "./turns.ts";
 
 /** So many peers that have gone are remembered, by their numbers alone. */
 const MAX_GONE = 1024;
@@ -24,6 +21,20 @@ export type DirectLanesParts = {
     /** In order, each once. The payload is the callee's. */
     readonly onDirect: (sid: Sid, payload: Uint8Array) => void;
   };
+};
+
+/** What carries the other streams than the one of messages. */
+export type StreamLanes = Pick<
+  DirectLanesPort,
+  "received" | "peerBack" | "peerAway" | "peerGone" | "congestion" | "close"
+>;
+
+/** What carries them shares with the lanes of messages. */
+export type SharedLanes = Omit<LaneParts, "onSettled"> & {
+  /** The lane of messages to a peer that is here, or in its grace. */
+  readonly laneOf: (sid: Sid) => Lane | undefined;
+  /** Says where a stream is that is not here, as often as one peer may make this client speak. */
+  readonly answer: (sid: Sid, stream: number, position: Omit<Position, "purpose">) => void;
 };
 
 type Idler = { readonly epoch: number; readonly pending: Pending };
@@ -41,12 +52,11 @@ export class DirectLanes implements DirectLanesPort {
   readonly #laneParts: LaneParts;
   readonly #lanes = new Map<Sid, Lane>();
   readonly #gone = new Map<Sid, LaneNumbers>();
-  /** Lanes that may have something to send, in turns of one frame each. */
-  readonly #ready = new Set<Lane>();
-  /** Lanes that have something to acknowledge. */
-  readonly #owing = new Set<Lane>();
+  readonly #turns: Turns;
   readonly #idlers = new Set<Idler>();
-  readonly #acknowledging: Alarm;
+  /** How often each peer may make this client speak. */
+  readonly #answers = new Map<Sid, Allowance>();
+  #streams: StreamLanes | undefined;
   #epoch = 0;
   /** Above all numbers that were forgotten: none is given twice to one peer, even where nothing is known of it any more. */
   #firstSeq = 1;
@@ -55,14 +65,12 @@ export class DirectLanes implements DirectLanesPort {
   constructor(parts: DirectLanesParts) {
     const { clock, carrier, nextControlSeq, events } = parts;
     this.#parts = parts;
-    this.#acknowledging = new Alarm(clock, () => this.#acknowledge());
+    this.#turns = new Turns(clock, carrier);
     this.#laneParts = {
       clock,
-      say: (sid, position) => carrier.toPeers([sid], encodePosition(nextControlSeq(), position)),
-      onReady: (lane) => {
-        this.#ready.add(lane);
-        this.writable();
-      },
+      turns: this.#turns,
+      say: (sid, stream, position) =>
+        carrier.toPeers([sid], encodeAcknowledgement({ seq: nextControlSeq(), stream, ...position })),
       onFault: events.onFault,
       onSettled: () => this.#settleIdlers(),
     };
@@ -70,19 +78,31 @@ export class DirectLanes implements DirectLanesPort {
 
   /**
    * Sends to a peer who is here, or in its grace. Resolves when there is room for more to it.
-   * @param payload at least one byte; not written to until it has resolved.
+   * @param payload at least one byte; copied at once.
    * @throws DeliveryError `backlog-full`, `would-wait`, `aborted`, `peer-gone`; what `close` was given
    */
   async send(sid: Sid, payload: Uint8Array, options: WaitingOptions = {}): Promise<void> {
     this.#checkOpen(options.signal);
-    return this.#lane(sid).send({ payload, epoch: this.#epoch }, options);
+    return this.#lane(sid).send({ frame: encodeChunk(DIRECT_STREAM, payload), epoch: this.#epoch }, options);
+  }
+
+  /** Hands the streams beside the messages to what this makes: once, and until then they are refused. @returns what was made. */
+  extend(make: (shared: SharedLanes) => StreamLanes): StreamLanes {
+    this.#streams ??= make({
+      ...this.#laneParts,
+      laneOf: (sid) => this.#lanes.get(sid),
+      answer: this.#answer.bind(this),
+    });
+    return this.#streams;
   }
 
   received(sid: Sid, frame: Extract<Frame, { readonly type: "chunk" | "acknowledgement" }>): void {
     if (this.#closed !== undefined) return;
-    if (frame.stream !== DIRECT_STREAM || (frame.type === "chunk" && frame.isFinal))
-      this.#parts.events.onFault(sid, "unknown-kind");
-    else if (frame.type === "chunk") this.#onChunk(sid, frame);
+    if (frame.stream !== DIRECT_STREAM) {
+      if (this.#streams !== undefined) this.#streams.received(sid, frame);
+      else if (frame.type === "chunk" || frame.purpose === "ask")
+        this.#answer(sid, frame.stream, { next: 0, byteLimit: 1 });
+    } else if (frame.type === "chunk") this.#onChunk(sid, frame);
     else if (frame.purpose === "ask") this.#onAsk(sid, frame);
     else {
       this.#lane(sid).acknowledged(frame);
@@ -91,42 +111,37 @@ export class DirectLanes implements DirectLanesPort {
   }
 
   peerBack(sid: Sid): void {
-    if (this.#closed === undefined) this.#lane(sid).back();
+    if (this.#closed !== undefined) return;
+    this.#lane(sid).back();
+    this.#streams?.peerBack(sid);
   }
 
   peerAway(sid: Sid): void {
     this.#lanes.get(sid)?.away();
+    this.#streams?.peerAway(sid);
   }
 
   peerGone(sid: Sid): void {
     const lane = this.#lanes.get(sid);
     if (lane === undefined) return;
     this.#lanes.delete(sid);
-    this.#ready.delete(lane);
-    this.#owing.delete(lane);
+    this.#answers.delete(sid);
     this.#remember(sid, lane.end(new DeliveryError("peer-gone")));
     this.#settleIdlers();
+    this.#streams?.peerGone(sid);
   }
 
-  writable(): void {
-    const { carrier } = this.#parts;
-    for (const lane of this.#ready) {
-      if (!carrier.isWritable) return;
-      this.#ready.delete(lane);
-      const frame = lane.take();
-      if (frame === undefined) continue;
-      carrier.toPeers([lane.sid], frame);
-      // Its next turn is behind the others.
-      this.#ready.add(lane);
-    }
+  writable(maxBytes?: number): boolean {
+    return this.#turns.send(maxBytes);
   }
 
   congestion(sid: Sid, isCongested: boolean): void {
     this.#lanes.get(sid)?.congestion(isCongested);
+    this.#streams?.congestion(sid, isCongested);
   }
 
   roomAgain(): void {
-    for (const lane of this.#lanes.values()) if (lane.receiver.open()) this.#owe(lane);
+    for (const lane of this.#lanes.values()) if (lane.receiver.open()) this.#turns.owe(lane);
   }
 
   /**
@@ -134,7 +149,7 @@ export class DirectLanes implements DirectLanesPort {
    * @throws what `close` was given; DeliveryError `aborted`
    */
   async idle(signal?: AbortSignal): Promise<void> {
-    this.#acknowledge();
+    this.#turns.acknowledge();
     this.#checkOpen(signal);
     const pending = new Pending(signal, () => this.#idlers.delete(idler));
     const idler = { epoch: this.#epoch, pending };
@@ -147,13 +162,13 @@ export class DirectLanes implements DirectLanesPort {
   /** Says what there is to acknowledge, and rejects all that waits. */
   close(error: PosternError): void {
     if (this.#closed !== undefined) return;
-    this.#acknowledge();
+    this.#turns.acknowledge();
     this.#closed = error;
+    this.#streams?.close(error);
     // These first: they wait for what is given up then.
     for (const { pending } of this.#idlers) pending.reject(error);
     for (const lane of this.#lanes.values()) lane.end(error);
     this.#lanes.clear();
-    this.#ready.clear();
   }
 
   #checkOpen(signal: AbortSignal | undefined): void {
@@ -165,7 +180,7 @@ export class DirectLanes implements DirectLanesPort {
     if (seq === 0 || chunk.byteLength === 0) return this.#parts.events.onFault(sid, "unreadable");
     const lane = this.#lane(sid);
     const isNext = lane.receiver.accept(seq, chunk.byteLength, this.#parts.events.hasRoom);
-    this.#owe(lane);
+    this.#turns.owe(lane);
     if (isNext) this.#parts.events.onDirect(sid, chunk);
   }
 
@@ -174,7 +189,7 @@ export class DirectLanes implements DirectLanesPort {
     const lane = this.#lane(sid);
     const lostCount = lane.receiver.asked({ first, confirmed });
     if (this.#parts.events.hasRoom()) lane.receiver.open();
-    this.#owe(lane);
+    this.#turns.owe(lane);
     if (lostCount > 0) this.#parts.events.onLost(sid, lostCount);
   }
 
@@ -198,21 +213,11 @@ export class DirectLanes implements DirectLanesPort {
     }
   }
 
-  #owe(lane: Lane): void {
-    if (lane.receiver.owes === undefined) return;
-    this.#owing.add(lane);
-    if (lane.receiver.isUrgent) this.#say(lane);
-    else this.#acknowledging.within(ACKNOWLEDGE_AFTER_MS);
-  }
-
-  #acknowledge(): void {
-    this.#acknowledging.cancel();
-    for (const lane of this.#owing) this.#say(lane);
-  }
-
-  #say(lane: Lane): void {
-    lane.acknowledge();
-    this.#owing.delete(lane);
+  #answer(sid: Sid, stream: number, position: Omit<Position, "purpose">): void {
+    const allowance = this.#answers.get(sid) ?? new Allowance(this.#parts.clock, 100, 50);
+    this.#answers.set(sid, allowance);
+    if (!allowance.take(1)) return this.#parts.events.onFault(sid, "flood");
+    this.#laneParts.say(sid, stream, { ...position, purpose: "resume" });
   }
 
   #settleIdlers(): void {

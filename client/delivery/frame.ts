@@ -3,8 +3,8 @@
  *
  * | offset | type | meaning |
  * |---|---|---|
- * | 0 | u8 | type: 1 message, 2 sync, 3 status, 4 chunk, 5 acknowledgement |
- * | 1 | u8 | flags: 1 resend (message), 2 base valid (sync), 4 resume (acknowledgement), 8 final (chunk), 16 no state (status), 32 reply wanted (sync, acknowledgement), 64 last (sync) |
+ * | 0 | u8 | type: 1 message, 2 sync, 3 status, 4 chunk, 5 acknowledgement; 6 proof, in sealed topics alone |
+ * | 1 | u8 | flags: 1 resend (message), 2 base valid (sync), 4 resume (acknowledgement), 16 no state (status), 32 reply wanted (sync, acknowledgement, proof), 64 last (sync) |
  * | 2 | u48 | seq: of a message its number, of a chunk its number in the stream, else a count of control frames |
  *
  * | type | body |
@@ -14,6 +14,11 @@
  * | status | next u48, byteBudget u32, up to 256 ranges of (from u48, count u16) |
  * | chunk | stream u32, chunk |
  * | acknowledgement | stream u32, next u48, byteLimit u48 |
+ * | proof | nothing |
+ *
+ * Stream 0 carries messages, one in each chunk. Every other one carries one direction of a stream of the app, and its chunks begin
+ * with a kind: `client/streams/stream-chunk.ts`. A stream's number is its sender's own: two that go in opposite directions have
+ * nothing to do with each other. A stream ends by a chunk, and not by a flag: the same chunk is sealed the same each time.
  */
 const FRAME_HEADER_BYTES = 8;
 
@@ -31,11 +36,11 @@ const SYNC = 2;
 const STATUS = 3;
 const CHUNK = 4;
 const ACKNOWLEDGEMENT = 5;
+const PROOF = 6;
 
 const FLAG_RESEND = 1;
 const FLAG_BASE = 2;
 const FLAG_RESUME = 4;
-const FLAG_FINAL = 8;
 const FLAG_NO_STATE = 16;
 const FLAG_REPLY = 32;
 const FLAG_LAST = 64;
@@ -80,14 +85,14 @@ export type StatusFrame = {
 export type ChunkFrame = {
   readonly seq: number;
   readonly stream: number;
-  readonly isFinal: boolean;
   readonly chunk: Uint8Array;
 };
 
 /**
  * Where the two ends of a stream are.
  * - `progress`: the receiver has everything below `next`, and takes `byteLimit` bytes from there on;
- * - `resume`: the same, and what was sent from `next` on did not arrive: go on from there;
+ * - `resume`: the same, and what was sent from `next` on did not arrive: go on from there. With `next` 0 there is no such stream
+ *   here, and `byteLimit` says why: 0 it has ended with its peer, 1 nobody takes it, 2 there are too many;
  * - `ask`, the only one that the sender says: it can send from `next` on, below `byteLimit` (a number too) everything was
  *   acknowledged, and what lies between is gone. The receiver answers with `resume`, and the sender waits for that.
  */
@@ -109,6 +114,41 @@ export type Frame =
 
 /** Bytes that are no frame; or one of a later version, by its type or a flag. */
 export type Unusable = { readonly type: "unreadable" | "unknown-kind" };
+
+/** What a seal sees of a frame. All but the resend flag is bound to it. */
+export type FrameHead = {
+  readonly kind: "message" | "chunk" | "control";
+  readonly type: number;
+  readonly flags: number;
+  readonly seq: number;
+  /** 0 where it is of none. */
+  readonly stream: number;
+  /** So many bytes are not sealed: the header, and the stream. */
+  readonly clearBytes: number;
+};
+
+/** Reads the head of a frame: any bytes. @returns undefined: they are too few */
+export function readHead(bytes: Uint8Array): FrameHead | undefined {
+  if (bytes.byteLength < FRAME_HEADER_BYTES) return undefined;
+  const view = viewOf(bytes);
+  const type = view.getUint8(0);
+  const hasStream = type === CHUNK || type === ACKNOWLEDGEMENT;
+  const clearBytes = hasStream ? CHUNK_BYTES : FRAME_HEADER_BYTES;
+  if (bytes.byteLength < clearBytes) return undefined;
+  const kind = type === MESSAGE ? "message" : type === CHUNK ? "chunk" : "control";
+  const stream = hasStream ? view.getUint32(FRAME_HEADER_BYTES) : 0;
+  return { kind, type, flags: view.getUint8(1) & ~FLAG_RESEND, seq: getSeq(view, 2), stream, clearBytes };
+}
+
+/** Writes the proof that its sender has the secret. `seq` is set later. */
+export function encodeProof({ wantsReply }: { readonly wantsReply: boolean }): Uint8Array {
+  return start(PROOF, wantsReply ? FLAG_REPLY : 0, 0, FRAME_HEADER_BYTES).frame;
+}
+
+/** Whether it is a proof. @returns undefined: it is none */
+export function decodeProof({ type, flags }: FrameHead): { readonly wantsReply: boolean } | undefined {
+  return type === PROOF ? { wantsReply: flags === FLAG_REPLY } : undefined;
+}
 
 /** Writes a message. The payload is copied. `seq` may be set later: `writeSeq`. */
 export function encodeMessage(seq: number, payload: Uint8Array): Uint8Array {
@@ -152,12 +192,24 @@ export function encodeStatus({ seq, next, byteBudget, ranges, hasState }: Status
   return frame;
 }
 
-/** Writes a chunk of a stream. It is copied. */
-export function encodeChunk({ seq, stream, isFinal, chunk }: ChunkFrame): Uint8Array {
-  const { frame, view } = start(CHUNK, isFinal ? FLAG_FINAL : 0, seq, CHUNK_BYTES + chunk.byteLength);
+/** Writes a chunk of a stream, whose number is set later: `writeSeq`. What is in it is copied. */
+export function encodeChunk(stream: number, content: Uint8Array, kind?: number): Uint8Array {
+  const at = CHUNK_BYTES + (kind === undefined ? 0 : 1);
+  const { frame, view } = start(CHUNK, 0, 0, at + content.byteLength);
   view.setUint32(8, stream);
-  frame.set(chunk, CHUNK_BYTES);
+  if (kind !== undefined) frame[CHUNK_BYTES] = kind;
+  frame.set(content, at);
   return frame;
+}
+
+/** What a frame of a chunk is counted as, in bytes, at both ends. */
+export function chunkCost(contentBytes: number): number {
+  return contentBytes + FRAME_COST_BYTES;
+}
+
+/** How many bytes of content are in the frame of a chunk. */
+export function contentBytesOf(chunkFrame: Uint8Array): number {
+  return chunkFrame.byteLength - CHUNK_BYTES;
 }
 
 /** Writes an acknowledgement. */
@@ -176,12 +228,15 @@ export function decodeFrame(bytes: Uint8Array): Frame | Unusable {
   if (bytes.byteLength < FRAME_HEADER_BYTES) return { type: "unreadable" };
   const view = viewOf(bytes);
   const flags = view.getUint8(1);
-  // By type. 0 is none.
-  const known =
-    [0, FLAG_RESEND, FLAG_BASE | FLAG_REPLY | FLAG_LAST, FLAG_NO_STATE, FLAG_FINAL, FLAG_RESUME | FLAG_REPLY][
-      view.getUint8(0)
-    ] ?? 0;
-  if (known === 0 || (flags & ~known) !== 0) return { type: "unknown-kind" };
+  const known = [
+    undefined,
+    FLAG_RESEND,
+    FLAG_BASE | FLAG_REPLY | FLAG_LAST,
+    FLAG_NO_STATE,
+    0,
+    FLAG_RESUME | FLAG_REPLY,
+  ][view.getUint8(0)];
+  if (known === undefined || (flags & ~known) !== 0) return { type: "unknown-kind" };
   return decodeBody(bytes, view, flags) ?? { type: "unreadable" };
 }
 
@@ -200,7 +255,7 @@ function decodeBody(bytes: Uint8Array, view: DataView, flags: number): Frame | u
     case CHUNK: {
       if (size < CHUNK_BYTES) return;
       const chunk = bytes.subarray(CHUNK_BYTES);
-      return { type: "chunk", seq, stream: view.getUint32(8), isFinal: flags !== 0, chunk };
+      return { type: "chunk", seq, stream: view.getUint32(8), chunk };
     }
     default: {
       if (size !== CHUNK_BYTES + 2 * SEQ_BYTES || flags === (FLAG_RESUME | FLAG_REPLY)) return;

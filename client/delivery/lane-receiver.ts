@@ -1,10 +1,12 @@
 import type { SenderNumbers } from "./lane-sender.ts";
-import { WINDOW_BYTES } from "./lane-sender.ts";
 
 /** What a receiver whose app falls behind still offers. */
 const MIN_WINDOW_BYTES = 32 * 1024;
 
-/** The receiving half of a lane. It keeps no message: what cannot be delivered now comes again later. */
+/**
+ * The receiving half of a lane. What cannot be delivered now it does not take, and it comes again later. What the app has
+ * taken delivery of, and not read, may count against the window: `hold`.
+ */
 export class LaneReceiver {
   #owes: "progress" | "resume" | undefined;
   #next: number;
@@ -12,11 +14,16 @@ export class LaneReceiver {
   #isGapTold = false;
   /** The app had no room for `next`. */
   #isShut = false;
-  #windowBytes = WINDOW_BYTES;
+  #maxWindowBytes: number;
+  #windowBytes: number;
+  #unreadBytes = 0;
   #unsaidBytes = 0;
 
-  constructor(next: number) {
+  /** @param windowBytes how much it takes at most before that is read. */
+  constructor(next: number, windowBytes: number) {
     this.#next = next;
+    this.#maxWindowBytes = windowBytes;
+    this.#windowBytes = windowBytes;
   }
 
   /** What it has to say to the sender. */
@@ -31,10 +38,10 @@ export class LaneReceiver {
 
   /** How many bytes it takes from `next` on. */
   get byteLimit(): number {
-    return this.#isShut ? 0 : Math.floor(this.#windowBytes);
+    return this.#isShut ? 0 : Math.max(0, Math.floor(this.#windowBytes) - this.#unreadBytes);
   }
 
-  /** So much has come that the sender may soon wait for the acknowledgement. */
+  /** So much has come, or was read, that the sender may soon wait for the acknowledgement. */
   get isUrgent(): boolean {
     return this.#unsaidBytes * 4 >= this.#windowBytes;
   }
@@ -45,11 +52,30 @@ export class LaneReceiver {
     else if (seq > this.#next) this.#tellGap();
     else if (hasRoom()) {
       this.#moveTo(seq + 1);
-      this.#unsaidBytes += bytes;
-      this.#windowBytes = Math.min(WINDOW_BYTES, this.#windowBytes + bytes / 8);
+      this.#arrived(bytes);
       return true;
     } else this.#shut();
     return false;
+  }
+
+  /** So much of what was delivered waits to be read. */
+  hold(bytes: number): void {
+    this.#unreadBytes += bytes;
+  }
+
+  /** So much of it was read. */
+  read(bytes: number): void {
+    this.#unreadBytes -= bytes;
+    this.#arrived(bytes);
+    this.#owes ??= "progress";
+    if (this.#unreadBytes < this.#windowBytes) this.open();
+  }
+
+  /** Takes so much from now on. */
+  setWindow(windowBytes: number): void {
+    this.#maxWindowBytes = windowBytes;
+    this.#windowBytes = windowBytes;
+    this.read(0);
   }
 
   /** The sender asks where it is, and has nothing below `first`. @returns how many are lost with that. */
@@ -79,6 +105,11 @@ export class LaneReceiver {
     this.#unsaidBytes = 0;
   }
 
+  #arrived(bytes: number): void {
+    this.#unsaidBytes += bytes;
+    this.#windowBytes = Math.min(this.#maxWindowBytes, this.#windowBytes + bytes / 8);
+  }
+
   #moveTo(next: number): void {
     this.#next = next;
     this.#isGapTold = false;
@@ -95,7 +126,7 @@ export class LaneReceiver {
   #shut(): void {
     if (this.#isShut) return;
     this.#isShut = true;
-    this.#windowBytes = Math.max(MIN_WINDOW_BYTES, this.#windowBytes / 2);
+    this.#windowBytes = Math.max(Math.min(MIN_WINDOW_BYTES, this.#maxWindowBytes), this.#windowBytes / 2);
     this.#owes = "resume";
   }
 }

@@ -1,28 +1,32 @@
-import { type AcknowledgementFrame, encodeChunk, FRAME_COST_BYTES } from "./frame.ts";
-
-/** The one stream to each peer that this version knows. */
-export const DIRECT_STREAM = 0;
+import { type AcknowledgementFrame, chunkCost, contentBytesOf, writeSeq } from "./frame.ts";
 
 /** So much may be on its way to one peer, and is kept until the peer has acknowledged it. One message may go beyond. */
 export const WINDOW_BYTES: number = 1024 * 1024;
 
-/** A message to one peer. `epoch` tells those before a call of `idle` from those after it. */
-export type Outgoing = { readonly payload: Uint8Array; readonly epoch: number };
+/** A chunk to one peer: its frame, which is the sender's from here on, and still without a number. */
+export type Outgoing = {
+  readonly frame: Uint8Array;
+  /** Tells those before a call of `idle` from those after it. */
+  readonly epoch?: number | undefined;
+  /** Needs no room at the receiver: it goes also beyond the window. */
+  readonly isControl?: boolean | undefined;
+};
 
-/** What keeping a message is counted as, in bytes. */
-export function costOf({ payload }: Outgoing): number {
-  return payload.byteLength + FRAME_COST_BYTES;
+/** What keeping a chunk is counted as, in bytes. */
+export function costOf({ frame }: Outgoing): number {
+  return chunkCost(contentBytesOf(frame));
 }
+
+/** How much a sender may have on its way at most, and at first, in bytes. */
+export type SenderWindow = { readonly maxWindowBytes: number; readonly creditBytes: number };
 
 /** From where on a sender has its messages, and up to where they were acknowledged: what lies between was given up. */
 export type SenderNumbers = { readonly first: number; readonly confirmed: number };
 
-type Kept = { readonly frame: Uint8Array; readonly cost: number; readonly epoch: number };
-
-/** The sending half of a lane: it numbers messages from 1, and keeps their frames until they are acknowledged. */
+/** The sending half of a lane: it numbers chunks from 1, and keeps their frames until they are acknowledged. */
 export class LaneSender {
   #isPaused = false;
-  readonly #kept: Kept[] = [];
+  readonly #kept: Outgoing[] = [];
   #keptBytes = 0;
   /** How many of those kept have been sent since the last rewind, and their bytes. */
   #sentCount = 0;
@@ -31,12 +35,21 @@ export class LaneSender {
   #confirmed: number;
   /** Above all numbers that were ever sent, or given up. */
   #high: number;
-  #creditBytes = WINDOW_BYTES;
+  /** More than that is never on its way, whatever the receiver offers. */
+  readonly #maxWindowBytes: number;
+  #creditBytes: number;
 
-  constructor({ first, confirmed }: SenderNumbers) {
+  constructor({ first, confirmed }: SenderNumbers, { maxWindowBytes, creditBytes }: SenderWindow) {
+    this.#maxWindowBytes = maxWindowBytes;
+    this.#creditBytes = creditBytes;
     this.#first = first;
     this.#confirmed = confirmed;
     this.#high = first;
+  }
+
+  /** What is kept, in bytes. */
+  get keptBytes(): number {
+    return this.#keptBytes;
   }
 
   /** For another message: then it gets its number. */
@@ -63,20 +76,22 @@ export class LaneSender {
     return this.#sentCount > 0;
   }
 
-  /** Gives a message its number. The payload is copied. */
-  add(message: Outgoing): void {
+  /** Gives a chunk its number. @returns the number */
+  add(message: Outgoing): number {
     const seq = this.#first + this.#kept.length;
-    const frame = encodeChunk({ seq, stream: DIRECT_STREAM, isFinal: false, chunk: message.payload });
-    this.#kept.push({ frame, cost: costOf(message), epoch: message.epoch });
+    writeSeq(message.frame, seq);
+    this.#kept.push(message);
     this.#keptBytes += costOf(message);
+    return seq;
   }
 
   /** The next frame to send; undefined where there is none, or it has to wait. */
   take(): Uint8Array | undefined {
     const next = this.#kept[this.#sentCount];
-    if (next === undefined || this.#isPaused || this.#sentBytes >= this.#creditBytes) return;
+    if (next === undefined || this.#isPaused) return;
+    if (next.isControl !== true && this.#sentBytes >= this.#creditBytes) return;
     this.#sentCount += 1;
-    this.#sentBytes += next.cost;
+    this.#sentBytes += costOf(next);
     this.#high = Math.max(this.#high, this.#first + this.#sentCount);
     return next.frame;
   }
@@ -89,13 +104,13 @@ export class LaneSender {
     if (next > this.#high || (next < this.#confirmed && purpose === "progress")) return false;
     const arrived = this.#kept.splice(0, Math.max(0, next - this.#first));
     let bytes = 0;
-    for (const { cost } of arrived) bytes += cost;
+    for (const message of arrived) bytes += costOf(message);
     this.#first += arrived.length;
     this.#keptBytes -= bytes;
     this.#sentCount = Math.max(0, this.#sentCount - arrived.length);
     this.#sentBytes = Math.max(0, this.#sentBytes - bytes);
     this.#confirmed = Math.max(this.#confirmed, next);
-    this.#creditBytes = Math.min(byteLimit, WINDOW_BYTES);
+    this.#creditBytes = Math.min(byteLimit, this.#maxWindowBytes);
     return true;
   }
 
@@ -113,6 +128,17 @@ export class LaneSender {
     this.#isPaused = false;
     this.#sentCount = 0;
     this.#sentBytes = 0;
+  }
+
+  /** Gives up what has never been sent, but for controls: its numbers are free. @returns how many chunks that were. */
+  dropUnsent(): number {
+    let count = 0;
+    for (const message of this.#kept.splice(this.#high - this.#first)) {
+      this.#keptBytes -= costOf(message);
+      if (message.isControl === true) this.add(message);
+      else count += 1;
+    }
+    return count;
   }
 
   /** Gives up all that is kept. @returns where a sender to the same peer has to begin: no number is given twice. */

@@ -2,10 +2,21 @@ import type { Clock } from "../clock.ts";
 import type { PosternError } from "../errors.ts";
 import { Alarm } from "./alarm.ts";
 import { Backlog, type WaitingOptions } from "./backlog.ts";
-import { type AcknowledgementFrame, encodeAcknowledgement } from "./frame.ts";
+import type { AcknowledgementFrame } from "./frame.ts";
 import { LaneReceiver } from "./lane-receiver.ts";
-import { costOf, DIRECT_STREAM, LaneSender, type Outgoing, type SenderNumbers } from "./lane-sender.ts";
+import {
+  costOf,
+  LaneSender,
+  type Outgoing,
+  type SenderNumbers,
+  type SenderWindow,
+  WINDOW_BYTES,
+} from "./lane-sender.ts";
 import type { Sid } from "./ports.ts";
+import type { Turns } from "./turns.ts";
+
+/** The lane of messages has this stream in both directions, and is always there. */
+export const DIRECT_STREAM = 0;
 
 /** So long nothing is acknowledged until the sender asks; twice as long each time, up to the second. */
 const ASK_AFTER_MS = 1500;
@@ -20,26 +31,44 @@ export type LaneNumbers = SenderNumbers & { readonly next: number };
 /** What the lanes need of others, the same for each. */
 export type LaneParts = {
   readonly clock: Clock;
+  readonly turns: Turns;
   /** Sends a control frame to the peer, at once. */
-  readonly say: (sid: Sid, position: Omit<AcknowledgementFrame, "seq" | "stream">) => void;
-  /** Perhaps `take` has a frame now. */
-  readonly onReady: (lane: Lane) => void;
-  readonly onFault: (sid: Sid, kind: "unreadable" | "flood") => void;
+  readonly say: (sid: Sid, stream: number, position: Position) => void;
+  readonly onFault: (sid: Sid, kind: "unreadable" | "unknown-kind" | "flood") => void;
   /** A message that waited does so no more: it was sent, or is gone. */
   readonly onSettled: () => void;
 };
 
-/** Writes where one end of a lane is. */
-export function encodePosition(seq: number, position: Omit<AcknowledgementFrame, "seq" | "stream">): Uint8Array {
-  return encodeAcknowledgement({ seq, stream: DIRECT_STREAM, ...position });
-}
+/** Where one end of a lane is. */
+export type Position = Omit<AcknowledgementFrame, "seq" | "stream">;
 
-/** The two halves of what goes between this client and one peer, and when its sender asks. Away at first. */
+/** What a lane begins with. */
+export type LaneBeginning = SenderWindow & {
+  /** Under which it sends. */
+  readonly stream: number;
+  /** Under which the peer does; undefined while that is not known. */
+  readonly peerStream: number | undefined;
+  /** What it takes before that is read. */
+  readonly ownWindowBytes: number;
+};
+
+/** The lane of messages. */
+const direct: LaneBeginning = {
+  stream: DIRECT_STREAM,
+  peerStream: DIRECT_STREAM,
+  maxWindowBytes: WINDOW_BYTES,
+  creditBytes: WINDOW_BYTES,
+  ownWindowBytes: WINDOW_BYTES,
+};
+
+/** The two halves of what goes between this client and one peer, and when its sender asks. */
 export class Lane {
   readonly sid: Sid;
+  readonly stream: number;
+  readonly sender: LaneSender;
   readonly receiver: LaneReceiver;
+  #peerStream: number | undefined;
   readonly #parts: LaneParts;
-  readonly #sender: LaneSender;
   readonly #backlog: Backlog<Outgoing>;
   #isHere = false;
   #isCongested = false;
@@ -50,11 +79,18 @@ export class Lane {
   /** Runs while the peer is here and anything is not acknowledged. */
   readonly #silence: Alarm;
 
-  constructor(sid: Sid, parts: LaneParts, numbers: LaneNumbers) {
+  /** @param beside a lane to the same peer: this one is here, and congested, as that is. Left out: away. */
+  constructor(sid: Sid, parts: LaneParts, numbers: LaneNumbers, beginning: LaneBeginning = direct, beside?: Lane) {
     this.sid = sid;
+    this.stream = beginning.stream;
+    this.#peerStream = beginning.peerStream;
     this.#parts = parts;
-    this.#sender = new LaneSender(numbers);
-    this.receiver = new LaneReceiver(numbers.next);
+    if (beside !== undefined) {
+      this.#isHere = beside.#isHere;
+      this.#isCongested = beside.#isCongested;
+    }
+    this.sender = new LaneSender(numbers, beginning);
+    this.receiver = new LaneReceiver(numbers.next, beginning.ownWindowBytes);
     this.#backlog = new Backlog(parts.onSettled);
     this.#silence = new Alarm(parts.clock, () => {
       this.#silenceCount += 1;
@@ -62,23 +98,49 @@ export class Lane {
     });
   }
 
+  /** The stream under which the peer sends; undefined while that is not known. */
+  get peerStream(): number | undefined {
+    return this.#peerStream;
+  }
+
   /** The epoch of the oldest message that is not acknowledged. */
   get oldestEpoch(): number | undefined {
-    return this.#sender.oldestEpoch ?? this.#backlog.first?.epoch;
+    return this.sender.oldestEpoch ?? this.#backlog.first?.epoch;
   }
 
   /** Resolves when the message has a number. @throws DeliveryError `would-wait`, `backlog-full`, `aborted`, and as `end` */
   async send(message: Outgoing, options: WaitingOptions): Promise<void> {
-    const isFree = this.#backlog.first === undefined && this.#sender.hasRoom;
-    const hasNumber = isFree ? this.#sender.add(message) : this.#backlog.wait(message, costOf(message), options);
+    const isFree = this.#backlog.first === undefined && this.sender.hasRoom;
+    if (isFree) this.add(message);
+    else {
+      const hasNumber = this.#backlog.wait(message, costOf(message), options);
+      this.#watch();
+      await hasNumber;
+    }
+  }
+
+  /** Gives a chunk its number, also where there is no room for more, and sends it when it may be sent. @returns the number */
+  add(message: Outgoing): number {
+    const seq = this.sender.add(message);
     this.#watch();
-    if (isFree) this.#parts.onReady(this);
-    return hasNumber;
+    this.#parts.turns.ready(this);
+    return seq;
+  }
+
+  /** Gives up what has not been sent, and what waits for its number. @returns how many chunks had one. */
+  dropUnsent(error: PosternError): number {
+    this.#backlog.clear(error);
+    return this.sender.dropUnsent();
+  }
+
+  /** The peer sends under this stream. */
+  bind(peerStream: number): void {
+    this.#peerStream = peerStream;
   }
 
   /** The next frame to send now. */
   take(): Uint8Array | undefined {
-    return this.#isHere && !this.#isCongested ? this.#sender.take() : undefined;
+    return this.#isHere && !this.#isCongested ? this.sender.take() : undefined;
   }
 
   /** The peer is here by a connection that is new, its own or this client's: what was on its way is lost. */
@@ -87,15 +149,18 @@ export class Lane {
     this.#isCongested = false;
     this.#silenceCount = 0;
     this.receiver.forgetConnection();
-    if (this.#sender.isUnsure || this.#backlog.first !== undefined) this.#ask();
+    // A peer that has given a stream up says so when it is asked.
+    const isStream = this.stream !== DIRECT_STREAM && this.sender.numbers.first > 1;
+    const mustAsk = isStream || this.sender.isUnsure || this.#backlog.first !== undefined;
+    if (mustAsk) this.#ask();
     else this.#watch();
-    this.#parts.onReady(this);
+    this.#parts.turns.ready(this);
   }
 
   /** What is sent to the peer waits at the relay, or no more. */
   congestion(isCongested: boolean): void {
     this.#isCongested = isCongested;
-    this.#parts.onReady(this);
+    this.#parts.turns.ready(this);
   }
 
   /** Nothing reaches the peer. */
@@ -107,38 +172,39 @@ export class Lane {
   /** Says what the receiver has to say. */
   acknowledge(): void {
     const { next, byteLimit, owes } = this.receiver;
-    if (owes === undefined) return;
+    if (owes === undefined || this.#peerStream === undefined) return;
     this.receiver.said();
-    this.#parts.say(this.sid, { next, byteLimit, purpose: owes });
+    this.#parts.say(this.sid, this.#peerStream, { next, byteLimit, purpose: owes });
   }
 
   /** The peer says where it is. */
   acknowledged(frame: AcknowledgementFrame): void {
-    const { confirmed } = this.#sender.numbers;
-    if (!this.#sender.acknowledge(frame)) return this.#parts.onFault(this.sid, "unreadable");
-    if (this.#sender.numbers.confirmed > confirmed) this.#silenceCount = 0;
+    const { confirmed } = this.sender.numbers;
+    if (!this.sender.acknowledge(frame)) return this.#parts.onFault(this.sid, "unreadable");
+    if (this.sender.numbers.confirmed > confirmed) this.#silenceCount = 0;
     // First added, then taken: at each moment all that was sent is in one of the two.
-    for (let next = this.#backlog.first; next !== undefined && this.#sender.hasRoom; next = this.#backlog.first) {
-      this.#sender.add(next);
+    for (let next = this.#backlog.first; next !== undefined && this.sender.hasRoom; next = this.#backlog.first) {
+      this.sender.add(next);
       this.#backlog.shift();
     }
     this.#watchAnew(ASK_AFTER_MS);
     if (frame.purpose === "resume") this.#resume(frame.next);
     // All that it could have missed has arrived.
-    else if (!this.#sender.isUnsure) this.#sender.goOn();
-    this.#parts.onReady(this);
+    else if (!this.sender.isUnsure) this.sender.goOn();
+    this.#parts.turns.ready(this);
   }
 
   /** Rejects what waits, and gives up what is not acknowledged. @returns with what a later lane to this peer begins. */
   end(error: PosternError): LaneNumbers {
     this.away();
+    this.#parts.turns.forget(this);
     this.#backlog.clear(error);
-    return { ...this.#sender.abandon(), next: this.receiver.next };
+    return { ...this.sender.abandon(), next: this.receiver.next };
   }
 
   #resume(next: number): void {
-    const isGone = next < this.#sender.numbers.first;
-    if (isGone || this.#sender.isAhead) {
+    const isGone = next < this.sender.numbers.first;
+    if (isGone || this.sender.isAhead) {
       const nowMs = this.#parts.clock.monotonicMs();
       if (!this.#isAsked && nowMs - this.#rewoundAtMs < REWIND_INTERVAL_MS) return this.#delay();
       this.#rewoundAtMs = nowMs;
@@ -146,22 +212,22 @@ export class Lane {
     // It has to hear first that this is gone.
     if (isGone) return this.#ask();
     this.#isAsked = false;
-    this.#sender.rewind();
+    this.sender.rewind();
   }
 
   #delay(): void {
-    this.#sender.pause();
+    this.sender.pause();
     this.#watchAnew(REWIND_INTERVAL_MS);
     this.#parts.onFault(this.sid, "flood");
   }
 
   /** Asks where the receiver is, and sends nothing until it has said so: then nothing is sent in vain. */
   #ask(): void {
-    const { first, confirmed } = this.#sender.numbers;
-    this.#sender.pause();
+    const { first, confirmed } = this.sender.numbers;
+    this.sender.pause();
     this.#isAsked = true;
     this.#watchAnew(ASK_AFTER_MS);
-    this.#parts.say(this.sid, { next: first, byteLimit: confirmed, purpose: "ask" });
+    this.#parts.say(this.sid, this.stream, { next: first, byteLimit: confirmed, purpose: "ask" });
   }
 
   #watchAnew(afterMs: number): void {
@@ -170,7 +236,8 @@ export class Lane {
   }
 
   #watch(afterMs: number = ASK_AFTER_MS): void {
-    if (!this.#isHere || !(this.#sender.isUnsure || this.oldestEpoch !== undefined)) return;
+    if (!this.#isHere || !(this.sender.isUnsure || this.sender.keptBytes > 0 || this.#backlog.first !== undefined))
+      return;
     this.#silence.within(Math.min(afterMs * 2 ** this.#silenceCount, MAX_ASK_AFTER_MS));
   }
 }

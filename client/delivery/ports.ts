@@ -45,8 +45,8 @@ export interface DirectLanes {
   peerAway(sid: Sid): void;
   /** The peer will not come back: its grace is over. Before the app is told. */
   peerGone(sid: Sid): void;
-  /** The carrier has room again. */
-  writable(): void;
+  /** The carrier has room again: sends so many bytes, and what is left of the last frame. @returns whether that was all there is. */
+  writable(maxBytes?: number): boolean;
   /** What is sent to this peer waits at the relay, or no more. Begins anew, relieved, with each `peerBack`. */
   congestion(sid: Sid, isCongested: boolean): void;
   /** The app has room for messages again. */

@@ -129,9 +129,11 @@ export class Publisher {
     this.review();
   }
 
-  writable(): void {
-    this.#send();
+  /** Sends what waits: so many bytes, and what is left of the last frame. @returns whether nothing is left. */
+  writable(maxBytes?: number): boolean {
+    this.#send(maxBytes);
     this.review();
+    return !this.#isConnected || this.#sentHead === this.#parts.buffer.head;
   }
 
   /** Says to these what they are owed. Each of them answers when it has it, or is asked again. */
@@ -220,15 +222,17 @@ export class Publisher {
     this.#send();
   }
 
-  #send(): void {
+  #send(maxBytes: number = Number.POSITIVE_INFINITY): void {
     const { buffer, carrier, clock } = this.#parts;
-    while (this.#isConnected && carrier.isWritable) {
+    let leftBytes = maxBytes;
+    while (this.#isConnected && carrier.isWritable && leftBytes > 0) {
       const kept = buffer.get(this.#sentHead + 1);
       if (kept === undefined) break;
       this.#sentHead += 1;
       kept.sentAtMs = clock.monotonicMs();
       const cost = costOf(kept.frame);
       this.#unsentBytes -= cost;
+      leftBytes -= cost;
       this.#bytesSinceAsk += cost;
       carrier.toAll(kept.frame);
       this.#idleStep = 0;

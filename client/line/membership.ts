@@ -9,7 +9,7 @@ import type { LineMember, TopicLine, TopicLineEvents, TopicLineOptions } from ".
 
 /** So many members are kept, and asked for in so many pages: a relay that goes on is none. */
 const MAX_MEMBERS = 100_000;
-const MAX_PAGES = 1500;
+const MAX_PAGES = 8000;
 /** What comes while the pages are read waits so far; the rest is dropped, as if the line had lost it. */
 const MAX_EARLY_BYTES = 4_194_304;
 /** Each message in that costs memory of its own. */
@@ -59,6 +59,8 @@ export class Membership implements TopicLine, TopicHandler {
   #after = 0;
   #early: Data[] = [];
   #earlyBytes = 0;
+  /** What is to be shown as soon as it can be said. */
+  #unsaid: string | undefined;
   #timer: Timer | undefined;
   #hasJoined = false;
   #hasRenewed = false;
@@ -86,6 +88,13 @@ export class Membership implements TopicLine, TopicHandler {
       const to = peerHandles.slice(at, at + size);
       this.#send(to.length === 1 ? to[0] : to, payload);
     }
+  }
+
+  setPresence(presence: string): void {
+    // One that has not asked yet says it in its join.
+    if (this.#stage === "down" || this.#stage === "over") return;
+    this.#unsaid = presence;
+    this.#sayPresence();
   }
 
   expectTraffic(): void {
@@ -150,6 +159,8 @@ export class Membership implements TopicLine, TopicHandler {
         return this.#peerJoined(memberOf(message));
       case "peer-left":
         return this.#peerLeft(message);
+      case "presence":
+        return this.#shows(message);
       case "data": {
         const { peerHandle, data, to } = message;
         return this.#data({ peerHandle, payload: data, isAddressed: to !== undefined });
@@ -182,6 +193,7 @@ export class Membership implements TopicLine, TopicHandler {
   }
 
   writable(): void {
+    this.#sayPresence();
     if (this.isWritable) this.#events.onWritable();
   }
 
@@ -195,8 +207,10 @@ export class Membership implements TopicLine, TopicHandler {
     this.#members.clear();
     this.#early = [];
     this.#earlyBytes = this.#pageCount = this.#after = 0;
-    const { peerId } = this.#options;
-    this.#ask({ type: "join", topic: this.#topic, peerId: peerId(), encoding: "binary", takeover: this.#takeover });
+    this.#unsaid = undefined;
+    const { peerId, presence } = this.#options;
+    const asked = { type: "join", topic: this.#topic, peerId: peerId(), encoding: "binary" } as const;
+    this.#ask({ ...asked, takeover: this.#takeover, presence: presence?.() });
   }
 
   #ask(question: TopicQuestion): void {
@@ -253,14 +267,34 @@ export class Membership implements TopicLine, TopicHandler {
   }
 
   #peerJoined(member: LineMember): boolean {
-    const { peerHandle } = member;
+    const { peerHandle, presence } = member;
     if (this.#isSelf(member) || this.#members.size >= MAX_MEMBERS) return false;
     const known = this.#members.get(peerHandle);
-    // In a page and by an event: who came meanwhile.
-    if (known !== undefined) return known.peerId === member.peerId;
+    // In a page and by an event: who came meanwhile, and may have changed since the page.
+    if (known !== undefined) {
+      if (presence === undefined || presence === known.presence) return known.peerId === member.peerId;
+      return this.#shows({ ...member, presence });
+    }
     this.#members.set(peerHandle, member);
     if (this.#stage === "joined") this.#events.onPeerJoined(member);
     return true;
+  }
+
+  /** While the pages are read somebody may be told of who stands in a later one: there it shows the same. */
+  #shows({ peerId, peerHandle, presence }: LineMember & { readonly presence: string }): boolean {
+    const known = this.#members.get(peerHandle);
+    if (known === undefined) return this.#stage === "paging" && !this.#isSelf({ peerId, peerHandle });
+    if (known.peerId !== peerId) return false;
+    this.#members.set(peerHandle, { ...known, presence });
+    if (this.#stage === "joined") this.#events.onPresence({ peerHandle, presence });
+    return true;
+  }
+
+  #sayPresence(): void {
+    const presence = this.#unsaid;
+    if (presence === undefined || !this.isWritable) return;
+    this.#unsaid = undefined;
+    if (this.#parts.line.can("presence")) this.#connection?.show(this.#topic, presence);
   }
 
   #peerLeft(member: LineMember): boolean {
@@ -347,6 +381,6 @@ export class Membership implements TopicLine, TopicHandler {
 }
 
 /** The fields of a member alone. */
-function memberOf({ peerId, peerHandle }: LineMember): LineMember {
-  return { peerId, peerHandle };
+function memberOf({ peerId, peerHandle, presence }: LineMember): LineMember {
+  return { peerId, peerHandle, presence };
 }

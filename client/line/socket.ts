@@ -25,6 +25,8 @@ export type SocketEvents = {
   readonly onOpen: () => void;
   /** Bytes have come, of a message or not: a sign of life, where the runtime shows it. */
   readonly onBytesSeen?: (() => void) | undefined;
+  /** All that was given to `send` has left the process, where the runtime tells. */
+  readonly onDrained?: (() => void) | undefined;
   readonly onText: (text: string) => void;
   /** The bytes are the callee's. */
   readonly onBytes: (bytes: Uint8Array) => void;

@@ -3,7 +3,12 @@ import type { PosternError } from "../errors.ts";
 /** The port between a topic and the line that carries it: one membership, made anew on each connection. */
 
 /** A member as the relay names it. The handle is its identity on this connection. */
-export type LineMember = { readonly peerId: string; readonly peerHandle: number };
+export type LineMember = {
+  readonly peerId: string;
+  readonly peerHandle: number;
+  /** What it shows of itself, at most 1,024 bytes; undefined: nothing, or the relay cannot tell. */
+  readonly presence?: string | undefined;
+};
 
 /** The own membership has begun, at first or anew. All handles of before are void. */
 export type LineJoined = {
@@ -20,6 +25,8 @@ export type TopicLineEvents = {
   readonly onDown: () => void;
   readonly onPeerJoined: (member: LineMember) => void;
   readonly onPeerLeft: (member: LineMember) => void;
+  /** A member shows something else. In no order with its data: what it sent before may come later. */
+  readonly onPresence: (shown: { readonly peerHandle: number; readonly presence: string }) => void;
   /** @property payload bytes, owned by the callee; text where a member sent what is not base64. */
   readonly onData: (data: {
     readonly peerHandle: number;
@@ -48,6 +55,12 @@ export interface TopicLine {
   sendToAll(payload: Uint8Array): void;
   /** Sends to these members, any number of handles; absent ones are passed over. The payload is copied. */
   sendTo(peerHandles: readonly number[], payload: Uint8Array): void;
+  /**
+   * Changes what the others see of this member: at most 1,024 bytes, which is for the caller to check. What is set while the
+   * line is not joined, or before there is room, is sent then, the last one only; on the next connection it is for
+   * `TopicLineOptions.presence` to give. Does nothing where the relay has no `presence`.
+   */
+  setPresence(presence: string): void;
   /** Something is expected of others now: the line looks more often whether it is alive. */
   expectTraffic(): void;
   /** Resolves when the relay has said so, or after 2 s. Nothing follows. Never rejects. */
@@ -58,4 +71,6 @@ export interface TopicLine {
 export type TopicLineOptions = {
   /** The name for this connection; asked at each join, also after `peer-id-taken`. Undefined: the relay makes one. */
   readonly peerId: () => string | undefined;
+  /** What the others see of this member at first; asked at each join. Undefined, or left out: nothing. */
+  readonly presence?: (() => string | undefined) | undefined;
 };

@@ -80,6 +80,7 @@ class NodeSocket implements Socket {
     socket.on("upgrade", ({ socket: stream }: IncomingMessage) => {
       // Behind the listener of ws, which is added in this turn: the bytes are its own.
       queueMicrotask(() => stream.on("data", () => !this.#isOver && this.#events.onBytesSeen?.()));
+      stream.on("drain", () => !this.#isOver && this.#events.onDrained?.());
     });
     socket.on("open", () => !this.#isOver && this.#events.onOpen());
     socket.on("message", (data: Buffer, isBinary) => {

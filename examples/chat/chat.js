@@ -1,7 +1,9 @@
-// A chat in a page: index.html?relay=wss://relay.example.com&topic=my-topic
-import { connect } from "postern-client";
+// A chat in a page: index.html?relay=wss://relay.example.com. Whoever has the whole link, the secret behind # included, is in it.
+import { connect, newSecret } from "postern-client";
 
 const asked = new URL(location.href).searchParams;
+// What is behind # is not sent to the server of this page.
+if (location.hash === "") location.hash = newSecret();
 const relay = connect(asked.get("relay") ?? "wss://localhost");
 const state = document.getElementById("state");
 const text = document.getElementById("text");
@@ -11,7 +13,8 @@ relay.on("state", (now) => {
 });
 relay.on("error", (error) => show(`! ${error.message}`));
 
-const topic = await relay.join(asked.get("topic") ?? "chat", { timeoutMs: 3_600_000 });
+const topic = await relay.join({ secret: location.hash.slice(1) }, { timeoutMs: 3_600_000 });
+show(`* only who has this link reads along: ${location.href}`);
 topic.on("join", (peer) => show(`* ${nameOf(peer)} is here`));
 topic.on("leave", (peer) => show(`* ${nameOf(peer)} left`));
 topic.on("message", (message) => show(`${nameOf(message.peer)}: ${message.text}`));

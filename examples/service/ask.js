@@ -1,9 +1,9 @@
-// Asks everybody who answers: node ask.js wss://relay.example.com my-topic time
+// Asks everybody who answers: SECRET=... node ask.js wss://relay.example.com time
 import { connect } from "postern-client";
 
-const [address = "wss://localhost", name = "clock", question = "time"] = process.argv.slice(2);
+const [address = "wss://localhost", question = "time"] = process.argv.slice(2);
 const relay = connect(address, { tls: { fingerprint: process.env.FINGERPRINT } });
-const topic = await relay.join(name);
+const topic = await relay.join({ secret: process.env.SECRET ?? "", name: "clock" });
 if (topic.peers.size === 0) console.error("nobody is here");
 
 for (const peer of topic.peers.values()) {

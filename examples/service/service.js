@@ -1,11 +1,11 @@
-// Answers requests: node service.js wss://relay.example.com my-topic
+// Answers requests: SECRET=... node service.js wss://relay.example.com
 import { connect } from "postern-client";
 
-const [address = "wss://localhost", name = "clock"] = process.argv.slice(2);
+const [address = "wss://localhost"] = process.argv.slice(2);
 const relay = connect(address, { tls: { fingerprint: process.env.FINGERPRINT } });
 relay.on("error", (error) => console.error(`! ${error.message}`));
 
-const topic = await relay.join(name);
+const topic = await relay.join({ secret: process.env.SECRET ?? "", name: "clock" });
 topic.onRequest(({ text }) => {
   if (text === "time") return new Date().toISOString();
   throw new Error("ask me for the time");

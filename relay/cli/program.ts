@@ -105,18 +105,28 @@ function addTokenCommands(program: Command, terminal: Terminal, ended: (exitCode
 
 /** The commands of `postern-client`, from the same source. What is behind their name is theirs to read. */
 function addClientCommands(program: Command, terminal: Terminal, ended: (exitCode: ExitCode) => void): void {
-  program
-    .command("join")
-    .description("chat in a topic, or a pipe to and from it; its own --help has more")
-    .argument("[words...]", "the address of a relay, a topic, and options")
-    .helpOption(false)
-    .allowUnknownOption()
-    .action(async (words: readonly string[]) => {
-      const { join } = await import("../../client/cli/join.ts");
-      const { connect } = await import("../../client/node.ts");
-      const { env, signals, stdin = Readable.from([]), stdout, stderr } = terminal;
-      ended(await join(words, { env, signals, stdin, stdout, stderr }, { connect, program: "postern" }));
-    });
+  const { env, signals, stdin = Readable.from([]), stdout, stderr } = terminal;
+  const clientTerminal = { env, signals, stdin, stdout, stderr };
+  const command = (name: string, description: string): Command =>
+    program
+      .command(name)
+      .description(`${description}; its own --help has more`)
+      .argument("[words...]", "what it takes")
+      .helpOption(false)
+      .allowUnknownOption();
+  command("join", "chat in a topic, or a pipe to and from it").action(async (words: readonly string[]) => {
+    const { join } = await import("../../client/cli/join.ts");
+    const { connect } = await import("../../client/node.ts");
+    ended(await join(words, clientTerminal, { connect, program: "postern" }));
+  });
+  command("secret", "make a secret that seals a topic").action(async (words: readonly string[]) => {
+    const { secret } = await import("../../client/cli/secret.ts");
+    ended(await secret(words, clientTerminal, "postern"));
+  });
+  command("topic-id", "print the topic that a secret names, for a token").action(async (words: readonly string[]) => {
+    const { topicId } = await import("../../client/cli/secret.ts");
+    ended(await topicId(words, clientTerminal, "postern"));
+  });
 }
 
 function createProgram(terminal: Terminal): Command {

@@ -156,7 +156,7 @@ const serviceOptions = {
     unit: "bytes per second",
     sentence: "What a reader that others wait for has to read at least.",
   },
-  // Room for what comes while senders are being paused, and for the frames that nobody paces: presence and answers.
+  // Room for what comes while senders are being paused, and for the frames that nobody paces: comings, goings and answers.
   maxOutboxBytes: {
     kind: "integer",
     flag: "--max-outbox-bytes",

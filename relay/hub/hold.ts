@@ -124,7 +124,7 @@ export class Hold {
   }
 }
 
-/** Where a sender may hold back: presence is not its to hold back. */
+/** Where a sender may hold back: who comes and goes is not its to hold back. */
 function placeOf(
   event: HubEvent,
 ): { readonly key: string; readonly topicName: string; readonly to: number | undefined } | undefined {

@@ -21,6 +21,8 @@ export type HoldsParts = {
   readonly time: TurnTime;
   /** Gives one member an event, as it is due. */
   readonly give: (to: Member, event: HubEvent) => void;
+  /** A peer without room is given a round of what it is owed: so it may be told what members show. */
+  readonly onRound: (peer: Peer<Member>) => void;
   /** Gives a sender a frame about its own holds. */
   readonly tell: Tell;
   /** Something was given outside of an operation of the hub. */
@@ -150,6 +152,11 @@ export class Holds {
     }
   }
 
+  /** Whether a peer is still owed the news that this member came. */
+  hasNewcomer(to: Peer<Member>, member: MemberIdentity): boolean {
+    return this.#lines.get(to)?.hasNewcomer(member) === true;
+  }
+
   /** Tells those who are not read that they are heard of, and gives up what was held for too long. A few times a second. */
   lookAround(): void {
     const { nowMs } = this.#parts.time;
@@ -172,6 +179,7 @@ export class Holds {
   #serve(peer: Peer<Member>): void {
     if (peer.isOver) return;
     this.#giveRound(peer);
+    this.#parts.onRound(peer);
     this.#parts.afterGiving();
     if (peer.isOver) return;
     const line = this.#lines.get(peer);

@@ -3,39 +3,16 @@ import { EncodedEvent } from "./encoded-event.ts";
 import { Handles } from "./handles.ts";
 import { Holds } from "./holds.ts";
 import type { EndReason, HubCounts } from "./hub-counts.ts";
-import type { HubOptions, HubParts } from "./hub-parts.ts";
+import type { Ending, HubOptions, HubParts, Join, Strangers, Welcome } from "./hub-parts.ts";
 import { dropReasons } from "./outbox.ts";
 import { Peer } from "./peer.ts";
-import {
-  type Encoding,
-  type HoldRules,
-  type HubEvent,
-  type HubHooks,
-  type Link,
-  type MemberIdentity,
-  type Origin,
-  type Payload,
-  slowReasons,
-  type TopicRate,
-} from "./ports.ts";
-import { type Delivery, type Member, type Naming, type OnTrouble, Topic } from "./topic.ts";
+import type { Encoding, HoldRules, HubEvent, HubHooks, Link, Origin, Payload, TopicRate } from "./ports.ts";
+import { slowReasons } from "./ports.ts";
+import { Presences } from "./presences.ts";
+import { type Delivery, type Member, type OnTrouble, Topic } from "./topic.ts";
 import { Traffic } from "./traffic.ts";
 
-/** Who joins what, and how frames are written for it. */
-export type Join = Naming & {
-  readonly topicName: string;
-  readonly encoding: Encoding;
-};
-
-/** How a connection ended: as it should, by a close frame or a planned stop; or it was cut off. */
-type Ending = "closed" | "cut";
-
-/** By member: who never heard that it came. */
-type Strangers = ReadonlyMap<MemberIdentity, ReadonlySet<Peer<Member>>>;
-
 const NOBODY: readonly Member[] = [];
-/** Writes the frames that a new member gets first. */
-export type Welcome = (member: Member) => Iterable<Uint8Array>;
 
 /**
  * The core: who is in which topic, and who gets which message. No I/O and no timers: sockets are links,
@@ -47,6 +24,7 @@ export class Hub {
   readonly #hooks: HubHooks | undefined;
   readonly #topics = new Map<string, Topic>();
   readonly #holds: Holds;
+  readonly #presences: Presences;
   /** Found to read too slowly by the operation at hand. */
   readonly #fullPeers: Peer<Member>[] = [];
   readonly #handles: Handles;
@@ -68,17 +46,24 @@ export class Hub {
     this.#holds = new Holds(options, {
       time,
       give: (to, event) => this.#give(to, event, undefined),
+      onRound: (peer) => this.#presences.serve(peer),
       tell: (peer, frame) => this.#offer(peer, frame),
       afterGiving: () => this.#endFullPeers(),
       onLost: (why, count) => this.#drops.add(why, count),
+    });
+    this.#presences = new Presences({
+      time,
+      isNews: (to, member) => this.isNews(to, member),
+      give: (to, event, origin, frame) => this.#give(to, event, origin, frame),
+      afterGiving: () => this.#endFullPeers(),
     });
   }
 
   /**
    * Takes up a connection. It is in no topic yet and counts as no peer. The caller owes a `disconnect`.
-   * @param holdRules how much of it may be held for others while it is read.
+   * @param holdRules how much of it may be held for others while it is read; left out: nothing.
    */
-  connect(link: Link, holdRules?: HoldRules): Peer<Member> {
+  connect(link: Link, holdRules: HoldRules = { holdLimitBytes: 0 }): Peer<Member> {
     return new Peer<Member>(link, this.#options, holdRules);
   }
 
@@ -123,12 +108,25 @@ export class Hub {
     return member;
   }
 
+  /** Whether a peer was not told yet that this member came: it will be, and where the member is cut off before, of neither. */
+  isNews(to: Peer<Member>, member: Member): boolean {
+    return this.#holds.hasNewcomer(to, member);
+  }
+
+  /** A member shows something else. The others are told in a moment: of several changes, of the last. */
+  show(member: Member, presence: string): void {
+    member.topic.show(member, presence);
+    this.#presences.changed(member.topic);
+    this.#hooks?.published(member.topicName, { type: "presence", member });
+    this.#sent(member, Buffer.byteLength(presence));
+  }
+
   /** From now on this member gets its frames in another encoding, and takes payloads of this size; undefined: of any. */
   changeDelivery(member: Member, { encoding, maxPayloadBytes }: Pick<Join, "encoding" | "maxPayloadBytes">): void {
     member.topic.change(member, this.#deliveryIn(encoding), maxPayloadBytes);
   }
 
-  /** Data and signals that members were given in one encoding: frames, one for each receiver, and their bytes. It goes on counting. */
+  /** Data, signals and presences that members were given in one encoding: frames, one for each, and their bytes. It goes on counting. */
   delivered(encoding: Encoding): Traffic {
     let traffic = this.#delivered.get(encoding);
     if (traffic === undefined) {
@@ -209,7 +207,6 @@ export class Hub {
     if (topic === undefined) return;
     const to = "to" in event ? event.to : undefined;
     const members = to === undefined ? topic.fanOut(event, except, undefined) : [topic.memberByHandle(to)];
-    // There is nobody here at whom it could be held: who has no room gets it all the same.
     for (const member of members ?? []) if (member && member !== except) this.#give(member, event, undefined);
     this.#endFullPeers();
   }
@@ -243,6 +240,7 @@ export class Hub {
   /** The close of a connection is on its way: it is delivered nothing more. It stays a member until `disconnect`. */
   stopDelivering(peer: Peer<Member>): void {
     this.#holds.gone(peer);
+    this.#presences.gone(peer);
     peer.outbox.enough();
   }
 
@@ -308,7 +306,7 @@ export class Hub {
     const kind = event.type === "addressed" ? event.kind : event.type;
     if (kind !== "data" && !to.encoding.takes(kind)) return;
     const frame = written ?? to.encoding.encode(event);
-    if ("payload" in event) to.delivered.add(1, frame.length);
+    if ("payload" in event || event.type === "presence") to.delivered.add(1, frame.length);
     this.#offer(to.peer, frame, origin);
   }
 
@@ -343,6 +341,7 @@ export class Hub {
   #removeFromAll(peer: Peer<Member>, how: Ending): boolean {
     if (!peer.end()) return false;
     this.#holds.gone(peer);
+    this.#presences.gone(peer);
     const strangers = how === "cut" ? this.#holds.discard(peer) : undefined;
     for (const member of peer.memberships()) this.#remove(member, strangers);
     if (how === "closed") this.#holds.outlive(peer);

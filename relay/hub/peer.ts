@@ -1,8 +1,6 @@
 import { Outbox, type OutboxOptions } from "./outbox.ts";
 import type { HoldRules, Link } from "./ports.ts";
 
-const READ_WHILE_NOTHING_IS_HELD: HoldRules = { holdLimitBytes: 0 };
-
 /** What a peer has for each topic that it is in. */
 type Membership = { readonly topicName: string };
 
@@ -14,7 +12,7 @@ export class Peer<M extends Membership = Membership> {
   readonly #memberships = new Map<string, M>();
   #isOut = false;
 
-  constructor(link: Link, options: OutboxOptions, holdRules: HoldRules = READ_WHILE_NOTHING_IS_HELD) {
+  constructor(link: Link, options: OutboxOptions, holdRules: HoldRules) {
     this.link = link;
     this.holdRules = holdRules;
     this.outbox = new Outbox(link, options);

@@ -35,6 +35,11 @@ export interface Link extends Origin {
   judge(): SlowReason | undefined;
   /** Calls back once, when no more than this waits to be sent. Never from within this call. */
   whenBelow(bytes: number, callback: () => void): void;
+  /**
+   * Calls back once, when what waits now has been written: something has to wait. Not at all where the link ends before, or
+   * is asked again. Never from within this call.
+   */
+  whenWritten(callback: () => void): void;
 }
 
 /** Why a reader is ended: a closed set; each is a label of the counter. `stalled`: it takes nothing; `slow`: too little. */
@@ -57,6 +62,8 @@ export interface MemberIdentity {
   readonly peerHandle: number;
   readonly topicName: string;
   readonly topicHandle: number;
+  /** What it shows of itself, as it is now: a text of its own choice. Undefined: nothing. */
+  readonly presence: string | undefined;
   /**
    * What this member's messages begin with in one encoding: written at the first call, kept with the member from then on.
    * @param encoding whose it is: the key under which it is kept.
@@ -84,7 +91,8 @@ export interface Payload {
 
 /** What a member may be told. Opaque payloads stay as the sender wrote them. */
 export type HubEvent =
-  | { readonly type: "peer-joined" | "peer-left"; readonly member: MemberIdentity }
+  /** `presence`: what this member shows of itself has changed. Only encodings that take `presence` write it. */
+  | { readonly type: "peer-joined" | "peer-left" | "presence"; readonly member: MemberIdentity }
   | {
       readonly type: "data";
       readonly from: MemberIdentity;
@@ -131,7 +139,7 @@ export type HoldRules = {
 /** One way to write events as frames; stateless, shared by all connections that speak it. Implemented by the dialects. */
 export interface Encoding {
   /**
-   * Whether its clients have a word for this, beside data: `peer-joined`, `peer-left`, `omitted`, or a kind of addressed
+   * Whether its clients have a word for this, beside data: `peer-joined`, `peer-left`, `presence`, `omitted`, or a kind of addressed
    * message of the dialect's own. They are told nothing else, and hold nobody up for it.
    */
   takes(kind: string): boolean;
@@ -156,6 +164,6 @@ export interface HubHooks {
   topicOpened(topicName: string): void;
   /** The last one has left. */
   topicClosed(topicName: string): void;
-  /** An event of this node went to all other members here: data, and who came and left. */
+  /** An event of this node is for all other members here: data, who came and left, and what they show. */
   published(topicName: string, event: HubEvent): void;
 }

@@ -1,3 +1,4 @@
+import { ChangeLog } from "./change-log.ts";
 import { EncodedEvent } from "./encoded-event.ts";
 import { Handles } from "./handles.ts";
 import type { Peer } from "./peer.ts";
@@ -23,8 +24,14 @@ export type TopicParts = {
 /** How a member gets its frames, and the count of those that came in the same way. */
 export type Delivery = { readonly encoding: Encoding; readonly delivered: Traffic };
 
-/** Under what name a peer joins, and what it takes. */
-export type Naming = { readonly peerId: string; readonly maxPayloadBytes?: number | undefined };
+/** Under what name a peer joins, what it shows, and what it takes. */
+export type Naming = {
+  readonly peerId: string;
+  readonly presence?: string | undefined;
+  readonly maxPayloadBytes?: number | undefined;
+};
+
+type NewMember = Naming & { readonly peerHandle: number };
 
 /** One peer in one topic. */
 export class Member implements MemberIdentity {
@@ -32,6 +39,8 @@ export class Member implements MemberIdentity {
   readonly topic: Topic;
   readonly peerId: string;
   readonly peerHandle: number;
+  #presence: string | undefined;
+  #knownUntil: number;
   #maxPayloadBytes: number;
   #encoding: Encoding;
   #delivered: Traffic;
@@ -40,13 +49,15 @@ export class Member implements MemberIdentity {
   constructor(
     peer: Peer<Member>,
     topic: Topic,
-    { peerId, peerHandle, maxPayloadBytes = Number.POSITIVE_INFINITY }: Naming & { readonly peerHandle: number },
+    { peerId, peerHandle, presence, maxPayloadBytes = Number.POSITIVE_INFINITY }: NewMember,
     { encoding, delivered }: Delivery,
   ) {
     this.peer = peer;
     this.topic = topic;
     this.peerId = peerId;
     this.peerHandle = peerHandle;
+    this.#presence = presence;
+    this.#knownUntil = topic.lastShown;
     this.#maxPayloadBytes = maxPayloadBytes;
     this.#encoding = encoding;
     this.#delivered = delivered;
@@ -58,6 +69,25 @@ export class Member implements MemberIdentity {
 
   get topicHandle(): number {
     return this.topic.handle;
+  }
+
+  get presence(): string | undefined {
+    return this.#presence;
+  }
+
+  /** The topic's: what it shows from now on. */
+  shows(presence: string): void {
+    this.#presence = presence;
+  }
+
+  /** Up to which change it knows what the others show, or is about to. */
+  get knownUntil(): number {
+    return this.#knownUntil;
+  }
+
+  /** The hub's: it is told what the others show, up to this change. */
+  knowsUntil(until: number): void {
+    this.#knownUntil = until;
   }
 
   /** The largest payload that it takes; of a larger one it is told that it was left out. */
@@ -110,6 +140,8 @@ export class Topic {
   readonly #places = new Map<Member, number>();
   /** By the id that they claim; several may claim one. */
   readonly #byPeerId = new Map<string, Member[]>();
+  /** Who has changed what it shows; undefined: nobody. */
+  #shown: ChangeLog<Member> | undefined;
   /** Members that do not take every payload. */
   #limitedCount = 0;
   #lastHandle = 0;
@@ -214,8 +246,26 @@ export class Topic {
     if (member.isLimited) this.#limitedCount += 1;
   }
 
+  /** The number of the last change of what a member shows. */
+  get lastShown(): number {
+    return this.#shown?.last ?? 0;
+  }
+
+  /** Which members have changed what they show behind this number, oldest first. */
+  shownAfter(number: number): Iterable<{ readonly number: number; readonly item: Member }> {
+    return this.#shown?.after(number) ?? [];
+  }
+
+  /** A member shows this from now on. */
+  show(member: Member, presence: string): void {
+    member.shows(presence);
+    this.#shown ??= new ChangeLog();
+    this.#shown.add(member);
+  }
+
   remove(member: Member): void {
     if (!this.#members.delete(member.peerHandle)) return;
+    this.#shown?.remove(member);
     this.#removeFromPool(member);
     const namesakes = (this.#byPeerId.get(member.peerId) ?? []).filter((other) => other !== member);
     if (namesakes.length === 0) this.#byPeerId.delete(member.peerId);

@@ -62,9 +62,16 @@ export class WaitingLine {
   readonly #shares = new Map<Hold, Share>();
   /** The last farewell that waits, by topic and name. */
   readonly #farewells = new Map<string, Owed>();
+  /** Those whose coming waits: the receiver does not know of them yet. */
+  readonly #newcomers = new Set<MemberIdentity>();
 
   get isEmpty(): boolean {
     return this.#shares.size === 0;
+  }
+
+  /** Whether the receiver has yet to be told that this member came. */
+  hasNewcomer(member: MemberIdentity): boolean {
+    return this.#newcomers.has(member);
   }
 
   /** How many senders wait. */
@@ -81,7 +88,10 @@ export class WaitingLine {
     }
     share.push(owed);
     if (event.type === "peer-left") this.#farewells.set(nameOf(event.member), owed);
-    else if (event.type === "peer-joined") owed.after = this.#farewells.get(nameOf(event.member));
+    else if (event.type === "peer-joined") {
+      owed.after = this.#farewells.get(nameOf(event.member));
+      this.#newcomers.add(event.member);
+    }
   }
 
   /**
@@ -132,6 +142,7 @@ export class WaitingLine {
   #out(owed: Owed): void {
     owed.isOut = true;
     const { event } = owed.message;
+    if (event.type === "peer-joined") this.#newcomers.delete(event.member);
     if (event.type !== "peer-left") return;
     const name = nameOf(event.member);
     if (this.#farewells.get(name) === owed) this.#farewells.delete(name);

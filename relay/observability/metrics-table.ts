@@ -63,7 +63,7 @@ export const metricsTable: readonly MetricRow[] = [
   traffic("relay_bytes_received_total", "Bytes of the messages taken from clients", (r) => r.received.byteCount),
   traffic(
     "relay_messages_sent_total",
-    "Deliveries of data and signals, one for each receiver",
+    "Deliveries of data, signals and presences, one for each receiver",
     (r) => r.sent.messageCount,
   ),
   traffic("relay_bytes_sent_total", "Bytes of the frames that were delivered", (r) => r.sent.byteCount),

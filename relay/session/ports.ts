@@ -84,7 +84,7 @@ export type Presented =
 export interface Access {
   /** Whether it may do anything but present a token. */
   readonly isGranted: boolean;
-  /** Whether it may send to the members of its topics, data and signals alike. */
+  /** Whether it may send to the members of its topics, data, signals and presences alike. */
   readonly mayPublish: boolean;
   /** Who it is, as the token says; undefined without one. Never to be logged as it is. */
   readonly subject: string | undefined;

@@ -7,6 +7,7 @@ import type { TurnClock } from "../turn-clock.ts";
 import { closeFrame, numberIn } from "../wire/control-frame.ts";
 import { LARGE_FRAME_BYTES } from "../wire/frame-memory.ts";
 import { type FrameHandler, FrameParser, type ProtocolFault } from "../wire/frame-parser.ts";
+import { DrainWatch } from "./drain-watch.ts";
 import type { Flushable, Flusher } from "./flusher.ts";
 import { type Pacing, SenderPace } from "./pacing.ts";
 import { type ReaderLimits, ReaderProgress } from "./reader-progress.ts";
@@ -72,7 +73,7 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
   #followedSinceMs = 0;
   /** Undefined until it has been given enough to be asked. */
   #progress: ReaderProgress | undefined;
-  #below: { readonly bytes: number; readonly callback: () => void } | undefined;
+  readonly #drain = new DrainWatch();
   readonly #onWritten = (error?: Error | null) => this.#written(error);
 
   constructor(parts: LinkParts, socket: Socket, options: LinkOptions) {
@@ -165,7 +166,11 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
   }
 
   whenBelow(bytes: number, callback: () => void): void {
-    this.#below = { bytes, callback };
+    this.#drain.whenBelow(bytes, callback);
+  }
+
+  whenWritten(callback: () => void): void {
+    this.#drain.whenWritten(this.#queue.frameBytes, callback);
   }
 
   send(frame: Uint8Array, origin?: Origin): void {
@@ -316,8 +321,10 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     if (this.#progress === undefined && this.#writtenBytes + this.#queue.frameBytes >= ASKED_FROM_BYTES) this.#asked();
     // One that is being closed has its time limit: it need not answer for what is left.
     const progress = this.#state === "open" ? this.#progress : undefined;
+    const waitingBytes = this.#queue.frameBytes;
     const bytes = this.#queue.take(progress, this.#parts.clock.judgedMs);
     if (bytes === undefined) return;
+    this.#drain.took(waitingBytes - this.#queue.frameBytes);
     this.#lastFlushMs = this.#parts.clock.nowMs;
     this.#writingBytes = bytes.length;
     this.#signs.writing(this.#lastFlushMs);
@@ -330,7 +337,7 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     this.#closeTimer?.cancel();
     this.#parts.throttle.forget(this);
     this.#queue.clear();
-    this.#below = undefined;
+    this.#drain.clear();
     this.#owner?.ended(this.#closeCode, this.#closedBy);
   }
 
@@ -370,11 +377,7 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
       this.#followedUntilBytes = 0;
       this.#parts.flusher.writtenLate(this.#followedSinceMs);
     }
-    const below = this.#below;
-    if (below !== undefined && this.bufferedBytes <= below.bytes) {
-      this.#below = undefined;
-      below.callback();
-    }
+    this.#drain.written(this.bufferedBytes);
     if (this.#queue.isCloseTaken && this.#isPeerDone) this.#endSocket();
     else if (!this.#queue.isEmpty) this.flush();
   }

@@ -1,69 +1,19 @@
-import { EventEmitter } from "node:events";
 import { writeFileSync } from "node:fs";
-import { PassThrough } from "node:stream";
 import { expect, it } from "vitest";
 import { run } from "../../client/cli/program.ts";
-import type { Output } from "../../client/cli/terminal.ts";
 import { ConnectError, DeliveryError, PosternError, TopicError } from "../../client/errors.ts";
 import { run as runPostern } from "../../relay/cli/program.ts";
 import { eventually } from "../support/eventually.ts";
-import { FakeRelay, peerOf } from "../support/fake-relay.ts";
+import { peerOf } from "../support/fake-relay.ts";
+import { ADDRESS, JoinScene as Scene } from "../support/join-scene.ts";
 import { writeTemporary } from "../support/tokens.ts";
 
-const ADDRESS = "wss://relay.example.com";
+const PUBLIC = "* this topic is public: whoever runs the relay, or knows its name, reads it\n";
 const alice = peerOf("alice");
-
-type SceneOptions = { readonly isTerminal?: boolean; readonly env?: Readonly<Record<string, string>> };
 
 /** A `connect` that does not take what it is given. */
 function refusing(): never {
   throw new PosternError("option-invalid", { cause: "tls.ca is no PEM" });
-}
-
-/** One run of `join` with a relay in memory, and all that it has written. */
-class Scene {
-  readonly relay: FakeRelay = new FakeRelay();
-  readonly stdin: PassThrough = new PassThrough();
-  readonly stdout: PassThrough & Output;
-  readonly stderr: PassThrough = new PassThrough();
-  readonly signals: EventEmitter = new EventEmitter();
-  readonly #env: Readonly<Record<string, string>>;
-  #said = "";
-  readonly #printed: Buffer[] = [];
-
-  constructor({ isTerminal = false, env = {} }: SceneOptions = {}) {
-    this.stdout = Object.assign(new PassThrough(), { isTTY: isTerminal });
-    this.#env = env;
-    this.stderr.on("data", (chunk: Buffer) => (this.#said += chunk.toString()));
-  }
-
-  /** Takes what is printed; without it, standard output is a pipe that nobody reads. */
-  reading(): this {
-    this.stdout.on("data", (chunk: Buffer) => this.#printed.push(chunk));
-    return this;
-  }
-
-  get printed(): string {
-    return Buffer.concat(this.#printed).toString("latin1");
-  }
-
-  get said(): string {
-    return this.#said;
-  }
-
-  join(...options: readonly string[]): Promise<number> {
-    return this.run("join", ADDRESS, "t", ...options);
-  }
-
-  run(...argv: readonly string[]): Promise<number> {
-    const { stdin, stdout, stderr, signals } = this;
-    return run(argv, { env: this.#env, stdin, stdout, stderr, signals }, this.relay.connect);
-  }
-
-  /** Resolves when it has joined, and listens. */
-  async hasJoined(): Promise<void> {
-    await eventually(() => expect(this.said.includes("* joined")).toBe(true));
-  }
 }
 
 it("is a pipe: lines go to the topic, messages come out as they are, and it ends when everybody has everything", async () => {
@@ -77,7 +27,7 @@ it("is a pipe: lines go to the topic, messages come out as they are, and it ends
   expect(scene.printed).toBe("\u001b\u00ff\u0000\n");
   expect(scene.relay.topic.done).toEqual(["broadcast one", "broadcast two", "flush", "leave"]);
   expect(scene.relay.isClosed).toBe(true);
-  expect(scene.said).toBe("* joined\n* nobody else was there for the last line\n");
+  expect(scene.said).toBe(`* joined\n${PUBLIC}* nobody else was there for the last line\n`);
 });
 
 it("is a chat in a terminal, in which nobody can write anything but a line with his name before it", async () => {
@@ -95,7 +45,7 @@ it("is a chat in a terminal, in which nobody can write anything but a line with 
     "<ma\uFFFDllo\uFFFD[2J> hi * alice left\uFFFD\uFFFD2J\n",
   );
   expect(scene.said).toBe(
-    "* joined; type a line and press Enter, end with Ctrl-D\n* alice is here\n* \uFFFD]0;x\uFFFD is here\n* bob  left\n",
+    `* joined; type a line and press Enter, end with Ctrl-D\n${PUBLIC}* alice is here\n* \uFFFD]0;x\uFFFD is here\n* bob  left\n`,
   );
 });
 
@@ -225,7 +175,7 @@ it("tells when the connection is gone, and when it is back", async () => {
   scene.stdin.end();
 
   expect(await exitCode).toBe(0);
-  expect(scene.said).toBe("* joined\n* the connection is gone; dialling again\n* connected again\n");
+  expect(scene.said).toBe(`* joined\n${PUBLIC}* the connection is gone; dialling again\n* connected again\n`);
 });
 
 it.each([
@@ -267,6 +217,7 @@ it("says what concerns the topic, and lets no stranger fill the screen with it",
   expect(await exitCode).toBe(0);
   expect(scene.said.trim().split("\n")).toEqual([
     "* joined",
+    PUBLIC.trimEnd(),
     "* waiting for alice, bob",
     expect.stringContaining("join with --plain"),
     "* some of what comes in cannot be used: unreadable",
@@ -324,7 +275,7 @@ it("takes a token of the environment, which other users of the machine cannot re
 });
 
 it.each([
-  ["no topic", ["join", ADDRESS], /^postern-client join: It takes two words.*\nSee postern-client join --help\n$/],
+  ["no topic", ["join", ADDRESS], /^postern-client join: It takes a topic, or a secret: /],
   ["no such file", ["join", ADDRESS, "t", "--token-file", "/nowhere"], /^postern-client join: ENOENT/],
   ["no such command", ["\u001b[2J"], /^postern-client: there is no command \uFFFD\[2J\nUsage: /],
   ["nothing", [], /^Usage: postern-client <command>/],
@@ -347,7 +298,7 @@ it("ends with 2 where connect itself does not take what it was given", async () 
 it.each([
   [["--version"], /^\d+\.\d+\.\d+\n$/],
   [["--help"], /^Usage: postern-client <command>/],
-  [["join", "--help"], /^Usage: postern-client join <relay> <topic>/],
+  [["join", "--help"], /^Usage: postern-client join <relay> \[topic\]/],
 ])("answers %j on standard output", async (argv, answer) => {
   const scene = new Scene().reading();
 
@@ -356,13 +307,31 @@ it.each([
   expect(scene.said).toBe("");
 });
 
+it("shows its name, and those of the others, as text on one line", async () => {
+  const scene = new Scene({ isTerminal: true }).reading();
+  const exitCode = scene.join("--name", "me");
+  await scene.hasJoined();
+  const { topic } = scene.relay;
+  const named = { ...peerOf("abcdefghijklmnopqrstuv"), presence: Buffer.from("anna\u001b[2J\u202e") };
+  topic.emit("join", named);
+  topic.says(named, "hi");
+  topic.emit("update", { ...named, presence: Buffer.from("x".repeat(100)) });
+  scene.stdin.end();
+
+  expect(await exitCode).toBe(0);
+  expect(scene.relay.joined?.options.presence).toBe("me");
+  expect(Buffer.from(scene.printed, "latin1").toString()).toBe("<anna\uFFFD[2J\uFFFD (abcdef)> hi\n");
+  expect(scene.said).toContain("* anna\uFFFD[2J\uFFFD (abcdef) is here\n");
+  expect(scene.said).toContain(`* abcdefghijklmnopqrstuv is now ${"x".repeat(40)} (abcdef)\n`);
+});
+
 it("is a command of postern too, which leaves its words and options to it", async () => {
   const scene = new Scene().reading();
   const { stdin, stdout, stderr, signals } = scene;
   const terminal = { env: {}, stdin, stdout, stderr, signals };
 
-  expect(await runPostern(["join", ADDRESS, "--fingerprint", "AB"], terminal)).toBe(2);
+  expect(await runPostern(["join"], terminal)).toBe(2);
   expect(await runPostern(["join", "--help"], terminal)).toBe(0);
-  expect(scene.said).toMatch(/^postern join: It takes two words.*\nSee postern join --help\n$/);
-  expect(scene.printed).toMatch(/^Usage: postern join <relay> <topic>/);
+  expect(scene.said).toMatch(/^postern join: It takes the address.*\nSee postern join --help\n$/);
+  expect(scene.printed).toMatch(/^Usage: postern join <relay> \[topic\]/);
 });

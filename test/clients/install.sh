@@ -35,7 +35,7 @@ install_javascript() {
     "node26@npm:node-linux-${node/aarch64/arm64}@26.10.0" \
     "bun@npm:@oven/bun-linux-$bun@1.4.5" \
     "deno@npm:@deno/linux-${deno/aarch64/arm64}-glibc@2.9.6" \
-    ws@8.23.0 undici@8.13.1
+    workerd@1.20261117.1 ws@8.23.0 undici@8.13.1
 }
 
 install_python() {

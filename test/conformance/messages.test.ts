@@ -114,6 +114,7 @@ it("has a vector for every message of both sides", () => {
     ping: true,
     leave: true,
     members: true,
+    presence: true,
     data: true,
     ...signals,
   };
@@ -122,6 +123,7 @@ it("has a vector for every message of both sides", () => {
     members: true,
     "peer-joined": true,
     "peer-left": true,
+    presence: true,
     data: true,
     ...signals,
     authorized: true,

@@ -144,6 +144,29 @@ function linkContract(name: string, create: () => Promise<Scene>): void {
       expect(calledAt[0]).toBeLessThanOrEqual(100_000);
     });
 
+    it("calls back once when what waited has been written, whatever has come behind it", async () => {
+      const { link, peer } = await attached();
+      peer.stopReading();
+      const frame = messageFrame("binary", Buffer.alloc(65_536, 7));
+      for (let count = 0; count < 400; count += 1) link.send(frame);
+      await turns();
+      const calledAt: number[] = [];
+      link.whenWritten(() => calledAt.push(link.bufferedBytes));
+      const behind = messageFrame("binary", Buffer.alloc(100, 7));
+      link.send(behind);
+      await turns();
+      const whileUnread = [...calledAt];
+
+      peer.startReading();
+
+      await eventually(() => expect(wholeMessages(peer.frames())).toHaveLength(401));
+      await eventually(() => expect(link.bufferedBytes).toBe(0));
+      expect(whileUnread).toEqual([]);
+      expect(calledAt).toHaveLength(1);
+      // Never before its time: at most what came behind it waits.
+      expect(calledAt[0]).toBeLessThanOrEqual(behind.length + 256);
+    });
+
     it("judges a peer that takes nothing of what waits as stalled, and not one that reads", async () => {
       const { link, peer } = await attached();
       const verdicts: unknown[] = [];

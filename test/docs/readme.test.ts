@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { expect, it, onTestFinished } from "vitest";
+import { newSecret } from "../../client/sealing/secret.ts";
 import { VERSION as CLIENT_VERSION } from "../../client/version.ts";
 import { VERSION } from "../../relay/version.ts";
 import { eventually } from "../support/eventually.ts";
@@ -30,7 +31,7 @@ it("shows a client in README.md that talks to a second one of its kind", async (
     .replace("wss://localhost", relay.url)
     .replace("postern-client", pathToFileURL("client/node.ts").href);
   const folder = writeFiles({ "client.mjs": code, "certificate.pem": relay.certificate ?? "" });
-  const env = { NODE_EXTRA_CA_CERTS: join(folder, "certificate.pem") };
+  const env = { NODE_EXTRA_CA_CERTS: join(folder, "certificate.pem"), SECRET: newSecret() };
 
   const first = new Run([join(folder, "client.mjs")], { env });
   await eventually(() => expect(relay.figures().connections).toBe(1));

@@ -100,6 +100,21 @@ const BROKEN_PAYLOADS: readonly Refused[] = [undefined, null, "", 42, ["x"], { l
   ],
 );
 
+const BROKEN_PRESENCES: readonly Refused[] = [
+  null,
+  7,
+  true,
+  {},
+  ["x"],
+  "\ud800",
+  "x".repeat(1025),
+  "é".repeat(513),
+  "x".repeat(MEBIBYTE),
+].flatMap((presence): Refused[] => [
+  [{ type: "join", topic: "t", presence }, "bad-message"],
+  [{ type: "presence", topic: "t", presence }, "bad-message"],
+]);
+
 const REFUSED: readonly Refused[] = [
   ...NOT_MESSAGES,
   ...BROKEN_REFS,
@@ -112,6 +127,9 @@ const REFUSED: readonly Refused[] = [
   [{ type: "data", data: "x" }, "topic-invalid"],
   [{ type: "leave", topic: "" }, "topic-invalid"],
   ...BROKEN_PEER_IDS,
+  ...BROKEN_PRESENCES,
+  [{ type: "presence", topic: "t" }, "bad-message"],
+  [{ type: "presence", presence: "x" }, "topic-invalid"],
   ...BROKEN_ADDRESSEES,
   [{ type: "offer", topic: "t", payload: "x" }, "to-invalid"],
   [{ type: "offer", topic: "t", to: [1], payload: "x" }, "to-invalid"],
@@ -126,6 +144,7 @@ const NOT_JOINED: readonly Refused[] = [
   [{ type: "data", topic: "bystanders", data: "x" }, "not-joined"],
   [{ type: "data", topic: "bystanders", to: 1, data: "x" }, "not-joined"],
   [{ type: "leave", topic: "bystanders" }, "not-joined"],
+  [{ type: "presence", topic: "bystanders", presence: "x" }, "not-joined"],
   [{ type: "offer", topic: "bystanders", to: 1, payload: "x" }, "not-joined"],
 ];
 

@@ -12,6 +12,8 @@ const TOPICS = 100;
 const MESSAGE_BYTES = 1_048_576;
 /** As long as names may be, of characters that take six bytes each in JSON. */
 const LONG_NAME = "\u0001";
+/** As long as what is shown may be, with one character for which the whole text takes two bytes each. */
+const LONG_PRESENCE = `${"x".repeat(1021)}字`;
 const FLOOD_MS = 5000;
 
 /** A relay with a bound that a test can fill, and whose unread members are left alone. */
@@ -52,7 +54,7 @@ function peakMiB(pid: number): number {
   return Number(kibibytes) / 1024;
 }
 
-/** Every connection in as many topics as it may be, all names as long as they may be, and sending to each. */
+/** Every connection in as many topics as it may be, all names as long as they may be, showing and sending something in each. */
 async function fillMemberships(relay: Bounded): Promise<void> {
   for (let index = 0; index < CONNECTIONS; index += 1) {
     const socket = await openV1(relay);
@@ -66,6 +68,7 @@ async function fillMemberships(relay: Bounded): Promise<void> {
       const name = start + LONG_NAME.repeat(256 - start.length);
       const peerId = `${index} ${LONG_NAME.repeat(120)}`;
       socket.send(JSON.stringify({ type: "join", topic: name, peerId, maxMembers: 0, ref: topic }));
+      socket.send(JSON.stringify({ type: "presence", topic: name, presence: LONG_PRESENCE }));
       socket.send(JSON.stringify({ type: "data", topic: name, data: "x!" }));
     }
     await eventually(() => expect(left.size).toBe(0));
@@ -123,6 +126,6 @@ it("keeps memberships within what its bound has for them, and for a connection t
 
   await fillMemberships(relay);
 
-  const [membershipMiB, connectionMiB] = [(TOPICS * 8192) / 1_048_576, 65_536 / 1_048_576];
+  const [membershipMiB, connectionMiB] = [(TOPICS * 10_240) / 1_048_576, 65_536 / 1_048_576];
   expect(peakMiB(relay.run.pid) - relay.restMiB).toBeLessThan(CONNECTIONS * (membershipMiB + connectionMiB));
 });

@@ -1,42 +1,30 @@
-import { execFile } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
-import { promisify } from "node:util";
-import { afterAll, beforeAll, expect, onTestFinished } from "vitest";
-import { connect } from "../../client/node.ts";
-import { CLIENTS_FOLDER } from "../clients/start-client.ts";
+import { randomBytes } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it as itWithNode } from "vitest";
+import { newSecret } from "../../client/sealing/secret.ts";
 import { BrowserPage } from "../support/browser.ts";
 import { eventually } from "../support/eventually.ts";
+import { InstalledClient, serveFiles } from "../support/installed-client.ts";
 import { Run } from "../support/process.ts";
 import { startRelay } from "../support/relay.ts";
-import { itInBrowser, itWithClients } from "../support/requires.ts";
+import { itInBrowser } from "../support/requires.ts";
 
 const MAX_LINES = 60;
 const it = itInBrowser();
-const inRuntimes = itWithClients("javascript");
 
 /** The examples, as they are beside an installed client. */
-const folder = mkdtempSync(join(tmpdir(), "postern-examples-"));
+const client = new InstalledClient();
+const { folder } = client;
 
 beforeAll(async () => {
-  const client = join(folder, "node_modules/postern-client");
-  mkdirSync(client, { recursive: true });
-  cpSync("client/package.json", join(client, "package.json"));
-  const compiled = ["-p", "client/tsconfig.build.json", "--outDir", join(client, "dist")];
-  await promisify(execFile)(resolve("node_modules/.bin/tsc"), compiled);
-  symlinkSync(resolve("node_modules/ws"), join(folder, "node_modules/ws"));
-  for (const name of ["chat", "service"]) {
-    cpSync(join("examples", name), join(folder, name), { recursive: true });
-    symlinkSync(join(folder, "node_modules"), join(folder, name, "node_modules"));
-  }
+  await client.install();
+  for (const name of ["chat", "service", "file"]) client.copy(join("examples", name), name);
 });
 
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => client.remove());
 
-it.each(["chat/index.html", "chat/chat.js", "service/service.js", "service/ask.js"])(
+it.each(["chat/index.html", "chat/chat.js", "service/service.js", "service/ask.js", "file/send.js", "file/receive.js"])(
   "keeps examples/%s within 60 lines",
   (path) => {
     expect(readFileSync(join("examples", path), "utf8").split("\n").length - 1).toBeLessThanOrEqual(MAX_LINES);
@@ -44,9 +32,9 @@ it.each(["chat/index.html", "chat/chat.js", "service/service.js", "service/ask.j
 );
 
 it("talks from one page to another, over a restart of the relay", async () => {
-  const port = await serve(join(folder, "chat"));
+  const port = await serveFiles(join(folder, "chat"));
   const relay = await startRelay({ tls: "off" });
-  const address = `http://localhost:${port}/?topic=t&relay=${encodeURIComponent(relay.url)}`;
+  const address = `http://localhost:${port}/?relay=${encodeURIComponent(relay.url)}#${newSecret()}`;
   const [anna, bert] = [await BrowserPage.open(), await BrowserPage.open()];
   await anna.goTo(address);
   await bert.goTo(address);
@@ -67,13 +55,13 @@ it("talks from one page to another, over a restart of the relay", async () => {
 it("answers a program that asks another", async () => {
   const relay = await startRelay();
   const fingerprint = await fingerprintOf(relay.certificate ?? "");
-  const env = { FINGERPRINT: fingerprint };
+  const env = { FINGERPRINT: fingerprint, SECRET: newSecret() };
   const service = new Run([join(folder, "service/service.js"), relay.url], { env });
   await service.printed(/^answering$/m);
 
   const asked = new Run([join(folder, "service/ask.js"), relay.url], { env });
   expect(await asked.exitCode()).toBe(0);
-  const wrong = new Run([join(folder, "service/ask.js"), relay.url, "clock", "weather"], { env });
+  const wrong = new Run([join(folder, "service/ask.js"), relay.url, "weather"], { env });
   expect(await wrong.exitCode()).toBe(1);
   service.signal("SIGTERM");
 
@@ -82,44 +70,27 @@ it("answers a program that asks another", async () => {
   expect(await service.exitCode()).toBe(0);
 });
 
-/** Answers what it hears. */
-const ECHO = `import { connect } from "postern-client";
-const topic = await connect(process.argv[2]).join("t");
-topic.on("message", ({ text }) => topic.broadcast("heard " + text));
-topic.on("lost", ({ count }) => topic.broadcast("lost " + count));
-console.log("joined");`;
+itWithNode("sends a file, and finds out whether it has arrived as it is", async () => {
+  const relay = await startRelay();
+  const env = { FINGERPRINT: await fingerprintOf(relay.certificate ?? ""), SECRET: newSecret() };
+  const cwd = join(folder, "file");
+  const data = randomBytes(5_000_000);
+  writeFileSync(join(folder, "some file.bin"), data);
+  const send = (): Run => new Run([join(cwd, "send.js"), relay.url, join(folder, "some file.bin")], { env });
+  const early = send();
+  expect([await early.exitCode(), early.stderr]).toEqual([1, "! nobody is here\n"]);
+  const receive = new Run([join(cwd, "receive.js"), relay.url], { env, cwd });
+  await receive.printed(/^waiting$/m);
 
-inRuntimes.each([
-  ["Node 22", ["node_modules/node22/bin/node"]],
-  ["Node 26", ["node_modules/node26/bin/node"]],
-  ["Bun", ["node_modules/bun/bin/bun"]],
-  ["Deno", ["node_modules/deno/deno", "run", "--allow-all", "--node-modules-dir=manual"]],
-])(
-  "runs on %s as it is installed, and loses nothing over a restart of the relay",
-  async (_, [program = "", ...flags]) => {
-    const relay = await startRelay({ tls: "off" });
-    const path = join(folder, "service", "echo.mjs");
-    writeFileSync(path, ECHO);
-    const echo = new Run([...flags, path, relay.url], { command: join(CLIENTS_FOLDER, program) });
-    await echo.printed(/^joined$/m);
-    const client = connect(relay.url);
-    onTestFinished(() => client.close());
-    const topic = await client.join("t");
-    const heard: string[] = [];
-    topic.on("message", ({ text }) => heard.push(text));
+  const sent = send();
+  expect([await sent.exitCode(), sent.stdout]).toEqual([0, "received\n"]);
+  await receive.printed(/^received-some_file\.bin$/m);
+  const again = send();
 
-    await topic.broadcast("one");
-    await eventually(() => expect(heard).toEqual(["heard one"]));
-    await relay.stop();
-    await topic.broadcast("two");
-    await startRelay({ tls: "off", port: relay.port });
-    await topic.broadcast("three");
-
-    await eventually(() => expect(heard).toEqual(["heard one", "heard two", "heard three"]));
-    echo.signal("SIGKILL");
-    await echo.exitCode();
-  },
-);
+  expect(readFileSync(join(cwd, "received-some_file.bin")).equals(data)).toBe(true);
+  // It replaces nothing.
+  expect([await again.exitCode(), again.stderr]).toEqual([1, expect.stringContaining("EEXIST")]);
+});
 
 async function fingerprintOf(certificate: string): Promise<string> {
   const { X509Certificate } = await import("node:crypto");
@@ -137,26 +108,4 @@ async function shows(page: BrowserPage, text: RegExp): Promise<void> {
 async function say(page: BrowserPage, text: string): Promise<void> {
   await page.evaluate(`document.getElementById("text").value = ${JSON.stringify(text)};
     document.querySelector("form").requestSubmit()`);
-}
-
-/** As any server of files would: the pages of this folder, on a port of loopback. */
-async function serve(root: string): Promise<number> {
-  const server = createServer((request, response) => {
-    const path = new URL(request.url ?? "/", "http://localhost").pathname;
-    const file = path === "/" ? "/index.html" : path;
-    try {
-      const body = readFileSync(join(root, file));
-      response.setHeader("Content-Type", file.endsWith(".html") ? "text/html" : "text/javascript").end(body);
-    } catch {
-      response.writeHead(404).end();
-    }
-  });
-  await new Promise<void>((done) => {
-    server.listen(0, "127.0.0.1", done);
-  });
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return (server.address() as AddressInfo).port;
 }

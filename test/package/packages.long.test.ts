@@ -106,6 +106,16 @@ it.each([
   expect(await runIn(app, program, flags)).toMatch(new RegExp(`^closed file://.*/dist/client/${file}\\n$`));
 });
 
+it("gives streams with each of them, on whatever runtime, and as Node's own", async () => {
+  const program = `import { PosternError } from "postern-client";
+    import { toDuplex } from "postern-client/node-streams";
+    import { StreamError, streamsOf } from "postern-client/streams";
+    console.log(typeof streamsOf, typeof toDuplex, new StreamError({}) instanceof PosternError);`;
+
+  expect(await runIn(app, program)).toBe("function function true\n");
+  expect(await runIn(app, program, ["--conditions=browser"])).toBe("function function true\n");
+});
+
 it("runs a relay inside another program, as docs/operations.md shows", async () => {
   const program = `${exampleOf("## Inside another program").replace('port: "8080"', 'port: "0"')}
     const answer = await fetch(\`http://127.0.0.1:\${port}/health\`);
@@ -161,6 +171,9 @@ it.each([
 ])("has types for apps, complete on %s, those of the package itself looked at", async (_, options) => {
   const program = `import { ConnectError, type ConnectOptions, PosternError, type Relay, type Topic } from "postern-client";
 import { CloseCode } from "postern-client/protocol";
+import { type PeerStream, StreamError, streamsOf } from "postern-client/streams";
+export const open = (topic: Topic): Promise<PeerStream> => streamsOf(topic).open("peer", "label");
+export const reasonOf = (error: unknown): number => (error instanceof StreamError ? error.reasonCode : 0);
 export const options: ConnectOptions = { token: async () => "t", tls: { fingerprint: "AB" } };
 export async function use(relay: Relay): Promise<string> {
   await using topic: Topic = await relay.join("t", { signal: AbortSignal.timeout(1000) });

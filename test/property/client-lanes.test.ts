@@ -5,6 +5,7 @@ import { LaneReceiver } from "../../client/delivery/lane-receiver.ts";
 import { LaneSender } from "../../client/delivery/lane-sender.ts";
 import { LaneNetwork } from "../support/lane-network.ts";
 import { lanesKeepTheirPromise, type Step } from "../support/lane-properties.ts";
+import { replaceMethod } from "../support/replace-method.ts";
 
 it("brings each message to one peer once and in order, or says so, over cuts, losses and apps that do not read", async () => {
   await fc.assert(lanesKeepTheirPromise(), { numRuns: 150 });
@@ -24,7 +25,7 @@ const defects: readonly (readonly [string, RegExp, (network: LaneNetwork) => voi
     "an acknowledgement of one too many",
     /missing|another message/,
     () =>
-      replace(LaneSender.prototype, "acknowledge", (original) => (lane, frame) => {
+      replaceMethod(LaneSender.prototype, "acknowledge", (original) => (lane, frame) => {
         return original.call(lane, { ...frame, next: frame.next + 1 }) || original.call(lane, frame);
       }),
   ],
@@ -32,7 +33,7 @@ const defects: readonly (readonly [string, RegExp, (network: LaneNetwork) => voi
     "a rewind that loses the first",
     /missing|waits for ever/,
     () =>
-      replace(LaneSender.prototype, "rewind", (original) => (lane) => {
+      replaceMethod(LaneSender.prototype, "rewind", (original) => (lane) => {
         original.call(lane);
         lane.take();
       }),
@@ -41,7 +42,7 @@ const defects: readonly (readonly [string, RegExp, (network: LaneNetwork) => voi
     "no credit after a resume",
     /missing|waits for ever/,
     () =>
-      replace(LaneSender.prototype, "acknowledge", (original) => (lane, frame) => {
+      replaceMethod(LaneSender.prototype, "acknowledge", (original) => (lane, frame) => {
         return original.call(lane, frame.purpose === "resume" ? { ...frame, byteLimit: 0 } : frame);
       }),
   ],
@@ -63,7 +64,7 @@ const defects: readonly (readonly [string, RegExp, (network: LaneNetwork) => voi
     /bytes are kept/,
     () => {
       const added = new WeakMap<LaneSender, number>();
-      replace(LaneSender.prototype, "add", (original) => (lane, message) => {
+      replaceMethod(LaneSender.prototype, "add", (original) => (lane, message) => {
         added.set(lane, (added.get(lane) ?? lane.numbers.first - 1) + 1);
         original.call(lane, message);
       });
@@ -76,20 +77,21 @@ const defects: readonly (readonly [string, RegExp, (network: LaneNetwork) => voi
     "numbers that begin anew with a peer that had gone",
     /one number for two messages|missing|another message/,
     () =>
-      replace(Lane.prototype, "end", (original) => (lane, error) => {
+      replaceMethod(Lane.prototype, "end", (original) => (lane, error) => {
         return { ...original.call(lane, error), first: 1, confirmed: 1 };
       }),
   ],
   [
     "a receiver that forgets where it was with a peer that had gone",
     /another message|too many lost/,
-    () => replace(Lane.prototype, "end", (original) => (lane, error) => ({ ...original.call(lane, error), next: 1 })),
+    () =>
+      replaceMethod(Lane.prototype, "end", (original) => (lane, error) => ({ ...original.call(lane, error), next: 1 })),
   ],
   [
     "what was given up is not told as lost",
     /missing|another message/,
     () =>
-      replace(LaneReceiver.prototype, "asked", (original) => (lane, numbers) => {
+      replaceMethod(LaneReceiver.prototype, "asked", (original) => (lane, numbers) => {
         original.call(lane, numbers);
         return 0;
       }),
@@ -98,7 +100,7 @@ const defects: readonly (readonly [string, RegExp, (network: LaneNetwork) => voi
     "a gap that is passed over",
     /missing|another message/,
     () =>
-      replace(LaneReceiver.prototype, "accept", (original) => (lane, seq, bytes, hasRoom) => {
+      replaceMethod(LaneReceiver.prototype, "accept", (original) => (lane, seq, bytes, hasRoom) => {
         while (seq > lane.next && hasRoom()) original.call(lane, lane.next, 0, hasRoom);
         return original.call(lane, seq, bytes, hasRoom);
       }),
@@ -107,7 +109,7 @@ const defects: readonly (readonly [string, RegExp, (network: LaneNetwork) => voi
     "an app that is not asked for room",
     /no room/,
     () =>
-      replace(LaneReceiver.prototype, "accept", (original) => (lane, seq, bytes) => {
+      replaceMethod(LaneReceiver.prototype, "accept", (original) => (lane, seq, bytes) => {
         return original.call(lane, seq, bytes, () => true);
       }),
   ],
@@ -137,20 +139,3 @@ describe("a lane is seen to be wrong that has", () => {
     expect(String(result.errorInstance)).toMatch(symptom);
   });
 });
-
-type Method = (...args: never[]) => unknown;
-
-/** Puts another method in the place of one of a class; `original` is the one that was there. */
-function replace<Owner extends object, Name extends keyof Owner>(
-  owner: Owner,
-  name: Name,
-  make: (
-    original: Owner[Name],
-  ) => (lane: Owner, ...args: Owner[Name] extends (...args: infer Args) => unknown ? Args : never) => unknown,
-): void {
-  const other = make(Reflect.get(owner, name) as Owner[Name]);
-  const spy = vi.spyOn(owner, name as never) as unknown as { mockImplementation(method: Method): void };
-  spy.mockImplementation(function (this: Owner, ...args: never[]) {
-    return other(this, ...(args as never));
-  });
-}

@@ -40,12 +40,12 @@ const field = fc.oneof(
   fc.double(),
   fc.constantFrom(null, true, [], {}),
 );
-const name = fc.record({ peerId: field, peerHandle: field }, { requiredKeys: [] });
+const name = fc.record({ peerId: field, peerHandle: field, presence: field }, { requiredKeys: [] });
 const strange = fc.record(
   {
     type: fc.oneof(
       fc.constantFrom("join", "leave", "auth", "data", "offer", "answer", "candidate", "joined", "peer-joined"),
-      fc.constantFrom("ping", "pong", "members"),
+      fc.constantFrom("ping", "pong", "members", "presence"),
       fc.constantFrom("peer-left", "authorized", "error", "restarting", "__proto__", "constructor", "unknown"),
       field,
     ),
@@ -60,6 +60,7 @@ const strange = fc.record(
     ref: field,
     payload: field,
     pad: field,
+    presence: field,
     code: field,
     reason: field,
     requestId: field,
@@ -79,6 +80,8 @@ const addressees = fc.oneof(to, fc.array(handle, { minLength: 1, maxLength: 64 }
 const signal = fc.constantFrom("offer", "answer", "candidate");
 const payload = wellFormed(65_536);
 const pad = fc.option(fc.oneof(fc.constantFrom("", "x".repeat(32_768)), wellFormed(32_768)), { nil: undefined });
+const presence = fc.oneof(fc.constantFrom("", "x".repeat(1024)), wellFormed(1024));
+const anyPresence = fc.option(presence, { nil: undefined });
 const count = fc.maxSafeNat();
 const word = wellFormed(128);
 const ofMember = { topic, peerId, peerHandle: handle };
@@ -93,9 +96,11 @@ const v1ClientMessage: fc.Arbitrary<V1ClientMessage> = fc.oneof(
     takeover: fc.option(wellFormed(128), { nil: undefined }),
     maxPayloadBytes: fc.option(fc.maxSafeNat(), { nil: undefined }),
     maxMembers: fc.option(fc.maxSafeNat(), { nil: undefined }),
+    presence: anyPresence,
     ref,
   }),
   fc.record({ type: fc.constant("members"), topic, after: fc.integer({ min: 0, max: 0xffff_ffff }), ref }),
+  fc.record({ type: fc.constant("presence"), topic, presence, ref }),
   fc.record({ type: fc.constant("auth"), token: fc.string(), ref }),
   fc.record({ type: fc.constant("ping"), pad, ref }),
   fc.record({ type: fc.constant("leave"), topic, ref }),
@@ -107,7 +112,7 @@ const v1RelayMessage: fc.Arbitrary<V1RelayMessage> = fc.oneof(
     type: fc.constant("joined"),
     ...ofMember,
     topicHandle: handle,
-    members: fc.array(fc.record({ peerId, peerHandle: handle })),
+    members: fc.array(fc.record({ peerId, peerHandle: handle, presence: anyPresence })),
     limits: fc.record(
       { maxFrameBytes: count, maxTopicsPerConnection: count, maxPayloadBytes: count },
       { requiredKeys: ["maxFrameBytes", "maxTopicsPerConnection"] },
@@ -122,11 +127,12 @@ const v1RelayMessage: fc.Arbitrary<V1RelayMessage> = fc.oneof(
   fc.record({
     type: fc.constant("members"),
     topic,
-    members: fc.array(fc.record({ peerId, peerHandle: handle })),
+    members: fc.array(fc.record({ peerId, peerHandle: handle, presence: anyPresence })),
     more: fc.boolean(),
     ref,
   }),
-  fc.record({ type: fc.constant("peer-joined"), ...ofMember }),
+  fc.record({ type: fc.constant("peer-joined"), ...ofMember, presence: anyPresence }),
+  fc.record({ type: fc.constant("presence"), ...ofMember, presence }),
   fc.record({ type: fc.constant("peer-left"), ...ofMember, ref }),
   fc.record({ type: fc.constant("data"), ...ofMember, to, data }),
   fc.record({ type: signal, ...ofMember, to: handle, payload }),
@@ -353,6 +359,7 @@ function expectFields(message: Readonly<Record<string, unknown>>): void {
     pingIntervalMs: (value) => expectInteger(value, 0, Number.MAX_SAFE_INTEGER),
     more: (value) => expect(typeof value).toBe("boolean"),
     ref: (value) => expectInteger(value, 0, 0xffff_ffff),
+    presence: (value) => expect(Buffer.byteLength(String(value))).toBeLessThanOrEqual(1024),
     pad: (value) => expect(Buffer.byteLength(String(value))).toBeLessThanOrEqual(32_768),
     data: (value) => expect(String(value).length).toBeGreaterThan(0),
     payload: (value) => expectBytes(value, 65_536),

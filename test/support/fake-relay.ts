@@ -52,6 +52,10 @@ export class FakeTopic implements Topic {
     this.#wake();
   }
 
+  setPresence(): void {
+    // Nobody else is here to see it.
+  }
+
   emit<Name extends keyof TopicEvents>(name: Name, event: TopicEvents[Name]): void {
     this.#listeners.emit(name, event);
   }
@@ -118,7 +122,7 @@ export class FakeRelay implements Relay {
   /** What it was connected and joined with. */
   address: string | undefined;
   connectOptions: ConnectOptions = {};
-  joined: { readonly topic: string; readonly options: JoinOptions } | undefined;
+  joined: { readonly topic: Parameters<Relay["join"]>[0]; readonly options: JoinOptions } | undefined;
   isClosed = false;
   /** What `join` rejects with; `never`: it waits for the signal. */
   joinError: PosternError | "never" | undefined;
@@ -138,7 +142,7 @@ export class FakeRelay implements Relay {
     return this.#listeners.on(name, listener);
   }
 
-  async join(topic: string, options: JoinOptions = {}): Promise<Topic> {
+  async join(topic: Parameters<Relay["join"]>[0], options: JoinOptions = {}): Promise<Topic> {
     this.joined = { topic, options };
     if (this.joinError === "never") {
       await new Promise((_, reject) => {

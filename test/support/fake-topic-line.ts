@@ -7,6 +7,7 @@ type Sent = { readonly to: readonly number[] | undefined; readonly text: string 
 /** A topic's line without a relay: the test says what comes, and sees what was sent. */
 export class FakeTopicLine implements TopicLine {
   readonly sent: Sent[] = [];
+  readonly presences: string[] = [];
   isWritable = false;
   hasLeft = false;
   #events: TopicLineEvents | undefined;
@@ -39,6 +40,10 @@ export class FakeTopicLine implements TopicLine {
 
   sendTo(peerHandles: readonly number[], payload: Uint8Array): void {
     this.sent.push({ to: peerHandles, text: new TextDecoder().decode(payload) });
+  }
+
+  setPresence(presence: string): void {
+    this.presences.push(presence);
   }
 
   expectTraffic(): void {}

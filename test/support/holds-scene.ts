@@ -66,7 +66,7 @@ const READS = { isReading: true };
 /** What a reader was sent by members, in short. */
 export function seen({ link }: Who): string[] {
   return link.frames.map((frame) => {
-    const { type, peerId, payload, count } = frame as Record<string, string | undefined>;
-    return [type, peerId, payload?.slice(0, 8), count].filter((part) => part !== undefined).join(" ");
+    const { type, peerId, payload, presence, count } = frame as Record<string, string | undefined>;
+    return [type, peerId, payload?.slice(0, 8), presence, count].filter((part) => part !== undefined).join(" ");
   });
 }

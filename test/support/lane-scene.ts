@@ -10,7 +10,7 @@ export const WINDOW_BYTES: number = 1024 * 1024;
 type Sent = Extract<Frame, { type: "chunk" | "acknowledgement" }>;
 
 /** The lanes of one end, whose peers the test plays. */
-type LaneScene = {
+export type LaneScene = {
   readonly app: { hasRoom: boolean; isWritable: boolean };
   /** A chunk of this peer comes. */
   readonly chunk: (sid: string, seq: number, text: string, more?: Partial<Sent>) => void;
@@ -53,7 +53,7 @@ export function laneScene(): LaneScene {
   });
   const take = () => sent.splice(0).map(summaryOf);
   const chunk = (sid: string, seq: number, text: string, more: Partial<Sent> = {}) =>
-    lanes.received(sid, { type: "chunk", seq, stream: 0, isFinal: false, chunk: bytes(text), ...more } as Sent);
+    lanes.received(sid, { type: "chunk", seq, stream: 0, chunk: bytes(text), ...more } as Sent);
   const say = (sid: string, purpose: "progress" | "resume" | "ask", next: number, byteLimit = WINDOW_BYTES) =>
     lanes.received(sid, { type: "acknowledgement", seq: 1, stream: 0, next, byteLimit, purpose });
   return { app, chunk, clock, lanes, say, sent, take, told };

@@ -4,7 +4,7 @@ import { onTestFinished } from "vitest";
 import { systemClock } from "../../client/clock.ts";
 import type { PosternError } from "../../client/errors.ts";
 import { Line, type LineOptions, type LineParts } from "../../client/line/line.ts";
-import type { LineJoined, LineMember, TopicLine } from "../../client/line/topic-line.ts";
+import type { LineJoined, LineMember, TopicLine, TopicLineOptions } from "../../client/line/topic-line.ts";
 import { nodeDial } from "../../client/node/node-socket.ts";
 import type { RelayState } from "../../client/relay.ts";
 import { eventually } from "./eventually.ts";
@@ -23,6 +23,7 @@ type Told =
       readonly payload: Uint8Array | string;
       readonly isAddressed: boolean;
     }
+  | { readonly type: "presence"; readonly peerHandle: number; readonly presence: string }
   | { readonly type: "omitted"; readonly count: number; readonly sizeBytes: number }
   | { readonly type: "congestion"; readonly to: number | undefined; readonly isCongested: boolean }
   | { readonly type: "ended"; readonly error: PosternError };
@@ -32,23 +33,20 @@ export class TestTopic {
   readonly told: Told[] = [];
   readonly line: TopicLine;
 
-  constructor(line: Line, topic: string, peerId: () => string | undefined) {
+  constructor(line: Line, topic: string, options: TopicLineOptions) {
     const tell = (told: Told): void => void this.told.push(told);
-    this.line = line.open(
-      topic,
-      { peerId },
-      {
-        onJoined: (joined) => tell({ type: "joined", joined }),
-        onDown: () => tell({ type: "down" }),
-        onPeerJoined: (member) => tell({ type: "peer-joined", member }),
-        onPeerLeft: (member) => tell({ type: "peer-left", member }),
-        onData: (data) => tell({ type: "data", ...data }),
-        onOmitted: ({ count, sizeBytes }) => tell({ type: "omitted", count, sizeBytes }),
-        onCongestion: (congestion) => tell({ type: "congestion", ...congestion }),
-        onWritable: () => tell({ type: "writable" }),
-        onEnded: (error) => tell({ type: "ended", error }),
-      },
-    );
+    this.line = line.open(topic, options, {
+      onJoined: (joined) => tell({ type: "joined", joined }),
+      onDown: () => tell({ type: "down" }),
+      onPeerJoined: (member) => tell({ type: "peer-joined", member }),
+      onPeerLeft: (member) => tell({ type: "peer-left", member }),
+      onPresence: (shown) => tell({ type: "presence", ...shown }),
+      onData: (data) => tell({ type: "data", ...data }),
+      onOmitted: ({ count, sizeBytes }) => tell({ type: "omitted", count, sizeBytes }),
+      onCongestion: (congestion) => tell({ type: "congestion", ...congestion }),
+      onWritable: () => tell({ type: "writable" }),
+      onEnded: (error) => tell({ type: "ended", error }),
+    });
   }
 
   /** What was told of these types. */
@@ -102,9 +100,9 @@ export class TestLine {
   }
 
   /** Joins under a new name each time. */
-  open(topic: string, peerId?: () => string | undefined): TestTopic {
+  open(topic: string, peerId?: () => string | undefined, presence?: () => string | undefined): TestTopic {
     const name = (): string => `${topic}-${(this.#nameCount += 1)}-${Math.random().toString(36).slice(2)}`;
-    return new TestTopic(this.line, topic, peerId ?? name);
+    return new TestTopic(this.line, topic, { peerId: peerId ?? name, presence });
   }
 }
 

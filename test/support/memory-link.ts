@@ -1,6 +1,7 @@
 import type { Clock, Timer } from "../../relay/clock.ts";
 import type { SlowReason } from "../../relay/hub/ports.ts";
 import type { ConnectionLink, LinkOwner } from "../../relay/session/ports.ts";
+import { DrainWatch } from "../../relay/websocket/drain-watch.ts";
 import { ANY_REASON, type GatedReading, ReadingGate, Reason } from "../../relay/websocket/reading-gate.ts";
 import { closeFrame } from "../../relay/wire/control-frame.ts";
 import { frameMemory } from "../../relay/wire/frame-memory.ts";
@@ -38,7 +39,7 @@ export class MemoryLink implements ConnectionLink, GatedReading {
   #readByPeerBytes = 0;
   #waitsSinceMs = 0;
   #bytesIn = 0;
-  #below: { readonly bytes: number; readonly callback: () => void } | undefined;
+  readonly #drain = new DrainWatch();
 
   constructor(clock: Clock, options: MemoryLinkOptions) {
     this.#clock = clock;
@@ -134,7 +135,11 @@ export class MemoryLink implements ConnectionLink, GatedReading {
   }
 
   whenBelow(bytes: number, callback: () => void): void {
-    this.#below = { bytes, callback };
+    this.#drain.whenBelow(bytes, callback);
+  }
+
+  whenWritten(callback: () => void): void {
+    this.#drain.whenWritten(this.#bufferedBytes, callback);
   }
 
   wasHeard(): boolean {
@@ -176,11 +181,10 @@ export class MemoryLink implements ConnectionLink, GatedReading {
     const body = Buffer.concat(frames);
     for (const frame of frames) frameMemory.release(frame);
     this.#isHeard = true;
+    this.#drain.took(this.#bufferedBytes);
     this.#bufferedBytes = 0;
     this.#readByPeerBytes += body.length;
-    const below = this.#below;
-    this.#below = undefined;
-    below?.callback();
+    this.#drain.written(0);
     if (this.#state === "closing" || this.#state === "leaving") this.#end();
     return body;
   }
@@ -224,7 +228,7 @@ export class MemoryLink implements ConnectionLink, GatedReading {
     this.#pauseTimer?.cancel();
     // Who never took them is gone: their memory is the collector's.
     this.#waiting.length = 0;
-    this.#below = undefined;
+    this.#drain.clear();
     this.#owner?.ended(this.#closeCode, this.#closedBy);
   }
 }

@@ -70,6 +70,10 @@ export class ModelConnection implements Link {
     below.callback();
   }
 
+  whenWritten(): void {
+    throw new Error("no presences here");
+  }
+
   whenBelow(bytes: number, callback: () => void): void {
     this.#below = { bytes, callback };
   }

@@ -11,6 +11,8 @@ const COMPILE_CACHE = join(process.cwd(), "node_modules/.cache/postern-tests");
 export type RunOptions = {
   readonly env?: Readonly<Record<string, string>>;
   readonly command?: string;
+  /** Where it runs; left out: where the tests do. */
+  readonly cwd?: string;
 };
 
 /** A process that a test started, and all it has written. Killed when the test ends. */
@@ -22,8 +24,9 @@ export class Run {
   #wake: (() => void) | undefined;
 
   /** Runs node with these arguments, or another command. The environment is PATH, Node's cache and what is given, nothing else. */
-  constructor(args: readonly string[], { env = {}, command = process.execPath }: RunOptions = {}) {
+  constructor(args: readonly string[], { env = {}, command = process.execPath, cwd = process.cwd() }: RunOptions = {}) {
     this.#child = spawn(command, args, {
+      cwd,
       env: { PATH: process.env["PATH"] ?? "", NODE_COMPILE_CACHE: COMPILE_CACHE, ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });

@@ -1,6 +1,7 @@
 import type { Encoding, HubEvent, SlowReason } from "../../relay/hub/ports.ts";
 import { BytesPayload } from "../../relay/session/payload.ts";
 import type { ConnectionLink } from "../../relay/session/ports.ts";
+import { DrainWatch } from "../../relay/websocket/drain-watch.ts";
 
 /** A link that keeps what it is given. Where it is not reading, its buffer drains only when it is told to. */
 export class RecordingLink implements ConnectionLink {
@@ -24,7 +25,7 @@ export class RecordingLink implements ConnectionLink {
   readonly waitsMs: number[] = [];
   /** What it was charged in all. */
   readonly charged = { messageCount: 0, byteCount: 0 };
-  #below: { readonly bytes: number; readonly callback: () => void } | undefined;
+  readonly #drain = new DrainWatch();
   readonly #isReading: boolean;
 
   constructor(options: { readonly isReading: boolean } = { isReading: true }) {
@@ -96,17 +97,21 @@ export class RecordingLink implements ConnectionLink {
   }
 
   whenBelow(bytes: number, callback: () => void): void {
-    this.#below = { bytes, callback };
+    this.#drain.whenBelow(bytes, callback);
+  }
+
+  whenWritten(callback: () => void): void {
+    // Who reads has taken it already.
+    if (this.bufferedBytes === 0) callback();
+    else this.#drain.whenWritten(this.bufferedBytes, callback);
   }
 
   /** The reader takes so many bytes. */
   drain(bytes: number): void {
     this.bufferedBytes -= bytes;
     this.readByPeerBytes += bytes;
-    if (this.#below === undefined || this.bufferedBytes > this.#below.bytes) return;
-    const { callback } = this.#below;
-    this.#below = undefined;
-    callback();
+    this.#drain.took(bytes);
+    this.#drain.written(this.bufferedBytes);
   }
 
   leave(code: number, reason: string): void {
@@ -155,7 +160,8 @@ export class PlainEncoding implements Encoding {
     const type = event.type === "addressed" ? event.kind : event.type;
     const count = event.type === "omitted" ? { count: event.count } : {};
     const rest = "payload" in event ? { to: event.to, payload: textOf(event.payload.jsonText()) } : count;
-    return new TextEncoder().encode(JSON.stringify({ type, peerId, peerHandle, topicName, ...rest }));
+    const presence = event.type === "peer-joined" || event.type === "presence" ? event.member.presence : undefined;
+    return new TextEncoder().encode(JSON.stringify({ type, peerId, peerHandle, topicName, ...rest, presence }));
   }
 }
 

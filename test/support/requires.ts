@@ -5,6 +5,7 @@ import type { Part } from "../clients/rows.ts";
 import { isInstalled } from "../clients/start-client.ts";
 import { findBicep } from "../infra/compiler.ts";
 import { CHROMIUM } from "./browser.ts";
+import { FIREFOX } from "./firefox.ts";
 
 /**
  * What CI may skip where it is absent, as `needs` calls it: only what an issue allows by name. Today that is nothing, because
@@ -79,6 +80,11 @@ export function itWithPebble(): TestAPI | TestAPI["skip"] {
 /** Tests of pages in a real browser. */
 export function itInBrowser(): TestAPI | TestAPI["skip"] {
   return needs(existsSync(CHROMIUM), "a browser (Debian's chromium)");
+}
+
+/** Tests of pages in a real Firefox. */
+export function itInFirefox(): TestAPI | TestAPI["skip"] {
+  return needs(existsSync(FIREFOX), "a browser (Debian's firefox-esr)");
 }
 
 /** Tests of the client libraries of test/clients that come with this part. */

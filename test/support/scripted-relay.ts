@@ -51,6 +51,12 @@ export class ScriptedSocket implements Socket {
     this.#events.onBytesSeen?.();
   }
 
+  /** All that waits leaves, and the runtime says so. */
+  drain(): void {
+    this.bufferedBytes = 0;
+    this.#events.onDrained?.();
+  }
+
   end(end: Partial<SocketEnd> = {}): void {
     if (this.isOver) return;
     this.isOver = true;
@@ -89,7 +95,7 @@ export class ScriptedSocket implements Socket {
       more: false,
       takeover: "secret",
       pingIntervalMs: 25_000,
-      features: ["congestion", "lists", "ping", "takeover"],
+      features: ["congestion", "lists", "ping", "presence", "takeover"],
       ref,
       ...fields,
     });

@@ -180,6 +180,10 @@ class TimedLink implements Link {
     if (this.#progress.loseSight(this.#relay.time.nowMs)) this.#relay.soon(this);
   }
 
+  whenWritten(): void {
+    throw new Error("no presences here");
+  }
+
   whenBelow(bytes: number, callback: () => void): void {
     this.#below = { bytes, callback };
   }

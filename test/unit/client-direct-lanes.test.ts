@@ -87,15 +87,16 @@ describe("the sender of a lane", () => {
     expect(take()).toEqual(["p 3 3"]);
   });
 
-  it("takes turns between peers, holds back for a congested one, and goes on when there is room", async () => {
+  it("takes turns between peers by bytes, holds back for a congested one, and goes on when there is room", async () => {
     const { app, lanes, take } = laneScene();
     for (const sid of ["p", "q", "r"]) lanes.peerBack(sid);
     app.isWritable = false;
-    for (const sid of ["p", "p", "q", "q", "r"]) await lanes.send(sid, bytes("a"));
+    for (const sid of ["p", "p", "q", "r"]) await lanes.send(sid, bytes("a"));
+    for (const sid of ["p", "p", "q", "q"]) await lanes.send(sid, new Uint8Array(32_000));
     lanes.congestion("r", true);
     app.isWritable = true;
     lanes.writable();
-    expect(take()).toEqual(["p 1 1", "q 1 1", "p 2 1", "q 2 1"]);
+    expect(take()).toEqual(["p 1 1", "p 2 1", "p 3 32000", "p 4 32000", "q 1 1", "q 2 32000", "q 3 32000"]);
 
     lanes.congestion("r", false);
 

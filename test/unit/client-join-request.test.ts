@@ -5,8 +5,10 @@ const FINGERPRINT = Array(32).fill("AB").join(":");
 const DEFAULTS = {
   address: "wss://relay.example.com",
   topic: "t",
+  secretFile: undefined,
   isPlain: false,
   peerId: undefined,
+  name: undefined,
   fingerprint: undefined,
   caFile: undefined,
   tokenFile: undefined,
@@ -17,6 +19,15 @@ const DEFAULTS = {
 
 it("wants an address and a topic, and no more", () => {
   expect(parseJoin(["wss://relay.example.com", "t"])).toEqual(DEFAULTS);
+});
+
+it("takes an address alone, where a secret names the topic", () => {
+  expect(parseJoin(["wss://localhost", "--secret-file", "secret"])).toEqual({
+    ...DEFAULTS,
+    address: "wss://localhost",
+    topic: undefined,
+    secretFile: "secret",
+  });
 });
 
 it("takes options before, between and behind them", () => {
@@ -45,14 +56,16 @@ it.each([["--help"], ["-h"]])("gives help for %s, whatever else is there", (flag
 });
 
 it.each([
-  [[], /It takes two words/],
-  [["wss://localhost"], /It takes two words/],
-  [["wss://localhost", "t", "u"], /It takes two words/],
+  [[], /It takes the address of a relay/],
+  [["wss://localhost", "t", "u"], /It takes the address of a relay/],
   [["https://localhost", "t"], /begins with wss:\/\/ or ws:\/\//],
   [["localhost", "t"], /begins with wss:\/\/ or ws:\/\//],
   [["wss://localhost", ""], /A topic is a string of 1 to 256 bytes/],
   [["wss://localhost", "t".repeat(257)], /A topic is a string of 1 to 256 bytes/],
   [["wss://localhost", "t", "--fingerprint", "AB"], /64 hex digits/],
+  [["wss://localhost", "t", "--plain", "--secret-file", "secret"], /a plain topic is not sealed/],
+  [["wss://localhost", "t", "--name", " "], /--name: 1 to 744 bytes/],
+  [["wss://localhost", "t", "--plain", "--name", "me"], /a plain topic has no presence/],
   [["wss://localhost", "t", "--peer-id", "me"], /goes with --plain/],
   [["wss://localhost", "t", "--plain", "--peer-id", ""], /A peerId is a string of 1 to/],
   [["wss://localhost", "t", "--timeout", "0.9"], /seconds from 1 to 3600/],

@@ -69,16 +69,28 @@ describe("a member that lies to a lane", () => {
     expect(sent.length).toBeLessThanOrEqual(50);
   });
 
-  it("opens nothing with other streams, final chunks, empty ones and those without a number", () => {
+  it("opens nothing with empty chunks and those without a number", () => {
     const { chunk, clock, take, told } = laneScene();
-    chunk("p", 1, "x", { stream: 1 });
-    chunk("p", 1, "x", { stream: 2 ** 32 - 1 });
-    chunk("p", 1, "x", { isFinal: true });
     chunk("p", 1, "");
     chunk("p", 0, "x");
     clock.advance(1000);
 
-    expect(told).toEqual([...Array(3).fill("p unknown-kind"), "p unreadable", "p unreadable"]);
+    expect(told).toEqual(["p unreadable", "p unreadable"]);
     expect(take()).toEqual([]);
+  });
+
+  it("is told that nobody takes its streams where the app has none, as often as that may be", () => {
+    const { chunk, clock, lanes, sent, take, told } = laneScene();
+    chunk("p", 1, "x", { stream: 1 });
+    lanes.received("p", { type: "acknowledgement", seq: 1, stream: 9, next: 1, byteLimit: 1, purpose: "ask" });
+    lanes.received("p", { type: "acknowledgement", seq: 2, stream: 9, next: 1, byteLimit: 1, purpose: "progress" });
+    expect(sent.map((frame) => frame.stream)).toEqual([1, 9]);
+    expect(take()).toEqual(["p resume 0 1", "p resume 0 1"]);
+
+    for (let count = 0; count < 1000; count += 1) chunk("p", 1, "x", { stream: count + 1 });
+    clock.advance(1000);
+
+    expect(take()).toHaveLength(98);
+    expect(new Set(told)).toEqual(new Set(["p flood"]));
   });
 });

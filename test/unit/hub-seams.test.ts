@@ -46,6 +46,7 @@ function stranger(peerHandle: number): MemberIdentity {
     peerHandle,
     topicName: "t",
     topicHandle: 1,
+    presence: undefined,
     startFor: (_encoding, write) => write(identity),
   };
   return identity;

@@ -41,7 +41,7 @@ it("bounds the memory lower where a connection may be in fewer topics, and no lo
   const many = memoryBoundBytes(load(env).config);
   const few = memoryBoundBytes(load({ ...env, MAX_TOPICS_PER_CONNECTION: "1" }).config);
 
-  expect(many - few).toBe(10_000 * 99 * 8192);
+  expect(many - few).toBe(10_000 * 99 * 10_240);
   expect(memoryBoundBytes(load({ ...env, MAX_MEMBERS_PER_TOPIC: "100" }).config)).toBe(many);
 });
 

@@ -1,11 +1,15 @@
 import { expect, it } from "vitest";
+import { Takeovers } from "../../relay/auth/takeovers.ts";
+import { TopicDialect } from "../../relay/dialects/topic/topic-dialect.ts";
 import { Handles } from "../../relay/hub/handles.ts";
 import { Hub } from "../../relay/hub/hub.ts";
 import type { HoldNotice } from "../../relay/hub/ports.ts";
 import { type Member, Topic } from "../../relay/hub/topic.ts";
 import { Traffic } from "../../relay/hub/traffic.ts";
+import { frameTexts } from "../support/frame-texts.ts";
 import { hubOptions } from "../support/hub-options.ts";
 import { PlainEncoding, RecordingLink, textPayload } from "../support/recording-link.ts";
+import { FakeConnection } from "../support/session-connection.ts";
 import { TestTime } from "../support/test-time.ts";
 
 const encoding = new PlainEncoding();
@@ -192,4 +196,41 @@ it("writes a list once where frames are alike, and gives nothing to those that e
   // Once for the data, and for each peer-left.
   expect(alike.encodeCount - before).toBeLessThanOrEqual(3);
   expect(links[2]?.frames.filter((frame) => (frame as { type: string }).type === "data")).toHaveLength(1);
+});
+
+it("lists nobody in a page whose coming is yet to be told, and who is cut off before that", () => {
+  const time = new TestTime();
+  const hub = new Hub(hubOptions({ outboxHighWaterBytes: 2000 }), { time });
+  const limits = { maxFrameBytes: 1_000_000, maxTopicsPerConnection: 10, maxPayloadBytes: 1_000_000 };
+  const parts = { hub, limits, pingIntervalMs: 25_000, time, takeovers: new Takeovers(), nowMs: () => 0 };
+  const dialect = new TopicDialect(parts);
+  const open = (peerId: string, isReading: boolean) => {
+    const frames: Uint8Array[] = [];
+    const link = new RecordingLink({ isReading });
+    const send = link.send.bind(link);
+    link.send = (frame) => {
+      frames.push(frame);
+      send(frame);
+    };
+    const session = dialect.open(link, new FakeConnection({}, link), { subprotocol: "postern.v1" });
+    const say = (message: object) => session.receive(Buffer.from(JSON.stringify(message)), false, true);
+    say({ type: "join", topic: "t", peerId });
+    return { session, link, say, texts: () => frameTexts(frames) };
+  };
+  const [slow, sender] = [open("slow", false), open("sender", true)];
+  sender.say({ type: "data", topic: "t", data: "x".repeat(3000) });
+  const passing = open("passing", true);
+  open("staying", true);
+
+  slow.say({ type: "members", topic: "t", after: 0 });
+  passing.session.end("cut");
+  slow.link.drain(slow.link.bufferedBytes);
+  time.settle();
+
+  const messages = slow
+    .texts()
+    .map((text) => JSON.parse(text) as { type: string; peerId?: string; members?: object[] });
+  expect(messages.find(({ type }) => type === "members")?.members).toMatchObject([{ peerId: "sender" }]);
+  expect(messages.slice(-1)).toMatchObject([{ type: "peer-joined", peerId: "staying" }]);
+  expect(slow.texts().filter((text) => text.includes("passing"))).toEqual([]);
 });

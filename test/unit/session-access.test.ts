@@ -55,6 +55,7 @@ it.each([
   { type: "join" },
   { type: "leave", topic: "there" },
   { type: "data", topic: "there", data: "x" },
+  { type: "presence", topic: "there", presence: "x" },
   { type: "offer", topic: "there", to: 1, payload: "x" },
   "broken",
   "",
@@ -270,4 +271,23 @@ it.each(["postern.v1", ""])("ends the memberships when the grant ends, and takes
   expect(link.closed).toEqual({ code: 4005, reason: "revoked" });
   expect(keeper.texts().at(-1)).toContain('"type":"peer-left","topic":"there","peerId":"me"');
   expect(texts()).toHaveLength(before);
+});
+
+it("refuses what a member shows shortly before its close, and takes it behind the close frame", () => {
+  const { hub, open } = openHub();
+  const { session, texts } = open("postern.v1");
+  say(session, { type: "join", topic: "there", peerId: "m" });
+  const shown = () => [...(hub.topic("there")?.members() ?? [])].map(({ presence }) => presence);
+
+  session.refuseNew();
+  say(session, { type: "presence", topic: "there", presence: "refused", ref: 1 });
+  const whileRefusing = shown();
+  session.hearOut();
+  say(session, { type: "presence", topic: "there", presence: "taken", ref: 2 });
+
+  expect(JSON.parse(texts().at(-1) ?? "")).toMatchObject({ code: "restarting", ref: 1 });
+  expect([whileRefusing, shown()]).toEqual([
+    [undefined, undefined],
+    [undefined, "taken"],
+  ]);
 });

@@ -35,6 +35,7 @@ export class MeshEncoding implements Encoding {
       }
       case "addressed":
       case "omitted":
+      case "presence":
         throw new TypeError("nodes have no word for this: ask first");
     }
   }

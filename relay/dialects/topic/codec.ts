@@ -21,11 +21,15 @@ type DataEvent = Extract<HubEvent, { type: "data" }>;
 type AddressedEvent = Extract<HubEvent, { type: "addressed" }>;
 
 /** Who comes and goes. */
-const PRESENCE = ["peer-joined", "peer-left"] as const;
-const TAKEN_BY_CLASSIC: ReadonlySet<string> = new Set(PRESENCE);
-/** And with it what v1 clients understand: the signals by which they find a direct path, and that something is missing. */
-const TAKEN_BY_V1: ReadonlySet<string> = new Set<SignalType | "omitted" | (typeof PRESENCE)[number]>([
-  ...PRESENCE,
+const MEMBERSHIP = ["peer-joined", "peer-left"] as const;
+const TAKEN_BY_CLASSIC: ReadonlySet<string> = new Set(MEMBERSHIP);
+/**
+ * And with it what v1 clients understand: what members show, the signals by which they find a direct path, and that
+ * something is missing.
+ */
+const TAKEN_BY_V1: ReadonlySet<string> = new Set<SignalType | "presence" | "omitted" | (typeof MEMBERSHIP)[number]>([
+  ...MEMBERSHIP,
+  "presence",
   "offer",
   "answer",
   "candidate",
@@ -75,6 +79,7 @@ export const classicEncoding: Encoding = {
           event.payload.jsonText(),
           TEXT_END,
         );
+      case "presence":
       case "addressed":
       case "omitted":
         throw new TypeError("classic clients have no word for this: ask first");
@@ -122,11 +127,22 @@ function v1Text(event: Exclude<HubEvent, DataEvent>): Uint8Array {
     case "omitted":
       return v1Omitted(event);
     case "peer-joined":
+      return textFrame(
+        encodeV1RelayMessage({ type: event.type, topic: event.member.topicName, ...entryOf(event.member) }),
+      );
     case "peer-left":
       return textFrame(
         encodeV1RelayMessage({ type: event.type, topic: event.member.topicName, ...nameOf(event.member) }),
       );
+    case "presence":
+      return v1Presence(event.member);
   }
+}
+
+/** Who shows nothing any more, as nobody on this node can, shows the empty text. */
+function v1Presence(member: MemberIdentity): Uint8Array {
+  const { topicName: topic, presence = "" } = member;
+  return textFrame(encodeV1RelayMessage({ type: "presence", topic, ...nameOf(member), presence }));
 }
 
 function v1Omitted({ from, count, sizeBytes }: Extract<HubEvent, { type: "omitted" }>): Uint8Array {
@@ -152,6 +168,15 @@ export function nameOf({ peerId, peerHandle }: { readonly peerId: string; readon
   readonly peerHandle: number;
 } {
   return { peerId, peerHandle };
+}
+
+/** A member as it stands in a list: its name, and what it shows. */
+export function entryOf(member: Pick<MemberIdentity, "peerId" | "peerHandle" | "presence">): {
+  readonly peerId: string;
+  readonly peerHandle: number;
+  readonly presence: string | undefined;
+} {
+  return { ...nameOf(member), presence: member.presence };
 }
 
 /** Why a classic client's join cannot be taken. */

@@ -5,25 +5,25 @@ import type { Peer } from "../../hub/peer.ts";
 import type { Encoding } from "../../hub/ports.ts";
 import type { Member } from "../../hub/topic.ts";
 import type { ConnectionLink, SessionConnection } from "../../session/ports.ts";
-import { nameOf, textFrame, v1BinaryEncoding, v1JsonEncoding } from "./codec.ts";
+import { entryOf, nameOf, textFrame, v1BinaryEncoding, v1JsonEncoding } from "./codec.ts";
 import type { MembershipChanges } from "./membership-changes.ts";
 import { makeFreePeerId } from "./peer-id.ts";
 import type { SessionParts } from "./session-parts.ts";
 
 type JoinMessage = Extract<V1ClientMessage, { type: "join" }>;
 type MembersMessage = Extract<V1ClientMessage, { type: "members" }>;
-type MemberName = ReturnType<typeof nameOf>;
+type MemberEntry = ReturnType<typeof entryOf>;
 
 /** A page of members has at most so many bytes: some clients take no more than 32 KiB in one message. */
 const PAGE_BYTES = 16_384;
-/** No name takes less in a list: so many are more than a page has. */
-const MIN_NAME_BYTES = 31;
+/** No member takes less in a list: so many are more than a page has. */
+const MIN_ENTRY_BYTES = 31;
 /** A join waits for the owners of its name for no longer than this, and for the answer of one more. */
 const MAX_ASKING_MS = 20_000;
 const encoder = new TextEncoder();
 
 /** Some of the members, and whether there are more. */
-type Page = { readonly members: readonly MemberName[]; readonly more: boolean };
+type Page = { readonly members: readonly MemberEntry[]; readonly more: boolean };
 
 /** What a session's joins need of it. */
 export type V1JoinsParts = {
@@ -81,9 +81,10 @@ export class V1Joins {
   /** @returns undefined: it is answered; or why it was not taken; or who has the name. */
   #try(message: JoinMessage): ErrorCode | Member | undefined {
     const { parts, connection, peer, onRenamed } = this.#own;
-    const { topic: topicName, peerId } = message;
+    const { topic: topicName, peerId, presence } = message;
     // Before the topic is looked for: whether it exists must not show, in the answer or in its time.
     if (!connection.access.mayJoin(topicName)) return "not-permitted";
+    if (presence !== undefined && !connection.access.mayPublish) return "not-permitted";
     if (message.takeover !== undefined) this.#takeOver(topicName, message.takeover);
     const known = peer.memberOf(topicName);
     if (known !== undefined && (peerId === undefined || peerId === known.peerId)) return this.#again(known, message);
@@ -99,10 +100,11 @@ export class V1Joins {
 
   #enter(message: JoinMessage): void {
     const { parts, link, connection, peer, changes, onJoined } = this.#own;
-    const { topic: topicName, maxPayloadBytes, ref } = message;
+    const { topic: topicName, maxPayloadBytes, presence, ref } = message;
     const peerId = message.peerId ?? makeFreePeerId(parts.hub.topic(topicName), parts.nowMs);
     changes.count();
-    parts.hub.join(peer, { topicName, peerId, maxPayloadBytes, encoding: encodingOf(message) }, (own) => {
+    const encoding = encodingOf(message);
+    parts.hub.join(peer, { topicName, peerId, presence, maxPayloadBytes, encoding }, (own) => {
       onJoined(own);
       const frame = textFrame(this.#joined(own, this.#firstPage(own, message), ref));
       link.charge({ messageCount: 0, byteCount: frame.length });
@@ -111,11 +113,12 @@ export class V1Joins {
     connection.joined(topicName);
   }
 
-  /** A membership that is there already: how it gets its messages may change, and the answer is short. */
+  /** A membership that is there already: how it gets its messages may change, and what it shows; the answer is short. */
   #again(known: Member, message: JoinMessage): undefined {
     const { parts, changes, answer } = this.#own;
     changes.count();
     parts.hub.changeDelivery(known, { encoding: encodingOf(message), maxPayloadBytes: message.maxPayloadBytes });
+    if (message.presence !== undefined) parts.hub.show(known, message.presence);
     answer(this.#joined(known, { members: [], more: known.topic.memberCount > 1 }, message.ref));
   }
 
@@ -172,13 +175,17 @@ export class V1Joins {
 
   #firstPage(own: Member, { maxMembers }: JoinMessage): Page {
     if (maxMembers === undefined) return this.#page(own, 0);
-    const count = Math.min(maxMembers, Math.ceil(PAGE_BYTES / MIN_NAME_BYTES));
+    const count = Math.min(maxMembers, Math.ceil(PAGE_BYTES / MIN_ENTRY_BYTES));
     return { members: pageOf(own.topic.sample(count, own)).members, more: false };
   }
 
-  /** Handles rise, so who comes meanwhile is behind, and told of by an event all the same. */
+  /**
+   * Handles rise, so who comes meanwhile is behind, and told of by an event all the same. Whose coming is yet to be told is
+   * in no page: if it is cut off before, neither its coming is told nor its leaving.
+   */
   #page(own: Member, after: number): Page {
-    return pageOf(own.topic.membersAfter(after), own);
+    const { hub } = this.#own.parts;
+    return pageOf(own.topic.membersAfter(after), (member) => member !== own && !hub.isNews(own.peer, member));
   }
 
   #joined(own: Member, { members, more }: Page, ref: number | undefined): string {
@@ -201,25 +208,25 @@ export class V1Joins {
   }
 }
 
-/** As many as fit. @param except is not among them. */
-function pageOf(members: Iterable<Member>, except?: Member): Page {
-  const names: MemberName[] = [];
+/** As many as fit of those that are listed. */
+function pageOf(members: Iterable<Member>, isListed: (member: Member) => boolean = () => true): Page {
+  const entries: MemberEntry[] = [];
   let byteCount = 0;
   for (const member of members) {
-    if (member === except) continue;
-    const name = nameOf(member);
-    byteCount += bytesOf(name);
-    if (byteCount > PAGE_BYTES) return { members: names, more: true };
-    names.push(name);
+    if (!isListed(member)) continue;
+    const entry = entryOf(member);
+    byteCount += bytesOf(entry);
+    if (byteCount > PAGE_BYTES) return { members: entries, more: true };
+    entries.push(entry);
   }
-  return { members: names, more: false };
+  return { members: entries, more: false };
 }
 
 function encodingOf({ encoding }: JoinMessage): Encoding {
   return encoding === "binary" ? v1BinaryEncoding : v1JsonEncoding;
 }
 
-/** What one name takes in a list, its comma included. */
-function bytesOf(name: MemberName): number {
-  return encoder.encode(JSON.stringify(name)).length + 1;
+/** What one member takes in a list, its comma included. */
+function bytesOf(entry: MemberEntry): number {
+  return encoder.encode(JSON.stringify(entry)).length + 1;
 }

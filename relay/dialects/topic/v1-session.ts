@@ -232,6 +232,10 @@ export class V1Session implements Session {
         this.#joins.members(member, message);
         this.#waitForRoom();
         return undefined;
+      case "presence":
+        if (!this.#connection.access.mayPublish) return "not-permitted";
+        this.#parts.hub.show(member, message.presence);
+        return undefined;
       case "data":
         this.#expectLike(message.topic);
         return this.#publish(member, message.to, BytesPayload.fromJsonText(dataText));

@@ -1,0 +1,53 @@
+import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyObject } from "node:crypto";
+import { type Cryptography, type Sealing, TAG_BYTES } from "../sealing/cryptography.ts";
+
+const ALGORITHM = "aes-256-gcm";
+
+/** By `node:crypto`: at once, and with a key that is set up once, which is several times faster than WebCrypto for short messages. */
+export class NodeCryptography implements Cryptography<KeyObject, KeyObject> {
+  source(material: Uint8Array): KeyObject {
+    return createSecretKey(material);
+  }
+
+  derive(source: KeyObject, salt: Uint8Array, info: Uint8Array): Uint8Array {
+    return new Uint8Array(hkdfSync("sha256", source, salt, info, 32));
+  }
+
+  deriveKey(source: KeyObject, salt: Uint8Array, info: Uint8Array): KeyObject {
+    return createSecretKey(this.derive(source, salt, info));
+  }
+
+  seal(key: KeyObject, frame: Uint8Array, clearBytes: number, { nonce, additionalData }: Sealing): Uint8Array {
+    const cipher = createCipheriv(ALGORITHM, key, nonce);
+    cipher.setAAD(additionalData);
+    // Of a pool: it lives until the socket has it.
+    const sealed = Buffer.allocUnsafe(frame.byteLength + TAG_BYTES);
+    sealed.set(frame.subarray(0, clearBytes));
+    sealed.set(cipher.update(frame.subarray(clearBytes)), clearBytes);
+    cipher.final();
+    sealed.set(cipher.getAuthTag(), frame.byteLength);
+    return sealed;
+  }
+
+  open(
+    key: KeyObject,
+    frame: Uint8Array,
+    clearBytes: number,
+    { nonce, additionalData }: Sealing,
+  ): Uint8Array | undefined {
+    const end = frame.byteLength - TAG_BYTES;
+    if (end < clearBytes) return undefined;
+    const decipher = createDecipheriv(ALGORITHM, key, nonce, { authTagLength: TAG_BYTES });
+    decipher.setAAD(additionalData);
+    decipher.setAuthTag(frame.subarray(end));
+    const opened = new Uint8Array(end);
+    opened.set(frame.subarray(0, clearBytes));
+    opened.set(decipher.update(frame.subarray(clearBytes, end)), clearBytes);
+    try {
+      decipher.final();
+      return opened;
+    } catch {
+      return undefined;
+    }
+  }
+}

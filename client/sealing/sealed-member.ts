@@ -1,0 +1,73 @@
+import { utf8 } from "../data.ts";
+import type { FrameHead } from "../delivery/frame.ts";
+import type { Sid } from "../delivery/ports.ts";
+import type { ConnectionKeys, Receiver } from "./frame-seal.ts";
+import type { PresenceSeal } from "./presence-seal.ts";
+
+/** Who has sent so many frames that did not open, and none that did, is not looked at any more. */
+const MAX_FAULTS = 100;
+const CROSSED_MS = 500;
+
+/** A member of a sealed topic on the present connection, heard or not. */
+export class SealedMember implements Receiver {
+  readonly sid: Sid;
+  readonly peerHandle: number;
+  readonly keys: ConnectionKeys;
+  readonly presenceSeal: PresenceSeal;
+  readonly nameBytes: Uint8Array;
+  #hasOpened = false;
+  #provedAtMs: number = Number.NEGATIVE_INFINITY;
+  #lastControlSeq = 0;
+  #faultCount = 0;
+  #presence: Uint8Array | undefined;
+
+  constructor(sid: Sid, peerHandle: number, keys: ConnectionKeys, presenceSeal: PresenceSeal) {
+    this.sid = sid;
+    this.peerHandle = peerHandle;
+    this.keys = keys;
+    this.presenceSeal = presenceSeal;
+    this.nameBytes = utf8(keys.name);
+  }
+
+  /** A frame of it was opened: it has the secret. */
+  get hasOpened(): boolean {
+    return this.#hasOpened;
+  }
+
+  /** What it shows of itself; undefined: nothing yet. */
+  get presence(): Uint8Array | undefined {
+    return this.#presence;
+  }
+
+  show(presence: Uint8Array): void {
+    this.#presence = presence;
+  }
+
+  /** What it sends is not opened any more: that would cost time for nothing. */
+  get isIgnored(): boolean {
+    return !this.#hasOpened && this.#faultCount >= MAX_FAULTS;
+  }
+
+  /** Takes a frame that has opened. @returns whether it is new: control frames rise on a connection. Delivery tells others apart */
+  accept({ kind, seq }: FrameHead): boolean {
+    if (kind === "control") {
+      if (seq <= this.#lastControlSeq) return false;
+      this.#lastControlSeq = seq;
+    }
+    this.#hasOpened = true;
+    return true;
+  }
+
+  /** @returns whether this end should prove itself now: two proofs that cross need no answer */
+  mayProve(nowMs: number): boolean {
+    if (nowMs - this.#provedAtMs < CROSSED_MS) return false;
+    this.#provedAtMs = nowMs;
+    return true;
+  }
+
+  /** @returns whether the app should hear of it */
+  countFault(): boolean {
+    this.#faultCount += 1;
+    return this.#faultCount <= MAX_FAULTS;
+  }
+}

@@ -1,0 +1,140 @@
+import { utf8 } from "../data.ts";
+import { encodeChunk } from "../delivery/frame.ts";
+import type { AbortReason } from "./peer-stream.ts";
+
+/**
+ * What the chunks of a stream begin with: a kind (u8). A stream has one direction under each end's own number: the opener's
+ * begins with `open`, the other side's with `accept`. Numbers are big-endian, texts UTF-8.
+ *
+ * | kind | behind it | meaning |
+ * |---|---|---|
+ * | 0 data | at least one byte | bytes of the app |
+ * | 1 open | label, 1 to 256 bytes | the first chunk of the opener |
+ * | 2 accept | u32 | the first chunk of the other side: which stream of the opener it belongs to |
+ * | 3 end | | this direction ends here |
+ * | 4 abort | u32, text of at most 800 bytes | this direction ends here, and what was not read is not to be read |
+ * | 5 stop | as abort | the sender of this wants no more of the other direction |
+ */
+const kinds = ["data", "open", "accept", "end", "abort", "stop"] as const;
+
+/** The longest label, in bytes. */
+const MAX_LABEL_BYTES = 256;
+const MAX_REASON_CHARACTERS = 200;
+/** A character has at most four bytes. */
+const MAX_REASON_BYTES = 4 * MAX_REASON_CHARACTERS;
+
+/** A reason, complete. */
+type Reason = { readonly reasonCode: number; readonly reason: string };
+
+/** A chunk as it was read. */
+export type StreamChunk =
+  | { readonly kind: "data"; readonly bytes: Uint8Array }
+  | { readonly kind: "open"; readonly label: string }
+  | { readonly kind: "accept"; readonly stream: number }
+  | { readonly kind: "end" }
+  | ({ readonly kind: "abort" } & Reason)
+  | ({ readonly kind: "stop" } & Reason)
+  | { readonly kind: "unreadable" }
+  | { readonly kind: "unknown-kind" };
+
+/** Writes bytes of the app: at least one. They are copied. */
+export function dataChunk(stream: number, bytes: Uint8Array): Uint8Array {
+  return encodeChunk(stream, bytes, 0);
+}
+
+/** Writes the first chunk of an opener. @returns undefined where the label is none. */
+export function openChunk(stream: number, label: string): Uint8Array | undefined {
+  const bytes = utf8(label);
+  const isLabel = label.isWellFormed() && bytes.byteLength > 0 && bytes.byteLength <= MAX_LABEL_BYTES;
+  return isLabel ? encodeChunk(stream, bytes, 1) : undefined;
+}
+
+/** Writes the first chunk of the other side. */
+export function acceptChunk(stream: number, accepted: number): Uint8Array {
+  return encodeChunk(stream, u32(accepted), 2);
+}
+
+/** Writes the end of a direction. */
+export function endChunk(stream: number): Uint8Array {
+  return encodeChunk(stream, new Uint8Array(), 3);
+}
+
+/** Writes why a direction is over before its end, or should be. */
+export function reasonChunk(stream: number, kind: "abort" | "stop", reason: AbortReason): Uint8Array {
+  const { reasonCode, reason: text } = wellFormed(reason);
+  const bytes = utf8(text);
+  const content = new Uint8Array(4 + bytes.byteLength);
+  content.set(u32(reasonCode));
+  content.set(bytes, 4);
+  return encodeChunk(stream, content, kinds.indexOf(kind));
+}
+
+/** A reason as it is told: a number that is none is 0, and a text is cut off. */
+export function wellFormed({ reasonCode = 0, reason = "" }: AbortReason): Reason {
+  const isNumber = Number.isInteger(reasonCode) && reasonCode >= 0 && reasonCode < 2 ** 32;
+  return {
+    reasonCode: isNumber ? reasonCode : 0,
+    reason: reason.slice(0, MAX_REASON_CHARACTERS).toWellFormed(),
+  };
+}
+
+/** What anything that an app gives as a reason says: an Error, a text, or a reason. */
+export function reasonOf(given: unknown): AbortReason {
+  if (typeof given === "string") return { reason: given };
+  if (typeof given !== "object" || given === null) return {};
+  const { reasonCode, reason, message } = given as { readonly [Name in keyof AbortReason | "message"]?: unknown };
+  const text = reason ?? message;
+  return {
+    reasonCode: typeof reasonCode === "number" ? reasonCode : 0,
+    reason: typeof text === "string" ? text : "",
+  };
+}
+
+/** Reads the content of a chunk: any bytes. Never throws. The bytes of data are a view of it. */
+export function decodeStreamChunk(content: Uint8Array): StreamChunk {
+  const [kindNumber] = content;
+  const kind = kindNumber === undefined ? "unreadable" : (kinds[kindNumber] ?? "unknown-kind");
+  return decodeBody(kind, content.subarray(1)) ?? { kind: "unreadable" };
+}
+
+function decodeBody(kind: StreamChunk["kind"], body: Uint8Array): StreamChunk | undefined {
+  const size = body.byteLength;
+  switch (kind) {
+    case "data":
+      return size > 0 ? { kind, bytes: body } : undefined;
+    case "open": {
+      const label = size > 0 && size <= MAX_LABEL_BYTES ? textOf(body) : undefined;
+      return label === undefined ? undefined : { kind, label };
+    }
+    case "accept":
+      return size === 4 ? { kind, stream: numberOf(body) } : undefined;
+    case "end":
+      return size === 0 ? { kind } : undefined;
+    case "abort":
+    case "stop": {
+      const text = size >= 4 && size <= 4 + MAX_REASON_BYTES ? textOf(body.subarray(4)) : undefined;
+      return text === undefined ? undefined : { kind, ...wellFormed({ reasonCode: numberOf(body), reason: text }) };
+    }
+    default:
+      return { kind };
+  }
+}
+
+function u32(value: number): Uint8Array {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setUint32(0, value);
+  return bytes;
+}
+
+function numberOf(bytes: Uint8Array): number {
+  return new DataView(bytes.buffer, bytes.byteOffset).getUint32(0);
+}
+
+/** @returns undefined where it is no UTF-8 (RFC 3629). */
+function textOf(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,9 @@
+import { expect, it } from "vitest";
+import { transferOverKills } from "../support/stream-transfer.ts";
+
+it("brings 20 MB over three SIGKILLs of the relay, byte for byte", async () => {
+  const { sentHash, receivedHash, receivedBytes, killCount } = await transferOverKills(20_000_000, 3);
+
+  expect([killCount, receivedBytes]).toEqual([3, 20_000_000]);
+  expect(receivedHash).toBe(sentHash);
+});
