@@ -231,7 +231,7 @@ function visitorsOf({
 }: Pick<ObservationParts, "authority" | "entrance">): DialectRoutesParts["visitors"] {
   return {
     clientOf: (request) => entrance.clientOf(request),
-    isAllowedOrigin: (request) => entrance.isAllowedOrigin(request),
+    mayAsk: (request) => entrance.mayAsk(request),
     async permits({ headers }, topicName) {
       const verdict = await authority.admit(headers);
       if (!("access" in verdict)) return false;

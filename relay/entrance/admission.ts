@@ -96,9 +96,9 @@ export class Admission {
     return arrived?.isForwarding === true ? addresses.of(arrived.address, headers) : arrived?.address;
   }
 
-  /** Whether a page of this origin may open connections. @param origin undefined: it is no page. */
-  isAllowedOrigin(origin: string | undefined): boolean {
-    return this.#allowedOrigins.has(origin);
+  /** Whether who sends a plain request might open a connection, as far as its address and its page's site go. */
+  mayAsk(request: IncomingMessage): boolean {
+    return this.#isAllowed(this.addressOf(request) ?? "") && this.#allowedOrigins.has(request.headers.origin);
   }
 
   /** Who asks. Where a proxy speaks for a client, the client's connection is counted here: nobody knew of it before. */
@@ -128,13 +128,13 @@ export class Admission {
 
   /** Everything that is known at once. After undefined the caller owes a `left`. */
   check(request: IncomingMessage, { clientAddress, isOverRate, visit }: Applicant): UpgradeRefusal | undefined {
-    const { allowed, denied, limits } = this.#parts;
+    const { limits } = this.#parts;
     if (!isWellFormed(request)) return "bad-request";
     if (this.claiming(request).dialects.length === 0) return "no-such-path";
     if (isOfAnotherVersion(request)) return "subprotocol";
     if (this.#isDraining) return "draining";
     if (visit.isIgnored()) return "returning";
-    if (denied.has(clientAddress) || !(allowed.isEmpty || allowed.has(clientAddress))) return "address";
+    if (!this.#isAllowed(clientAddress)) return "address";
     if (!this.#allowedOrigins.has(request.headers.origin)) return "origin";
     if (isOverRate) return "address-rate";
     const full = this.#whatIsFull();
@@ -172,6 +172,11 @@ export class Admission {
       return refusal("draining");
     }
     return decisionOf(decided);
+  }
+
+  #isAllowed(address: string): boolean {
+    const { allowed, denied } = this.#parts;
+    return !denied.has(address) && (allowed.isEmpty || allowed.has(address));
   }
 
   #whatIsFull(): UpgradeRefusal | undefined {

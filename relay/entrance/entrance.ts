@@ -128,9 +128,9 @@ export class Entrance {
     return this.#admission.addressOf(request) ?? "";
   }
 
-  /** Whether the page that a request comes from may open connections; what is no page may. */
-  isAllowedOrigin({ headers }: IncomingMessage): boolean {
-    return this.#admission.isAllowedOrigin(headers.origin);
+  /** Whether who sends a plain request might open a connection, as far as its address and its page's site go. */
+  mayAsk(request: IncomingMessage): boolean {
+    return this.#admission.mayAsk(request);
   }
 
   /** Connections that were closed before TLS, and upgrades that were refused, since the start: by a closed set of words. */

@@ -13,8 +13,8 @@ type Finder = { routesAt(target: Target): readonly { readonly route: Route; read
 type Visitors = {
   /** "": it is gone. */
   clientOf(request: IncomingMessage): string;
-  /** Whether a page of the request's site may open connections; what is no page may. */
-  isAllowedOrigin(request: IncomingMessage): boolean;
+  /** Whether it might open a connection, as far as its address and its page's site go. */
+  mayAsk(request: IncomingMessage): boolean;
   /** Whether the request's grant permits to join this. Never rejects. */
   permits(request: IncomingMessage, topicName: string): Promise<boolean>;
 };
@@ -65,7 +65,7 @@ export class DialectRoutes {
   async #refusalOf(request: IncomingMessage, { permittedBy }: Route): Promise<Answer | undefined> {
     const { visitors } = this.#parts;
     if (permittedBy === undefined) return undefined;
-    if (!visitors.isAllowedOrigin(request)) return text(403, "Forbidden");
+    if (!visitors.mayAsk(request)) return text(403, "Forbidden");
     if (await visitors.permits(request, permittedBy)) return undefined;
     // RFC 6750 section 3.
     return { ...text(401, "Unauthorized"), headers: { "www-authenticate": "Bearer" } };

@@ -264,8 +264,8 @@ export type Route = {
   /** Where it is: at every address of the dialect, or only at its own, because the shared port has another page there. */
   readonly place?: "own" | undefined;
   /**
-   * Who may ask: whose grant, as of an upgrade, permits to join this; others get 401. And no page of a site that may not open
-   * connections. Left out: everybody may.
+   * Who may ask: whose grant, as of an upgrade, permits to join this; others get 401. And who might open a connection, by
+   * address and site; others get 403. Left out: everybody may.
    */
   readonly permittedBy?: string;
   /** A larger body gets 413. 0: none is taken. */

@@ -271,6 +271,29 @@ it("pages of sites that may not open connections may not register either", async
   expect(answers.map(({ status }) => status)).toEqual([403, 200, 200]);
 });
 
+it("who may not connect by its address may not register either", async () => {
+  const relay = await startAgentRelay({ ipAllow: ["127.0.0.1"], ipDeny: ["127.0.6.1"] });
+  const from = (localAddress: string) => post(relay, "/register", { localAddress });
+
+  const answers = [await from("127.0.0.1"), await from("127.0.5.1")];
+
+  expect(answers.map(({ status }) => status)).toEqual([200, 403]);
+});
+
+it("a message to many counts as many: one who is held to a rate waits for it", async () => {
+  const relay = await startAgentRelay({ messagesPerSecondPerConnection: 10 });
+  const sender = await openAgent(relay, "sender");
+  const token = await registerAgent(relay, "many");
+  const many = await Promise.all(Array.from({ length: 20 }, () => connectAgent(relay, token)));
+  const startedAtMs = performance.now();
+
+  for (let count = 0; count < 3; count += 1) sender.send('{"to":["many"],"payload":1}');
+  await eventually(() => expect(toldTo(many[19] as PlainClient)).toHaveLength(3));
+
+  // The first is free, and after each of 20 the next one waits for two seconds, less what may come at once.
+  expect(performance.now() - startedAtMs).toBeGreaterThan(2000);
+});
+
 it("[AGENT-16] where nothing can be written, new registrations get 503 and those that are known go on", async () => {
   const stateDirectory = await mkdtemp(join(tmpdir(), "postern-agents-"));
   onTestFinished(() => rm(stateDirectory, { recursive: true, force: true }));

@@ -142,11 +142,10 @@ export class AgentSession implements Session, AgentConnection {
       return;
     }
     const addressees = [...message.to].flatMap((name) => topic.membersByPeerId(name));
-    hub.sendToList(
-      member,
-      addressees.map(({ peerHandle }) => peerHandle),
-      payload,
-    );
+    const handles = addressees.map(({ peerHandle }) => peerHandle);
+    const count = hub.sendToList(member, handles, payload);
+    // One message to many counts as many.
+    if (count > 1) this.#link.charge({ messageCount: count - 1, byteCount: (count - 1) * bytes.length });
     // To itself: the hub passes a sender over.
     if (message.to.has(agentId)) hub.offer(this.#peer, messageFrame("text", bytes));
   }
@@ -178,8 +177,11 @@ export class AgentSession implements Session, AgentConnection {
     this.#answer("error", { code: "invalid_message", message });
   }
 
+  /** It counts towards what the agent may send: little may ask for much. */
   #answer(type: string, payload: object | undefined): void {
-    this.#parts.hub.offer(this.#peer, this.#relayFrame(this.#self?.agentId ?? "", type, payload));
+    const frame = this.#relayFrame(this.#self?.agentId ?? "", type, payload);
+    this.#link.charge({ messageCount: 0, byteCount: frame.length });
+    this.#parts.hub.offer(this.#peer, frame);
   }
 
   #relayFrame(agentId: string, type: string, payload: object | undefined): Uint8Array {

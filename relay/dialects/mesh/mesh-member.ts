@@ -5,7 +5,7 @@ import { isJsonObject, type JsonObject } from "../../json.ts";
 import { type JsonMessage, readJsonMessage } from "../../json-members.ts";
 import { NOT_PERMITTED_CLOSE } from "../../session/access-closes.ts";
 import { BytesPayload } from "../../session/payload.ts";
-import type { Close, SessionConnection } from "../../session/ports.ts";
+import type { Close, ConnectionLink, SessionConnection } from "../../session/ports.ts";
 import { scopedTopicName } from "../../session/topic-scope.ts";
 import { messageFrame } from "../../wire/message-frame.ts";
 import type { MeshCounts } from "./mesh-counts.ts";
@@ -52,6 +52,7 @@ export type MeshMemberParts = {
 /** Whose member it is, and as what it was let in. */
 export type MeshMemberOwn = {
   readonly peer: Peer<Member>;
+  readonly link: Pick<ConnectionLink, "charge">;
   readonly connection: SessionConnection;
   readonly meshId: string;
   readonly meshName: string;
@@ -64,6 +65,7 @@ export class MeshMember implements MeshNode {
   readonly credential: Credential;
   readonly #parts: MeshMemberParts;
   readonly #peer: Peer<Member>;
+  readonly #link: Pick<ConnectionLink, "charge">;
   readonly #connection: SessionConnection;
   readonly #mesh: Mesh;
   readonly #member: Member;
@@ -71,9 +73,10 @@ export class MeshMember implements MeshNode {
 
   /** Comes in: the others are told, and then the node who they are. @param verdict what a founder hears first of all. */
   constructor(parts: MeshMemberParts, own: MeshMemberOwn, verdict: readonly Uint8Array[]) {
-    const { peer, connection, meshId, meshName, facts, credential } = own;
+    const { peer, link, connection, meshId, meshName, facts, credential } = own;
     this.#parts = parts;
     this.#peer = peer;
+    this.#link = link;
     this.#connection = connection;
     this.#facts = facts;
     this.credential = credential;
@@ -189,8 +192,11 @@ export class MeshMember implements MeshNode {
     return true;
   }
 
+  /** It counts towards what the node may send: little may ask for much. */
   #tell(message: object): void {
-    this.#parts.hub.offer(this.#peer, messageFrame("text", writeMessage(message)));
+    const frame = messageFrame("text", writeMessage(message));
+    this.#link.charge({ messageCount: 0, byteCount: frame.length });
+    this.#parts.hub.offer(this.#peer, frame);
   }
 
   *#welcome(meshName: string, verdict: readonly Uint8Array[]): Iterable<Uint8Array> {

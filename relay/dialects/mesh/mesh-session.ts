@@ -229,7 +229,15 @@ export class MeshSession implements Session {
     const capabilities = capabilitiesIn(value["capabilities"]);
     const facts = { nodeId, name, capabilities, isFounder, joinedAt: nowMs() / 1000 };
     const meshName = known?.name ?? shortNameOf(this.#meshId);
-    const own = { peer: this.#peer, connection: this.#connection, meshId: this.#meshId, meshName, facts, credential };
+    const own = {
+      peer: this.#peer,
+      link: this.#link,
+      connection: this.#connection,
+      meshId: this.#meshId,
+      meshName,
+      facts,
+      credential,
+    };
     this.#node = new MeshMember(this.#parts, own, verdict);
     this.#connection.joined(`/relay/${this.#meshId}`);
     for (const early of this.#early.splice(0)) if (!this.#isOver) this.#node.receive(early);
