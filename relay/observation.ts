@@ -192,6 +192,7 @@ export class Observation {
       isDraining: state.isDraining,
       connections: connections.count,
       undecided: connections.undecidedCount,
+      registrations: this.#registrations.count,
       outboxBytes: connections.bufferedBytes,
       swept: connections.sweptCount,
       hub: hub.counts(),

@@ -21,6 +21,11 @@ export class Registrations {
     this.#parts = parts;
   }
 
+  /** How many are registered. */
+  get count(): number {
+    return this.#parts.accounts.reduce((sum, of) => sum + of.count, 0);
+  }
+
   /** Undefined where no dialect keeps accounts. */
   figures(): AccountFigures | undefined {
     const { accounts } = this.#parts;
@@ -29,7 +34,7 @@ export class Registrations {
       latestOf(of).map(({ id, ...account }) => ({ ...account, kind: of.kind, hash: this.#hashOf(of.kind, id) })),
     );
     return {
-      count: accounts.reduce((sum, of) => sum + of.count, 0),
+      count: this.count,
       latest: latest.toSorted((a, b) => b.registeredAtMs - a.registeredAtMs).slice(0, SHOWN),
     };
   }

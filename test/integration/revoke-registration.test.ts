@@ -21,6 +21,8 @@ it("[AGENT-20] shows registrations by a hash, and revokes one: its connections e
     { kind: "agent", connections: 1 },
   ]);
 
+  expect((await askAsAdmin(relay, "/metrics")).body).toContain("\nrelay_registrations 2\n");
+
   const form = { account: String(oldest?.["account"]), confirm: "yes" };
   const answer = await askAsAdmin(relay, "/status/revoke", { form });
 
