@@ -4,7 +4,7 @@ import { bytesOf, isCompleteToken, readMemberToken } from "../../relay/dialects/
 
 type Vector = { readonly token: string; readonly signed: string };
 
-/** Made with Python's json, as founders and the original's server use it. */
+/** Made by canonical_tokens.py beside it, with the json that founders and the original use. */
 const vectors = JSON.parse(
   readFileSync(new URL("../conformance/mesh/canonical-tokens.json", import.meta.url), "utf8"),
 ) as readonly Vector[];
