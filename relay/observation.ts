@@ -10,7 +10,7 @@ import type { Clock } from "./clock.ts";
 import type { Config } from "./config/options.ts";
 import type { Entrance } from "./entrance/entrance.ts";
 import { descriptorsFor } from "./http/descriptors.ts";
-import { DialectRoutes } from "./http/dialect-routes.ts";
+import { DialectRoutes, type DialectRoutesParts } from "./http/dialect-routes.ts";
 import { Routes } from "./http/routes.ts";
 import type { Hub } from "./hub/hub.ts";
 import { clientNetwork, plainAddress } from "./limits/address.ts";
@@ -24,6 +24,7 @@ import type { LatencyHistogram } from "./observability/latency-histogram.ts";
 import { Metrics } from "./observability/metrics.ts";
 import { readProcess } from "./observability/process-reading.ts";
 import type { CountsByLabel, Readings } from "./observability/readings.ts";
+import { Registrations } from "./registrations.ts";
 import type { RelayState } from "./relay-state.ts";
 import type { Connections } from "./session/connections.ts";
 import type { Dialects } from "./session/dialects.ts";
@@ -65,6 +66,7 @@ export class Observation {
   readonly #lag = new EventLoopLag();
   readonly #history: History;
   readonly #access: AdminAccess;
+  readonly #registrations: Registrations;
   #adminListener: AdminListener | undefined;
 
   constructor(parts: ObservationParts) {
@@ -78,10 +80,12 @@ export class Observation {
       { clock, clientKey: (request) => clientKey(entrance, request) },
       { adminToken: config.adminToken, isOverTls },
     );
+    const accounts = parts.dialects.accounts();
+    this.#registrations = new Registrations({ log: parts.log, accounts, hash: parts.hashTopic });
     const isShown = config.adminToken !== "" || config.adminPort !== 0;
     this.#pages = isShown ? this.#createPages() : undefined;
     // Where the admin pages have a port of their own, the other one has none of them.
-    const dialectRoutes = new DialectRoutes(parts.dialects, parts.log);
+    const dialectRoutes = new DialectRoutes({ finder: parts.dialects, visitors: visitorsOf(parts), log: parts.log });
     this.#routes = {
       own: this.#createRoutes(config.adminPort === 0 ? this.#pages : undefined, dialectRoutes),
       further: this.#createRoutes(undefined, dialectRoutes),
@@ -142,6 +146,7 @@ export class Observation {
         log.warn("drain requested on the status page");
         requestDrain();
       },
+      revoke: (account) => this.#registrations.revoke(account),
     });
   }
 
@@ -159,6 +164,7 @@ export class Observation {
         messageCount,
         byteCount,
       })),
+      accounts: this.#registrations.figures(),
       refusals: this.#parts.events.recentRefusals(),
       certificate,
     };
@@ -186,6 +192,7 @@ export class Observation {
       isDraining: state.isDraining,
       connections: connections.count,
       undecided: connections.undecidedCount,
+      registrations: this.#registrations.count,
       outboxBytes: connections.bufferedBytes,
       swept: connections.sweptCount,
       hub: hub.counts(),
@@ -216,6 +223,25 @@ export class Observation {
       process: readProcess(this.#startedAtSeconds),
     };
   }
+}
+
+/** Who asks for the pages of dialects, and whether they may. */
+function visitorsOf({
+  authority,
+  entrance,
+}: Pick<ObservationParts, "authority" | "entrance">): DialectRoutesParts["visitors"] {
+  return {
+    clientOf: (request) => entrance.clientOf(request),
+    mayAsk: (request) => entrance.mayAsk(request),
+    async permits({ headers }, topicName) {
+      const verdict = await authority.admit(headers);
+      if (!("access" in verdict)) return false;
+      const { access } = verdict;
+      const isPermitted = access.isGranted && access.mayJoin(topicName);
+      access.release();
+      return isPermitted;
+    },
+  };
 }
 
 /**

@@ -2,6 +2,7 @@ import type { Server } from "node:http";
 import type { Logger } from "pino";
 import { CloseCode } from "../protocol/close-codes.ts";
 import { createAuthority } from "./auth/create-authority.ts";
+import { NodeCryptography } from "./auth/cryptography.ts";
 import type { Authority } from "./auth/ports.ts";
 import { Takeovers } from "./auth/takeovers.ts";
 import { type Clock, systemClock, type Timer } from "./clock.ts";
@@ -23,6 +24,7 @@ import { RelayState } from "./relay-state.ts";
 import { Connections } from "./session/connections.ts";
 import { Dialects } from "./session/dialects.ts";
 import type { Dialect } from "./session/ports.ts";
+import { createStateStore, State } from "./state/state.ts";
 import { StunResponder } from "./stun/responder.ts";
 import type { CertificateSource, CertificateStatus } from "./tls/source.ts";
 import { TurnClock } from "./turn-clock.ts";
@@ -85,7 +87,8 @@ export function createRelay(
   }: RelayParts,
 ): Relay {
   const parts = createParts(config, { log, clock, createDialects, onDrainRequested, lostLogLines });
-  const { authority, connections, dialects, entrance, hub, observation, state, statistics, stun, turnClock } = parts;
+  const { authority, connections, dialects, entrance, hub, kept, observation, state, statistics, stun, turnClock } =
+    parts;
   let checks: readonly Timer[] = [];
   let port: OpenPort | undefined;
 
@@ -93,6 +96,7 @@ export function createRelay(
     async start() {
       try {
         await authority.start();
+        await kept.start();
         await observation.start();
         await stun.start();
         port = await openPort(config, { log, clock, isPortChosen, source }, (server, place) =>
@@ -139,6 +143,7 @@ type Parts = {
   readonly dialects: Dialects;
   readonly entrance: Entrance;
   readonly hub: Hub;
+  readonly kept: State;
   readonly observation: Observation;
   readonly state: RelayState;
   readonly statistics: Statistics;
@@ -160,8 +165,20 @@ function createParts(config: Config, { log, clock, createDialects, onDrainReques
   const { maxFrameBytes, maxTopicsPerConnection, pingIntervalMs } = config;
   const limits = { maxFrameBytes, maxTopicsPerConnection, maxPayloadBytes: maxPayloadBytesFor(maxFrameBytes) };
   const nowMs = (): number => clock.epochMs();
-  const takeovers = new Takeovers();
-  const known = { hub, limits, pingIntervalMs, time: turnClock, nowMs, takeovers, pairs: config };
+  const kept = new State({ log }, createStateStore(config));
+  const known = {
+    hub,
+    limits,
+    pingIntervalMs,
+    time: turnClock,
+    nowMs,
+    takeovers: new Takeovers(),
+    cryptography: new NodeCryptography(),
+    createTable: kept.table.bind(kept),
+    pairs: config,
+    agents: config,
+    meshes: config,
+  };
   const dialects = placeDialects(config, createDialects(known, namedDialects(config)));
   const hashTopic = createTopicHash();
   const statistics = new Statistics({ clock, hub, log, hashTopic, connectionCount: () => connections.count });
@@ -188,7 +205,7 @@ function createParts(config: Config, { log, clock, createDialects, onDrainReques
     requestDrain: onDrainRequested,
     lostLogLines,
   });
-  return { authority, connections, dialects, entrance, hub, observation, state, statistics, stun, turnClock };
+  return { authority, connections, dialects, entrance, hub, kept, observation, state, statistics, stun, turnClock };
 }
 
 /** On the shared port those that `DIALECTS` names, on each further port those that it names. */

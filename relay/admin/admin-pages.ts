@@ -16,6 +16,20 @@ export type AdminPagesParts = {
   readonly figures: () => StatusFigures;
   /** Begins the drain, as a signal would. */
   readonly drain: () => void;
+  /** Takes a registration back. @param account its hash, or its name. Never rejects. */
+  readonly revoke: (account: string) => Promise<RevokeOutcome>;
+};
+
+/** What became of it. `not-kept`: it is taken back, but after a restart it would be there again. */
+export type RevokeOutcome = "revoked" | "no-such-account" | "not-kept";
+
+const REVOKE_ANSWERS: Readonly<Record<RevokeOutcome, readonly [status: number, notice: string]>> = {
+  revoked: [200, "The registration is taken back."],
+  "no-such-account": [404, "Nothing was done: there is no such registration."],
+  "not-kept": [
+    503,
+    "Its connections are closed, but this cannot be kept: after a restart the registration is back. See the log.",
+  ],
 };
 
 /** No script and no style but our own files; nothing from elsewhere, in no frame. */
@@ -58,6 +72,7 @@ export class AdminPages implements AdminRoutes {
       ["/status/sign-in", (request) => this.#signIn(request)],
       ["/status/sign-out", (request) => this.#signOut(request)],
       ["/status/drain", (request) => this.#drain(request)],
+      ["/status/revoke", (request) => this.#revoke(request)],
     ]);
   }
 
@@ -132,16 +147,29 @@ export class AdminPages implements AdminRoutes {
   }
 
   async #drain(request: IncomingMessage): Promise<Answer> {
-    const { access, drain } = this.#parts;
     const form = await readForm(request);
+    const refusal = this.#formRefusal(request, form);
+    if (refusal !== undefined) return refusal;
+    this.#parts.drain();
+    return this.#statusPage(request, 202, "The relay drains, and then it ends.");
+  }
+
+  async #revoke(request: IncomingMessage): Promise<Answer> {
+    const form = await readForm(request);
+    const refusal = this.#formRefusal(request, form);
+    if (refusal !== undefined) return refusal;
+    const [status, notice] = REVOKE_ANSWERS[await this.#parts.revoke((form.get("account") ?? "").trim())];
+    return this.#statusPage(request, status, notice);
+  }
+
+  /** Of a form that does something for good. */
+  #formRefusal(request: IncomingMessage, form: URLSearchParams): Answer | undefined {
+    const { access } = this.#parts;
     const refusal = access.refusalOf(request);
     if (refusal !== undefined) return refused(refusal);
     if (!access.isOwnForm(request, form.get("form"))) return refused("forged");
-    if (form.get("confirm") !== "yes") {
-      return this.#statusPage(request, 400, "Nothing was done: tick the box to confirm the drain.");
-    }
-    drain();
-    return this.#statusPage(request, 202, "The relay drains, and then it ends.");
+    if (form.get("confirm") === "yes") return undefined;
+    return this.#statusPage(request, 400, "Nothing was done: tick the box to confirm it.");
   }
 }
 

@@ -36,6 +36,7 @@ ${chart("connections", "Connections", ["open"])}
 <div class="columns">
 ${table("topics", "Largest topics", ["topic", "members", "messages", "bytes"], view.topics, "No topic has members.")}
 ${certificate(figures)}
+${accounts(view, formToken)}
 ${table("refusals", "Recent refusals", ["UTC", "reason", "status", "request id"], view.refusals, "Nobody was refused since the start.")}
 ${table("reasons", "Since the start, by reason", ["what", "reason", "count"], view.reasons, "Nothing was refused, closed or lost.")}
 ${drainForm(figures, formToken, state)}
@@ -125,6 +126,22 @@ function table(
   return `<section><h2>${title}</h2>
 <p class="soft" id="${id}-none"${isEmpty ? "" : " hidden"}>${nothing}</p>
 <div class="scroll"><table id="${id}"${isEmpty ? " hidden" : ""}><thead><tr>${head.map((cell) => `<th scope="col">${cell}</th>`).join("")}</tr></thead><tbody>${cells}</tbody></table></div></section>`;
+}
+
+/** Where a dialect keeps accounts: the latest, and a way to take one back. */
+function accounts({ figures, accounts: rows }: StatusView, formToken: string): string {
+  if (rows === undefined) return "";
+  return `${table("accounts", `Registrations: ${figure(figures, "accounts")}`, ["account", "kind", "age", "open"], rows, "Nobody is registered.")}
+<section><h2>Revoke a registration</h2>
+<p class="soft">Closes its connections, and its tokens are good for nothing from then on. The name of an agent is free then; a mesh stays closed.</p>
+<details><summary>Revoke one</summary>
+<form method="post" action="/status/revoke" class="drain">
+<input type="hidden" name="form" value="${formToken}">
+<label for="account">Its hash as above, or its name</label>
+<input id="account" name="account" required maxlength="512" autocomplete="off">
+<label class="check"><input type="checkbox" name="confirm" value="yes" required> <span>Take this registration back for good</span></label>
+<button class="danger">Revoke now</button>
+</form></details></section>`;
 }
 
 function certificate(figures: Figures): string {

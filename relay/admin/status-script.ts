@@ -84,7 +84,7 @@ export const STATUS_SCRIPT: string = String.raw`"use strict";
     for (const element of document.querySelectorAll("[data-figure]")) {
       element.textContent = view.figures[element.dataset.figure] ?? "–";
     }
-    for (const id of ["topics", "refusals", "reasons"]) fill(id, view[id]);
+    for (const id of ["topics", "accounts", "refusals", "reasons"]) if (view[id]) fill(id, view[id]);
     history = view.history;
     drawAll();
   }

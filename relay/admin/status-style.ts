@@ -54,8 +54,8 @@ th { color: var(--soft); font-weight: 500; }
 th, td { text-align: left; padding: .3rem .75rem .3rem 0; border-bottom: 1px solid var(--line); white-space: nowrap; }
 tr:last-child td { border-bottom: 0; }
 th:last-child, td:last-child { padding-right: 0; }
-#topics :is(th, td):not(:first-child), #reasons :is(th, td):last-child { text-align: right; }
-#topics td:first-child, #refusals td:last-child { font: .8125rem/1.5 ui-monospace, "DejaVu Sans Mono", monospace; }
+#topics :is(th, td):not(:first-child), #accounts :is(th, td):nth-child(n + 3), #reasons :is(th, td):last-child { text-align: right; }
+#topics td:first-child, #accounts td:first-child, #refusals td:last-child { font: .8125rem/1.5 ui-monospace, "DejaVu Sans Mono", monospace; }
 .countdown { font-size: 1.5rem; line-height: 1.3; font-weight: 620; letter-spacing: -.01em; }
 .pairs { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1rem; margin: .6rem 0 0; font-size: .875rem; }
 .pairs dt { color: var(--soft); }

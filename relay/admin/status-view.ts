@@ -16,8 +16,21 @@ export type StatusFigures = {
     readonly messageCount: number;
     readonly byteCount: number;
   }[];
+  /** Who is registered with dialects that keep accounts; undefined where none does. */
+  readonly accounts: AccountFigures | undefined;
   readonly refusals: readonly RecentRefusal[];
   readonly certificate: CertificateStatus | undefined;
+};
+
+/** How many are registered, and the last of them, newest first, each under its hash. */
+export type AccountFigures = {
+  readonly count: number;
+  readonly latest: readonly {
+    readonly kind: string;
+    readonly hash: string;
+    readonly registeredAtMs: number;
+    readonly connectionCount: number;
+  }[];
 };
 
 /** The same as it is shown: every number is a text already, so that the page with its script shows what the page without shows. */
@@ -26,6 +39,8 @@ export type StatusView = {
   readonly figures: Readonly<Record<string, string>>;
   /** Rows of cells. */
   readonly topics: readonly (readonly string[])[];
+  /** Left out where no dialect keeps accounts. */
+  readonly accounts?: readonly (readonly string[])[];
   readonly refusals: readonly (readonly string[])[];
   readonly reasons: readonly (readonly string[])[];
   /** What the charts are drawn from; latency in milliseconds, null where there was none. */
@@ -33,12 +48,14 @@ export type StatusView = {
 };
 
 /** Turns figures into what is shown. */
-export function statusView({ nowMs, readings, history, topics, refusals, certificate }: StatusFigures): StatusView {
+export function statusView(figures: StatusFigures): StatusView {
+  const { nowMs, readings, history, topics, accounts, refusals, certificate } = figures;
   return {
     state: readings.isDraining ? "draining" : "running",
     figures: {
       ...traffic(readings, history.at(-1)),
       ...certificateFigures(certificate, nowMs),
+      ...(accounts === undefined ? {} : { accounts: count(accounts.count) }),
       version: readings.version,
       uptime: duration(readings.uptimeSeconds),
       updated: time(nowMs),
@@ -49,10 +66,18 @@ export function statusView({ nowMs, readings, history, topics, refusals, certifi
       count(topic.messageCount),
       bytes(topic.byteCount),
     ]),
+    ...(accounts === undefined ? {} : { accounts: accounts.latest.map((account) => accountRow(account, nowMs)) }),
     refusals: refusals.map(({ atMs, reason, status, requestId }) => [time(atMs), reason, String(status), requestId]),
     reasons: reasons(readings),
     history: charts(history),
   };
+}
+
+function accountRow(
+  { kind, hash, registeredAtMs, connectionCount }: AccountFigures["latest"][number],
+  nowMs: number,
+): readonly string[] {
+  return [hash, kind, duration(Math.max(0, nowMs - registeredAtMs) / 1000), count(connectionCount)];
 }
 
 function traffic(readings: Readings, latest: HistoryPoint | undefined): Readonly<Record<string, string>> {

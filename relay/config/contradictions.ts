@@ -1,6 +1,9 @@
 import { isIP } from "node:net";
-import { readListeners } from "./listener-text.ts";
+import { namedDialects, readListeners } from "./listener-text.ts";
 import type { Config, OptionName } from "./options.ts";
+
+/** What is registered with one process the others of a port would not know. */
+const DIALECTS_WITH_ACCOUNTS: ReadonlySet<string> = new Set(["agent", "mesh"]);
 
 /** A rule about some options together: a sentence for each fault, with what to do. */
 type Rule = { readonly names: readonly OptionName[]; readonly check: (config: Config) => readonly string[] };
@@ -63,6 +66,13 @@ const rules: readonly Rule[] = [
       : [],
   ),
   rule(["adminPort", "port"], ({ adminPort, port }) => samePorts(["ADMIN_PORT", adminPort], ["PORT", port])),
+  rule(["dialects", "listen", "reusePort"], ({ dialects, listen, reusePort }) => {
+    const kept = namedDialects({ dialects, listen }).filter((name) => DIALECTS_WITH_ACCOUNTS.has(name));
+    if (!reusePort || kept.length === 0) return [];
+    return [
+      `REUSE_PORT is true, and ${kept.join(" and ")} keeps accounts, which one process has; leave one of them out`,
+    ];
+  }),
   rule(["listen", "tls"], ({ listen, tls }) =>
     tls === "off" && readListeners(listen).some(({ scheme }) => scheme === "wss")
       ? ["LISTEN has a port with TLS, and TLS is off; write ws in place of wss, or leave TLS out"]

@@ -32,7 +32,12 @@ export function loadConfig(input: ConfigInput): LoadedConfig {
 /** The names of the variables that are read. */
 function knownVariables(): readonly string[] {
   const rows = optionRows().map(([, option]) => option);
-  return [...rows.map(({ env }) => env), ...rows.flatMap(({ originalEnv }) => originalEnv ?? []), "ENABLE_TLS"];
+  return [
+    ...rows.map(({ env }) => env),
+    ...rows.flatMap(({ originalEnv }) => originalEnv ?? []),
+    "ENABLE_TLS",
+    "STATS_PORT",
+  ];
 }
 
 function nearMissSentences(env: ConfigInput["env"]): readonly string[] {

@@ -1,4 +1,5 @@
 import { accessOptions } from "./access-options.ts";
+import { accountOptions } from "./account-options.ts";
 import { certificateOptions } from "./certificate-options.ts";
 import { dialectOptions } from "./dialect-options.ts";
 import { httpOptions } from "./http-options.ts";
@@ -246,6 +247,7 @@ const serviceOptions = {
 type Options = typeof startOptions &
   typeof certificateOptions &
   typeof dialectOptions &
+  typeof accountOptions &
   typeof accessOptions &
   typeof serviceOptions &
   typeof limitOptions &
@@ -279,6 +281,7 @@ export function optionRows(): readonly (readonly [OptionName, Option])[] {
     startOptions,
     certificateOptions,
     dialectOptions,
+    accountOptions,
     accessOptions,
     serviceOptions,
     limitOptions,

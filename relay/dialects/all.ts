@@ -1,11 +1,13 @@
 import { RelayError } from "../relay-error.ts";
 import type { Dialect } from "../session/ports.ts";
+import { AgentDialect, type AgentDialectParts } from "./agent/agent-dialect.ts";
+import { MeshDialect, type MeshDialectParts } from "./mesh/mesh-dialect.ts";
 import { PairDialect, type PairDialectParts } from "./pair/pair-dialect.ts";
 import { RawDialect } from "./raw/raw-dialect.ts";
 import { TopicDialect, type TopicDialectParts } from "./topic/topic-dialect.ts";
 
 /** What the dialects are made with. */
-export type DialectParts = TopicDialectParts & PairDialectParts;
+export type DialectParts = TopicDialectParts & PairDialectParts & AgentDialectParts & MeshDialectParts;
 
 type Create = (parts: DialectParts) => Dialect;
 
@@ -13,7 +15,10 @@ type Create = (parts: DialectParts) => Dialect;
 const registry: Readonly<Record<string, Create>> = {
   topic: (parts) => new TopicDialect(parts),
   raw: (parts) => new RawDialect(parts),
+  // Before pair, which has the same addresses: whoever says nothing may be a waiting half.
+  mesh: (parts) => new MeshDialect(parts),
   pair: (parts) => new PairDialect(parts),
+  agent: (parts) => new AgentDialect(parts),
 };
 
 /**

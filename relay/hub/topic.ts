@@ -273,12 +273,16 @@ export class Topic {
     if (member.isLimited) this.#limitedCount -= 1;
   }
 
-  /** Those for whom a payload is too large, but for one member. Mostly all take all, and nobody is looked at. */
-  tooSmallFor(payload: Payload, except: Member): ReadonlySet<Member> {
+  /** Those for whom a payload is too large, but for its sender and some. Mostly all take all, and nobody is looked at. */
+  tooSmallFor(payload: Payload, except: Member, notTo: readonly Member[]): ReadonlySet<Member> {
     if (this.#limitedCount === 0) return NOBODY;
     return new Set(
       this.#pool.filter(
-        (member) => member !== except && member.isLimited && payload.isLargerThan(member.maxPayloadBytes),
+        (member) =>
+          member !== except &&
+          member.isLimited &&
+          !notTo.includes(member) &&
+          payload.isLargerThan(member.maxPayloadBytes),
       ),
     );
   }

@@ -1,3 +1,4 @@
+import { namedDialects } from "../config/listener-text.ts";
 import type { Config } from "../config/options.ts";
 import { MAX_LOG_BACKLOG_BYTES } from "../observability/log-destination.ts";
 import { ENVELOPE_BYTES } from "./payload-limit.ts";
@@ -6,7 +7,7 @@ import { MAX_WRITE_BYTES } from "./write-limit.ts";
 
 /**
  * Code, heap and buffers of a relay without connections; about 90 MiB of it are resident (docs/operations.md#sizing). What
- * is remembered of addresses fits into the rest: address-limits.ts, returners.ts, stun/network-rates.ts.
+ * is remembered of addresses fits into the rest: address-limits.ts, returners.ts, network-rates.ts.
  */
 const PROCESS_BYTES = 134_217_728;
 /** An idle TLS connection, or one of HTTP with a request and its answer, rounded up. */
@@ -30,6 +31,16 @@ const MEMBERSHIP_BYTES = 10_240;
  */
 const PARSED_FRAMES = 8;
 
+/** A registered agent with the longest name, as it is known and as it is written: measured, about 0.6 KiB. */
+const AGENT_BYTES = 1024;
+/** 50,000 subscriptions of agents (relay/dialects/agent/agent-network.ts), measured, about 0.26 KiB each. */
+const SUBSCRIPTIONS_BYTES = 16_777_216;
+/** A registered mesh with the longest names; and 40,000 used tokens (relay/dialects/mesh/mesh-registry.ts) of 0.9 KiB. */
+const MESH_BYTES = 2048;
+const NONCES_BYTES = 40_960_000;
+/** What a node says of itself, what came before its join, and what it has asked of others. */
+const NODE_BYTES = 49_152;
+
 /**
  * The memory that the relay cannot exceed, whatever its clients do: every connection with a full outbox, one frame over
  * it, one write in TLS, one message held for others, one unfinished message coming in, and in as many topics as it may be;
@@ -52,5 +63,15 @@ export function memoryBoundBytes(config: Config): number {
     2 * maxFrameBytes +
     maxTopicsPerConnection * MEMBERSHIP_BYTES;
   const fixedBytes = PROCESS_BYTES + LOG_BYTES + TOLD_REFUSALS_BYTES + maxHeldBytes + PARSED_FRAMES * maxFrameBytes;
-  return fixedBytes + maxConnections * perConnectionBytes + maxHttpConnections * CONNECTION_BYTES;
+  const allBytes = fixedBytes + maxConnections * perConnectionBytes + maxHttpConnections * CONNECTION_BYTES;
+  return allBytes + accountBytes(config);
+}
+
+/** Of the dialects that keep accounts, where they are spoken. */
+function accountBytes(config: Config): number {
+  const names = namedDialects(config);
+  const { maxAgents, maxMeshes, maxConnections } = config;
+  const ofAgents = names.includes("agent") ? maxAgents * AGENT_BYTES + SUBSCRIPTIONS_BYTES : 0;
+  const ofMeshes = names.includes("mesh") ? maxMeshes * MESH_BYTES + NONCES_BYTES + maxConnections * NODE_BYTES : 0;
+  return ofAgents + ofMeshes;
 }

@@ -112,9 +112,9 @@ export class ConnectionEvents implements AccessLog {
     log.info({ requestId, topic: hash(topicName), subject: this.#subject(facts) }, "leave");
   }
 
-  closed(facts: ConnectionFacts, { closeCode, by, bytesIn, bytesOut }: ConnectionEnd): void {
+  closed(facts: ConnectionFacts, { closeCode, meaning = closeCode, by, bytesIn, bytesOut }: ConnectionEnd): void {
     const isClients = closeCode === CloseCode.messageTooBig && by === "peer";
-    const reason = isClients ? TOO_BIG_FOR_CLIENT : (REASONS.get(closeCode) ?? "other");
+    const reason = isClients ? TOO_BIG_FOR_CLIENT : (REASONS.get(meaning) ?? "other");
     this.#closed.add(reason);
     const { log, clock } = this.#parts;
     const { requestId, clientAddress, dialect, client } = facts;

@@ -53,6 +53,7 @@ export const metricsTable: readonly MetricRow[] = [
     "Memberships: a connection in three topics counts three times",
     (r) => r.hub.joins - r.hub.leaves,
   ),
+  gauge("relay_registrations", "Agents and meshes that are registered", (r) => r.registrations),
   counter("relay_joins_total", "Memberships that began", (r) => r.hub.joins),
   counter("relay_leaves_total", "Memberships that ended", (r) => r.hub.leaves),
   traffic(

@@ -38,6 +38,8 @@ export type Readings = {
   readonly uptimeSeconds: number;
   readonly connections: number;
   readonly undecided: number;
+  /** Who is registered with dialects that keep accounts. */
+  readonly registrations: number;
   readonly outboxBytes: number;
   readonly swept: number;
   readonly hub: HubCounts;

@@ -1,7 +1,9 @@
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { encodeClassicClientMessage } from "../../protocol/classic-client-messages.ts";
 import { SUBPROTOCOL_V1 } from "../../protocol/subprotocol.ts";
 import { encodeV1ClientMessage } from "../../protocol/v1-client-messages.ts";
+import { askToRegister, connectAgent, openAgent } from "../support/agents.ts";
+import { joinMesh } from "../support/mesh.ts";
 import { PlainClient } from "../support/plain-client.ts";
 import type { TestRelay } from "../support/relay.ts";
 import { dialectContract } from "./dialect.ts";
@@ -56,6 +58,35 @@ dialectContract({
   open: (relay, place) => PlainClient.open(relay, `/gun/${hashOf(place)}`),
   say: (word) => `{"#":"1","@":"${word}"}`,
   wordOf: lastStringOf("@"),
+  partnerGone: "stays",
+});
+
+dialectContract({
+  name: "agent",
+  options: { dialects: ["topic", "raw", "pair", "agent"], accountStore: "memory", agentRegistrationsPerHour: 0 },
+  open: async (relay, place) => {
+    const { status, body } = await askToRegister(relay, JSON.stringify({ agent_id: `${place}-1` }));
+    if (status !== 200) return openAgent(relay, `${place}-2`);
+    return connectAgent(relay, (JSON.parse(body) as { readonly token: string }).token);
+  },
+  // All agents are in one place: what is for another one does not name those of this. It is the first one that speaks.
+  say: (word, place) => JSON.stringify({ to: [`${place}-2`], payload: word }),
+  wordOf: (message) => {
+    const { from, payload } = JSON.parse(message) as { readonly from: string; readonly payload: unknown };
+    return from === "relay" ? undefined : String(payload);
+  },
+  partnerGone: "stays",
+});
+
+dialectContract({
+  name: "mesh",
+  options: { dialects: ["topic", "raw", "mesh", "pair"], accountStore: "memory" },
+  open: (relay, place) => joinMesh(relay, place, { type: "join", node_id: randomBytes(8).toString("hex") }),
+  say: (word) => JSON.stringify({ type: "broadcast", payload: word }),
+  wordOf: (message) => {
+    const { type, payload } = JSON.parse(message) as { readonly type: string; readonly payload?: unknown };
+    return type === "message" ? String(payload) : undefined;
+  },
   partnerGone: "stays",
 });
 

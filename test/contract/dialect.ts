@@ -79,7 +79,7 @@ export function dialectContract({ name, options = {}, start = startRelay, ...dia
       expect(relay.figures().outboxesFull).toBe(0);
     });
 
-    it("[GUN-6] closes a stuck reader that others wait for, whom it would else block, with a code that says so", async () => {
+    it("[GUN-6] [MESH-24] closes a stuck reader that others wait for, whom it would else block, with a code that says so", async () => {
       const relay = await begin({ outboxHighWaterBytes: 65_536, stalledReaderTimeoutMs: 300, drainTimeoutMs: 300 });
       const [a, stuck] = await openTwo(relay);
       stuck.socket.pause();
