@@ -23,6 +23,8 @@ import { RelayState } from "./relay-state.ts";
 import { Connections } from "./session/connections.ts";
 import { Dialects } from "./session/dialects.ts";
 import type { Dialect } from "./session/ports.ts";
+import { createStore } from "./store/create-store.ts";
+import { Mailboxes } from "./store/mailboxes.ts";
 import { StunResponder } from "./stun/responder.ts";
 import type { CertificateSource, CertificateStatus } from "./tls/source.ts";
 import { TurnClock } from "./turn-clock.ts";
@@ -85,7 +87,7 @@ export function createRelay(
   }: RelayParts,
 ): Relay {
   const parts = createParts(config, { log, clock, createDialects, onDrainRequested, lostLogLines });
-  const { authority, connections, dialects, entrance, hub, observation, state, statistics, stun, turnClock } = parts;
+  const { authority, connections, entrance, mailboxes, observation, state, statistics, stun, turnClock } = parts;
   let checks: readonly Timer[] = [];
   let port: OpenPort | undefined;
 
@@ -93,6 +95,7 @@ export function createRelay(
     async start() {
       try {
         await authority.start();
+        await mailboxes?.start();
         await observation.start();
         await stun.start();
         port = await openPort(config, { log, clock, isPortChosen, source }, (server, place) =>
@@ -100,16 +103,13 @@ export function createRelay(
         );
       } catch (error) {
         authority.stop();
-        await Promise.all([stun.stop(), observation.stop()]);
+        await Promise.all([stun.stop(), observation.stop(), mailboxes?.stop()]);
         throw error;
       }
       entrance.start();
       connections.start();
       turnClock.start();
-      checks = [
-        turnClock.every(SLOW_READER_CHECK_MS, () => hub.endOverdueReaders()),
-        turnClock.every(DIALECT_CHECK_MS, () => dialects.lookAround()),
-      ];
+      checks = startChecks(parts);
       statistics.start(config.statsIntervalMs);
       state.started(port.status);
       return port.address;
@@ -125,7 +125,7 @@ export function createRelay(
       for (const check of checks) check.cancel();
       turnClock.stop();
       authority.stop();
-      await Promise.all([port?.close(), stun.stop(), observation.stop()]);
+      await Promise.all([port?.close(), stun.stop(), observation.stop(), mailboxes?.stop()]);
     },
     reload: () => authority.reload(),
     figures: () => state.figures(),
@@ -139,12 +139,22 @@ type Parts = {
   readonly dialects: Dialects;
   readonly entrance: Entrance;
   readonly hub: Hub;
+  /** Undefined where the relay keeps none. */
+  readonly mailboxes: Mailboxes | undefined;
   readonly observation: Observation;
   readonly state: RelayState;
   readonly statistics: Statistics;
   readonly stun: StunResponder;
   readonly turnClock: TurnClock;
 };
+
+/** Who has had too much time is found by these. */
+function startChecks({ turnClock, hub, dialects }: Parts): readonly Timer[] {
+  return [
+    turnClock.every(SLOW_READER_CHECK_MS, () => hub.endOverdueReaders()),
+    turnClock.every(DIALECT_CHECK_MS, () => dialects.lookAround()),
+  ];
+}
 
 type Given = Required<Pick<RelayParts, "log" | "clock" | "createDialects" | "onDrainRequested" | "lostLogLines">>;
 
@@ -161,6 +171,8 @@ function createParts(config: Config, { log, clock, createDialects, onDrainReques
   const limits = { maxFrameBytes, maxTopicsPerConnection, maxPayloadBytes: maxPayloadBytesFor(maxFrameBytes) };
   const nowMs = (): number => clock.epochMs();
   const takeovers = new Takeovers();
+  const store = createStore(clock, config);
+  const mailboxes = store && new Mailboxes({ store, clock, log }, config);
   const known = { hub, limits, pingIntervalMs, time: turnClock, nowMs, takeovers, pairs: config };
   const dialects = placeDialects(config, createDialects(known, namedDialects(config)));
   const hashTopic = createTopicHash();
@@ -185,10 +197,23 @@ function createParts(config: Config, { log, clock, createDialects, onDrainReques
     stun,
     events,
     latency,
+    mailboxes,
     requestDrain: onDrainRequested,
     lostLogLines,
   });
-  return { authority, connections, dialects, entrance, hub, observation, state, statistics, stun, turnClock };
+  return {
+    authority,
+    connections,
+    dialects,
+    entrance,
+    hub,
+    mailboxes,
+    observation,
+    state,
+    statistics,
+    stun,
+    turnClock,
+  };
 }
 
 /** On the shared port those that `DIALECTS` names, on each further port those that it names. */

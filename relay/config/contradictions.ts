@@ -62,6 +62,11 @@ const rules: readonly Rule[] = [
       ? [`AUTH_JWKS_REFRESH_MS is ${authJwksRefreshMs}, above AUTH_JWKS_MAX_AGE_MS, which is ${authJwksMaxAgeMs}`]
       : [],
   ),
+  rule(["mailboxStore", "mailboxMaxBytes"], ({ mailboxStore, mailboxMaxBytes }) =>
+    mailboxStore === "memory" && mailboxMaxBytes === 0
+      ? ["MAILBOX_STORE is memory and MAILBOX_MAX_BYTES is 0, which is no limit; set one that the memory has room for"]
+      : [],
+  ),
   rule(["adminPort", "port"], ({ adminPort, port }) => samePorts(["ADMIN_PORT", adminPort], ["PORT", port])),
   rule(["listen", "tls"], ({ listen, tls }) =>
     tls === "off" && readListeners(listen).some(({ scheme }) => scheme === "wss")

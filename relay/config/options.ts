@@ -3,6 +3,7 @@ import { certificateOptions } from "./certificate-options.ts";
 import { dialectOptions } from "./dialect-options.ts";
 import { httpOptions } from "./http-options.ts";
 import { limitOptions } from "./limit-options.ts";
+import { mailboxOptions } from "./mailbox-options.ts";
 import { observabilityOptions } from "./observability-options.ts";
 import type { Option } from "./option.ts";
 import { stunOptions } from "./stun-options.ts";
@@ -246,6 +247,7 @@ const serviceOptions = {
 type Options = typeof startOptions &
   typeof certificateOptions &
   typeof dialectOptions &
+  typeof mailboxOptions &
   typeof accessOptions &
   typeof serviceOptions &
   typeof limitOptions &
@@ -279,6 +281,7 @@ export function optionRows(): readonly (readonly [OptionName, Option])[] {
     startOptions,
     certificateOptions,
     dialectOptions,
+    mailboxOptions,
     accessOptions,
     serviceOptions,
     limitOptions,

@@ -30,6 +30,13 @@ const MEMBERSHIP_BYTES = 8192;
  */
 const PARSED_FRAMES = 8;
 
+/** A page of a mailbox on its way to a reader, beside the message that may be larger (relay/store/feed.ts). */
+const MAILBOX_PAGE_BYTES = 262_144;
+/** What may wait for the disk (relay/store/sqlite-store.ts), and the database's thread with its cache. */
+const SQLITE_BYTES = 67_108_864 + 33_554_432;
+/** A message in memory, with what is kept about it, is at most so many times what MAILBOX_MAX_BYTES counts. */
+const STORED_RATIO = 4;
+
 /**
  * The memory that the relay cannot exceed, whatever its clients do: every connection with a full outbox, one frame over
  * it, one write in TLS, one message held for others, one unfinished message coming in, and in as many topics as it may be;
@@ -50,7 +57,14 @@ export function memoryBoundBytes(config: Config): number {
     maxFrameBytes +
     // A message in fragments: what is together of it, and the fragment that is coming in.
     2 * maxFrameBytes +
-    maxTopicsPerConnection * MEMBERSHIP_BYTES;
-  const fixedBytes = PROCESS_BYTES + LOG_BYTES + TOLD_REFUSALS_BYTES + maxHeldBytes + PARSED_FRAMES * maxFrameBytes;
+    maxTopicsPerConnection * MEMBERSHIP_BYTES +
+    (config.mailboxStore === "off" ? 0 : MAILBOX_PAGE_BYTES + maxFrameBytes);
+  const fixedBytes =
+    storeBytes(config) + PROCESS_BYTES + LOG_BYTES + TOLD_REFUSALS_BYTES + maxHeldBytes + PARSED_FRAMES * maxFrameBytes;
   return fixedBytes + maxConnections * perConnectionBytes + maxHttpConnections * CONNECTION_BYTES;
+}
+
+function storeBytes({ mailboxStore, mailboxMaxBytes }: Config): number {
+  if (mailboxStore === "memory") return STORED_RATIO * mailboxMaxBytes;
+  return mailboxStore === "sqlite" ? SQLITE_BYTES : 0;
 }
