@@ -173,7 +173,17 @@ function createParts(config: Config, { log, clock, createDialects, onDrainReques
   const takeovers = new Takeovers();
   const store = createStore(clock, config);
   const mailboxes = store && new Mailboxes({ store, clock, log }, config);
-  const known = { hub, limits, pingIntervalMs, time: turnClock, nowMs, takeovers, pairs: config };
+  const known = {
+    hub,
+    limits,
+    pingIntervalMs,
+    time: turnClock,
+    nowMs,
+    takeovers,
+    pairs: config,
+    mailboxes,
+    mailboxOptions: config,
+  };
   const dialects = placeDialects(config, createDialects(known, namedDialects(config)));
   const hashTopic = createTopicHash();
   const statistics = new Statistics({ clock, hub, log, hashTopic, connectionCount: () => connections.count });
@@ -183,37 +193,10 @@ function createParts(config: Config, { log, clock, createDialects, onDrainReques
   const stun = new StunResponder({ clock, log }, config);
   const carried = { log, connections, dialects, authority, topicRates, latency };
   const entrance = new Entrance(config, { ...carried, clock: turnClock, accessLog: events });
-  const observation = new Observation({
-    config,
-    clock,
-    log,
-    hashTopic,
-    hub,
-    dialects,
-    connections,
-    state,
-    entrance,
-    authority,
-    stun,
-    events,
-    latency,
-    mailboxes,
-    requestDrain: onDrainRequested,
-    lostLogLines,
-  });
-  return {
-    authority,
-    connections,
-    dialects,
-    entrance,
-    hub,
-    mailboxes,
-    observation,
-    state,
-    statistics,
-    stun,
-    turnClock,
-  };
+  const seen = { clock, log, hashTopic, hub, dialects, connections, state, entrance, authority, stun, events, latency };
+  const parts = { ...seen, mailboxes };
+  const observation = new Observation({ ...parts, config, requestDrain: onDrainRequested, lostLogLines });
+  return { ...parts, observation, statistics, turnClock };
 }
 
 /** On the shared port those that `DIALECTS` names, on each further port those that it names. */

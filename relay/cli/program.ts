@@ -105,7 +105,7 @@ function addTokenCommands(program: Command, terminal: Terminal, ended: (exitCode
     .requiredOption("--key <path>", "the key that signs: what keygen wrote")
     .requiredOption("--subject <text>", "who the token is for; limits and revocations go by it")
     .requiredOption("--topic <pattern...>", "a topic; or the beginning of names and *; or sha256:<hash in hex>")
-    .option("--verb <verb...>", "join, publish; left out: both")
+    .option("--verb <verb...>", "join, publish, mailbox; left out: the first two")
     .option("--lifetime <duration>", "how long it is good: a number with s, m, h or d behind it", "1h")
     .option("--issuer <text>", "iss, where the relay has AUTH_ISSUER")
     .option("--audience <text>", "aud, where the relay has AUTH_AUDIENCE")

@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { readListeners } from "./listener-text.ts";
+import { namedDialects, readListeners } from "./listener-text.ts";
 import type { Config, OptionName } from "./options.ts";
 
 /** A rule about some options together: a sentence for each fault, with what to do. */
@@ -61,6 +61,16 @@ const rules: readonly Rule[] = [
     auth === "tokens" && authJwksRefreshMs > authJwksMaxAgeMs
       ? [`AUTH_JWKS_REFRESH_MS is ${authJwksRefreshMs}, above AUTH_JWKS_MAX_AGE_MS, which is ${authJwksMaxAgeMs}`]
       : [],
+  ),
+  rule(["dialects", "listen", "mailboxStore"], ({ mailboxStore, ...named }) =>
+    mailboxStore === "off" && namedDialects(named).includes("mailbox")
+      ? ["DIALECTS or LISTEN names mailbox, and MAILBOX_STORE is off; set it to sqlite"]
+      : [],
+  ),
+  rule(["mailboxNoiseKey"], ({ mailboxNoiseKey }) =>
+    mailboxNoiseKey === "" || /^([0-9a-f]{64}|[A-Za-z0-9_-]{43}=?)$/i.test(mailboxNoiseKey)
+      ? []
+      : ["MAILBOX_NOISE_KEY is no key of 32 bytes, as 64 hex digits or as base64url"],
   ),
   rule(["mailboxStore", "mailboxMaxBytes"], ({ mailboxStore, mailboxMaxBytes }) =>
     mailboxStore === "memory" && mailboxMaxBytes === 0

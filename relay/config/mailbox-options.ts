@@ -108,6 +108,17 @@ export const mailboxOptions = {
     unit: "messages",
     sentence: "How many of them may store recovery proofs, or ask for them.",
   },
+  mailboxMaxMessageBytes: {
+    kind: "integer",
+    flag: "--mailbox-max-message-bytes",
+    env: "MAILBOX_MAX_MESSAGE_BYTES",
+    default: 1_048_576,
+    min: 1024,
+    max: 67_108_864,
+    unit: "bytes",
+    sentence:
+      "The largest message of the mailbox dialect, where MAX_FRAME_BYTES is not less; a larger one closes with 1009.",
+  },
   mailboxIdleTimeoutMs: {
     kind: "integer",
     flag: "--mailbox-idle-timeout-ms",

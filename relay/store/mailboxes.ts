@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers";
 import type { Logger } from "pino";
 import type { Clock, Timer } from "../clock.ts";
 import { Counter } from "../counter.ts";
@@ -66,11 +67,6 @@ export class Mailboxes {
     this.#time = new SteadyTime(clock);
   }
 
-  /** Whether the store is open. */
-  get isOpen(): boolean {
-    return this.#isOpen;
-  }
-
   get quota(): Quota {
     const { mailboxMaxMessagesPerMailbox: maxCount, mailboxMaxBytesPerMailbox: maxBytes } = this.#options;
     return { maxCount, maxBytes };
@@ -120,7 +116,8 @@ export class Mailboxes {
         quota: this.quota,
       });
       this.#counts.add(outcome.outcome === "stored" ? "deposited" : outcome.outcome);
-      if (outcome.outcome === "stored") for (const feed of this.#feeds.get(message.mailbox) ?? []) feed.wake();
+      // Behind the answer to who deposited it: nobody shall hear of a delivery before.
+      if (outcome.outcome === "stored") setImmediate(() => this.#wake(message.mailbox));
       return outcome;
     } catch (error) {
       this.#counts.add("failed");
@@ -177,7 +174,8 @@ export class Mailboxes {
     const nowMs = this.nowMs();
     if (this.#time.isApart) this.#log.warn("the clock has jumped: it is not believed for a day");
     try {
-      for (let removed = 1; removed > 0 && this.#isOpen; ) {
+      for (let removed = 1; removed > 0; ) {
+        if (!this.#isOpen) return;
         const { messageCount, recordCount } = await this.store.expire({ nowMs, maxCount: EXPIRY_STEP_COUNT });
         removed = messageCount + recordCount;
         this.#counts.add("expired", messageCount);
@@ -188,6 +186,10 @@ export class Mailboxes {
     } finally {
       this.#isExpiring = false;
     }
+  }
+
+  #wake(mailbox: string): void {
+    for (const feed of this.#feeds.get(mailbox) ?? []) feed.wake();
   }
 
   /** How many mailboxes are read now. */

@@ -305,3 +305,26 @@ withMounts("says of a read-only disk that it is one, and changes nothing", async
   await store.open();
   expect(await store.read(readOf({ mailbox: "box 0", nowMs: 2 }))).toHaveLength(1);
 });
+
+withMounts(
+  "serves topics on while the disk is full, acknowledges nothing, and deposits again when there is room",
+  async () => {
+    const directory = await storeDirectory();
+    const tiny = 'mount -t tmpfs -o size=40m tmpfs "$1" && exec "$0" test/fixtures/mailbox-relay.js "$1"';
+
+    const outcome = await useElsewhere("unshare", ["--mount", "sh", "-c", tiny, process.execPath, directory]);
+
+    const storedCount = Number(outcome["storedCount"]);
+    expect(storedCount).toBeGreaterThan(50);
+    expect(outcome).toEqual({
+      storedCount,
+      status: "Failed",
+      again: "Failed",
+      topicStill: "peer-joined",
+      blobCount: storedCount,
+      deliveredCount: 50,
+      purged: 50,
+      afterwards: "Stored",
+    });
+  },
+);
