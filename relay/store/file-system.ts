@@ -1,4 +1,5 @@
 import { statfs } from "node:fs/promises";
+import type { StoreHazard } from "./ports.ts";
 import { StoreError } from "./store-error.ts";
 
 /**
@@ -24,10 +25,26 @@ const REFUSED: ReadonlyMap<number, string> = new Map([
   [0x7461_636f, "OCFS2"],
 ]);
 
+/** File systems that end with something, by their type: with a container, or with the machine's next start. */
+const ENDING: ReadonlyMap<number, StoreHazard> = new Map([
+  [0x794c_7630, "container"],
+  [0x6175_6673, "container"],
+  [0x0102_1994, "memory"],
+  [0x8584_58f6, "memory"],
+]);
+
 /** What is to be known of where the store is. */
 type TypeOf = (directory: string) => Promise<number>;
 
 const typeOnThisMachine: TypeOf = async (directory) => (await statfs(directory)).type;
+
+/** What a directory ends with: that of a container's own layer, or one in memory. Undefined: with its disk. */
+export async function hazardOf(
+  directory: string,
+  typeOf: TypeOf = typeOnThisMachine,
+): Promise<StoreHazard | undefined> {
+  return process.platform === "linux" ? ENDING.get(await typeOf(directory)) : undefined;
+}
 
 /**
  * Looks what a directory is on. Other systems than Linux do not tell it by a number that is known: there nothing is refused.

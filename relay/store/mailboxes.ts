@@ -89,6 +89,8 @@ export class Mailboxes {
     this.#isOpen = true;
     const { messageCount, messageBytes } = this.store.reading();
     this.#log.info({ store: description, isLasting, messageCount, messageBytes }, "mailbox store open");
+    const { hazard } = this.store;
+    if (hazard !== undefined) this.#log.warn({ hazard }, "what waits in mailboxes is on no disk of its own");
     this.#timer = this.#clock.every(this.#options.mailboxExpiryIntervalMs, () => void this.expire());
     void this.expire();
   }

@@ -19,6 +19,8 @@ import { StoreError } from "./store-error.ts";
 export class MemoryStore implements MailboxStore {
   readonly description = "memory";
   readonly isLasting = false;
+  /** It says that it is memory. */
+  readonly hazard = undefined;
   readonly #engine: MemoryEngine;
   #isOpen = false;
   #failureCount = 0;

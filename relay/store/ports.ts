@@ -140,12 +140,17 @@ export type StoreReading = StoreTotals & {
   readonly failureCount: number;
 };
 
+/** What ends a store though nobody deletes it: its container is made anew, or the machine starts again. */
+export type StoreHazard = "container" | "memory";
+
 /** A store as its users see it. */
 export interface MailboxStore extends StoreCalls {
   /** What and where it is, for operators. */
   readonly description: string;
   /** Whether it outlives the process. */
   readonly isLasting: boolean;
+  /** What it ends with that an operator may not have meant; known when it is open. */
+  readonly hazard: StoreHazard | undefined;
   /** Checks what is there and makes it ready. To be called once, first. @throws StoreError */
   open(): Promise<void>;
   reading(): StoreReading;

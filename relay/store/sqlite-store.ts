@@ -13,6 +13,7 @@ import type {
   StoredMessage,
   StoredRecord,
   StoreEngine,
+  StoreHazard,
   StoreLimits,
   StoreReading,
   StoreTotals,
@@ -63,6 +64,7 @@ type Pending = {
 export class SqliteStore implements MailboxStore {
   readonly description: string;
   readonly isLasting = true;
+  #hazard: StoreHazard | undefined;
   readonly #options: SqliteStoreOptions;
   readonly #clock: Pick<Clock, "monotonicMs">;
   #worker: Worker | undefined;
@@ -86,6 +88,10 @@ export class SqliteStore implements MailboxStore {
     this.description = `SQLite in ${options.directory}`;
   }
 
+  get hazard(): StoreHazard | undefined {
+    return this.#hazard;
+  }
+
   async open(): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const worker = new Worker(workerFile(), {
@@ -97,6 +103,7 @@ export class SqliteStore implements MailboxStore {
     worker.on("message", (message: FromWorker<never>) => {
       if (message.type === "opened") {
         this.#totals = message.totals;
+        this.#hazard = message.hazard;
         this.#end = undefined;
         resolve();
       } else if (message.type === "failed") reject(new StoreError(message.code, message.message));

@@ -1,7 +1,8 @@
 import { statfsSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
 import { parentPort, workerData } from "node:worker_threads";
-import type { StoreLimits, StoreTotals } from "./ports.ts";
+import { hazardOf } from "./file-system.ts";
+import type { StoreHazard, StoreLimits, StoreTotals } from "./ports.ts";
 import { type BatchOutcome, type Call, runBatch } from "./sqlite-batch.ts";
 import { SqliteEngine } from "./sqlite-engine.ts";
 import { toStoreError } from "./sqlite-errors.ts";
@@ -22,7 +23,7 @@ export type ToWorker = { readonly calls: readonly Call[] } | { readonly close: t
 
 /** What the thread says: first how the opening went, then what came of each batch, and that it is closed. */
 export type FromWorker<Value = unknown> =
-  | { readonly type: "opened"; readonly totals: StoreTotals }
+  | { readonly type: "opened"; readonly totals: StoreTotals; readonly hazard: StoreHazard | undefined }
   | { readonly type: "failed"; readonly code: StoreErrorCode; readonly message: string }
   | ({ readonly type: "done" } & BatchOutcome<Value>)
   | { readonly type: "closed" };
@@ -50,7 +51,7 @@ try {
     tell({ type: "closed" });
     parentPort?.close();
   });
-  tell({ type: "opened", totals: engine.totals });
+  tell({ type: "opened", totals: engine.totals, hazard: await hazardOf(place.directory) });
 } catch (error) {
   lockHolder?.close();
   const { code, message } = toStoreError("the store cannot be opened", error);

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { Worker } from "node:worker_threads";
 import { expect, it, vi } from "vitest";
-import { checkFileSystem } from "../../relay/store/file-system.ts";
+import { checkFileSystem, hazardOf } from "../../relay/store/file-system.ts";
 import { placeOf } from "../../relay/store/sqlite-file.ts";
 import { MIGRATIONS, migrate, pragma } from "../../relay/store/sqlite-schema.ts";
 import { killWriters } from "../support/mailbox-kills.ts";
@@ -268,6 +268,14 @@ it.each([
 
 it.each([0xef53, 0x5846_5342, 0x0102_1994, 0x794c_7630])("takes a file system of type %i", async (type) => {
   await expect(checkFileSystem("/data", () => Promise.resolve(type))).resolves.toBeUndefined();
+});
+
+it.each([
+  [0x794c_7630, "container"],
+  [0x0102_1994, "memory"],
+  [0xef53, undefined],
+])("tells of a file system of type %i that it ends with a %s", async (type, hazard) => {
+  expect(await hazardOf("/data", () => Promise.resolve(type))).toBe(hazard);
 });
 
 withMounts("acknowledges nothing on a full disk, keeps what it has, and goes on when there is room", async () => {

@@ -196,6 +196,14 @@ it("clears a mailbox in steps, and counts what could not be stored", async () =>
   expect(mailboxes.counts()).toMatchObject({ deleted: 1200, failed: 1 });
 });
 
+it("warns of a store that goes with its container", async () => {
+  const store = Object.assign(new MemoryStore({ maxMessages: 0, maxBytes: 0 }), { hazard: "container" as const });
+
+  const { log } = await openMailboxes(store);
+
+  expect(log.filter((line) => line.includes("on no disk of its own"))).toHaveLength(1);
+});
+
 it("tells an operator why the store does not open", async () => {
   const store = new MemoryStore({ maxMessages: 0, maxBytes: 0 });
   Object.assign(store, { open: () => Promise.reject(new StoreError("store-in-use", "another has it")) });
