@@ -28,6 +28,7 @@ import { Registrations } from "./registrations.ts";
 import type { RelayState } from "./relay-state.ts";
 import type { Connections } from "./session/connections.ts";
 import type { Dialects } from "./session/dialects.ts";
+import type { Mailboxes } from "./store/mailboxes.ts";
 import type { StunResponder } from "./stun/responder.ts";
 
 /** How many topics the status page shows. */
@@ -48,6 +49,7 @@ export type ObservationParts = {
   readonly stun: StunResponder;
   readonly events: ConnectionEvents;
   readonly latency: LatencyHistogram;
+  readonly mailboxes: Mailboxes | undefined;
   /** Asks the owner of the relay to drain it. */
   readonly requestDrain: () => void;
   /** How many lines the owner's log has lost. */
@@ -181,6 +183,7 @@ export class Observation {
 
   #read(): Readings {
     const { hub, dialects, connections, state, entrance, authority, events, latency, stun, lostLogLines } = this.#parts;
+    const { mailboxes } = this.#parts;
     const { version, uptimeSeconds, epochMs, certificate } = state.figures();
     const { opened, closed, suppressedLines } = events.counts();
     const rejected = dialects.rejected();
@@ -213,6 +216,7 @@ export class Observation {
       adminRefusals: this.#access.counts(),
       handshakes: this.#handshakes.read(),
       entrance: entrance.reading(),
+      mailboxes: mailboxes && { store: mailboxes.reading(), events: mailboxes.counts(), nowMs: mailboxes.nowMs() },
       stun: datagrams,
       certificate: certificate && {
         secondsToExpiry: (certificate.expiresAtMs - epochMs) / 1000,

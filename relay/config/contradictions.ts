@@ -65,6 +65,21 @@ const rules: readonly Rule[] = [
       ? [`AUTH_JWKS_REFRESH_MS is ${authJwksRefreshMs}, above AUTH_JWKS_MAX_AGE_MS, which is ${authJwksMaxAgeMs}`]
       : [],
   ),
+  rule(["dialects", "listen", "mailboxStore"], ({ mailboxStore, ...named }) =>
+    mailboxStore === "off" && namedDialects(named).includes("mailbox")
+      ? ["DIALECTS or LISTEN names mailbox, and MAILBOX_STORE is off; set it to sqlite"]
+      : [],
+  ),
+  rule(["mailboxNoiseKey"], ({ mailboxNoiseKey }) =>
+    mailboxNoiseKey === "" || /^([0-9a-f]{64}|[A-Za-z0-9_-]{43}=?)$/i.test(mailboxNoiseKey)
+      ? []
+      : ["MAILBOX_NOISE_KEY is no key of 32 bytes, as 64 hex digits or as base64url"],
+  ),
+  rule(["mailboxStore", "mailboxMaxBytes"], ({ mailboxStore, mailboxMaxBytes }) =>
+    mailboxStore === "memory" && mailboxMaxBytes === 0
+      ? ["MAILBOX_STORE is memory and MAILBOX_MAX_BYTES is 0, which is no limit; set one that the memory has room for"]
+      : [],
+  ),
   rule(["adminPort", "port"], ({ adminPort, port }) => samePorts(["ADMIN_PORT", adminPort], ["PORT", port])),
   rule(["dialects", "listen", "reusePort"], ({ dialects, listen, reusePort }) => {
     const kept = namedDialects({ dialects, listen }).filter((name) => DIALECTS_WITH_ACCOUNTS.has(name));

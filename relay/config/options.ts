@@ -4,6 +4,7 @@ import { certificateOptions } from "./certificate-options.ts";
 import { dialectOptions } from "./dialect-options.ts";
 import { httpOptions } from "./http-options.ts";
 import { limitOptions } from "./limit-options.ts";
+import { mailboxOptions } from "./mailbox-options.ts";
 import { observabilityOptions } from "./observability-options.ts";
 import type { Option } from "./option.ts";
 import { stunOptions } from "./stun-options.ts";
@@ -248,6 +249,7 @@ type Options = typeof startOptions &
   typeof certificateOptions &
   typeof dialectOptions &
   typeof accountOptions &
+  typeof mailboxOptions &
   typeof accessOptions &
   typeof serviceOptions &
   typeof limitOptions &
@@ -282,6 +284,7 @@ export function optionRows(): readonly (readonly [OptionName, Option])[] {
     certificateOptions,
     dialectOptions,
     accountOptions,
+    mailboxOptions,
     accessOptions,
     serviceOptions,
     limitOptions,

@@ -40,6 +40,12 @@ const MESH_BYTES = 2048;
 const NONCES_BYTES = 40_960_000;
 /** What a node says of itself, what came before its join, and what it has asked of others. */
 const NODE_BYTES = 49_152;
+/** A page of a mailbox on its way to a reader, beside the message that may be larger (relay/store/feed.ts). */
+const MAILBOX_PAGE_BYTES = 262_144;
+/** What may wait for the disk (relay/store/sqlite-store.ts), and the database's thread with its cache. */
+const SQLITE_BYTES = 67_108_864 + 33_554_432;
+/** A message in memory, with what is kept about it, is at most so many times what MAILBOX_MAX_BYTES counts. */
+const STORED_RATIO = 4;
 
 /**
  * The memory that the relay cannot exceed, whatever its clients do: every connection with a full outbox, one frame over
@@ -61,10 +67,11 @@ export function memoryBoundBytes(config: Config): number {
     maxFrameBytes +
     // A message in fragments: what is together of it, and the fragment that is coming in.
     2 * maxFrameBytes +
-    maxTopicsPerConnection * MEMBERSHIP_BYTES;
+    maxTopicsPerConnection * MEMBERSHIP_BYTES +
+    (config.mailboxStore === "off" ? 0 : MAILBOX_PAGE_BYTES + maxFrameBytes);
   const fixedBytes = PROCESS_BYTES + LOG_BYTES + TOLD_REFUSALS_BYTES + maxHeldBytes + PARSED_FRAMES * maxFrameBytes;
   const allBytes = fixedBytes + maxConnections * perConnectionBytes + maxHttpConnections * CONNECTION_BYTES;
-  return allBytes + accountBytes(config);
+  return allBytes + accountBytes(config) + storeBytes(config);
 }
 
 /** Of the dialects that keep accounts, where they are spoken. */
@@ -74,4 +81,9 @@ function accountBytes(config: Config): number {
   const ofAgents = names.includes("agent") ? maxAgents * AGENT_BYTES + SUBSCRIPTIONS_BYTES : 0;
   const ofMeshes = names.includes("mesh") ? maxMeshes * MESH_BYTES + NONCES_BYTES + maxConnections * NODE_BYTES : 0;
   return ofAgents + ofMeshes;
+}
+
+function storeBytes({ mailboxStore, mailboxMaxBytes }: Config): number {
+  if (mailboxStore === "memory") return STORED_RATIO * mailboxMaxBytes;
+  return mailboxStore === "sqlite" ? SQLITE_BYTES : 0;
 }

@@ -1,5 +1,6 @@
 import type { HubCounts } from "../hub/hub-counts.ts";
 import type { TrafficReading } from "../session/ports.ts";
+import type { StoreReading } from "../store/ports.ts";
 import type { LagReading } from "./event-loop-lag.ts";
 import type { HandshakeReading } from "./handshake-counts.ts";
 import type { LatencyReading } from "./latency-histogram.ts";
@@ -30,6 +31,9 @@ export type EntranceReading = {
   /** Connections that are not read because they, or their topics, are above their rate. */
   readonly throttled: number;
 };
+
+/** What waits in mailboxes, and what became of it since the start. */
+type MailboxReading = { readonly store: StoreReading; readonly events: CountsByLabel; readonly nowMs: number };
 
 /** Everything that can be seen of a relay at one moment: numbers, by closed sets of words. Nothing names a topic or a client. */
 export type Readings = {
@@ -68,6 +72,8 @@ export type Readings = {
   readonly adminRefusals: CountsByLabel;
   readonly handshakes: HandshakeReading;
   readonly entrance: EntranceReading;
+  /** Undefined where the relay keeps none. */
+  readonly mailboxes: MailboxReading | undefined;
   /** Datagrams that came to the STUN port, by what became of them. */
   readonly stun: CountsByLabel;
   /** Until the certificate ends, below 0 after it; undefined without TLS. */

@@ -86,6 +86,8 @@ export interface Access {
   readonly isGranted: boolean;
   /** Whether it may send to the members of its topics, data, signals and presences alike. */
   readonly mayPublish: boolean;
+  /** Whether it may deposit into mailboxes, and read those that it proves to be its own. */
+  readonly mayUseMailboxes: boolean;
   /** Who it is, as the token says; undefined without one. Never to be logged as it is. */
   readonly subject: string | undefined;
   /** The class of limits that the token names. */

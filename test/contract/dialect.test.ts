@@ -1,11 +1,14 @@
 import { createHash, randomBytes } from "node:crypto";
+import { expect } from "vitest";
 import { encodeClassicClientMessage } from "../../protocol/classic-client-messages.ts";
 import { SUBPROTOCOL_V1 } from "../../protocol/subprotocol.ts";
 import { encodeV1ClientMessage } from "../../protocol/v1-client-messages.ts";
 import { askToRegister, connectAgent, openAgent } from "../support/agents.ts";
+import { eventually } from "../support/eventually.ts";
 import { joinMesh } from "../support/mesh.ts";
 import { PlainClient } from "../support/plain-client.ts";
 import type { TestRelay } from "../support/relay.ts";
+import { frameOf } from "../support/vauchi-client.ts";
 import { dialectContract } from "./dialect.ts";
 
 function hashOf(place: string): string {
@@ -15,6 +18,18 @@ function hashOf(place: string): string {
 /** The string at the end of a message of JSON; undefined where it ends otherwise. */
 function lastStringOf(key: string): (message: string) => string | undefined {
   return (message) => new RegExp(`"${key}":"([^"]*)"}$`).exec(message)?.[1];
+}
+
+/** How many mailbox clients there are at a place of a relay. */
+const mailboxClients = new WeakMap<TestRelay, Map<string, number>>();
+
+/** The first of two sends, from a mailbox of its own; the second one reads that of the place. */
+function mailboxOf(relay: TestRelay, place: string): string {
+  const counts = mailboxClients.get(relay) ?? new Map<string, number>();
+  mailboxClients.set(relay, counts);
+  const before = counts.get(place) ?? 0;
+  counts.set(place, before + 1);
+  return before % 2 === 0 ? `sender ${place} ${before}` : place;
 }
 
 async function openClassic(relay: TestRelay, topic: string): Promise<PlainClient> {
@@ -88,6 +103,31 @@ dialectContract({
     return type === "message" ? String(payload) : undefined;
   },
   partnerGone: "stays",
+});
+
+dialectContract({
+  name: "mailbox",
+  options: {
+    dialects: ["topic", "mailbox"],
+    mailboxStore: "memory",
+    mailboxMessagesPerMinute: 1_000_000,
+    mailboxMaxMessageBytes: 4_194_304,
+  },
+  open: async (relay, place) => {
+    const client = await PlainClient.open(relay, "/vauchi");
+    client.send(frameOf({ type: "Handshake", client_id: hashOf(mailboxOf(relay, place)) }));
+    await eventually(() => expect(client.heard.length).toBeGreaterThan(0));
+    return client;
+  },
+  say: (word, place) =>
+    frameOf({ type: "EncryptedUpdate", recipient_id: hashOf(place), ciphertext: [...Buffer.from(word)] }),
+  wordOf: (message) => {
+    const [, hex = ""] = /^binary (.*)$/.exec(message) ?? [];
+    const [, bytes] = /"ciphertext":\[([\d,]*)\]/.exec(Buffer.from(hex, "hex").toString()) ?? [];
+    return bytes === undefined ? undefined : Buffer.from(bytes.split(",").map(Number)).toString();
+  },
+  partnerGone: "stays",
+  isStored: true,
 });
 
 dialectContract({

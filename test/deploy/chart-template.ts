@@ -105,6 +105,8 @@ export class ChartTemplates {
         return !isTrue(first);
       case "and":
         return given.every(isTrue);
+      case "or":
+        return given.find(isTrue) ?? given.at(-1);
       case "default":
         return isTrue(second) ? second : first;
       case "quote":

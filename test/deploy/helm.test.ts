@@ -27,6 +27,10 @@ const SETUPS: Readonly<Record<string, Values>> = {
     persistence: { existingClaim: "restored" },
     networkPolicy: { egressPorts: [{ port: 14000, protocol: "TCP" }] },
   },
+  "with mailboxes": {
+    persistence: { enabled: true, size: "2Gi" },
+    options: { MAILBOX_STORE: "sqlite", MAILBOX_MAX_BYTES: 1_073_741_824 },
+  },
   everything: {
     image: { digest: "sha256:0123", pullSecrets: ["registry"] },
     optionsSecretName: "relay-options",
@@ -138,6 +142,7 @@ it("lets the authority reach a pod that has no certificate yet, and asks /ready 
     "behind an ingress": "/ready",
     "behind an ingress, with off that YAML took for false": "/ready",
     "TLS passed through by a gateway": "/ready",
+    "with mailboxes": "/ready",
     everything: "/ready",
   });
 });
@@ -153,6 +158,19 @@ it("keeps an authority's certificates on a volume, and has the secret's files wh
   );
   expect(only(acme, "Deployment").spec.strategy).toEqual({ type: "Recreate" });
   expect(files.env).toContainEqual({ name: "TLS_CERT_FILE", value: `${files.volumeMounts[0].mountPath}/tls.crt` });
+});
+
+it("keeps mailboxes on a volume beside the files of TLS, and never two pods on it", () => {
+  const manifests = renderChart(SETUPS["with mailboxes"]);
+
+  const { spec } = only(manifests, "Deployment");
+  expect(relayOf(manifests).volumeMounts.map(({ name }) => name)).toEqual(["tls", "state"]);
+  expect(spec.template.spec.volumes).toMatchObject([{ name: "tls" }, { name: "state" }]);
+  expect(spec.strategy).toEqual({ type: "Recreate" });
+  expect(only(manifests, "PersistentVolumeClaim").spec).toMatchObject({
+    accessModes: ["ReadWriteOnce"],
+    resources: { requests: { storage: "2Gi" } },
+  });
 });
 
 it("mounts a claim that is there in place of a new one", () => {

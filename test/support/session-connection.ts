@@ -15,6 +15,7 @@ export class FakeConnection implements SessionConnection {
     this.access = {
       isGranted: true,
       mayPublish: true,
+      mayUseMailboxes: true,
       subject: undefined,
       rateClass: undefined,
       mayJoin: () => true,
