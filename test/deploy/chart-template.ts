@@ -109,6 +109,8 @@ export class ChartTemplates {
         return given.find(isTrue) ?? given.at(-1);
       case "default":
         return isTrue(second) ? second : first;
+      case "trimSuffix":
+        return String(second).endsWith(String(first)) ? String(second).slice(0, -String(first).length) : second;
       case "quote":
         return JSON.stringify(shown(first));
       case "toYaml":

@@ -38,6 +38,7 @@ const SETUPS: Readonly<Record<string, Values>> = {
     options: { MAX_CONNECTIONS: "2000", MAX_FRAME_BYTES: 2_097_152 },
     nodeSelector: { "kubernetes.io/os": "linux" },
     stun: { enabled: true },
+    listen: { "8765": "wss:8765=pair" },
     podAnnotations: { note: "x" },
     service: { annotations: { note: "x" } },
   },
@@ -96,6 +97,23 @@ it("opens a port of UDP for STUN where it is asked to, at a load balancer that k
     ports: [{ port: 3479, targetPort: "stun", protocol: "UDP" }],
   });
   expect(JSON.stringify(renderChart({}))).not.toMatch(/stun/i);
+});
+
+it("opens further ports for dialects of their own, at the same service", () => {
+  const manifests = renderChart({ listen: { "8765": "wss:8765=pair", "8766": "wss:8766=raw+topic" } });
+  const relay = relayOf(manifests);
+  const service = manifests.find(({ kind, metadata }) => kind === "Service" && !metadata.name.includes("-stun"));
+
+  expect(relay.env).toContainEqual({ name: "LISTEN", value: "wss:8765=pair,wss:8766=raw+topic" });
+  expect(relay.ports).toContainEqual({ name: "relay-8765", containerPort: 8765 });
+  expect(service?.spec).toMatchObject({
+    ports: [
+      { name: "relay" },
+      { name: "relay-8765", port: 8765, targetPort: "relay-8765" },
+      { name: "relay-8766", port: 8766, targetPort: "relay-8766" },
+    ],
+  });
+  expect(JSON.stringify(renderChart({}))).not.toContain("LISTEN");
 });
 
 it.each(setups)("has no privilege at all: %s", (_, values) => {

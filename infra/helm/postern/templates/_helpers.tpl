@@ -23,3 +23,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- define "postern.scheme" -}}
 {{- if eq (include "postern.tls" .) "off" }}HTTP{{ else }}HTTPS{{ end }}
 {{- end }}
+
+{{- define "postern.listen" -}}
+{{- range $port, $listener := .Values.listen }}{{ $listener }},{{ end }}
+{{- end }}
