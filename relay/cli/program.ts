@@ -88,6 +88,14 @@ function addStoreCommands(program: Command, terminal: Terminal, ended: (exitCode
       const { storeBackup } = await import("./store-commands.ts");
       ended(await storeBackup(loadConfig({ flags, env: terminal.env }), terminal, file));
     });
+  addOptions(
+    store.command("import").description("take over the data directory of Vauchi's relay, while no relay has the store"),
+  )
+    .argument("<directory>", "what RELAY_DATA_DIR named there; nothing in it is changed")
+    .action(async (directory: string, flags: Flags) => {
+      const { storeImport } = await import("./store-commands.ts");
+      ended(await storeImport(loadConfig({ flags, env: terminal.env }), terminal, directory));
+    });
   addOptions(store.command("restore").description("put a backup in the place of the store, while no relay has it"))
     .argument("<file>", "what store backup wrote")
     .action(async (file: string, flags: Flags) => {

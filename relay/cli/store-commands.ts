@@ -1,14 +1,20 @@
 import { systemClock } from "../clock.ts";
 import type { LoadedConfig } from "../config/load.ts";
+import { isVauchiData, readVauchiData, type TakenOver } from "../dialects/mailbox/vauchi-data.ts";
 import { RelayError } from "../relay-error.ts";
 import { mailboxDirectoryOf } from "../store/create-store.ts";
+import type { MailboxStore } from "../store/ports.ts";
+import { toStoreError } from "../store/sqlite-errors.ts";
 import { placeOf, type StorePlace } from "../store/sqlite-file.ts";
+import { SqliteStore } from "../store/sqlite-store.ts";
 import { backup, compact, type OnProgress, readStatus, restore, type StoreStatus } from "../store/sqlite-upkeep.ts";
 import { StoreError } from "../store/store-error.ts";
 import { moment, type OutputOptions } from "./cert-status.ts";
 import { ExitCode, type Terminal } from "./terminal.ts";
 
 const MEBIBYTE = 1_048_576;
+/** What is taken over at a time. */
+const IMPORT_BATCH = 256;
 /** Between two lines about how far it is, in hundredths. */
 const PROGRESS_STEP = 5;
 
@@ -53,6 +59,57 @@ export function storeRestore({ config }: LoadedConfig, terminal: Terminal, file:
     terminal.stdout.write(`restored into ${place.file}\n`);
     if (kept !== undefined) terminal.stdout.write(`what was there is ${kept}\n`);
   });
+}
+
+/** Takes over the data directory of Vauchi's relay; nothing in it is changed, and what is there already is not doubled. */
+export function storeImport({ config }: LoadedConfig, terminal: Terminal, directory: string): Promise<ExitCode> {
+  const clock = terminal.clock ?? systemClock;
+  return withStore(config, async (place) => {
+    if (!isVauchiData(directory)) throw new StoreError("store-failed", `${directory} has no blobs.db`);
+    const limits = { maxMessages: 0, maxBytes: 0 };
+    const store = new SqliteStore({ directory: place.directory, synchronous: "full", limits }, clock);
+    await store.open();
+    try {
+      const options = { ttlMs: config.mailboxTtlMs, nowMs: clock.epochMs() };
+      const counts = await takeOver(store, readVauchiData(directory, options), terminal);
+      terminal.stdout.write(
+        `${counts.stored} taken over, ${counts.known} were there already, ${counts.unusable} could not be used\n`,
+      );
+    } catch (error) {
+      throw toStoreError(`${directory} cannot be read`, error);
+    } finally {
+      await store.close();
+    }
+  });
+}
+
+type Taken = { stored: number; known: number; unusable: number };
+
+/** Many at a time, so that they are committed together. */
+async function takeOver(store: MailboxStore, all: Iterable<TakenOver>, { stderr }: Terminal): Promise<Taken> {
+  const counts: Taken = { stored: 0, known: 0, unusable: 0 };
+  let underWay: Promise<keyof Taken>[] = [];
+  const settle = async (): Promise<void> => {
+    for (const outcome of await Promise.all(underWay)) counts[outcome] += 1;
+    underWay = [];
+    stderr.write(`${counts.stored + counts.known + counts.unusable} read\n`);
+  };
+  for (const one of all) {
+    underWay.push(take(store, one));
+    if (underWay.length >= IMPORT_BATCH) await settle();
+  }
+  await settle();
+  return counts;
+}
+
+async function take(store: MailboxStore, one: TakenOver): Promise<keyof Taken> {
+  if (one === undefined) return "unusable";
+  if ("deposit" in one) return (await store.deposit(one.deposit)).outcome === "known" ? "known" : "stored";
+  // What this relay has of its own counts more.
+  const { space, name, nowMs } = one.record;
+  if ((await store.find({ space, names: [name], nowMs })).length > 0) return "known";
+  await store.put(one.record);
+  return "stored";
 }
 
 async function withStore(

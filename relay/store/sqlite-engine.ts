@@ -18,6 +18,8 @@ import { bytesIn, numberIn, textIn } from "./sqlite-rows.ts";
 type Box = { readonly key: number; readonly count: number; readonly bytes: number };
 type Growth = { readonly count: number; readonly bytes: number };
 
+/** Node 22 binds no bytes as NULL, where their memory came from another thread. */
+const BYTES = "ifnull(?, x'')";
 const MESSAGE = "sequence, id, rank, note, bytes, deposited_at_ms, expires_at_ms";
 
 /** Messages and records in an SQLite database. Its owner begins and ends the transactions. */
@@ -64,7 +66,7 @@ export class SqliteEngine implements StoreEngine {
     const { id, rank, collapseKey = null, note, depositedAtMs, expiresAtMs, data } = deposit;
     const { lastInsertRowid } = this.#statement(
       `INSERT INTO messages (mailbox, id, rank, collapse_key, note, bytes, deposited_at_ms, expires_at_ms, data)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ${BYTES})`,
     ).run(key, id, rank, collapseKey, note, bytes, depositedAtMs, expiresAtMs, data);
     this.#grow(key, growth);
     return { outcome: "stored", sequence: Number(lastInsertRowid) };
@@ -144,7 +146,7 @@ export class SqliteEngine implements StoreEngine {
     if (!fits(put.quota, size.count + growth.count, size.bytes + growth.bytes)) return "space-full";
     if (!this.#hasRoomFor({ count: 0, bytes: growth.bytes })) return "store-full";
     this.#run(
-      `INSERT OR REPLACE INTO records (space, name, owner, bytes, expires_at_ms, data) VALUES (?, ?, ?, ?, ?, ?)`,
+      `INSERT OR REPLACE INTO records (space, name, owner, bytes, expires_at_ms, data) VALUES (?, ?, ?, ?, ?, ${BYTES})`,
       space,
       name,
       owner,

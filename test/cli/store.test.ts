@@ -34,6 +34,11 @@ async function withMessages(...texts: readonly string[]): Promise<string> {
   return directory;
 }
 
+/** An id of one digit. */
+function idOf(digit: string): string {
+  return digit.repeat(64);
+}
+
 async function textsOf(directory: string): Promise<readonly string[]> {
   const opened = sqliteStore(directory);
   await opened.open();
@@ -193,4 +198,55 @@ it.each(["status", "compact", "backup"])("says of %s that there is no store, and
 
   expect([exitCode, stderr]).toEqual([1, expect.stringContaining(`there is no store in ${directory}`)]);
   expect(existsSync(directory)).toBe(false);
+});
+
+it("takes over the data of the original's relay once, and changes nothing in it", async () => {
+  const old = await storeDirectory();
+  const nowSeconds = new FakeClock().epochMs() / 1000;
+  const make = (file: string, sql: string, rows: readonly (readonly (string | number | Uint8Array)[])[]): void => {
+    const database = new DatabaseSync(join(old, file));
+    database.exec(`PRAGMA journal_mode = WAL; ${sql}`);
+    const [, table = ""] = /CREATE TABLE (\w+)/.exec(sql) ?? [];
+    for (const row of rows) database.prepare(`INSERT INTO ${table} VALUES (${row.map(() => "?").join()})`).run(...row);
+    database.close();
+  };
+  make(
+    "blobs.db",
+    "CREATE TABLE blobs (id TEXT PRIMARY KEY, recipient_id TEXT, data BLOB, created_at_secs INTEGER, hop_count INTEGER DEFAULT 0)",
+    [
+      ["second", idOf("a"), Buffer.from("2"), nowSeconds - 10, 0],
+      ["first", idOf("A"), Buffer.from("1"), nowSeconds - 20, 0],
+      ["nobody's", "any string at all", Buffer.from("3"), nowSeconds, 0],
+      ["over", idOf("a"), Buffer.from("4"), nowSeconds - 91 * 86_400, 0],
+    ],
+  );
+  make(
+    "device_sync.db",
+    "CREATE TABLE device_sync_messages (id TEXT, identity_id TEXT, target_device_id TEXT, sender_device_id TEXT, encrypted_payload BLOB, version INTEGER, created_at_secs INTEGER)",
+    [["sync", idOf("a"), idOf("b"), idOf("c"), Buffer.from("5"), 7, nowSeconds]],
+  );
+  make(
+    "recovery_proofs.db",
+    "CREATE TABLE recovery_proofs (key_hash BLOB PRIMARY KEY, proof_data BLOB, created_at_secs INTEGER, expires_at_secs INTEGER)",
+    [[Buffer.alloc(32, 9), Buffer.from("6"), nowSeconds, nowSeconds + 1000]],
+  );
+  writeFileSync(join(old, "relay_noise_key.bin"), Buffer.alloc(64, 1));
+  const before = readFileSync(join(old, "blobs.db"));
+  const directory = join(await storeDirectory(), "new");
+
+  const first = await store(directory, "import", old);
+  const again = await store(directory, "import", old);
+  const wrong = await store(directory, "import", directory);
+
+  expect(first).toMatchObject({ exitCode: 0, stdout: "5 taken over, 0 were there already, 1 could not be used\n" });
+  expect(again.stdout).toBe("0 taken over, 5 were there already, 1 could not be used\n");
+  expect(wrong).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("has no blobs.db") });
+  expect(readFileSync(join(old, "blobs.db")).equals(before)).toBe(true);
+  const opened = sqliteStore(directory);
+  await opened.open();
+  const nowMs = nowSeconds * 1000;
+  expect(await textsIn(opened, { mailbox: `blobs/${idOf("a")}`, nowMs })).toEqual(["1", "2"]);
+  expect(await textsIn(opened, { mailbox: `devices/${idOf("a")}`, nowMs })).toEqual(["5"]);
+  expect(opened.reading().recordCounts).toEqual({ noise: 1, proofs: 1 });
+  expect(await opened.find({ space: "proofs", names: ["09".repeat(32)], nowMs })).toHaveLength(1);
 });

@@ -192,6 +192,8 @@ describe.each(Object.entries(kinds))("%s", (_, create) => {
     expect(await store.put(recordOf("r", { owner: "stranger" }))).toBe("taken");
     expect(await store.drop({ space: "s", name: "r", owner: "stranger" })).toBe(false);
     expect(await store.drop({ space: "other", name: "r", owner: "o" })).toBe(false);
+    expect(await store.put(recordOf("r", { data: new Uint8Array(0) }))).toBe("stored");
+    expect((await store.find({ space: "s", names: ["r"], nowMs: NOW_MS }))[0]?.data.length).toBe(0);
     expect(await store.put(recordOf("r", { data: new Uint8Array([7]) }))).toBe("stored");
     const [record] = await store.find({ space: "s", names: ["r", "r", "none"], nowMs: NOW_MS });
     expect([record?.owner, [...(record?.data ?? [])]]).toEqual(["o", [7]]);

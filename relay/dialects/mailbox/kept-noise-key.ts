@@ -1,7 +1,12 @@
 import type { Mailboxes } from "../../store/mailboxes.ts";
 import { NoiseKey } from "./noise.ts";
 
-const RECORD = { space: "noise", name: "static-key", owner: "relay" } as const;
+/** Under which it is kept. */
+export const NOISE_KEY_RECORD: { readonly space: string; readonly name: string; readonly owner: string } = {
+  space: "noise",
+  name: "static-key",
+  owner: "relay",
+};
 const NO_QUOTA = { maxCount: 0, maxBytes: 0 };
 
 /** The relay's Noise key: that of the options, or one that it made and keeps in the store. Clients know it over restarts. */
@@ -30,11 +35,11 @@ export class KeptNoiseKey {
     if (text !== "") return NoiseKey.of(Buffer.from(text, /^[0-9a-f]{64}$/i.test(text) ? "hex" : "base64url"));
     const { store } = this.#mailboxes;
     const nowMs = this.#mailboxes.nowMs();
-    const [kept] = await store.find({ space: RECORD.space, names: [RECORD.name], nowMs });
+    const [kept] = await store.find({ space: NOISE_KEY_RECORD.space, names: [NOISE_KEY_RECORD.name], nowMs });
     if (kept !== undefined) return NoiseKey.of(kept.data);
     const key = NoiseKey.generate();
     const data = Uint8Array.from(key.privateBytes);
-    await store.put({ ...RECORD, data, nowMs, expiresAtMs: Number.MAX_SAFE_INTEGER, quota: NO_QUOTA });
+    await store.put({ ...NOISE_KEY_RECORD, data, nowMs, expiresAtMs: Number.MAX_SAFE_INTEGER, quota: NO_QUOTA });
     return key;
   }
 }

@@ -48,7 +48,8 @@ export type MailboxesOwn = {
 export class V1Mailboxes {
   readonly #own: MailboxesOwn;
   readonly #challenges = new Map<string, { readonly nonce: string; readonly cursor: number }>();
-  readonly #open = new Map<string, Feed>();
+  /** Those that it has proved; undefined: it is given nothing of them any more. */
+  readonly #open = new Map<string, Feed | undefined>();
   #underWayCount = 0;
   #underWayBytes = 0;
   #isHeld = false;
@@ -83,10 +84,12 @@ export class V1Mailboxes {
     }
   }
 
-  /** Gives nothing more. */
+  /** Gives nothing more; what the client says is still taken. */
   end(): void {
-    for (const feed of this.#open.values()) this.#own.parts.mailboxes?.close(feed);
-    this.#open.clear();
+    for (const [mailbox, feed] of this.#open) {
+      if (feed !== undefined) this.#own.parts.mailboxes?.close(feed);
+      this.#open.set(mailbox, undefined);
+    }
     this.#challenges.clear();
   }
 
@@ -152,7 +155,7 @@ export class V1Mailboxes {
       caughtUp: () => undefined,
       failed: () => this.#failed(mailbox),
     });
-    if (feed !== undefined) this.#open.set(mailbox, feed);
+    this.#open.set(mailbox, feed);
     return undefined;
   }
 
@@ -194,7 +197,7 @@ export class V1Mailboxes {
     const resume = (): void => {
       if (!this.#isWaiting) return;
       this.#isWaiting = false;
-      for (const feed of this.#open.values()) feed.resume();
+      for (const feed of this.#open.values()) feed?.resume();
     };
     if (peer.outbox.hasRoom) link.whenBelow(ROOM_BYTES / 2, resume);
     whenRoom(resume);
