@@ -86,7 +86,8 @@ function runnersOf(task: DialTask, parts: DialParts): readonly Runner[] {
   if (headStartMs === Number.POSITIVE_INFINITY) return [directly];
   const later: Runner = async (signal) => {
     // As soon as the direct way has failed it has no head start any more.
-    await pause(clock, headStartMs, AbortSignal.any([failed.signal, signal]));
+    const delayMs = direct.hasDied(task.publicKey) ? 0 : headStartMs;
+    await pause(clock, delayMs, AbortSignal.any([failed.signal, signal]));
     if (signal.aborted) throw connectError("PEER_CONNECTION_FAILED");
     return byRelay(signal);
   };

@@ -1,15 +1,20 @@
 import type NoiseSecretStream from "@hyperswarm/secret-stream";
 import type HyperDHT from "hyperdht";
+import { getStreamError } from "streamx";
 import type { Clock } from "../clock.ts";
 import { DirectAttempt } from "./direct-attempt.ts";
 import { pause } from "./patiently.ts";
 import type { RelayServer } from "./server.ts";
+import { hexOf } from "./visit.ts";
 
 /** UDP from which nothing has come for so long is blocked: an answer takes one round trip. */
 const JUDGE_MS = 3000;
 const LOOK_MS = 100;
 /** A direct connection of the other side on which nothing comes for so long is let go. */
 const PROOF_PATIENCE_MS = 8000;
+/** A peer whose direct connection has died gets no head start for so long. */
+const DISTRUST_MS = 60_000;
+const MAX_DISTRUSTED = 1000;
 /** How long the DHT may take to stop listening, to be suspended, or to end: without UDP it waits for answers. */
 const ENDING_PATIENCE_MS = 3000;
 
@@ -21,6 +26,8 @@ export class DirectPath {
   readonly dht: HyperDHT;
   readonly #clock: Clock;
   readonly #servers = new Map<RelayServer, HyperDHT.Server>();
+  /** When a direct connection has died, by the key of the peer as hex; the oldest first. */
+  readonly #died = new Map<string, number>();
   #sinceMs: number;
   #responsesBefore = 0;
 
@@ -44,6 +51,22 @@ export class DirectPath {
   judgeAgain(): void {
     this.#sinceMs = this.#clock.monotonicMs();
     this.#responsesBefore = this.dht.stats.requests.responses;
+  }
+
+  /** Remembers it where the connection ends because nothing came any more. */
+  watch(connection: NoiseSecretStream): void {
+    const key = hexOf(connection.remotePublicKey);
+    connection.on("close", () => {
+      if (Reflect.get(getStreamError(connection) ?? {}, "code") !== "ETIMEDOUT") return;
+      this.#died.delete(key);
+      this.#died.set(key, this.#clock.monotonicMs());
+      for (const oldest of this.#died.keys()) if (this.#died.size > MAX_DISTRUSTED) this.#died.delete(oldest);
+    });
+  }
+
+  /** Whether a direct connection with this peer has died lately. */
+  hasDied(publicKey: Uint8Array): boolean {
+    return this.#clock.monotonicMs() - (this.#died.get(hexOf(publicKey)) ?? Number.NEGATIVE_INFINITY) < DISTRUST_MS;
   }
 
   /** Dials. What comes of it is in `proven`. */

@@ -322,6 +322,7 @@ export class RelayNetwork extends EventEmitter {
 
   #tellPath(connection: NoiseSecretStream, path: "direct" | "relay", own: KeyPair): void {
     Object.assign(connection, { relayPath: path });
+    if (path === "direct") this.#direct?.watch(connection);
     this.emit("path", connection, path);
     if (path === "relay" && own.secretKey !== undefined) void this.#upgrades?.watch(connection, withSecret(own));
   }
