@@ -30,7 +30,10 @@ declare module "@hyperswarm/secret-stream" {
     readonly userData: unknown;
     /** Which way it goes; set by postern-client. */
     readonly relayPath?: "relay" | "direct";
-    start(rawStream: Duplex, options?: { readonly handshake?: NoiseSecretStream.Handshake }): void;
+    start(
+      rawStream: Duplex,
+      options?: { readonly handshake?: NoiseSecretStream.Handshake; readonly data?: Uint8Array },
+    ): void;
     setKeepAlive(ms: number): void;
     setTimeout(ms: number): void;
     sendKeepAlive(): void;
@@ -96,14 +99,14 @@ declare module "hyperdht" {
       options?: HyperDHT.ServerOptions,
       onConnection?: (connection: NoiseSecretStream) => void,
     ): HyperDHT.Server;
-    lookup(topic: Uint8Array, options?: object): HyperDHT.Query;
+    lookup(topic: Uint8Array, options?: object): HyperDHT.NetworkQuery;
     announce(
       topic: Uint8Array,
       keyPair: NoiseSecretStream.KeyPair,
       relayAddresses?: readonly HyperDHT.Address[],
       options?: object,
-    ): HyperDHT.Query;
-    lookupAndUnannounce(topic: Uint8Array, keyPair: NoiseSecretStream.KeyPair, options?: object): HyperDHT.Query;
+    ): HyperDHT.NetworkQuery;
+    lookupAndUnannounce(topic: Uint8Array, keyPair: NoiseSecretStream.KeyPair, options?: object): HyperDHT.NetworkQuery;
     unannounce(topic: Uint8Array, keyPair: NoiseSecretStream.KeyPair, options?: object): Promise<void>;
     ready(): Promise<void>;
     fullyBootstrapped(): Promise<void>;
@@ -134,6 +137,7 @@ declare module "hyperdht" {
       readonly keyPair?: NoiseSecretStream.KeyPair;
       readonly relayAddresses?: readonly Address[] | null;
       readonly relayThrough?: unknown;
+      readonly createSecretStream?: () => object;
     }
 
     interface ServerOptions {
@@ -164,6 +168,11 @@ declare module "hyperdht" {
       readonly closestNodes: readonly Address[];
       finished(): Promise<void>;
       destroy(): void;
+    }
+
+    /** One that runs in the DHT. */
+    interface NetworkQuery extends Query {
+      on(event: "close" | "error", listener: () => void): unknown;
     }
   }
 

@@ -5,7 +5,14 @@ import type { PeerStream } from "../streams/peer-stream.ts";
 import { withTimeLimit } from "../time-limit.ts";
 import { ByteReader } from "./byte-reader.ts";
 import type { Crossings } from "./crossings.ts";
-import { CONFIRMATION_BYTES, confirmationOf, type Handshake, type HandshakeResult, isSame } from "./handshake.ts";
+import {
+  CONFIRMATION_BYTES,
+  confirmationOf,
+  type Handshake,
+  type HandshakeResult,
+  isSame,
+  type KeyPair,
+} from "./handshake.ts";
 import { RawStream } from "./raw-stream.ts";
 import { Refusal } from "./refusal.ts";
 import type { RelayServer } from "./server.ts";
@@ -20,7 +27,7 @@ export type AcceptanceParts = {
   readonly crossings: Crossings;
   readonly servers: () => Iterable<RelayServer>;
   /** A connection has begun, which ends at the latest with this stream. */
-  readonly onConnection: (connection: NoiseSecretStream, raw: RawStream) => void;
+  readonly onConnection: (connection: NoiseSecretStream, raw: RawStream, own: KeyPair) => void;
 };
 
 /**
@@ -31,13 +38,15 @@ export type AcceptanceParts = {
 export async function accept(stream: PeerStream, parts: AcceptanceParts): Promise<void> {
   const { server, handshake } = await findServer(stream.label, parts.servers());
   if (await server.refuses(handshake.remotePublicKey)) throw new Refusal("firewall");
-  const pair = { own: server.publicKey ?? new Uint8Array(), remote: handshake.remotePublicKey };
+  const { keyPair: own } = server;
+  if (own === undefined) throw new Refusal("unknownKey");
+  const pair = { own: own.publicKey, remote: handshake.remotePublicKey };
   if (parts.crossings.mustWait(pair)) throw new Refusal("crossing");
   const done = parts.crossings.accepting(pair);
   try {
     const { raw, result } = await finish(stream, handshake, parts.clock);
     while (parts.crossings.isDialling(pair)) await parts.crossings.giveUp(pair);
-    hand(server, raw, result, parts);
+    hand(server, own, { raw, result }, parts);
   } finally {
     done();
   }
@@ -57,11 +66,10 @@ async function finish(stream: PeerStream, handshake: Handshake, clock: Clock): P
   return { raw: new RawStream(stream, reader, writer), result };
 }
 
-function hand(server: RelayServer, raw: RawStream, result: HandshakeResult, parts: AcceptanceParts): void {
+function hand(server: RelayServer, own: KeyPair, { raw, result }: Finished, parts: AcceptanceParts): void {
   if (!server.isAccepting) throw new Refusal("unknownKey");
   const connection = new NoiseSecretStream(false, raw, { handshake: result, keepAlive: parts.keepAliveMs });
-  Object.assign(connection, { relayPath: "relay" });
-  parts.onConnection(connection, raw);
+  parts.onConnection(connection, raw, own);
   server.emit("connection", connection);
 }
 

@@ -47,7 +47,7 @@ export class Crossings {
 
   /** Whether a dial of the other side is turned away: it has to give way to the own one. */
   mustWait(pair: Pair): boolean {
-    return this.#dials.get(wordOf(pair))?.isSent === true && compare(pair.own, pair.remote) > 0;
+    return this.#dials.get(wordOf(pair))?.isSent === true && compareKeys(pair.own, pair.remote) > 0;
   }
 
   /** Accepts a dial of the other side. @returns tells when that is over */
@@ -80,7 +80,8 @@ function wordOf({ own, remote }: Pair): string {
   return `${hexOf(own)} ${hexOf(remote)}`;
 }
 
-function compare(one: Uint8Array, other: Uint8Array): number {
+/** Which of two keys is larger, as Hyperswarm sees it: above 0, the first one. */
+export function compareKeys(one: Uint8Array, other: Uint8Array): number {
   const at = one.findIndex((byte, index) => byte !== other[index]);
   return at < 0 ? 0 : (one[at] ?? 0) - (other[at] ?? 0);
 }

@@ -1,11 +1,14 @@
 import type NoiseSecretStream from "@hyperswarm/secret-stream";
+import type HyperDHT from "hyperdht";
 import { toBase64url } from "../base64url.ts";
 import type { Clock } from "../clock.ts";
+import type { PeerStream } from "../streams/peer-stream.ts";
 import { StreamError } from "../streams/stream-error.ts";
 import { withTimeLimit } from "../time-limit.ts";
 import { ByteReader } from "./byte-reader.ts";
 import { connectError } from "./connect-error.ts";
 import type { Crossings, Pair } from "./crossings.ts";
+import type { DirectPath } from "./direct-path.ts";
 import {
   type CreateHandshake,
   confirmationOf,
@@ -15,9 +18,9 @@ import {
 } from "./handshake.ts";
 import type { MeetingPlaces } from "./meeting-places.ts";
 import { patiently, pause } from "./patiently.ts";
+import { type Candidate, type Runner, race } from "./race.ts";
 import { RawStream } from "./raw-stream.ts";
 import { refusals } from "./refusal.ts";
-import type { Rendezvous } from "./rendezvous.ts";
 import { hexOf, type Way } from "./visit.ts";
 
 /** A key that is nowhere else is waited for at its own rendezvous. */
@@ -37,6 +40,12 @@ export type DialParts = {
   readonly places: MeetingPlaces;
   readonly crossings: Crossings;
   readonly createHandshake: CreateHandshake;
+  /** The way without a relay; undefined: there is none. */
+  readonly direct: DirectPath | undefined;
+  /** How long the direct way is tried alone; infinite: the relay carries nothing. */
+  readonly headStartMs: number;
+  /** A connection goes this way. */
+  readonly onPath: (connection: NoiseSecretStream, path: "direct" | "relay") => void;
 };
 
 /** What is to be connected. */
@@ -44,34 +53,100 @@ export type DialTask = {
   readonly connection: NoiseSecretStream;
   readonly own: KeyPair;
   readonly publicKey: Uint8Array;
+  /** As the DHT has told them: nodes by which the peer is reached. */
+  readonly relayAddresses: readonly HyperDHT.Address[];
   /** Aborted when the connection is not wanted any more. */
   readonly signal: AbortSignal;
 };
 
 /** Finds a peer, and begins the connection that was prepared; or destroys it with what was the matter. Never rejects. */
 export async function dial(task: DialTask, parts: DialParts): Promise<void> {
-  const { connection, publicKey, signal } = task;
+  const { connection, signal } = task;
   try {
-    const { place, ways, release } = await find(publicKey, signal, parts);
-    try {
-      const { raw, result } = await dialInTurn(ways, task, parts);
-      raw.on("close", place.hold());
-      begin(connection, raw, result);
-    } finally {
-      release();
-    }
+    const candidate = await race(runnersOf(task, parts), signal);
+    if (connection.destroying) candidate.discard();
+    else candidate.begin();
   } catch (error) {
     connection.destroy(error instanceof Error ? error : connectError("PEER_CONNECTION_FAILED", error));
   }
 }
 
-type Found = { readonly place: Rendezvous; readonly ways: readonly Way[]; readonly release: () => void };
+function runnersOf(task: DialTask, parts: DialParts): readonly Runner[] {
+  const { clock, direct, headStartMs } = parts;
+  const byRelay: Runner = (signal) => dialRelay({ ...task, signal }, parts);
+  if (direct === undefined || (direct.isBlocked && headStartMs < Number.POSITIVE_INFINITY)) return [byRelay];
+  const failed = new AbortController();
+  const directly: Runner = async (signal) => {
+    try {
+      return await dialDirect(direct, { ...task, signal }, parts);
+    } finally {
+      failed.abort();
+    }
+  };
+  if (headStartMs === Number.POSITIVE_INFINITY) return [directly];
+  const later: Runner = async (signal) => {
+    // As soon as the direct way has failed it has no head start any more.
+    const delayMs = direct.hasDied(task.publicKey) ? 0 : headStartMs;
+    await pause(clock, delayMs, AbortSignal.any([failed.signal, signal]));
+    if (signal.aborted) throw connectError("PEER_CONNECTION_FAILED");
+    return byRelay(signal);
+  };
+  return [directly, later];
+}
+
+async function dialDirect(direct: DirectPath, task: DialTask, { onPath }: DialParts): Promise<Candidate> {
+  const { connection, own, publicKey, relayAddresses, signal } = task;
+  const { secretKey } = own;
+  if (secretKey === undefined) throw connectError("PEER_CONNECTION_FAILED", "a HyperDHT needs the secret key");
+  const keyPair = { publicKey: own.publicKey, secretKey };
+  const attempt = direct.attempt(publicKey, { keyPair, relayAddresses });
+  const giveUp = (): void => void attempt.destroy();
+  signal.addEventListener("abort", giveUp, { once: true });
+  if (signal.aborted) giveUp();
+  const start = await attempt.proven;
+  signal.removeEventListener("abort", giveUp);
+  return {
+    begin: () => {
+      onPath(connection, "direct");
+      attempt.take(connection, start);
+    },
+    discard: giveUp,
+  };
+}
+
+async function dialRelay(task: DialTask, parts: DialParts): Promise<Candidate> {
+  const { connection, publicKey, signal } = task;
+  const { ways, release } = await find(publicKey, signal, parts);
+  try {
+    const { stream, reader, result } = await dialInTurn(ways, task, parts);
+    return {
+      begin: () => {
+        const writer = stream.writable.getWriter();
+        // What it rejects with, the raw stream hears too.
+        writer.write(confirmationOf(result.tx)).catch(() => undefined);
+        const raw = new RawStream(stream, reader, writer);
+        raw.on("close", release);
+        parts.onPath(connection, "relay");
+        connection.start(raw, { handshake: result });
+      },
+      discard: () => {
+        stream.abort();
+        release();
+      },
+    };
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+type Found = { readonly ways: readonly Way[]; readonly release: () => void };
 
 /** Where a key can be found, held until it is released. @throws Error `PEER_NOT_FOUND` */
 async function find(publicKey: Uint8Array, signal: AbortSignal, { clock, places }: DialParts): Promise<Found> {
   const key = hexOf(publicKey);
   const found = places.find(key);
-  if (found !== undefined) return { ...found, release: found.place.hold() };
+  if (found !== undefined) return { ways: found.ways, release: found.place.hold() };
   const place = places.ofKey(publicKey);
   const release = place.hold();
   try {
@@ -80,14 +155,15 @@ async function find(publicKey: Uint8Array, signal: AbortSignal, { clock, places 
     );
     const ways = place.ways(key);
     if (ways.length === 0) throw new Error("it is not there");
-    return { place, ways, release };
+    return { ways, release };
   } catch (error) {
     release();
     throw connectError("PEER_NOT_FOUND", error);
   }
 }
 
-type Dialled = { readonly raw: RawStream; readonly result: HandshakeResult };
+/** The other side has answered, and waits for the proof that the connection is wanted. */
+type Dialled = { readonly stream: PeerStream; readonly reader: ByteReader; readonly result: HandshakeResult };
 
 async function dialInTurn(
   ways: readonly Way[],
@@ -143,25 +219,13 @@ async function dialOver({ streams, peerId }: Way, { createHandshake, signal }: W
     if (answerBytes > MAX_ANSWER_BYTES) throw new Error("the answer is too long");
     await handshake.recv(await reader.take(answerBytes));
     const result = handshake.final();
-    const writer = stream.writable.getWriter();
-    await writer.write(confirmationOf(result.tx));
-    return { raw: new RawStream(stream, reader, writer), result };
+    return { stream, reader, result };
   } catch (error) {
     stream.abort();
     throw error;
   } finally {
     signal.removeEventListener("abort", giveUp);
   }
-}
-
-/** Nothing where the connection has ended meanwhile. */
-function begin(connection: NoiseSecretStream, raw: RawStream, handshake: HandshakeResult): void {
-  if (connection.destroying) {
-    raw.destroy();
-    return;
-  }
-  Object.assign(connection, { relayPath: "relay" });
-  connection.start(raw, { handshake });
 }
 
 /** The other side dials too, and its dial counts. */

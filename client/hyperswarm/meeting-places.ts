@@ -50,6 +50,11 @@ export class MeetingPlaces {
     place?.letGo();
   }
 
+  /** A key cannot be found in a topic any more. Nothing where it is not joined. */
+  withdraw(topic: Uint8Array, publicKey: Uint8Array): void {
+    this.#places.get(wordOf("topic", topic))?.withdraw(publicKey);
+  }
+
   /** Nobody reaches this key any more who knows nothing else. */
   withdrawKey(publicKey: Uint8Array): void {
     this.#places.get(wordOf("key", publicKey))?.withdraw(publicKey);
@@ -84,7 +89,9 @@ export class MeetingPlaces {
       onFound: ({ isLookedUp }) => {
         if (isLookedUp) onFound();
       },
-      onOver: () => this.#places.delete(key),
+      onOver: (over) => {
+        if (this.#places.get(key) === over) this.#places.delete(key);
+      },
     });
     this.#places.set(key, place);
     place.visit(this.#relays);

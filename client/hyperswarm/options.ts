@@ -1,5 +1,6 @@
 import type NoiseSecretStream from "@hyperswarm/secret-stream";
 import { keyPair as newKeyPair } from "hypercore-crypto";
+import type HyperDHT from "hyperdht";
 import { ConnectError } from "../errors.ts";
 import type { ConnectOptions, Relay } from "../relay.ts";
 import { type Secret, secretBytes } from "../sealing/secret.ts";
@@ -24,6 +25,18 @@ export type RelayDHTOptions = ConnectOptions & {
   readonly secret?: Secret | undefined;
   /** Each connection shows so often that it is alive; 5,000 unless it is set, as in hyperdht. */
   readonly connectionKeepAlive?: number | undefined;
+  /**
+   * A HyperDHT, for peers that are in the DHT alone, and for direct connections where UDP works. It ends with this.
+   * Its key pairs need their secret keys.
+   */
+  readonly dht?: HyperDHT | undefined;
+  /**
+   * With `dht`. `auto`, unless it is set: direct where it works, else by the relay. `only`: the relay helps to find peers, and carries
+   * nothing. `never`: as without `dht`.
+   */
+  readonly direct?: "auto" | "only" | "never" | undefined;
+  /** How long the direct way is tried alone; 1,000 unless it is set. */
+  readonly directHeadStartMs?: number | undefined;
   /** Makes handshakes in place of the key pair's secret key. */
   readonly createHandshake?: CreateHandshake | undefined;
   /** Signs in place of the key pair's secret key. */
@@ -32,6 +45,7 @@ export type RelayDHTOptions = ConnectOptions & {
 
 const MAX_RELAYS = 3;
 const KEEP_ALIVE_MS = 5000;
+const HEAD_START_MS = 1000;
 
 /** The options with what they leave out. */
 export type CompleteOptions = {
@@ -41,17 +55,24 @@ export type CompleteOptions = {
   readonly keepAliveMs: number;
   readonly createHandshake: CreateHandshake;
   readonly signAnnouncement: SignAnnouncement;
+  readonly dht: HyperDHT | undefined;
+  /** Infinite: the relay carries nothing. */
+  readonly headStartMs: number;
   readonly connectOptions: ConnectOptions;
 };
 
 /** @throws ConnectError `option-invalid`, TopicError `secret-invalid` */
 export function completeOptions(options: RelayDHTOptions): CompleteOptions {
   const { relays, keyPair, seed, secret, connectionKeepAlive = KEEP_ALIVE_MS, ...rest } = options;
-  const { createHandshake = createNoiseHandshake, signAnnouncement = signWithSecretKey, ...connectOptions } = rest;
+  const { createHandshake = createNoiseHandshake, signAnnouncement = signWithSecretKey, ...others } = rest;
+  const { dht, direct = "auto", directHeadStartMs = HEAD_START_MS, ...connectOptions } = others;
   const addresses = typeof relays === "string" ? [relays] : [...new Set(relays)];
   if (addresses.length < 1 || addresses.length > MAX_RELAYS) throw invalid(`relays: 1 to ${MAX_RELAYS} addresses`);
   if (keyPair !== undefined && keyPair.publicKey.length !== 32) throw invalid("keyPair: a public key has 32 bytes");
   if (!(connectionKeepAlive >= 0)) throw invalid("connectionKeepAlive: milliseconds, or 0");
+  if (!(directHeadStartMs >= 0)) throw invalid("directHeadStartMs: milliseconds");
+  if (!["auto", "only", "never"].includes(direct)) throw invalid("direct: auto, only or never");
+  if (dht === undefined && direct === "only") throw invalid("direct: only with dht");
   if (secret !== undefined) secretBytes(secret);
   return {
     relays: addresses,
@@ -60,6 +81,8 @@ export function completeOptions(options: RelayDHTOptions): CompleteOptions {
     keepAliveMs: connectionKeepAlive,
     createHandshake,
     signAnnouncement,
+    dht: direct === "never" ? undefined : dht,
+    headStartMs: direct === "only" ? Number.POSITIVE_INFINITY : directHeadStartMs,
     connectOptions,
   };
 }

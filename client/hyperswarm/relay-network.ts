@@ -1,4 +1,3 @@
-import { Buffer } from "node:buffer";
 import { EventEmitter } from "node:events";
 import NoiseSecretStream from "@hyperswarm/secret-stream";
 import { keyPair } from "hypercore-crypto";
@@ -9,26 +8,25 @@ import { connectError } from "./connect-error.ts";
 import { Connections } from "./connections.ts";
 import { Crossings } from "./crossings.ts";
 import { type DialParts, dial } from "./dial.ts";
+import { DirectPath } from "./direct-path.ts";
 import type { KeyPair } from "./handshake.ts";
 import { MeetingPlaces } from "./meeting-places.ts";
 import { type CompleteOptions, type Connect, completeOptions, type RelayDHTOptions } from "./options.ts";
 import { patiently } from "./patiently.ts";
-import { type Answer, Query } from "./query.ts";
+import { type Answer, NODES, Query } from "./query.ts";
 import type { RawStream } from "./raw-stream.ts";
 import type { Rendezvous } from "./rendezvous.ts";
+import { sample } from "./sample.ts";
 import { RelayServer } from "./server.ts";
+import { Upgrades } from "./upgrades.ts";
 import { hexOf } from "./visit.ts";
-
-/** As many peers as a node of the DHT gives at once, and as many answers: together more than the 64 peers of a swarm. */
-const MAX_PEERS_OF_ANSWER = 20;
-const MAX_ANSWERS = 4;
 
 /** A topic that was looked up stays joined so long: Hyperswarm looks again after 10 to 12 minutes. */
 const LOOKUP_HOLD_MS = 13 * 60_000;
 
 /** A query waits so long for the relay. It goes on joining, and tells by `network-change` when there are peers. */
 const QUERY_PATIENCE_MS = 10_000;
-const LISTEN_PATIENCE_MS = 5000;
+const LISTEN_PATIENCE_MS = 3000;
 
 /** New peers are told together: after the first, and at most, so often. */
 const FOUND_DELAY_MS = 20;
@@ -39,7 +37,7 @@ const FOUND_INTERVAL_MS = 500;
  * other in sealed topics, and connect by Noise streams between their own keys; a relay sees neither keys nor topics.
  *
  * Events: `network-change` (there may be new peers: Hyperswarm looks again), `network-update` (`online` may have changed),
- * `relay-error` (a PosternError: a relay cannot be reached, or refuses).
+ * `relay-error` (a PosternError: a relay cannot be reached, or refuses), `path` (a connection, and which way it goes).
  */
 export class RelayNetwork extends EventEmitter {
   /** Nothing is to be punched. */
@@ -54,6 +52,8 @@ export class RelayNetwork extends EventEmitter {
   readonly #connections = new Map<NoiseSecretStream, string>();
   readonly #crossings = new Crossings();
   readonly #places: MeetingPlaces;
+  readonly #direct: DirectPath | undefined;
+  readonly #upgrades: Upgrades | undefined;
   #relays: readonly Connections[] = [];
   #waiting = new AbortController();
   #found: Timer | undefined;
@@ -67,6 +67,16 @@ export class RelayNetwork extends EventEmitter {
     this.#connect = connect;
     this.#options = completeOptions(options);
     this.defaultKeyPair = this.#options.keyPair;
+    const { dht, headStartMs } = this.#options;
+    const direct = dht && new DirectPath({ clock: this.#clock, dht });
+    this.#direct = direct;
+    this.#upgrades = direct && this.#newUpgrades(direct);
+    dht?.on("network-update", () => void this.emit("network-update"));
+    dht?.on("network-change", () => {
+      this.#direct?.judgeAgain();
+      this.#upgrades?.networkChanged();
+      this.emit("network-change");
+    });
     this.#places = new MeetingPlaces({
       clock: this.#clock,
       sign: this.#options.signAnnouncement,
@@ -76,8 +86,8 @@ export class RelayNetwork extends EventEmitter {
           clock: this.#clock,
           keepAliveMs: this.#options.keepAliveMs,
           crossings: this.#crossings,
-          servers: () => this.#servers,
-          onConnection: (connection, raw) => this.#keep(connection, raw, place),
+          servers: () => (headStartMs === Number.POSITIVE_INFINITY ? [] : this.#servers),
+          onConnection: (connection, raw, own) => this.#keep(connection, raw, { place, own }),
         }),
       onFound: () => this.#tellFound(),
     });
@@ -89,9 +99,9 @@ export class RelayNetwork extends EventEmitter {
     return keyPair(seed);
   }
 
-  /** A relay is connected. */
+  /** A relay is connected, or UDP works. */
   get online(): boolean {
-    return this.#relays.some(({ isConnected }) => isConnected);
+    return this.#direct?.works === true || this.#relays.some(({ isConnected }) => isConnected);
   }
 
   get suspended(): boolean {
@@ -122,10 +132,12 @@ export class RelayNetwork extends EventEmitter {
       createHandshake: this.#options.createHandshake,
       defaultKeyPair: this.defaultKeyPair,
       announceKey: (server, listened) => this.#listen(server, listened),
-      withdrawKey: (server, publicKey) => {
+      withdrawKey: async (server, publicKey) => {
         this.#servers.delete(server);
         this.#places.withdrawKey(publicKey);
+        await this.#direct?.close(server);
       },
+      relayAddresses: (server) => this.#direct?.addressesOf(server) ?? [],
     });
   }
 
@@ -150,69 +162,81 @@ export class RelayNetwork extends EventEmitter {
       const ended = new AbortController();
       connection.on("close", () => ended.abort());
       const signal = AbortSignal.any([ended.signal, this.#waiting.signal]);
-      void dial({ connection, own, publicKey, signal }, this.#dialParts);
+      const relayAddresses = options.relayAddresses ?? [];
+      void dial({ connection, own, publicKey, relayAddresses, signal }, this.#dialParts(own));
     }
     return connection;
   }
 
   /** Who announces a topic. New ones are told by `network-change` for 13 minutes. @param topic 32 bytes */
-  lookup(topic: Uint8Array): Query {
-    const place = this.#places.ofTopic(checked(topic));
-    place.holdFor(LOOKUP_HOLD_MS);
-    return new Query((signal) => this.#look(place, signal));
+  lookup(topic: Uint8Array, options: QueryOptions = {}): Query {
+    return this.#query(topic, (dht) => dht.lookup(topic, directOptions(options)));
   }
 
   /** Can be found in a topic under this key from now on, and looks who else can. */
-  announce(topic: Uint8Array, own: KeyPair): Query {
-    this.#places.ofTopic(checked(topic)).announce(own);
-    return this.lookup(topic);
+  announce(
+    topic: Uint8Array,
+    own: KeyPair,
+    addresses: readonly HyperDHT.Address[] = [],
+    options: QueryOptions = {},
+  ): Query {
+    const query = this.#query(topic, (dht) => dht.announce(topic, withSecret(own), addresses, directOptions(options)));
+    if (!this.destroyed) this.#places.ofTopic(topic).announce(own);
+    return query;
   }
 
   /** Cannot be found any more, but looks on. */
-  lookupAndUnannounce(topic: Uint8Array, own: KeyPair): Query {
-    const query = this.lookup(topic);
-    this.#places.ofTopic(topic).withdraw(own.publicKey);
+  lookupAndUnannounce(topic: Uint8Array, own: KeyPair, options: QueryOptions = {}): Query {
+    const query = this.#query(topic, (dht) => dht.lookupAndUnannounce(topic, withSecret(own), directOptions(options)));
+    this.#places.withdraw(topic, own.publicKey);
     return query;
   }
 
   /** Leaves a topic. Connections stay. */
-  unannounce(topic: Uint8Array, own: KeyPair): Promise<void> {
+  async unannounce(topic: Uint8Array, own: KeyPair, options: QueryOptions = {}): Promise<void> {
     this.#places.leaveTopic(checked(topic), own.publicKey);
-    return Promise.resolve();
+    await this.#direct?.unannounce(topic, withSecret(own), directOptions(options));
   }
 
   /** Leaves everything and disconnects, until `resume`. Ends all connections. */
   async suspend(): Promise<void> {
     if (this.#isSuspended || this.destroyed) return;
     this.#isSuspended = true;
-    await this.#stop(connectError("SUSPENDED"));
+    await Promise.all([this.#stop(connectError("SUSPENDED")), this.#direct?.suspend()]);
   }
 
   /** Connects again. What was announced is announced again. */
-  resume(): Promise<void> {
-    if (this.#isSuspended && !this.destroyed) {
-      this.#isSuspended = false;
-      this.#waiting = new AbortController();
-      this.#start();
-    }
-    return Promise.resolve();
+  async resume(): Promise<void> {
+    if (!this.#isSuspended || this.destroyed) return;
+    this.#isSuspended = false;
+    this.#waiting = new AbortController();
+    this.#start();
+    await this.#direct?.resume();
   }
 
   /** Ends all. @param options `force`: does not wait for the goodbye to the relays, which may take 4 s. */
   async destroy({ force = false }: { readonly force?: boolean | undefined } = {}): Promise<void> {
-    this.#closing ??= this.#close();
+    this.#closing ??= this.#close(force);
     if (!force) await this.#closing;
   }
 
-  async #close(): Promise<void> {
+  async #close(force: boolean): Promise<void> {
     await Promise.all([...this.#servers].map((server) => server.close()));
-    await this.#stop(connectError("DESTROYED"));
+    await Promise.all([this.#stop(connectError("DESTROYED")), this.#direct?.destroy({ force })]);
     this.#places.clear();
   }
 
-  get #dialParts(): DialParts {
-    const { createHandshake } = this.#options;
-    return { clock: this.#clock, places: this.#places, crossings: this.#crossings, createHandshake };
+  #dialParts(own: KeyPair): DialParts {
+    const { createHandshake, headStartMs } = this.#options;
+    return {
+      clock: this.#clock,
+      places: this.#places,
+      crossings: this.#crossings,
+      createHandshake,
+      direct: this.#direct,
+      headStartMs,
+      onPath: (connection, path) => this.#tellPath(connection, path, own),
+    };
   }
 
   #start(): void {
@@ -247,40 +271,60 @@ export class RelayNetwork extends EventEmitter {
     this.#servers.add(server);
     const place = this.#places.ofKey(listened.publicKey);
     place.announce(listened);
+    this.#direct?.listen(server, withSecret(listened), (connection) => {
+      this.#track(connection);
+      this.#tellPath(connection, "direct", listened);
+    });
     const { signal } = this.#waiting;
     await patiently(this.#clock, { patienceMs: LISTEN_PATIENCE_MS, signal }, (limit) =>
       place.until(() => place.isJoined, limit),
     ).catch((error: unknown) => void this.emit("relay-error", error));
   }
 
+  #query(topic: Uint8Array, directly: (dht: HyperDHT) => HyperDHT.NetworkQuery): Query {
+    checked(topic);
+    if (this.destroyed) return new Query(() => Promise.reject(connectError("DESTROYED")));
+    const place = this.#places.ofTopic(topic);
+    place.holdFor(LOOKUP_HOLD_MS);
+    return new Query((signal) => this.#look(place, signal), this.#direct?.look(directly));
+  }
+
   async #look(place: Rendezvous, signal: AbortSignal): Promise<readonly Answer[]> {
     const until = { patienceMs: QUERY_PATIENCE_MS, signal: AbortSignal.any([signal, this.#waiting.signal]) };
     await patiently(this.#clock, until, (limit) => place.until(() => place.isJoined, limit));
     if (!place.isJoined) throw connectError("UNREACHABLE");
-    return this.#sample(place.keys);
-  }
-
-  /** Those first to whom there is no connection. */
-  #sample(keys: ReadonlySet<string>): readonly Answer[] {
-    const connected = new Set(this.#connections.values());
     const own = hexOf(this.defaultKeyPair.publicKey);
-    const shuffled = [...keys].filter((key) => key !== own).toSorted(() => Math.random() - 0.5);
-    const peers = shuffled
-      .toSorted((one, other) => Number(connected.has(one)) - Number(connected.has(other)))
-      .map((key) => ({ publicKey: Buffer.from(key, "hex"), relayAddresses: [] }));
-    return Array.from({ length: MAX_ANSWERS }, (_, index) => ({
-      peers: peers.slice(index * MAX_PEERS_OF_ANSWER, (index + 1) * MAX_PEERS_OF_ANSWER),
-    })).filter((answer) => answer.peers.length > 0);
+    return sample(
+      [...place.keys].filter((key) => key !== own),
+      new Set(this.#connections.values()),
+    );
   }
 
-  #keep(connection: NoiseSecretStream, raw: RawStream, place: Rendezvous): void {
-    this.#hold(raw, place);
-    this.#track(connection);
+  #newUpgrades(direct: DirectPath): Upgrades {
+    return new Upgrades({
+      clock: this.#clock,
+      direct,
+      keepAliveMs: this.#options.keepAliveMs,
+      serverOf: (publicKey) => [...this.#servers].find((server) => server.isSwarmsOf(publicKey)),
+      onUpgraded: (connection, own) => {
+        this.#track(connection);
+        this.#tellPath(connection, "direct", own);
+      },
+    });
   }
 
-  /** A place is not left while a stream goes through it. */
-  #hold(raw: RawStream, place: Rendezvous): void {
+  #keep(connection: NoiseSecretStream, raw: RawStream, { place, own }: { place: Rendezvous; own: KeyPair }): void {
+    // A place is not left while a stream goes through it.
     raw.on("close", place.hold());
+    this.#track(connection);
+    this.#tellPath(connection, "relay", own);
+  }
+
+  #tellPath(connection: NoiseSecretStream, path: "direct" | "relay", own: KeyPair): void {
+    Object.assign(connection, { relayPath: path });
+    if (path === "direct") this.#direct?.watch(connection);
+    this.emit("path", connection, path);
+    if (path === "relay" && own.secretKey !== undefined) void this.#upgrades?.watch(connection, withSecret(own));
   }
 
   #track(connection: NoiseSecretStream): void {
@@ -298,8 +342,22 @@ export class RelayNetwork extends EventEmitter {
   }
 }
 
-/** As hyperdht's; `relayThrough` and `relayAddresses` are of no use here. */
-type ConnectionOptions = { readonly keyPair?: KeyPair | undefined; readonly relayThrough?: unknown };
+/** As hyperdht's. */
+type ConnectionOptions = Omit<HyperDHT.ConnectOptions, "keyPair"> & { readonly keyPair?: KeyPair | undefined };
+
+/** As hyperdht's: what an earlier query has come to. */
+type QueryOptions = { readonly closestNodes?: readonly HyperDHT.Address[] | null };
+
+/** The nodes that stand for a relay are none in the DHT. */
+function directOptions(options: QueryOptions): object {
+  return options.closestNodes === NODES ? { ...options, closestNodes: null, onlyClosestNodes: false } : options;
+}
+
+/** @throws TypeError where it has none */
+function withSecret({ publicKey, secretKey }: KeyPair): NoiseSecretStream.KeyPair {
+  if (secretKey === undefined) throw new TypeError("a HyperDHT needs the secret key");
+  return { publicKey, secretKey };
+}
 
 /** @throws TypeError where it is not 32 bytes */
 function checked(bytes: Uint8Array): Uint8Array {

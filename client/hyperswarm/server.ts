@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 import { EventEmitter } from "node:events";
 import type NoiseSecretStream from "@hyperswarm/secret-stream";
 import type HyperDHT from "hyperdht";
+import { compareKeys } from "./crossings.ts";
 import type { CreateHandshake, Handshake, KeyPair } from "./handshake.ts";
 
 /** What a server needs of its RelayDHT. */
@@ -10,28 +11,31 @@ export type ServerParts = {
   readonly defaultKeyPair: KeyPair;
   /** Makes the key reachable, and resolves when it is, or after a while. */
   readonly announceKey: (server: RelayServer, keyPair: KeyPair) => Promise<void>;
-  readonly withdrawKey: (server: RelayServer, publicKey: Uint8Array) => void;
+  readonly withdrawKey: (server: RelayServer, publicKey: Uint8Array) => Promise<void>;
+  /** By which nodes of the DHT it is reached: none without one. */
+  readonly relayAddresses: (server: RelayServer) => readonly HyperDHT.Address[];
 };
 
 /** Listens under one key, in the shape of hyperdht's servers. Events: `listening`, `connection`, `close`. */
 export class RelayServer extends EventEmitter {
-  /** A relay has no addresses to be dialled at. */
-  readonly relayAddresses: readonly HyperDHT.Address[] = [];
   readonly #parts: ServerParts;
   readonly #firewall: NonNullable<HyperDHT.ServerOptions["firewall"]>;
   #keyPair: KeyPair | undefined;
   #listening: Promise<void> | undefined;
+  readonly #isSwarms: boolean;
   #isSuspended = false;
   #isClosed = false;
 
   constructor(
-    { firewall = () => false }: HyperDHT.ServerOptions,
+    options: HyperDHT.ServerOptions,
     onConnection: ((connection: NoiseSecretStream) => void) | undefined,
     parts: ServerParts,
   ) {
     super();
     this.#parts = parts;
-    this.#firewall = firewall;
+    this.#firewall = options.firewall ?? (() => false);
+    // Only a swarm passes it.
+    this.#isSwarms = "relayThrough" in options;
     if (onConnection !== undefined) this.on("connection", onConnection);
   }
 
@@ -43,6 +47,14 @@ export class RelayServer extends EventEmitter {
     return this.#isClosed;
   }
 
+  get relayAddresses(): readonly HyperDHT.Address[] {
+    return this.#parts.relayAddresses(this);
+  }
+
+  get keyPair(): KeyPair | undefined {
+    return this.#keyPair;
+  }
+
   get publicKey(): Uint8Array | null {
     return this.#keyPair?.publicKey ?? null;
   }
@@ -52,12 +64,17 @@ export class RelayServer extends EventEmitter {
     return this.#keyPair !== undefined && !this.#isSuspended && !this.#isClosed;
   }
 
+  /** Whether a swarm listens here under this key: it takes a better connection in place of one that it has. */
+  isSwarmsOf(publicKey: Uint8Array): boolean {
+    return this.#isSwarms && this.#keyPair !== undefined && compareKeys(this.#keyPair.publicKey, publicKey) === 0;
+  }
+
   address(): { publicKey: Uint8Array; host: null; port: number } | null {
     return this.#keyPair === undefined ? null : { publicKey: this.#keyPair.publicKey, host: null, port: 0 };
   }
 
   /**
-   * Resolves when who knows the key can connect; after 5 s also where no relay was reached: it goes on by itself.
+   * Resolves when who knows the key can connect; after 3 s also where no relay was reached: it goes on by itself.
    * @throws Error where it listens already, or is closed
    */
   listen(keyPair: KeyPair = this.#parts.defaultKeyPair): Promise<void> {
@@ -70,12 +87,11 @@ export class RelayServer extends EventEmitter {
   }
 
   /** Connections stay. */
-  close(): Promise<void> {
-    if (this.#isClosed) return Promise.resolve();
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
     this.#isClosed = true;
-    if (this.#keyPair !== undefined) this.#parts.withdrawKey(this, this.#keyPair.publicKey);
+    if (this.#keyPair !== undefined) await this.#parts.withdrawKey(this, this.#keyPair.publicKey);
     this.emit("close");
-    return Promise.resolve();
   }
 
   suspend(): Promise<void> {
