@@ -28,6 +28,8 @@ import type { RelayState } from "./relay-state.ts";
 import type { Connections } from "./session/connections.ts";
 import type { Dialects } from "./session/dialects.ts";
 import type { StunResponder } from "./stun/responder.ts";
+import { readPageScript } from "./try-it/page-script.ts";
+import { TryItPage } from "./try-it/try-it-page.ts";
 
 /** How many topics the status page shows. */
 const SHOWN_TOPICS = 20;
@@ -83,7 +85,7 @@ export class Observation {
     // Where the admin pages have a port of their own, the other one has none of them.
     const dialectRoutes = new DialectRoutes(parts.dialects, parts.log);
     this.#routes = {
-      own: this.#createRoutes(config.adminPort === 0 ? this.#pages : undefined, dialectRoutes),
+      own: this.#createRoutes(config.adminPort === 0 ? this.#pages : undefined, dialectRoutes, createTryItPage(config)),
       further: this.#createRoutes(undefined, dialectRoutes),
     };
   }
@@ -122,10 +124,10 @@ export class Observation {
     await this.#adminListener?.close();
   }
 
-  #createRoutes(admin: AdminPages | undefined, dialects?: DialectRoutes): Routes {
+  #createRoutes(admin: AdminPages | undefined, dialects?: DialectRoutes, tryIt?: TryItPage): Routes {
     const { clock, config, state } = this.#parts;
     const pace = { clock, graceMs: config.handshakeTimeoutMs };
-    const parts = { pace, readiness: () => state.readiness(), figures: () => state.figures(), admin, dialects };
+    const parts = { pace, readiness: () => state.readiness(), figures: () => state.figures(), admin, dialects, tryIt };
     return new Routes(parts, config);
   }
 
@@ -216,6 +218,11 @@ export class Observation {
       process: readProcess(this.#startedAtSeconds),
     };
   }
+}
+
+/** The page joins a topic at `/`: it is of no use where those clients are not served. */
+function createTryItPage({ tryItPage, dialects }: Config): TryItPage | undefined {
+  return tryItPage && dialects.includes("topic") ? new TryItPage({ readScript: readPageScript }) : undefined;
 }
 
 /**

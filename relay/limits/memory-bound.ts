@@ -37,11 +37,24 @@ const PARSED_FRAMES = 8;
  * Frames are shared between readers, so a relay full of stalled readers of the same topics holds far less.
  */
 export function memoryBoundBytes(config: Config): number {
-  const { maxFrameBytes, maxHeldBytes, maxConnections, maxHttpConnections, maxOutboxBytes, maxTopicsPerConnection } =
-    config;
+  return fixedBytes(config) + config.maxConnections * connectionBoundBytes(config);
+}
+
+/** How many connections would keep the bound within so much memory; below 1: none would. */
+export function connectionsWithin(config: Config, memoryBytes: number): number {
+  return Math.floor((memoryBytes - fixedBytes(config)) / connectionBoundBytes(config));
+}
+
+function fixedBytes({ maxFrameBytes, maxHeldBytes, maxHttpConnections }: Config): number {
+  const commonBytes = PROCESS_BYTES + LOG_BYTES + TOLD_REFUSALS_BYTES + maxHeldBytes + PARSED_FRAMES * maxFrameBytes;
+  return commonBytes + maxHttpConnections * CONNECTION_BYTES;
+}
+
+/** The most that one connection can take. */
+function connectionBoundBytes({ maxFrameBytes, maxOutboxBytes, maxTopicsPerConnection }: Config): number {
   // No payload is taken that some encoding would make larger (payload-limit.ts). What the relay itself says is bounded too.
   const outgoingBytes = Math.max(maxFrameBytes + ENVELOPE_BYTES, MAX_ANSWER_BYTES);
-  const perConnectionBytes =
+  return (
     CONNECTION_BYTES +
     Math.ceil(PIECE_RATIO * (maxOutboxBytes + outgoingBytes)) +
     // What TLS holds of its own until the operating system has taken it.
@@ -50,7 +63,6 @@ export function memoryBoundBytes(config: Config): number {
     maxFrameBytes +
     // A message in fragments: what is together of it, and the fragment that is coming in.
     2 * maxFrameBytes +
-    maxTopicsPerConnection * MEMBERSHIP_BYTES;
-  const fixedBytes = PROCESS_BYTES + LOG_BYTES + TOLD_REFUSALS_BYTES + maxHeldBytes + PARSED_FRAMES * maxFrameBytes;
-  return fixedBytes + maxConnections * perConnectionBytes + maxHttpConnections * CONNECTION_BYTES;
+    maxTopicsPerConnection * MEMBERSHIP_BYTES
+  );
 }

@@ -13,6 +13,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect } from "vitest";
+import { Run } from "../support/process.ts";
 import { itWithRegistry } from "../support/requires.ts";
 
 const run = promisify(execFile);
@@ -40,6 +41,7 @@ async function pack(folder: string, project: string): Promise<string> {
   mkdirSync(packed, { recursive: true });
   for (const path of ["package.json", "README.md", "LICENSE"]) copyFileSync(join(folder, path), join(packed, path));
   await run(tsc, ["-p", project, "--outDir", join(packed, "dist")]);
+  if (folder === ".") await run(process.execPath, ["scripts/build-page.ts", join(packed, "dist/relay/try-it/page.js")]);
   // Without its scripts: npm says the name of the tarball, and nothing else.
   const { stdout } = await run("npm", ["pack", "--ignore-scripts", "--silent", "--pack-destination", scene], {
     cwd: packed,
@@ -104,6 +106,22 @@ it.each([
     console.log(new PosternError("closed").code, import.meta.resolve("postern-client"));`;
 
   expect(await runIn(app, program, flags)).toMatch(new RegExp(`^closed file://.*/dist/client/${file}\\n$`));
+});
+
+it("speaks of itself when it starts, and not of a checkout; and brings the script of the try-it page", async () => {
+  const relay = new Run(["serve"], {
+    command: join(both, "node_modules/.bin/postern"),
+    env: { PORT: "0", HOST: "127.0.0.1", TLS: "off" },
+  });
+  const [, port] = await relay.printed(/"port":(\d+)/);
+  await relay.printed(/my-topic/);
+
+  const script = await fetch(`http://127.0.0.1:${port}/try-it/page.js`);
+
+  expect(relay.stderr).toContain(`postern join ws://127.0.0.1:${port} my-topic`);
+  expect(relay.stderr).not.toMatch(/npm|checkout/);
+  expect(script.status).toBe(200);
+  expect(await script.text()).toContain("postern.v1");
 });
 
 it("runs a relay inside another program, as docs/operations.md shows", async () => {
