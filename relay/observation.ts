@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Server } from "node:net";
+import { TLSSocket } from "node:tls";
 import type { Logger } from "pino";
 import { AdminAccess } from "./admin/admin-access.ts";
 import { type AdminListener, openAdminListener } from "./admin/admin-listener.ts";
@@ -8,18 +9,20 @@ import type { StatusFigures } from "./admin/status-view.ts";
 import type { Authority } from "./auth/ports.ts";
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config/options.ts";
+import { ClientAddresses } from "./entrance/client-address.ts";
 import type { Entrance } from "./entrance/entrance.ts";
 import { descriptorsFor } from "./http/descriptors.ts";
 import { DialectRoutes } from "./http/dialect-routes.ts";
 import { Routes } from "./http/routes.ts";
 import type { Hub } from "./hub/hub.ts";
-import { clientNetwork, plainAddress } from "./limits/address.ts";
+import { clientNetwork, Networks, plainAddress } from "./limits/address.ts";
+import { machineMemoryBytes } from "./limits/machine-memory.ts";
 import type { ConnectionEvents } from "./observability/connection-events.ts";
 import { DroppedConnections } from "./observability/dropped-connections.ts";
 import { EventLoopLag } from "./observability/event-loop-lag.ts";
 import { HandshakeCounts } from "./observability/handshake-counts.ts";
 import { History, type HistoryReading } from "./observability/history.ts";
-import { largestTopics } from "./observability/largest-topics.ts";
+import { congestedTopics, largestTopics } from "./observability/largest-topics.ts";
 import type { LatencyHistogram } from "./observability/latency-histogram.ts";
 import { Metrics } from "./observability/metrics.ts";
 import { readProcess } from "./observability/process-reading.ts";
@@ -75,10 +78,15 @@ export class Observation {
     this.#startedAtSeconds = clock.epochMs() / 1000;
     this.#dropped = new DroppedConnections(parts);
     this.#history = new History({ clock, lag: this.#lag, read: () => this.#readForHistory() });
-    const isOverTls = config.adminPort === 0 && config.tls !== "off";
+    const proxies = new ClientAddresses(new Networks(config.trustedProxies), config.forwardedHeader);
     this.#access = new AdminAccess(
-      { clock, clientKey: (request) => clientKey(entrance, request) },
-      { adminToken: config.adminToken, isOverTls },
+      {
+        clock,
+        clientKey: (request) => clientKey(entrance, request),
+        isOverTls: (request) =>
+          request.socket instanceof TLSSocket || proxies.saysTls(socketAddress(request), request.headers),
+      },
+      config,
     );
     const isShown = config.adminToken !== "" || config.adminPort !== 0;
     this.#pages = isShown ? this.#createPages() : undefined;
@@ -138,6 +146,7 @@ export class Observation {
       access: this.#access,
       metrics: async () => ({ contentType: metrics.contentType, body: await metrics.render() }),
       figures: () => this.#figures(),
+      drainTimeoutMs: this.#parts.config.drainTimeoutMs,
       drain: () => {
         // A page that was opened before: to ask again must not cut the drain short, as a second signal would.
         if (state.isDraining) return;
@@ -148,18 +157,27 @@ export class Observation {
   }
 
   #figures(): StatusFigures {
-    const { hub, hashTopic, state } = this.#parts;
+    const { hub, hashTopic, state, config } = this.#parts;
     const { epochMs, certificate } = state.figures();
     const topics = largestTopics(hub.topics(), SHOWN_TOPICS);
+    const congested = congestedTopics(hub.topics(), SHOWN_TOPICS);
+    const { maxConnections, maxHeldBytes, maxRssBytes } = config;
     return {
       nowMs: epochMs,
       readings: this.#read(),
+      limits: { maxConnections, maxHeldBytes, memoryBytes: maxRssBytes || machineMemoryBytes() },
       history: this.#history.points(),
       topics: topics.map(({ name, memberCount, messageCount, byteCount }) => ({
         hash: hashTopic(name),
         memberCount,
         messageCount,
         byteCount,
+      })),
+      congested: congested.map(({ name, slowReaderCount, heldMessageCount, heldByteCount }) => ({
+        hash: hashTopic(name),
+        slowReaderCount,
+        heldMessageCount,
+        heldByteCount,
       })),
       refusals: this.#parts.events.recentRefusals(),
       certificate,
@@ -230,7 +248,11 @@ function createTryItPage({ tryItPage, dialects }: Config): TryItPage | undefined
  * there it is the socket's address.
  */
 function clientKey(entrance: Entrance, request: IncomingMessage): string {
-  return clientNetwork(entrance.clientOf(request) || (plainAddress(request.socket.remoteAddress ?? "") ?? ""));
+  return clientNetwork(entrance.clientOf(request) || socketAddress(request));
+}
+
+function socketAddress({ socket }: IncomingMessage): string {
+  return plainAddress(socket.remoteAddress ?? "") ?? "";
 }
 
 /** The limits that end in an error or a close code, beside those at which somebody waits or is not let in. */

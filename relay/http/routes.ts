@@ -184,6 +184,10 @@ export function writeAnswer(request: IncomingMessage, response: ServerResponse, 
     "x-content-type-options": "nosniff",
     ...answer.headers,
   });
+  if (answer.afterwards !== undefined) {
+    if (response.closed) answer.afterwards();
+    else response.once("close", answer.afterwards);
+  }
   response.end(request.method === "HEAD" ? undefined : body);
 }
 
@@ -192,6 +196,7 @@ async function writeLate(request: IncomingMessage, response: ServerResponse, ans
   try {
     const late = await answer;
     if (!response.headersSent) writeAnswer(request, response, late);
+    else late.afterwards?.();
   } catch {
     // What fails here is the reading of a body whose sender is gone, or was too slow.
     response.destroy();

@@ -90,8 +90,8 @@ it("has a command in each package, and the client's in both", async () => {
 
   expect(await said(app, "postern-client", "--version")).toBe(`${version}\n`);
   expect(await said(both, "postern", "--version")).toBe(`${version}\n`);
-  expect(await said(app, "postern-client", "join", "--help")).toContain("Usage: postern-client join <relay> <topic>");
-  expect(await said(both, "postern", "join", "--help")).toContain("Usage: postern join <relay> <topic>");
+  expect(await said(app, "postern-client", "join", "--help")).toContain("Usage: postern-client join <relay> [topic]");
+  expect(await said(both, "postern", "join", "--help")).toContain("Usage: postern join <relay> [topic]");
   expect(existsSync(join(app, "node_modules/.bin/postern"))).toBe(false);
 });
 
