@@ -3,11 +3,13 @@ import type { HistoryPoint } from "../observability/history.ts";
 import type { CountsByLabel, Readings } from "../observability/readings.ts";
 import type { CertificateStatus } from "../tls/source.ts";
 import { atMost, bytes, count, duration, milliseconds, time } from "./figure-format.ts";
+import { certificateLevel, type Level, type Limits, levelsOf } from "./thresholds.ts";
 
 /** What is known of the relay when the status page is asked for. */
 export type StatusFigures = {
   readonly nowMs: number;
   readonly readings: Readings;
+  readonly limits: Limits;
   readonly history: readonly HistoryPoint[];
   /** The largest topics, each under its hash. */
   readonly topics: readonly {
@@ -18,6 +20,13 @@ export type StatusFigures = {
   }[];
   /** Who is registered with dialects that keep accounts; undefined where none does. */
   readonly accounts: AccountFigures | undefined;
+  /** Those for which something is held at senders, the most first. */
+  readonly congested: readonly {
+    readonly hash: string;
+    readonly slowReaderCount: number;
+    readonly heldMessageCount: number;
+    readonly heldByteCount: number;
+  }[];
   readonly refusals: readonly RecentRefusal[];
   readonly certificate: CertificateStatus | undefined;
 };
@@ -37,10 +46,13 @@ export type AccountFigures = {
 export type StatusView = {
   readonly state: "running" | "draining";
   readonly figures: Readonly<Record<string, string>>;
+  /** Of the figures that are to be watched. */
+  readonly levels: Readonly<Record<string, Level>>;
   /** Rows of cells. */
   readonly topics: readonly (readonly string[])[];
   /** Left out where no dialect keeps accounts. */
   readonly accounts?: readonly (readonly string[])[];
+  readonly congested: readonly (readonly string[])[];
   readonly refusals: readonly (readonly string[])[];
   readonly reasons: readonly (readonly string[])[];
   /** What the charts are drawn from; latency in milliseconds, null where there was none. */
@@ -48,11 +60,12 @@ export type StatusView = {
 };
 
 /** Turns figures into what is shown. */
-export function statusView(figures: StatusFigures): StatusView {
-  const { nowMs, readings, history, topics, accounts, refusals, certificate } = figures;
+export function statusView(status: StatusFigures): StatusView {
+  const { nowMs, readings, limits, history, topics, congested, accounts, refusals, certificate } = status;
   return {
     state: readings.isDraining ? "draining" : "running",
     figures: {
+      ...fillings(readings, limits),
       ...traffic(readings, history.at(-1)),
       ...certificateFigures(certificate, nowMs),
       ...(accounts === undefined ? {} : { accounts: count(accounts.count) }),
@@ -60,6 +73,16 @@ export function statusView(figures: StatusFigures): StatusView {
       uptime: duration(readings.uptimeSeconds),
       updated: time(nowMs),
     },
+    levels: {
+      ...levelsOf(readings, limits, history.at(-1)?.latencyP99),
+      certificate: certificateLevel(certificate, nowMs),
+    },
+    congested: congested.map(({ hash, slowReaderCount, heldMessageCount, heldByteCount }) => [
+      hash,
+      count(slowReaderCount),
+      count(heldMessageCount),
+      bytes(heldByteCount),
+    ]),
     topics: topics.map((topic) => [
       topic.hash,
       count(topic.memberCount),
@@ -67,7 +90,13 @@ export function statusView(figures: StatusFigures): StatusView {
       bytes(topic.byteCount),
     ]),
     ...(accounts === undefined ? {} : { accounts: accounts.latest.map((account) => accountRow(account, nowMs)) }),
-    refusals: refusals.map(({ atMs, reason, status, requestId }) => [time(atMs), reason, String(status), requestId]),
+    refusals: refusals.map((refusal) => [
+      refusal.count === 1 ? time(refusal.atMs) : `${time(refusal.firstAtMs)} – ${time(refusal.atMs)}`,
+      refusal.reason,
+      String(refusal.status),
+      count(refusal.count),
+      refusal.requestId,
+    ]),
     reasons: reasons(readings),
     history: charts(history),
   };
@@ -80,10 +109,21 @@ function accountRow(
   return [hash, kind, duration(Math.max(0, nowMs - registeredAtMs) / 1000), count(connectionCount)];
 }
 
-function traffic(readings: Readings, latest: HistoryPoint | undefined): Readonly<Record<string, string>> {
-  const { hub, lag, process } = readings;
+/** How much of what there may be is there. */
+function fillings({ connections, hub, process }: Readings, limits: Limits): Readonly<Record<string, string>> {
   return {
-    connections: count(readings.connections),
+    connections: `${count(connections)} of ${count(limits.maxConnections)}`,
+    connectionCount: count(connections),
+    memory: bytes(process.residentBytes),
+    maxMemory: bytes(limits.memoryBytes),
+    held: bytes(hub.heldBytes),
+    maxHeld: bytes(limits.maxHeldBytes),
+  };
+}
+
+function traffic(readings: Readings, latest: HistoryPoint | undefined): Readonly<Record<string, string>> {
+  const { hub, lag } = readings;
+  return {
     undecided: count(readings.undecided),
     peers: count(hub.peers),
     topics: count(hub.topics),
@@ -97,7 +137,6 @@ function traffic(readings: Readings, latest: HistoryPoint | undefined): Readonly
     congested: count(hub.congested),
     pauses: count(hub.pauses),
     lag: milliseconds(lag.p99),
-    memory: bytes(process.residentBytes),
   };
 }
 

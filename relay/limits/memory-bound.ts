@@ -54,11 +54,26 @@ const STORED_RATIO = 4;
  * Frames are shared between readers, so a relay full of stalled readers of the same topics holds far less.
  */
 export function memoryBoundBytes(config: Config): number {
-  const { maxFrameBytes, maxHeldBytes, maxConnections, maxHttpConnections, maxOutboxBytes, maxTopicsPerConnection } =
-    config;
+  return fixedBytes(config) + config.maxConnections * connectionBoundBytes(config);
+}
+
+/** How many connections would keep the bound within so much memory; below 1: none would. */
+export function connectionsWithin(config: Config, memoryBytes: number): number {
+  return Math.floor((memoryBytes - fixedBytes(config)) / connectionBoundBytes(config));
+}
+
+function fixedBytes(config: Config): number {
+  const { maxFrameBytes, maxHeldBytes, maxHttpConnections } = config;
+  const commonBytes = PROCESS_BYTES + LOG_BYTES + TOLD_REFUSALS_BYTES + maxHeldBytes + PARSED_FRAMES * maxFrameBytes;
+  return commonBytes + maxHttpConnections * CONNECTION_BYTES + accountBytes(config) + storeBytes(config);
+}
+
+/** The most that one connection can take. */
+function connectionBoundBytes(config: Config): number {
+  const { maxFrameBytes, maxOutboxBytes, maxTopicsPerConnection, mailboxStore } = config;
   // No payload is taken that some encoding would make larger (payload-limit.ts). What the relay itself says is bounded too.
   const outgoingBytes = Math.max(maxFrameBytes + ENVELOPE_BYTES, MAX_ANSWER_BYTES);
-  const perConnectionBytes =
+  return (
     CONNECTION_BYTES +
     Math.ceil(PIECE_RATIO * (maxOutboxBytes + outgoingBytes)) +
     // What TLS holds of its own until the operating system has taken it.
@@ -68,18 +83,17 @@ export function memoryBoundBytes(config: Config): number {
     // A message in fragments: what is together of it, and the fragment that is coming in.
     2 * maxFrameBytes +
     maxTopicsPerConnection * MEMBERSHIP_BYTES +
-    (config.mailboxStore === "off" ? 0 : MAILBOX_PAGE_BYTES + maxFrameBytes);
-  const fixedBytes = PROCESS_BYTES + LOG_BYTES + TOLD_REFUSALS_BYTES + maxHeldBytes + PARSED_FRAMES * maxFrameBytes;
-  const allBytes = fixedBytes + maxConnections * perConnectionBytes + maxHttpConnections * CONNECTION_BYTES;
-  return allBytes + accountBytes(config) + storeBytes(config);
+    (mailboxStore === "off" ? 0 : MAILBOX_PAGE_BYTES + maxFrameBytes) +
+    (namedDialects(config).includes("mesh") ? NODE_BYTES : 0)
+  );
 }
 
 /** Of the dialects that keep accounts, where they are spoken. */
 function accountBytes(config: Config): number {
   const names = namedDialects(config);
-  const { maxAgents, maxMeshes, maxConnections } = config;
+  const { maxAgents, maxMeshes } = config;
   const ofAgents = names.includes("agent") ? maxAgents * AGENT_BYTES + SUBSCRIPTIONS_BYTES : 0;
-  const ofMeshes = names.includes("mesh") ? maxMeshes * MESH_BYTES + NONCES_BYTES + maxConnections * NODE_BYTES : 0;
+  const ofMeshes = names.includes("mesh") ? maxMeshes * MESH_BYTES + NONCES_BYTES : 0;
   return ofAgents + ofMeshes;
 }
 
