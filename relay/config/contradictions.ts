@@ -75,9 +75,11 @@ const rules: readonly Rule[] = [
       ? []
       : ["MAILBOX_NOISE_KEY is no key of 32 bytes, as 64 hex digits or as base64url"],
   ),
-  rule(["mailboxStore", "mailboxMaxBytes"], ({ mailboxStore, mailboxMaxBytes }) =>
-    mailboxStore === "memory" && mailboxMaxBytes === 0
-      ? ["MAILBOX_STORE is memory and MAILBOX_MAX_BYTES is 0, which is no limit; set one that the memory has room for"]
+  rule(["mailboxStore", "mailboxMaxBytes", "mailboxMaxMessages"], ({ mailboxStore, ...limits }) =>
+    mailboxStore === "memory" && (limits.mailboxMaxBytes === 0 || limits.mailboxMaxMessages === 0)
+      ? [
+          "MAILBOX_STORE is memory, and MAILBOX_MAX_BYTES or MAILBOX_MAX_MESSAGES is 0, which is no limit; set what the memory has room for",
+        ]
       : [],
   ),
   rule(["adminPort", "port"], ({ adminPort, port }) => samePorts(["ADMIN_PORT", adminPort], ["PORT", port])),
