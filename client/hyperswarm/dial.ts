@@ -100,7 +100,7 @@ async function dialDirect(direct: DirectPath, task: DialTask, { onPath }: DialPa
   if (secretKey === undefined) throw connectError("PEER_CONNECTION_FAILED", "a HyperDHT needs the secret key");
   const keyPair = { publicKey: own.publicKey, secretKey };
   const attempt = direct.attempt(publicKey, { keyPair, relayAddresses });
-  const giveUp = (): void => void attempt.destroy();
+  const giveUp = (): void => attempt.destroy();
   signal.addEventListener("abort", giveUp, { once: true });
   if (signal.aborted) giveUp();
   const start = await attempt.proven;

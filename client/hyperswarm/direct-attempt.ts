@@ -11,11 +11,10 @@ export type DirectStart = { readonly raw: Duplex; readonly handshake: HandshakeR
  * caller decides whether they count. What hyperdht calls open has often never worked.
  */
 export class DirectAttempt extends Duplex {
-  /** As hyperdht looks whether it has been started. */
-  rawStream: Duplex | null = null;
   /** Resolves when bytes have come; rejects when it has failed, or was destroyed. */
   readonly proven: Promise<DirectStart>;
   readonly #settle: { resolve: (start: DirectStart) => void; reject: (reason: unknown) => void };
+  #raw: Duplex | null = null;
   #isTaken = false;
 
   constructor() {
@@ -28,17 +27,23 @@ export class DirectAttempt extends Duplex {
     this.on("close", () => reject(new Error("the attempt was given up")));
   }
 
+  /** By this hyperdht sees whether it has been started. */
+  get rawStream(): Duplex | null {
+    return this.#raw;
+  }
+
   /** Called by hyperdht when packets can go. */
   start(raw: Duplex, { handshake }: { readonly handshake: HandshakeResult }): void {
-    this.rawStream = raw;
-    const fail = (): void => void this.destroy();
+    this.#raw = raw;
+    const fail = (): void => this.destroy();
     raw.on("close", fail);
     raw.on("error", fail);
     raw.once("data", (first) => {
+      if (!(first instanceof Uint8Array)) return fail();
       raw.pause();
       raw.removeListener("close", fail);
       raw.removeListener("error", fail);
-      this.#settle.resolve({ raw, handshake, first: Buffer.from(first as Uint8Array) });
+      this.#settle.resolve({ raw, handshake, first: Buffer.from(first) });
     });
   }
 
@@ -50,6 +55,6 @@ export class DirectAttempt extends Duplex {
   }
 
   override _predestroy(): void {
-    if (!this.#isTaken) this.rawStream?.destroy();
+    if (!this.#isTaken) this.#raw?.destroy();
   }
 }

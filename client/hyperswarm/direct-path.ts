@@ -153,10 +153,12 @@ export class DirectPath {
     connection: NoiseSecretStream,
     onConnection: (connection: NoiseSecretStream) => void,
   ): Promise<void> {
-    const ignore = (): void => undefined;
     connection.on("error", ignore);
     const isProven = await this.#isProven(connection);
-    if (!isProven || !server.isAccepting) return void connection.destroy();
+    if (!isProven || !server.isAccepting) {
+      connection.destroy();
+      return;
+    }
     connection.removeListener("error", ignore);
     onConnection(connection);
     server.emit("connection", connection);
@@ -175,6 +177,10 @@ export class DirectPath {
     if (!hasCome) await pause(this.#clock, PROOF_PATIENCE_MS, ended.signal);
     return hasCome && !connection.destroying;
   }
+}
+
+function ignore(): void {
+  // What fails before anybody has heard of it is nobody's.
 }
 
 /** A stream of UDX counts what has come. */

@@ -61,7 +61,7 @@ export class Upgrades {
     const server = serverOf(keyPair.publicKey);
     if (!direct.works || server?.isAccepting !== true) return false;
     const attempt = direct.attempt(remotePublicKey, { keyPair });
-    const giveUp = (): void => void attempt.destroy();
+    const giveUp = (): void => attempt.destroy();
     ended.addEventListener("abort", giveUp, { once: true });
     try {
       const start = await attempt.proven;

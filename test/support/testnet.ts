@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import HyperDHT from "hyperdht";
 import createTestnet from "hyperdht/testnet";
-import { Duplex } from "streamx";
 import { onTestFinished } from "vitest";
+import { DirectAttempt } from "../../client/hyperswarm/direct-attempt.ts";
 
 /** A DHT of its own on loopback, which ends with the test. */
 export class TestDHT {
@@ -42,7 +42,7 @@ export function laterNode(dht: TestDHT): { readonly node: HyperDHT; readonly ope
   node.connect = (publicKey, options = {}) => {
     if (isOpen) return dial(publicKey, options);
     const attempt = options.createSecretStream?.();
-    if (!(attempt instanceof Duplex)) throw new Error("it dials for a RelayDHT alone");
+    if (!(attempt instanceof DirectAttempt)) throw new Error("it dials for a RelayDHT alone");
     attempt.destroy(new Error("UDP is blocked"));
     return dial(randomBytes(32)).on("error", () => undefined);
   };

@@ -88,12 +88,14 @@ describe("a query", () => {
   });
 });
 
-describe("a race", () => {
-  const candidate = (log: string[], name: string): Candidate => ({
+function candidate(log: string[], name: string): Candidate {
+  return {
     begin: () => log.push(`begin ${name}`),
     discard: () => log.push(`discard ${name}`),
-  });
+  };
+}
 
+describe("a race", () => {
   it("gives the first, stops the others, and discards what they still come to", async () => {
     const log: string[] = [];
     const late = Promise.withResolvers<Candidate>();
