@@ -30,12 +30,14 @@ export class TryIt {
   });
   readonly #problem = new Problem({
     again: () => void this.#enter(undefined),
+    back: () => void this.#leave(),
     withToken: (token) => void this.#enter(token),
   });
   /** That of the topic that is shown, or being joined. */
   #relay: Relay | undefined;
 
   start(): void {
+    setShown("loading", { isShown: false });
     show("address", this.#address);
     onSubmit("make", () => this.#begin(newSecret()));
     onSubmit("enter", () => this.#accept(element("invitation", HTMLInputElement).value));
@@ -122,6 +124,7 @@ export class TryIt {
     const relay = this.#relay;
     this.#relay = undefined;
     history.replaceState(history.state, "", location.pathname + location.search);
+    this.#problem.hide();
     this.#room.exit();
     setShown("room", { isShown: false });
     setShown("start", { isShown: true });

@@ -24,12 +24,12 @@ const REFUSALS: Readonly<Record<string, Words>> = {
   origin: {
     title: "This page may not connect",
     meaning: "The relay takes pages of certain sites alone (ALLOWED_ORIGINS), and its own address is not among them.",
-    advice: "Who runs the relay can add the address of this page to that list.",
+    advice: "Whoever runs the relay can add the address of this page to that list.",
   },
   address: {
     title: "Your network may not connect",
     meaning: "The relay is closed to the address that you come from (IP_ALLOW, IP_DENY).",
-    advice: "Try it from another network, or ask who runs the relay.",
+    advice: "Try it from another network, or ask whoever runs the relay.",
   },
   "address-rate": {
     title: "Too many attempts from your network",
@@ -84,13 +84,13 @@ const FAILURES: Partial<Record<PosternErrorCode, Words>> = {
   },
   unauthorized: {
     title: "This relay wants a token",
-    meaning: "Who runs it hands out tokens, and it lets nobody in without a good one.",
+    meaning: "Whoever runs it hands out tokens, and it lets nobody in without a good one.",
     advice: "Enter yours here. It stays in this tab, and is sent to this relay alone.",
   },
   "not-permitted": {
     title: "The token does not permit this topic",
     meaning: "It is good, but not for this topic, or not for sending to it.",
-    advice: "Enter another one, or ask who runs the relay for one that names this topic.",
+    advice: "Enter another one, or ask whoever runs the relay for one that names this topic.",
   },
   "topic-full": {
     title: "The topic is full",
@@ -115,7 +115,7 @@ const FAILURES: Partial<Record<PosternErrorCode, Words>> = {
   "protocol-error": {
     title: "This is not a relay's answer",
     meaning: "Something between you and the relay answers in its place.",
-    advice: "Ask who runs your network, or try another one.",
+    advice: "Ask whoever runs your network, or try another one.",
   },
 };
 

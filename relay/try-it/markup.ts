@@ -9,7 +9,7 @@ const PROBLEM = `<section class="notice bad" id="problem" role="alert" tabindex=
     <div class="line"><input id="token" type="password" autocomplete="off" maxlength="8192" required><button>Join with it</button></div>
     <p class="soft">In tokens, this topic is called <code id="topic-id"></code></p>
   </form>
-  <p><button type="button" id="again">Try again</button></p>
+  <p class="line"><button type="button" id="again">Try again</button><button class="quiet" type="button" id="back">Back to the start</button></p>
 </section>`;
 
 /** The way into a topic. */
@@ -82,6 +82,7 @@ export function tryItMarkup(version: string | undefined): string {
 </header>
 <main>
 <noscript><p class="notice">This is a Postern relay. To try it from here, the page needs JavaScript. Apps connect to this address by WebSocket.</p></noscript>
+<p class="soft" id="loading">One moment. Where this stays, <a href="try-it/page.js">the script of this page</a> did not come.</p>
 ${PROBLEM}
 ${START}
 ${ROOM}

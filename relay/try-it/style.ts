@@ -39,6 +39,7 @@ label { display: block; font-size: .875rem; font-weight: 600; margin-bottom: .25
 .line input { flex: 1 1 12rem; }
 input { font: inherit; min-width: 0; min-height: 2.75rem; padding: .4rem .7rem; border: 1px solid var(--edge);
   border-radius: .5rem; background: var(--paper); color: var(--ink); }
+::placeholder { color: var(--soft); opacity: 1; }
 #link { font: .8125rem/1.4 ui-monospace, "DejaVu Sans Mono", monospace; text-overflow: ellipsis; }
 button, .button { font: inherit; font-weight: 600; min-height: 2.75rem; padding: .4rem 1rem; border-radius: .5rem;
   border: 1px solid var(--ink); background: var(--ink); color: var(--paper); cursor: pointer; text-decoration: none;
@@ -63,6 +64,7 @@ body:has(.state:not([data-state=connected])) #members li::before { background: n
 dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .35rem 1.25rem; margin: 0; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 code { font: .875rem/1.4 ui-monospace, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
+@media (scripting: none) { #loading { display: none; } }
 @media (max-width: 44rem) { .columns { grid-template-columns: minmax(0, 1fr); gap: 0; } }
 @media (max-width: 30rem) {
   .line :is(button, .button) { flex: 1 1 auto; justify-content: center; }

@@ -1,13 +1,15 @@
-import { expect } from "vitest";
+import { expect, onTestFinished } from "vitest";
+import { connect } from "../../client/node.ts";
 import { newSecret } from "../../client/sealing/secret.ts";
 import { topicIdOf } from "../../client/sealing/topic-id.ts";
 import { accessibilityFaults } from "../support/accessibility.ts";
 import { BrowserPage, type View } from "../support/browser.ts";
 import { openClassic } from "../support/client.ts";
 import { eventually } from "../support/eventually.ts";
+import { openFirefox } from "../support/firefox.ts";
 import { startPrefixProxy } from "../support/prefix-proxy.ts";
 import { startRelay, type TestRelay } from "../support/relay.ts";
-import { itInBrowser } from "../support/requires.ts";
+import { itInBrowser, itInFirefox } from "../support/requires.ts";
 import { token, tokenOptions } from "../support/tokens.ts";
 
 const it = itInBrowser();
@@ -118,10 +120,13 @@ it("says in words why it is not let in", async () => {
   await torn.goTo(`${addressOf(full)}#half-a-secret`);
 
   await shows(refused, "#problem-title", /^This page may not connect$/);
-  expect(await textOf(refused, "#problem-detail")).toMatch(/^For who runs the relay: refused, 1008, request \w+$/);
+  expect(await textOf(refused, "#problem-detail")).toMatch(/^For whoever runs the relay: refused, 1008, request \w+$/);
   expect(await refused.evaluate("document.activeElement.id")).toBe("problem");
   await shows(waiting, "#connection", /the latest attempt: The relay is full$/);
   await shows(waiting, "#problem-title", /^The relay is full$/);
+  await refused.evaluate("document.querySelector('#back').click()");
+  expect(await refused.evaluate("document.querySelector('#start').hidden")).toBe(false);
+  expect(await refused.evaluate("document.querySelector('#problem').hidden + location.hash")).toBe("true");
   await shows(torn, "#problem-title", /^This link is not complete$/);
   expect(await torn.evaluate("document.querySelector('#start').hidden")).toBe(false);
 });
@@ -142,6 +147,32 @@ it("works below a path, behind a proxy", async () => {
   expect(first.complaints).toEqual([]);
 });
 
+it("may dial the relay that it came from, under whatever name: Chromium's rules for local networks are about other pages", async () => {
+  const relay = await startRelay();
+  const page = await BrowserPage.open({ flags: ["--host-resolver-rules=MAP relay.example.com 127.0.0.1"] });
+  await page.goTo(`https://relay.example.com:${relay.port}/`);
+
+  await startTopic(page);
+
+  expect(await textOf(page, "#state")).toBe("connected");
+  expect(page.complaints).toEqual([]);
+});
+
+itInFirefox()("runs in Firefox too, and meets whoever has the secret: here a client on Node", async () => {
+  const relay = await startRelay({ tls: "off" });
+  const secret = newSecret();
+  const node = connect(relay.url);
+  onTestFinished(() => node.close());
+  const topic = await node.join({ secret }, { presence: "Node" });
+
+  openFirefox(`${addressOf(relay)}#${secret}`);
+
+  await eventually(async () => {
+    const names = [...topic.peers.values()].map(({ presence }) => new TextDecoder().decode(presence));
+    expect(names).toEqual([expect.stringMatching(/^Guest \d{4}$/)]);
+  });
+});
+
 it("says what is missing where the browser gives a page no cryptography, and where it runs no scripts", async () => {
   const relay = await startRelay({ tls: "off" });
   const plain = await BrowserPage.open({ flags: ["--host-resolver-rules=MAP relay.test 127.0.0.1"] });
@@ -154,6 +185,7 @@ it("says what is missing where the browser gives a page no cryptography, and whe
   expect(await plain.evaluate("document.querySelector('#make-button').disabled")).toBe(true);
   expect(await still.evaluate("document.querySelector('noscript').checkVisibility()")).toBe(true);
   expect(await still.evaluate("document.querySelector('#start').checkVisibility()")).toBe(false);
+  expect(await still.evaluate("document.querySelector('#loading').checkVisibility()")).toBe(false);
 });
 
 it("can be used with the keyboard alone", async () => {

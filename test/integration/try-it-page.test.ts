@@ -1,9 +1,12 @@
+import type { IncomingMessage } from "node:http";
 import { expect, it } from "vitest";
+import { TryItPage } from "../../relay/try-it/try-it-page.ts";
 import { freePort } from "../../scripts/loopback/free-port.ts";
 import { ADMIN_TOKEN } from "../support/admin.ts";
 import { ask } from "../support/ask.ts";
 import { startRelay } from "../support/relay.ts";
 
+const REQUEST = { headers: {} } as IncomingMessage;
 const BROWSER = { headers: { accept: "text/html,application/xhtml+xml" } };
 
 it("shows browsers the try-it page at /, and programs JSON", async () => {
@@ -38,7 +41,7 @@ it("lets the page use nothing but its own two files and this relay", async () =>
   expect(headers["referrer-policy"]).toBe("no-referrer");
   // Relative: it may be served below a path.
   const links = [...body.matchAll(/(?:href|src|action)="([^"]*)"/g)].map(([, link]) => link);
-  expect(links).toEqual(["data:,", "try-it/style.css", "try-it/page.js", "#", "health", "ready"]);
+  expect(links).toEqual(["data:,", "try-it/style.css", "try-it/page.js", "try-it/page.js", "#", "health", "ready"]);
   expect(body).not.toMatch(/<style|style=|<script(?! type="module" src="try-it\/page\.js">)| on\w+=/);
 });
 
@@ -57,6 +60,24 @@ it("serves the script with the client library in it, compressed for those who ta
   expect(Number(packed.headers.get("content-length"))).toBeLessThan(40_000);
   expect(await packed.text()).toBe(plain.body);
   expect(style.headers["content-type"]).toBe("text/css; charset=utf-8");
+});
+
+it("says what is missing where the script cannot be made, and tries it once", async () => {
+  let attemptCount = 0;
+  const page = new TryItPage({
+    readScript: () => {
+      attemptCount += 1;
+      return Promise.reject(new Error("no bundler"));
+    },
+  });
+  const script = page.file("/try-it/page.js");
+
+  const answers = [await script?.(REQUEST), await script?.(REQUEST)];
+
+  expect(answers.map((answer) => answer?.status)).toEqual([503, 503]);
+  expect(answers[0]?.body).toBe("The script of this page could not be made. In a checkout: npm ci");
+  expect(attemptCount).toBe(1);
+  expect(page.file("/try-it/other.js")).toBeUndefined();
 });
 
 it("answers 404 with a plain sentence where the page is off, and where no topics are spoken", async () => {
