@@ -161,8 +161,14 @@ it("is at the address of the relay's own protocol, and each client gets its own"
     await client.settled();
   }
   classic.send('{"type":"data","data":"aGk="}');
+  // JSON as bytes, which has a brace where a frame has its object.
+  const binary = await PlainClient.open(relay, "/");
+  binary.send(Buffer.from('{"":{},"type":"join","topic":"t"}'));
+  await binary.settled();
+  binary.send('{"type":"data","data":"Ynl0ZXM="}');
 
   await eventually(() => expect(other.heard.join("")).toContain('"data":"aGk="'));
+  await eventually(() => expect(other.heard.join("")).toContain('"data":"Ynl0ZXM="'));
   expect(await mailbox.acknowledged(mailbox.deposit("b", [1]))).toBe("Stored");
 });
 

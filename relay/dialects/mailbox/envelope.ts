@@ -1,5 +1,6 @@
 const VERSION = 1;
 const PREFIX_BYTES = 4;
+const BRACE = 0x7b;
 const MAX_ID_LENGTH = 128;
 /** Messages have a handful of brackets: with more of them, reading would cost more memory than the bytes are worth. */
 const MAX_BRACKETS = 100;
@@ -13,9 +14,12 @@ export type Envelope = {
   readonly payload: Fields;
 };
 
-/** Whether this may be a frame, and no message of another dialect: four bytes of length, then an object. */
+/**
+ * Whether this may be a frame, and no message of another dialect: four bytes of length, then an object. JSON as bytes begins
+ * with a brace: that would be a length of 2 GB.
+ */
 export function looksLikeFrame(bytes: Uint8Array): boolean {
-  return bytes[PREFIX_BYTES] === 0x7b;
+  return bytes[PREFIX_BYTES] === BRACE && bytes[0] !== BRACE;
 }
 
 /**
