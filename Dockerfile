@@ -15,6 +15,9 @@ COPY tsconfig.json tsconfig.build.json ./
 COPY protocol ./protocol
 COPY client ./client
 COPY relay ./relay
+# The script of the try-it page.
+COPY page ./page
+COPY scripts/build-page.ts ./scripts/
 RUN npm run build:relay && find dist -name '*.d.ts' -delete
 
 # The modules that it needs at run time, without their maps and types: 36 MB of 66. None of them has an install script.

@@ -26,6 +26,7 @@ func ownVariables() { *: string } => {
   ACME_HTTP_PORT: 'no other port than 443 is open: leave it out'
   KEY_VAULT_URL: 'the vault is made here: leave it out'
   AZURE_CLIENT_ID: 'the identity is made here: leave it out'
+  MAILBOX_STORE: 'a container group has no disk for it, and what waits would go with the container: leave it out'
   NODE_ENV: 'write the parameter environment'
   TLS: 'write the parameter certificateSource'
   ENABLE_TLS: 'write the parameter certificateSource'

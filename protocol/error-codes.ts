@@ -26,6 +26,14 @@ export const errorSentences = {
   refused: "This connection is refused: reason says why",
   unauthorized: "This relay wants a valid token first",
   "not-permitted": "The token does not permit this",
+  "mailbox-invalid": "A mailbox is an Ed25519 public key: 32 bytes in base64url",
+  "mailboxes-off": "This relay keeps no mailboxes",
+  "mailbox-full": "The mailbox, or the relay, may hold no more",
+  "deposit-refused": "The owner of the mailbox does not take this deposit",
+  "mailbox-not-open": "Prove first that the mailbox is yours",
+  "too-many-mailboxes": "This connection has opened as many mailboxes as it may",
+  "proof-invalid": "The signature does not prove that the mailbox is yours",
+  "store-failed": "The store failed, and nothing was done",
 } as const;
 
 /** A stable, machine-readable reason for a refused message. */

@@ -10,4 +10,5 @@ export * from "./limits.ts";
 export * from "./subprotocol.ts";
 export * from "./v1-binary.ts";
 export * from "./v1-client-messages.ts";
+export * from "./v1-mailbox-messages.ts";
 export * from "./v1-relay-messages.ts";

@@ -34,11 +34,12 @@ export const MAX_JSON_DEPTH = 16;
 /** What a client sends as text is at most 16 KiB, and before it has a grant it is, whatever it is. */
 export const MAX_MESSAGE_BYTES = 16_384;
 
-/** But for these: `data` as long as a frame may be; a signal whose payload is all escapes, six bytes for one; a padded ping. */
+/** But for these: `data` and deposits as long as a frame may be; a signal whose payload is all escapes, six bytes for one; a padded ping. */
 export const MAX_MESSAGE_BYTES_OF: Readonly<Record<string, number>> = {
   data: Number.POSITIVE_INFINITY,
   offer: 6 * MAX_SIGNAL_BYTES + MAX_MESSAGE_BYTES,
   answer: 6 * MAX_SIGNAL_BYTES + MAX_MESSAGE_BYTES,
   candidate: 6 * MAX_SIGNAL_BYTES + MAX_MESSAGE_BYTES,
   ping: 49_152,
+  deposit: Number.POSITIVE_INFINITY,
 };

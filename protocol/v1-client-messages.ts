@@ -15,6 +15,12 @@ import {
   optional,
 } from "./fields.ts";
 import { parseObject, type UntrustedObject } from "./json-message.ts";
+import {
+  decodeV1MailboxMessage,
+  encodeV1MailboxMessage,
+  isMailboxType,
+  type V1MailboxMessage,
+} from "./v1-mailbox-messages.ts";
 
 /** The three signals that two peers exchange to find a direct path. The relay does not look into them. */
 export type SignalType = "offer" | "answer" | "candidate";
@@ -69,7 +75,8 @@ export type V1ClientMessage =
       readonly to: number;
       readonly payload: string;
       readonly ref?: Ref;
-    };
+    }
+  | V1MailboxMessage;
 
 /** A message that cannot be taken: answered by `error` with this code. */
 export type V1Refused = { readonly type: "invalid"; readonly ref: Ref; readonly code: ErrorCode };
@@ -103,6 +110,8 @@ export function encodeV1ClientMessage(message: V1ClientMessage): string {
     case "answer":
     case "candidate":
       return JSON.stringify({ type, topic: message.topic, to: message.to, payload: message.payload, ref });
+    default:
+      return encodeV1MailboxMessage(message);
   }
 }
 
@@ -136,8 +145,11 @@ export function decodeV1ClientMessage(text: string): V1ClientMessage | V1Refused
     case "answer":
     case "candidate":
       return decodeSignal(object["type"], object, ref);
-    default:
-      return refused(ref, "bad-message");
+    default: {
+      if (!isMailboxType(object["type"])) return refused(ref, "bad-message");
+      const message = decodeV1MailboxMessage(object["type"], object, ref);
+      return typeof message === "string" ? refused(ref, message) : message;
+    }
   }
 }
 

@@ -38,6 +38,9 @@ export type ConnectionLimits = {
 /** What a relay can, so that clients need not try. An older relay tells none; a newer one may tell others. */
 export const features = ["congestion", "lists", "ping", "presence", "takeover"] as const;
 
+/** And this one, where it keeps mailboxes. */
+export const MAILBOX_FEATURE = "mailbox";
+
 /** The `ref` of the message that this one answers. */
 type Ref = number | undefined;
 

@@ -1,4 +1,5 @@
 import { realpathSync } from "node:fs";
+import { isInstalled } from "./installation.ts";
 import type { ListenFailure } from "./listen-on.ts";
 import { RelayError } from "./relay-error.ts";
 
@@ -12,11 +13,12 @@ type WantedPort = {
   readonly flag: string;
 };
 
-/** The three ways to get a port below 1024 as an ordinary user. */
+/** The ways to get a port below 1024 as an ordinary user. */
 export const PRIVILEGED_PORT_WAYS: readonly string[] = [
   `allow this node to bind it: sudo setcap 'cap_net_bind_service=+ep' ${realpathSync(process.execPath)}`,
-  "run as root: sudo npm start",
-  "use the container: docker run -p 443:443 postern (docs/deploy/docker.md builds it)",
+  `run as root: sudo ${isInstalled ? "postern serve" : "npm start"}`,
+  // The image is built from a checkout.
+  ...(isInstalled ? [] : ["use the container: docker run -p 443:443 postern (docs/deploy/docker.md builds it)"]),
 ];
 
 /** PORT_IN_USE, PORT_NOT_PERMITTED, ADDRESS_NOT_AVAILABLE or LISTEN_FAILED, with the fix in its message. */

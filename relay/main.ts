@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --max-semi-space-size=1
+#!/usr/bin/env node
 import { isatty } from "node:tty";
 
 // Other servers take these two for their logs. Node would open a debugger at the one, and end at the other.

@@ -2,6 +2,7 @@ import type { Server } from "node:http";
 import type { Logger } from "pino";
 import { CloseCode } from "../protocol/close-codes.ts";
 import { createAuthority } from "./auth/create-authority.ts";
+import { NodeCryptography } from "./auth/cryptography.ts";
 import type { Authority } from "./auth/ports.ts";
 import { Takeovers } from "./auth/takeovers.ts";
 import { type Clock, systemClock, type Timer } from "./clock.ts";
@@ -23,6 +24,9 @@ import { RelayState } from "./relay-state.ts";
 import { Connections } from "./session/connections.ts";
 import { Dialects } from "./session/dialects.ts";
 import type { Dialect } from "./session/ports.ts";
+import { createStateStore, State } from "./state/state.ts";
+import { createStore } from "./store/create-store.ts";
+import { Mailboxes } from "./store/mailboxes.ts";
 import { StunResponder } from "./stun/responder.ts";
 import type { CertificateSource, CertificateStatus } from "./tls/source.ts";
 import { TurnClock } from "./turn-clock.ts";
@@ -85,7 +89,7 @@ export function createRelay(
   }: RelayParts,
 ): Relay {
   const parts = createParts(config, { log, clock, createDialects, onDrainRequested, lostLogLines });
-  const { authority, connections, dialects, entrance, hub, observation, state, statistics, stun, turnClock } = parts;
+  const { authority, connections, entrance, kept, mailboxes, observation, state, statistics, stun, turnClock } = parts;
   let checks: readonly Timer[] = [];
   let port: OpenPort | undefined;
 
@@ -93,6 +97,8 @@ export function createRelay(
     async start() {
       try {
         await authority.start();
+        await kept.start();
+        await mailboxes?.start();
         await observation.start();
         await stun.start();
         port = await openPort(config, { log, clock, isPortChosen, source }, (server, place) =>
@@ -100,16 +106,13 @@ export function createRelay(
         );
       } catch (error) {
         authority.stop();
-        await Promise.all([stun.stop(), observation.stop()]);
+        await Promise.all([stun.stop(), observation.stop(), mailboxes?.stop()]);
         throw error;
       }
       entrance.start();
       connections.start();
       turnClock.start();
-      checks = [
-        turnClock.every(SLOW_READER_CHECK_MS, () => hub.endOverdueReaders()),
-        turnClock.every(DIALECT_CHECK_MS, () => dialects.lookAround()),
-      ];
+      checks = startChecks(parts);
       statistics.start(config.statsIntervalMs);
       state.started(port.status);
       return port.address;
@@ -125,7 +128,7 @@ export function createRelay(
       for (const check of checks) check.cancel();
       turnClock.stop();
       authority.stop();
-      await Promise.all([port?.close(), stun.stop(), observation.stop()]);
+      await Promise.all([port?.close(), stun.stop(), observation.stop(), mailboxes?.stop()]);
     },
     reload: () => authority.reload(),
     figures: () => state.figures(),
@@ -139,12 +142,23 @@ type Parts = {
   readonly dialects: Dialects;
   readonly entrance: Entrance;
   readonly hub: Hub;
+  readonly kept: State;
+  /** Undefined where the relay keeps none. */
+  readonly mailboxes: Mailboxes | undefined;
   readonly observation: Observation;
   readonly state: RelayState;
   readonly statistics: Statistics;
   readonly stun: StunResponder;
   readonly turnClock: TurnClock;
 };
+
+/** Who has had too much time is found by these. */
+function startChecks({ turnClock, hub, dialects }: Parts): readonly Timer[] {
+  return [
+    turnClock.every(SLOW_READER_CHECK_MS, () => hub.endOverdueReaders()),
+    turnClock.every(DIALECT_CHECK_MS, () => dialects.lookAround()),
+  ];
+}
 
 type Given = Required<Pick<RelayParts, "log" | "clock" | "createDialects" | "onDrainRequested" | "lostLogLines">>;
 
@@ -160,8 +174,25 @@ function createParts(config: Config, { log, clock, createDialects, onDrainReques
   const { maxFrameBytes, maxTopicsPerConnection, pingIntervalMs } = config;
   const limits = { maxFrameBytes, maxTopicsPerConnection, maxPayloadBytes: maxPayloadBytesFor(maxFrameBytes) };
   const nowMs = (): number => clock.epochMs();
+  const kept = new State({ log }, createStateStore(config));
   const takeovers = new Takeovers();
-  const known = { hub, limits, pingIntervalMs, time: turnClock, nowMs, takeovers, pairs: config };
+  const store = createStore(clock, config);
+  const mailboxes = store && new Mailboxes({ store, clock, log }, config);
+  const known = {
+    hub,
+    limits,
+    pingIntervalMs,
+    time: turnClock,
+    nowMs,
+    takeovers,
+    cryptography: new NodeCryptography(),
+    createTable: kept.table.bind(kept),
+    pairs: config,
+    agents: config,
+    meshes: config,
+    mailboxes,
+    mailboxOptions: config,
+  };
   const dialects = placeDialects(config, createDialects(known, namedDialects(config)));
   const hashTopic = createTopicHash();
   const statistics = new Statistics({ clock, hub, log, hashTopic, connectionCount: () => connections.count });
@@ -171,24 +202,10 @@ function createParts(config: Config, { log, clock, createDialects, onDrainReques
   const stun = new StunResponder({ clock, log }, config);
   const carried = { log, connections, dialects, authority, topicRates, latency };
   const entrance = new Entrance(config, { ...carried, clock: turnClock, accessLog: events });
-  const observation = new Observation({
-    config,
-    clock,
-    log,
-    hashTopic,
-    hub,
-    dialects,
-    connections,
-    state,
-    entrance,
-    authority,
-    stun,
-    events,
-    latency,
-    requestDrain: onDrainRequested,
-    lostLogLines,
-  });
-  return { authority, connections, dialects, entrance, hub, observation, state, statistics, stun, turnClock };
+  const seen = { clock, log, hashTopic, hub, dialects, connections, state, entrance, authority, stun, events, latency };
+  const parts = { ...seen, mailboxes };
+  const observation = new Observation({ ...parts, config, requestDrain: onDrainRequested, lostLogLines });
+  return { ...parts, kept, observation, statistics, turnClock };
 }
 
 /** On the shared port those that `DIALECTS` names, on each further port those that it names. */

@@ -10,6 +10,13 @@ import { ExitCode, type Terminal } from "./terminal.ts";
 /** `connect` of this package, on the platform that runs the command. */
 export type Connect = (address: string, options?: ConnectOptions) => Relay;
 
+/** What a command that dials is given beside its words and its terminal. */
+export type CommandParts = {
+  readonly connect: Connect;
+  /** As its user has typed it: `postern-client`, or `postern`. */
+  readonly program: string;
+};
+
 /** The topic of a chat: a name where it is public. */
 export type ChatTopic = Parameters<Relay["join"]>[0];
 

@@ -4,6 +4,7 @@ import { isPeerId, isTopic } from "../../protocol/fields.ts";
 import { errorTexts } from "../errors.ts";
 import { parseFingerprint } from "../node/fingerprint.ts";
 import { MAX_PRESENCE_BYTES } from "../passage.ts";
+import { CONNECT_OPTIONS } from "./connect-options.ts";
 
 /** What `join` is asked to do, checked. */
 export type JoinRequest = {
@@ -29,9 +30,7 @@ const OPTIONS = {
   plain: { type: "boolean" },
   "peer-id": { type: "string" },
   name: { type: "string" },
-  fingerprint: { type: "string" },
-  "ca-file": { type: "string" },
-  "token-file": { type: "string" },
+  ...CONNECT_OPTIONS,
   "secret-file": { type: "string" },
   json: { type: "boolean" },
   stay: { type: "boolean" },

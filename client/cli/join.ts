@@ -1,22 +1,11 @@
-import { readFile } from "node:fs/promises";
 import type { ConnectOptions } from "../relay.ts";
-import { Chat, type ChatTopic, type Connect } from "./chat.ts";
+import { Chat, type ChatTopic, type CommandParts } from "./chat.ts";
+import { CONNECT_HELP, connectOptionsOf } from "./connect-options.ts";
 import { type JoinRequest, parseJoin } from "./join-request.ts";
 import { readSecret } from "./secret-source.ts";
+import { SignalWatch } from "./signal-watch.ts";
 import { ExitCode, type Terminal } from "./terminal.ts";
 import { toTerminalText } from "./terminal-text.ts";
-
-/** What a command is given beside its words and its terminal. */
-export type CommandParts = {
-  readonly connect: Connect;
-  /** As its user has typed it: `postern-client`, or `postern`. */
-  readonly program: string;
-};
-
-const SECOND_SIGNALS = {
-  SIGINT: ExitCode.secondSigint,
-  SIGTERM: ExitCode.secondSigterm,
-} as const;
 
 /** `join`: chat in a topic, or a pipe to and from it. @returns the exit code; never throws for what a user can get wrong. */
 export async function join(
@@ -52,55 +41,12 @@ export async function join(
   }
 }
 
-/** @throws Error where a file cannot be read: now, and not at some later connection. */
-async function connectOptionsOf(
-  { tokenFile, caFile, fingerprint }: JoinRequest,
-  env: Terminal["env"],
-): Promise<ConnectOptions> {
-  if (tokenFile !== undefined) await readToken(tokenFile);
-  const ca = caFile === undefined ? undefined : await readFile(caFile, "utf8");
-  // The file is read again for each connection: whoever renews it need not restart this.
-  const token = tokenFile === undefined ? env["POSTERN_TOKEN"]?.trim() || undefined : () => readToken(tokenFile);
-  return { token, tls: ca === undefined && fingerprint === undefined ? undefined : { ca, fingerprint } };
-}
-
 /** @throws Error where there is neither a topic nor a secret, or what there is is none. */
 async function topicOf({ topic, secretFile, isPlain }: JoinRequest, terminal: Terminal): Promise<ChatTopic> {
   const secret = isPlain ? undefined : await readSecret(secretFile, terminal, { mayAsk: topic === undefined });
   if (secret !== undefined) return { secret, name: topic };
   if (topic === undefined) throw new Error("It takes a topic, or a secret: --secret-file, or POSTERN_SECRET.");
   return topic;
-}
-
-async function readToken(path: string): Promise<string> {
-  return (await readFile(path, "utf8")).trim();
-}
-
-/** The first signal asks to leave, the second one waits for nothing. */
-class SignalWatch {
-  readonly second: Promise<ExitCode>;
-  readonly #signals: Terminal["signals"];
-  readonly #listeners: readonly (readonly [string, () => void])[];
-
-  constructor(signals: Terminal["signals"], onFirst: () => void) {
-    const { promise, resolve } = Promise.withResolvers<ExitCode>();
-    let count = 0;
-    this.second = promise;
-    this.#signals = signals;
-    this.#listeners = Object.entries(SECOND_SIGNALS).map(([name, code]) => [
-      name,
-      () => {
-        count += 1;
-        if (count === 1) onFirst();
-        else resolve(code);
-      },
-    ]);
-    for (const [name, listener] of this.#listeners) signals.on(name, listener);
-  }
-
-  end(): void {
-    for (const [name, listener] of this.#listeners) this.#signals.removeListener(name, listener);
-  }
 }
 
 function helpOf(program: string): string {
@@ -117,9 +63,7 @@ With a secret, what is sent is sealed between the members. It is read from --sec
 asked for where no topic is given. ${program} secret makes one.
 
 Options:
-  --fingerprint <text>  trust exactly the certificate with this SHA-256, as the relay, openssl or a browser shows it
-  --ca-file <path>      trust the authorities in this PEM file, in place of this machine's
-  --token-file <path>   the file with a token, for a relay that wants one; or set POSTERN_TOKEN
+${CONNECT_HELP}
   --secret-file <path>  the file with the secret that all members have
   --name <text>         what the others see of you, in place of letters and digits
   --plain               for topics with members that do not use this client: nothing is numbered, or sent again

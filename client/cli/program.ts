@@ -4,10 +4,14 @@ import { join } from "./join.ts";
 import { secret, topicId } from "./secret.ts";
 import { ExitCode, type Terminal } from "./terminal.ts";
 import { toTerminalText } from "./terminal-text.ts";
+import { receive } from "./transfer/receive.ts";
+import { send } from "./transfer/send.ts";
 
 const HELP = `Usage: postern-client <command>
 
   join <relay> [topic]  chat in a topic, or a pipe to and from it
+  send [relay] <file>   send a file to whoever has the code that it prints
+  receive [relay] <code>
   secret                make a secret that seals a topic
   topic-id [name]       print the topic that a secret names, for a token
   --version             print the version
@@ -17,9 +21,14 @@ const HELP = `Usage: postern-client <command>
 /** Runs one command line of `postern-client`. @returns the exit code; never throws for what a user can get wrong. */
 export async function run(argv: readonly string[], terminal: Terminal, connect: Connect): Promise<ExitCode> {
   const [command, ...args] = argv;
+  const parts = { connect, program: "postern-client" };
   switch (command) {
     case "join":
-      return join(args, terminal, { connect, program: "postern-client" });
+      return join(args, terminal, parts);
+    case "send":
+      return send(args, terminal, parts);
+    case "receive":
+      return receive(args, terminal, parts);
     case "secret":
       return secret(args, terminal, "postern-client");
     case "topic-id":

@@ -1,4 +1,4 @@
-// Receives files into the present folder: node receive.js wss://relay.example.com my-topic
+// Receives files into the present folder: SECRET=... node receive.js wss://relay.example.com
 import { createHash } from "node:crypto";
 import { createWriteStream } from "node:fs";
 import { basename } from "node:path";
@@ -7,11 +7,11 @@ import { connect } from "postern-client";
 import { toDuplex } from "postern-client/node-streams";
 import { streamsOf } from "postern-client/streams";
 
-const [address, name] = process.argv.slice(2);
+const [address] = process.argv.slice(2);
 const relay = connect(address, { tls: { fingerprint: process.env.FINGERPRINT } });
 relay.on("error", (error) => console.error(`! ${error.message}`));
 
-const topic = await relay.join(name);
+const topic = await relay.join({ secret: process.env.SECRET ?? "" });
 streamsOf(topic).onStream(async (stream) => {
   // A peer may say anything: its file goes into this folder, and replaces none.
   const path = `received-${basename(stream.label).replace(/[^\w.-]/g, "_")}`;

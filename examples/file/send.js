@@ -1,4 +1,4 @@
-// Sends a file to who receives: node send.js wss://relay.example.com my-topic report.pdf
+// Sends a file to who receives: SECRET=... node send.js wss://relay.example.com report.pdf
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { basename } from "node:path";
@@ -7,9 +7,9 @@ import { connect } from "postern-client";
 import { toDuplex } from "postern-client/node-streams";
 import { streamsOf } from "postern-client/streams";
 
-const [address, name, path] = process.argv.slice(2);
+const [address, path] = process.argv.slice(2);
 const relay = connect(address, { tls: { fingerprint: process.env.FINGERPRINT } });
-const topic = await relay.join(name);
+const topic = await relay.join({ secret: process.env.SECRET ?? "" });
 const hash = createHash("sha256");
 
 async function* hashed(bytes) {

@@ -3,10 +3,12 @@ import type { IncomingMessage } from "node:http";
 import { isIP } from "node:net";
 import type { Clock } from "../clock.ts";
 import { Counter } from "../counter.ts";
+import { EndedSessions, type Session } from "./ended-sessions.ts";
 import { FailureDamper } from "./failure-damper.ts";
 
 /** A sign-in at the status page is good for this long. */
 const SESSION_SECONDS = 43_200;
+const SESSION_ID_BYTES = 12;
 
 /** Why a request to the admin pages was refused: a closed set, it is a label. */
 const adminRefusals = ["no-token", "bad-token", "too-many-attempts", "forged", "wrong-host"] as const;
@@ -18,12 +20,16 @@ export type AdminRefusal = (typeof adminRefusals)[number];
 export type AdminAccessOptions = {
   /** "" where everybody who reaches the listener may look. */
   readonly adminToken: string;
-  /** Over TLS the cookie is bound to it. */
-  readonly isOverTls: boolean;
 };
 
-/** What it uses. `clientKey`: under what a client's failed attempts are counted. */
-export type AdminAccessParts = { readonly clock: Clock; readonly clientKey: (request: IncomingMessage) => string };
+/** What it uses. */
+export type AdminAccessParts = {
+  readonly clock: Clock;
+  /** Under what a client's failed attempts are counted. */
+  readonly clientKey: (request: IncomingMessage) => string;
+  /** Whether the browser speaks TLS, to the relay or to a proxy that is believed: then the cookie is bound to it. */
+  readonly isOverTls: (request: IncomingMessage) => boolean;
+};
 
 /** Who may look: holders of the token, as a header or as the cookie of a sign-in; or, without a token, everybody. */
 export class AdminAccess {
@@ -31,18 +37,14 @@ export class AdminAccess {
   readonly #tokenHash: Buffer | undefined;
   /** Signs sessions and forms. From the token, so that it holds for all processes that share a port, and ends with it. */
   readonly #key: Buffer;
-  readonly #cookieName: string;
-  readonly #cookieFlags: string;
+  readonly #ended = new EndedSessions();
   readonly #damper: FailureDamper;
   readonly #refused = new Counter(adminRefusals);
 
-  constructor(parts: AdminAccessParts, { adminToken, isOverTls }: AdminAccessOptions) {
+  constructor(parts: AdminAccessParts, { adminToken }: AdminAccessOptions) {
     this.#parts = parts;
     this.#tokenHash = adminToken === "" ? undefined : hashOf(adminToken);
     this.#key = adminToken === "" ? randomBytes(32) : sign(Buffer.from(adminToken), "postern admin pages");
-    // RFC 6265bis section 4.1.3: with this prefix no other host and no page without TLS can have set it.
-    this.#cookieName = isOverTls ? "__Host-postern-admin" : "postern-admin";
-    this.#cookieFlags = `Path=/; HttpOnly; SameSite=Strict${isOverTls ? "; Secure" : ""}`;
     this.#damper = new FailureDamper(parts.clock);
   }
 
@@ -72,14 +74,19 @@ export class AdminAccess {
   signIn(request: IncomingMessage, token: string): { readonly cookie: string } | { readonly refusal: AdminRefusal } {
     const refusal = isFromElsewhere(request) ? this.#counted("forged") : this.#refusalOfToken(request, token);
     if (refusal !== undefined) return { refusal };
-    const expiry = String(Math.floor(this.#parts.clock.epochMs() / 1000) + SESSION_SECONDS);
-    const value = `${expiry}.${sign(this.#key, `session ${expiry}`).toString("base64url")}`;
-    return { cookie: `${this.#cookieName}=${value}; Max-Age=${SESSION_SECONDS}; ${this.#cookieFlags}` };
+    const id = randomBytes(SESSION_ID_BYTES).toString("base64url");
+    const { name, flags } = this.#cookieFor(request);
+    const value = this.#signed({ id, expiresAtMs: this.#newestMs() });
+    return { cookie: `${name}=${value}; Max-Age=${SESSION_SECONDS}; ${flags}` };
   }
 
-  /** The header that ends a sign-in. */
-  signOutCookie(): string {
-    return `${this.#cookieName}=; Max-Age=0; ${this.#cookieFlags}`;
+  /** Ends the sign-in of this request: a copy of its cookie is good for nothing. @returns the header that takes the cookie away. */
+  signOut(request: IncomingMessage): string {
+    const session = this.#sessionOf(request);
+    const nowMs = this.#parts.clock.epochMs();
+    if (session !== undefined) this.#ended.end(session, { nowMs, newestMs: this.#newestMs() });
+    const { name, flags } = this.#cookieFor(request);
+    return `${name}=; Max-Age=0; ${flags}`;
   }
 
   /** What a form of this request's page has to bring back: another site cannot know it. */
@@ -105,14 +112,40 @@ export class AdminAccess {
   }
 
   #isSignedIn(request: IncomingMessage): boolean {
-    const [expiry = "", signature = ""] = this.#cookieOf(request).split(".", 2);
-    if (!isSame(signature, sign(this.#key, `session ${expiry}`).toString("base64url"))) return false;
-    return Number(expiry) > this.#parts.clock.epochMs() / 1000;
+    const session = this.#sessionOf(request);
+    return session !== undefined && session.expiresAtMs > this.#parts.clock.epochMs() && !this.#ended.has(session);
   }
 
-  #cookieOf({ headers }: IncomingMessage): string {
-    const start = `${this.#cookieName}=`;
-    const pair = (headers.cookie ?? "").split("; ").find((one) => one.startsWith(start));
+  /** The sign-in that the request comes with, over or not; undefined where there is none of ours. */
+  #sessionOf(request: IncomingMessage): Session | undefined {
+    const cookie = this.#cookieOf(request);
+    const [expiry = "", id = ""] = cookie.split(".", 2);
+    const session = { id, expiresAtMs: Number(expiry) };
+    return isSame(cookie, this.#signed(session)) ? session : undefined;
+  }
+
+  #signed({ id, expiresAtMs }: Session): string {
+    const session = `${expiresAtMs}.${id}`;
+    return `${session}.${sign(this.#key, `session ${session}`).toString("base64url")}`;
+  }
+
+  /** When a sign-in ends that is made now. */
+  #newestMs(): number {
+    return this.#parts.clock.epochMs() + SESSION_SECONDS * 1000;
+  }
+
+  #cookieFor(request: IncomingMessage): { readonly name: string; readonly flags: string } {
+    const isOverTls = this.#parts.isOverTls(request);
+    return {
+      // RFC 6265bis section 4.1.3: with this prefix no other host and no page without TLS can have set it.
+      name: isOverTls ? "__Host-postern-admin" : "postern-admin",
+      flags: `Path=/; HttpOnly; SameSite=Strict${isOverTls ? "; Secure" : ""}`,
+    };
+  }
+
+  #cookieOf(request: IncomingMessage): string {
+    const start = `${this.#cookieFor(request).name}=`;
+    const pair = (request.headers.cookie ?? "").split("; ").find((one) => one.startsWith(start));
     return pair?.slice(start.length) ?? "";
   }
 

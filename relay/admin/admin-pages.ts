@@ -2,9 +2,10 @@ import type { IncomingMessage } from "node:http";
 import { type Answer, html, json, text } from "../http/answer.ts";
 import type { AdminRoutes, Page } from "../http/routes.ts";
 import type { AdminAccess, AdminRefusal } from "./admin-access.ts";
+import { drainAnswer } from "./drain-page.ts";
 import { formRefusalOf, readForm } from "./form.ts";
 import { statsDetails } from "./stats-details.ts";
-import { signInPage, statusPage } from "./status-page.ts";
+import { type Folder, signInPage, statusPage } from "./status-page.ts";
 import { STATUS_SCRIPT } from "./status-script.ts";
 import { STATUS_STYLE } from "./status-style.ts";
 import { type StatusFigures, statusView } from "./status-view.ts";
@@ -14,8 +15,24 @@ export type AdminPagesParts = {
   readonly access: AdminAccess;
   readonly metrics: () => Promise<{ readonly contentType: string; readonly body: string }>;
   readonly figures: () => StatusFigures;
+  /** How long a drain may take. */
+  readonly drainTimeoutMs: number;
   /** Begins the drain, as a signal would. */
   readonly drain: () => void;
+  /** Takes a registration back. @param account its hash, or its name. Never rejects. */
+  readonly revoke: (account: string) => Promise<RevokeOutcome>;
+};
+
+/** What became of it. `not-kept`: it is taken back, but after a restart it would be there again. */
+export type RevokeOutcome = "revoked" | "no-such-account" | "not-kept";
+
+const REVOKE_ANSWERS: Readonly<Record<RevokeOutcome, readonly [status: number, notice: string]>> = {
+  revoked: [200, "The registration is taken back."],
+  "no-such-account": [404, "Nothing was done: there is no such registration."],
+  "not-kept": [
+    503,
+    "Its connections are closed, but this cannot be kept: after a restart the registration is back. See the log.",
+  ],
 };
 
 /** No script and no style but our own files; nothing from elsewhere, in no frame. */
@@ -58,6 +75,7 @@ export class AdminPages implements AdminRoutes {
       ["/status/sign-in", (request) => this.#signIn(request)],
       ["/status/sign-out", (request) => this.#signOut(request)],
       ["/status/drain", (request) => this.#drain(request)],
+      ["/status/revoke", (request) => this.#revoke(request)],
     ]);
   }
 
@@ -97,23 +115,17 @@ export class AdminPages implements AdminRoutes {
   #status(request: IncomingMessage): Answer {
     const { access } = this.#parts;
     // Who only opens the page has done nothing wrong: that counts as no refusal.
-    if (access.hasToken && !access.isPresenting(request)) return this.#signInPage("no-token");
+    if (access.hasToken && !access.isPresenting(request)) return signInAnswer("no-token", "status/");
     const refusal = access.refusalOf(request);
     if (refusal === "wrong-host") return refused(refusal);
-    if (refusal !== undefined) return this.#signInPage(refusal);
-    return this.#statusPage(request, 200);
+    if (refusal !== undefined) return signInAnswer(refusal, "status/");
+    return this.#statusPage(request, { status: 200, folder: "status/" });
   }
 
-  #statusPage(request: IncomingMessage, status: number, notice?: string): Answer {
+  #statusPage(request: IncomingMessage, { status, folder, notice }: ShownStatus): Answer {
     const { access, figures } = this.#parts;
-    const page = { formToken: access.formToken(request), canSignOut: access.hasToken, notice };
+    const page = { formToken: access.formToken(request), canSignOut: access.hasToken, notice, folder };
     return html(status, statusPage(statusView(figures()), page), POLICY);
-  }
-
-  #signInPage(refusal: AdminRefusal): Answer {
-    const notice = refusal === "no-token" ? undefined : SIGN_IN_NOTICES[refusal];
-    const answer = html(REFUSAL_STATUS[refusal], signInPage(notice), POLICY);
-    return { ...answer, headers: { ...answer.headers, ...refusalHeaders(refusal) } };
   }
 
   async #signIn(request: IncomingMessage): Promise<Answer> {
@@ -121,29 +133,47 @@ export class AdminPages implements AdminRoutes {
     if (!access.hasToken) return seeStatus({});
     const form = await readForm(request);
     const outcome = access.signIn(request, form.get("token") ?? "");
-    return "cookie" in outcome ? seeStatus({ "set-cookie": outcome.cookie }) : this.#signInPage(outcome.refusal);
+    return "cookie" in outcome ? seeStatus({ "set-cookie": outcome.cookie }) : signInAnswer(outcome.refusal, "");
   }
 
   async #signOut(request: IncomingMessage): Promise<Answer> {
     const { access } = this.#parts;
     const form = await readForm(request);
     if (!access.isOwnForm(request, form.get("form"))) return refused("forged");
-    return seeStatus({ "set-cookie": access.signOutCookie() });
+    return seeStatus({ "set-cookie": access.signOut(request) });
   }
 
   async #drain(request: IncomingMessage): Promise<Answer> {
-    const { access, drain } = this.#parts;
+    const { drain, drainTimeoutMs, figures } = this.#parts;
     const form = await readForm(request);
+    const refusal = this.#formRefusal(request, form);
+    if (refusal !== undefined) return refusal;
+    // Behind the answer: a relay that has ended gives none.
+    return { ...drainAnswer(statusView(figures()), { drainTimeoutMs }), afterwards: drain };
+  }
+
+  async #revoke(request: IncomingMessage): Promise<Answer> {
+    const form = await readForm(request);
+    const refusal = this.#formRefusal(request, form);
+    if (refusal !== undefined) return refusal;
+    const [status, notice] = REVOKE_ANSWERS[await this.#parts.revoke((form.get("account") ?? "").trim())];
+    return this.#statusPage(request, { status, folder: "", notice });
+  }
+
+  /** Of a form that does something for good. */
+  #formRefusal(request: IncomingMessage, form: URLSearchParams): Answer | undefined {
+    const { access } = this.#parts;
     const refusal = access.refusalOf(request);
     if (refusal !== undefined) return refused(refusal);
     if (!access.isOwnForm(request, form.get("form"))) return refused("forged");
-    if (form.get("confirm") !== "yes") {
-      return this.#statusPage(request, 400, "Nothing was done: tick the box to confirm the drain.");
-    }
-    drain();
-    return this.#statusPage(request, 202, "The relay drains, and then it ends.");
+    if (form.get("confirm") === "yes") return undefined;
+    const notice = "Nothing was done: tick the box to confirm it.";
+    return this.#statusPage(request, { status: 400, folder: "", notice });
   }
 }
+
+/** How the status page is shown. `folder`: where its files are, from the address that it is shown at. */
+type ShownStatus = { readonly status: number; readonly folder: Folder; readonly notice?: string };
 
 const SIGN_IN_NOTICES: Readonly<Record<Exclude<AdminRefusal, "no-token">, string>> = {
   "bad-token": "This is not the token.",
@@ -151,6 +181,12 @@ const SIGN_IN_NOTICES: Readonly<Record<Exclude<AdminRefusal, "no-token">, string
   forged: "The form came from another site. Enter the token here.",
   "wrong-host": "Name this listener by its address or as localhost.",
 };
+
+function signInAnswer(refusal: AdminRefusal, folder: Folder): Answer {
+  const notice = refusal === "no-token" ? undefined : SIGN_IN_NOTICES[refusal];
+  const answer = html(REFUSAL_STATUS[refusal], signInPage(notice, folder), POLICY);
+  return { ...answer, headers: { ...answer.headers, ...refusalHeaders(refusal) } };
+}
 
 function refused(refusal: AdminRefusal): Answer {
   return { ...text(REFUSAL_STATUS[refusal], REFUSAL_SENTENCES[refusal]), headers: refusalHeaders(refusal) };
@@ -162,9 +198,12 @@ function refusalHeaders(refusal: AdminRefusal): Readonly<Record<string, string>>
   return REFUSAL_STATUS[refusal] === 401 ? { "www-authenticate": "Bearer" } : {};
 }
 
-/** RFC 9110 section 15.4.4: after a form, the page is fetched anew, so that a reload does not send the form again. */
+/**
+ * RFC 9110 section 15.4.4: after a form, the page is fetched anew, so that a reload does not send the form again. The way to it
+ * is relative (section 10.2.2): a proxy may serve all of it below a path.
+ */
 function seeStatus(headers: Readonly<Record<string, string>>): Answer {
-  return { ...text(303, "See /status"), headers: { location: "/status", ...headers } };
+  return { ...text(303, "See /status"), headers: { location: "../status", ...headers } };
 }
 
 function file(type: string, body: string): Answer {

@@ -2,7 +2,7 @@ import type { Readings } from "../observability/readings.ts";
 import type { StatusFigures } from "./status-view.ts";
 
 /** What `/stats` shows to the admin beside the counts for all: the figures of the status page, as numbers. */
-export function statsDetails({ readings, topics, refusals }: StatusFigures): object {
+export function statsDetails({ readings, topics, congested, accounts, refusals }: StatusFigures): object {
   const { hub, handshakes, lag, process } = readings;
   return {
     state: readings.isDraining ? "draining" : "running",
@@ -31,8 +31,26 @@ export function statsDetails({ readings, topics, refusals }: StatusFigures): obj
       messages: messageCount,
       bytes: byteCount,
     })),
-    recent_refusals: refusals.map(({ atMs, reason, status, requestId }) => ({
+    ...(accounts === undefined
+      ? {}
+      : {
+          latest_registrations: accounts.latest.map(({ kind, hash, registeredAtMs, connectionCount }) => ({
+            account: hash,
+            kind,
+            registered_at: registeredAtMs / 1000,
+            connections: connectionCount,
+          })),
+        }),
+    congested_topics: congested.map(({ hash, slowReaderCount, heldMessageCount, heldByteCount }) => ({
+      topic: hash,
+      slow_readers: slowReaderCount,
+      held_messages: heldMessageCount,
+      held_bytes: heldByteCount,
+    })),
+    recent_refusals: refusals.map(({ atMs, firstAtMs, count, reason, status, requestId }) => ({
       at: atMs / 1000,
+      first_at: firstAtMs / 1000,
+      count,
       reason,
       status,
       request_id: requestId,

@@ -1,11 +1,11 @@
 /** What the status page looks like. Colours by role; the dark ones are the same roles again. */
 export const STATUS_STYLE = `
 :root { color-scheme: light dark; --ink: #1d2430; --soft: #5b6676; --paper: #f6f4ef; --card: #fffefb; --line: #dcd8ce;
-  --mark: #8a5a2b; --good: #2d6a44; --good-paper: #e2f0e6; --warn: #8a4b08; --warn-paper: #fbeed8; --bad: #a3262a;
+  --mark: #8a5a2b; --good: #2d6a44; --good-paper: #e2f0e6; --warn: #8a4b08; --warn-paper: #fbeed8; --bad: #a3262a; --bad-paper: #fbe9e7;
   --series-0: #1f6fb2; --series-1: #b3541e; }
 @media (prefers-color-scheme: dark) {
   :root { --ink: #e9e7e2; --soft: #a3abb7; --paper: #12151a; --card: #1a1e25; --line: #323945; --mark: #d9a566;
-    --good: #8fd3a6; --good-paper: #1b3325; --warn: #f0bd7b; --warn-paper: #3a2a14; --bad: #ff8f8a;
+    --good: #8fd3a6; --good-paper: #1b3325; --warn: #f0bd7b; --warn-paper: #3a2a14; --bad: #ff9d98; --bad-paper: #3a1b1b;
     --series-0: #6cb2ee; --series-1: #f0a06a; }
 }
 * { box-sizing: border-box; }
@@ -20,16 +20,26 @@ h2, figcaption { font-size: .95rem; font-weight: 650; margin: 0 0 .5rem; }
 p { margin: .25rem 0; }
 .soft { color: var(--soft); font-size: .875rem; }
 .grow { flex: 1 1 16rem; }
-.state { margin: 0; padding: .1rem .65rem; border-radius: 1rem; font-size: .8125rem; font-weight: 600;
+a { color: var(--series-0); }
+.state { margin: 0; width: fit-content; padding: .1rem .65rem; border-radius: 1rem; font-size: .8125rem; font-weight: 600;
   background: var(--good-paper); color: var(--good); }
 .state[data-state=draining] { background: var(--warn-paper); color: var(--warn); }
+.state:is([data-state=silent], [data-state=stopped]) { background: var(--bad-paper); color: var(--bad); }
+.notice.bad { background: var(--bad-paper); color: var(--bad); }
+.old :is(.tile, figure, section) { background: none; border-style: dashed; }
+[data-level=warn] { border-color: var(--warn) !important; box-shadow: inset .25rem 0 0 var(--warn); }
+[data-level=bad] { border-color: var(--bad) !important; box-shadow: inset .25rem 0 0 var(--bad); }
+.level { font-size: .8125rem; font-weight: 650; }
+.level:empty { display: none; }
+[data-level=warn] .level { color: var(--warn); }
+[data-level=bad] .level { color: var(--bad); }
 .notice { margin: 0 0 1rem; padding: .6rem .9rem; border-radius: .5rem; background: var(--warn-paper); color: var(--warn); }
 .tiles { display: grid; grid-template-columns: repeat(4, 1fr); gap: .75rem; margin: 0; }
 .tile, figure, section { background: var(--card); border: 1px solid var(--line); border-radius: .6rem; }
 .tile { padding: .7rem .9rem; min-width: 0; }
 .tile dt { color: var(--soft); font-size: .8125rem; }
 .tile dd { margin: 0; }
-.tile dd:first-of-type { font-size: 1.5rem; line-height: 1.3; font-weight: 620; letter-spacing: -.01em; white-space: nowrap; }
+.tile dd:first-of-type { font-size: 1.5rem; line-height: 1.3; font-weight: 620; letter-spacing: -.01em; overflow-wrap: anywhere; }
 .tile .soft { font-size: .8125rem; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 21rem), 1fr)); gap: .75rem; margin: .75rem 0; }
 figure { margin: 0; padding: .8rem .9rem .6rem; min-width: 0; }
@@ -54,8 +64,9 @@ th { color: var(--soft); font-weight: 500; }
 th, td { text-align: left; padding: .3rem .75rem .3rem 0; border-bottom: 1px solid var(--line); white-space: nowrap; }
 tr:last-child td { border-bottom: 0; }
 th:last-child, td:last-child { padding-right: 0; }
-#topics :is(th, td):not(:first-child), #reasons :is(th, td):last-child { text-align: right; }
-#topics td:first-child, #refusals td:last-child { font: .8125rem/1.5 ui-monospace, "DejaVu Sans Mono", monospace; }
+:is(#topics, #congested) :is(th, td):not(:first-child), #accounts :is(th, td):nth-child(n + 3), #reasons :is(th, td):last-child,
+  #refusals :is(th, td):nth-child(4) { text-align: right; }
+:is(#topics, #congested, #accounts) td:first-child, #refusals td:last-child { font: .8125rem/1.5 ui-monospace, "DejaVu Sans Mono", monospace; }
 .countdown { font-size: 1.5rem; line-height: 1.3; font-weight: 620; letter-spacing: -.01em; }
 .pairs { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1rem; margin: .6rem 0 0; font-size: .875rem; }
 .pairs dt { color: var(--soft); }

@@ -3,11 +3,13 @@ import type { HistoryPoint } from "../observability/history.ts";
 import type { CountsByLabel, Readings } from "../observability/readings.ts";
 import type { CertificateStatus } from "../tls/source.ts";
 import { atMost, bytes, count, duration, milliseconds, time } from "./figure-format.ts";
+import { certificateLevel, type Level, type Limits, levelsOf } from "./thresholds.ts";
 
 /** What is known of the relay when the status page is asked for. */
 export type StatusFigures = {
   readonly nowMs: number;
   readonly readings: Readings;
+  readonly limits: Limits;
   readonly history: readonly HistoryPoint[];
   /** The largest topics, each under its hash. */
   readonly topics: readonly {
@@ -16,16 +18,41 @@ export type StatusFigures = {
     readonly messageCount: number;
     readonly byteCount: number;
   }[];
+  /** Who is registered with dialects that keep accounts; undefined where none does. */
+  readonly accounts: AccountFigures | undefined;
+  /** Those for which something is held at senders, the most first. */
+  readonly congested: readonly {
+    readonly hash: string;
+    readonly slowReaderCount: number;
+    readonly heldMessageCount: number;
+    readonly heldByteCount: number;
+  }[];
   readonly refusals: readonly RecentRefusal[];
   readonly certificate: CertificateStatus | undefined;
+};
+
+/** How many are registered, and the last of them, newest first, each under its hash. */
+export type AccountFigures = {
+  readonly count: number;
+  readonly latest: readonly {
+    readonly kind: string;
+    readonly hash: string;
+    readonly registeredAtMs: number;
+    readonly connectionCount: number;
+  }[];
 };
 
 /** The same as it is shown: every number is a text already, so that the page with its script shows what the page without shows. */
 export type StatusView = {
   readonly state: "running" | "draining";
   readonly figures: Readonly<Record<string, string>>;
+  /** Of the figures that are to be watched. */
+  readonly levels: Readonly<Record<string, Level>>;
   /** Rows of cells. */
   readonly topics: readonly (readonly string[])[];
+  /** Left out where no dialect keeps accounts. */
+  readonly accounts?: readonly (readonly string[])[];
+  readonly congested: readonly (readonly string[])[];
   readonly refusals: readonly (readonly string[])[];
   readonly reasons: readonly (readonly string[])[];
   /** What the charts are drawn from; latency in milliseconds, null where there was none. */
@@ -33,32 +60,70 @@ export type StatusView = {
 };
 
 /** Turns figures into what is shown. */
-export function statusView({ nowMs, readings, history, topics, refusals, certificate }: StatusFigures): StatusView {
+export function statusView(status: StatusFigures): StatusView {
+  const { nowMs, readings, limits, history, topics, congested, accounts, refusals, certificate } = status;
   return {
     state: readings.isDraining ? "draining" : "running",
     figures: {
+      ...fillings(readings, limits),
       ...traffic(readings, history.at(-1)),
       ...certificateFigures(certificate, nowMs),
+      ...(accounts === undefined ? {} : { accounts: count(accounts.count) }),
       version: readings.version,
       uptime: duration(readings.uptimeSeconds),
       updated: time(nowMs),
     },
+    levels: {
+      ...levelsOf(readings, limits, history.at(-1)?.latencyP99),
+      certificate: certificateLevel(certificate, nowMs),
+    },
+    congested: congested.map(({ hash, slowReaderCount, heldMessageCount, heldByteCount }) => [
+      hash,
+      count(slowReaderCount),
+      count(heldMessageCount),
+      bytes(heldByteCount),
+    ]),
     topics: topics.map((topic) => [
       topic.hash,
       count(topic.memberCount),
       count(topic.messageCount),
       bytes(topic.byteCount),
     ]),
-    refusals: refusals.map(({ atMs, reason, status, requestId }) => [time(atMs), reason, String(status), requestId]),
+    ...(accounts === undefined ? {} : { accounts: accounts.latest.map((account) => accountRow(account, nowMs)) }),
+    refusals: refusals.map((refusal) => [
+      refusal.count === 1 ? time(refusal.atMs) : `${time(refusal.firstAtMs)} – ${time(refusal.atMs)}`,
+      refusal.reason,
+      String(refusal.status),
+      count(refusal.count),
+      refusal.requestId,
+    ]),
     reasons: reasons(readings),
     history: charts(history),
   };
 }
 
-function traffic(readings: Readings, latest: HistoryPoint | undefined): Readonly<Record<string, string>> {
-  const { hub, lag, process } = readings;
+function accountRow(
+  { kind, hash, registeredAtMs, connectionCount }: AccountFigures["latest"][number],
+  nowMs: number,
+): readonly string[] {
+  return [hash, kind, duration(Math.max(0, nowMs - registeredAtMs) / 1000), count(connectionCount)];
+}
+
+/** How much of what there may be is there. */
+function fillings({ connections, hub, process }: Readings, limits: Limits): Readonly<Record<string, string>> {
   return {
-    connections: count(readings.connections),
+    connections: `${count(connections)} of ${count(limits.maxConnections)}`,
+    connectionCount: count(connections),
+    memory: bytes(process.residentBytes),
+    maxMemory: bytes(limits.memoryBytes),
+    held: bytes(hub.heldBytes),
+    maxHeld: bytes(limits.maxHeldBytes),
+  };
+}
+
+function traffic(readings: Readings, latest: HistoryPoint | undefined): Readonly<Record<string, string>> {
+  const { hub, lag } = readings;
+  return {
     undecided: count(readings.undecided),
     peers: count(hub.peers),
     topics: count(hub.topics),
@@ -72,7 +137,6 @@ function traffic(readings: Readings, latest: HistoryPoint | undefined): Readonly
     congested: count(hub.congested),
     pauses: count(hub.pauses),
     lag: milliseconds(lag.p99),
-    memory: bytes(process.residentBytes),
   };
 }
 

@@ -1,9 +1,14 @@
 import type { JsonObject } from "../json.ts";
 import { TopicPatterns } from "./topic-patterns.ts";
 
-/** What may be done: join topics, and send to their members. To publish takes a membership, and so `join` too. */
-export const verbs = ["join", "publish"] as const;
+/**
+ * What may be done: join topics, send to their members, and use mailboxes. To publish takes a membership, and so `join` too.
+ */
+export const verbs = ["join", "publish", "mailbox"] as const;
 type Verb = (typeof verbs)[number];
+
+/** What a token grants that names no verbs: what there was when it was made. */
+export const defaultVerbs: readonly Verb[] = ["join", "publish"];
 
 /** What a token grants to its subject. */
 export type Grant = {
@@ -43,9 +48,9 @@ export function readGrant(claims: JsonObject): Grant | { readonly badClaim: stri
   return { subject: sub, tokenId: jti, expiresAtMs, topics: patterns, verbs: granted, rateClass, maxConnections };
 }
 
-/** Left out it is all of them. A verb that this relay does not know grants nothing here. */
+/** Left out it is the default. A verb that this relay does not know grants nothing here. */
 function readVerbs(value: unknown): ReadonlySet<Verb> | undefined {
-  if (value === undefined) return new Set(verbs);
+  if (value === undefined) return new Set(defaultVerbs);
   if (!Array.isArray(value) || !value.every((verb) => typeof verb === "string")) return undefined;
   return new Set(verbs.filter((verb) => value.includes(verb)));
 }

@@ -8,6 +8,7 @@ const GRANTED: Presented = { outcome: "granted", expiresAtMs: undefined };
 const openAccess: Access = {
   isGranted: true,
   mayPublish: true,
+  mayUseMailboxes: true,
   subject: undefined,
   rateClass: undefined,
   mayJoin: () => true,

@@ -26,6 +26,7 @@ export class TokenAccess implements Access {
   #subject: string | undefined;
   #mayJoin = false;
   #mayPublish = false;
+  #mayUseMailboxes = false;
   #isReleased = false;
   #failures = 0;
   #onEnded: ((why: AccessRefusal) => void) | undefined;
@@ -44,6 +45,10 @@ export class TokenAccess implements Access {
 
   get mayPublish(): boolean {
     return this.#mayPublish;
+  }
+
+  get mayUseMailboxes(): boolean {
+    return this.#mayUseMailboxes;
   }
 
   get subject(): string | undefined {
@@ -106,6 +111,7 @@ export class TokenAccess implements Access {
     this.#subject = grant.subject;
     this.#mayJoin = grant.verbs.has("join");
     this.#mayPublish = grant.verbs.has("publish");
+    this.#mayUseMailboxes = grant.verbs.has("mailbox");
     return undefined;
   }
 
@@ -113,5 +119,6 @@ export class TokenAccess implements Access {
     this.#grant = undefined;
     this.#mayJoin = false;
     this.#mayPublish = false;
+    this.#mayUseMailboxes = false;
   }
 }

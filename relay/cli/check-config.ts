@@ -2,16 +2,19 @@ import { namedDialects } from "../config/listener-text.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { renderConfig } from "../config/render.ts";
 import { checkDialects } from "../dialects/all.ts";
+import { machineMemoryBytes } from "../limits/machine-memory.ts";
+import { memoryAdvice } from "./memory-advice.ts";
 import { ExitCode, type Terminal } from "./terminal.ts";
 
 /**
- * Prints every option with its value and where it came from, and what looks like a slip. A bad value has ended the command
- * before this.
+ * Prints every option with its value and where it came from; and for people what looks like a slip, and how much memory
+ * clients could take. A bad value has ended the command before this.
  * @throws RelayError where a name is no dialect's.
  */
 export function checkConfig(loaded: LoadedConfig, { stdout, stderr }: Terminal): ExitCode {
   checkDialects(namedDialects(loaded.config));
   for (const warning of loaded.warnings) stderr.write(`postern: ${warning}\n`);
   stdout.write(`${renderConfig(loaded)}\n`);
+  stderr.write(`postern: ${memoryAdvice(loaded.config, machineMemoryBytes())}\n`);
   return ExitCode.success;
 }

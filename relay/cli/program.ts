@@ -52,6 +52,7 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
   const ended = (code: ExitCode): void => {
     exitCode = code;
   };
+  addStoreCommands(program, terminal, ended);
   addTokenCommands(program, terminal, ended);
   addClientCommands(program, terminal, ended);
   try {
@@ -63,6 +64,46 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
   }
 }
 
+/** SQLite is loaded for them alone. */
+function addStoreCommands(program: Command, terminal: Terminal, ended: (exitCode: ExitCode) => void): void {
+  type Flags = Partial<Record<OptionName, string>> & OutputOptions;
+  const store = program
+    .command("store")
+    .description("look after what waits in mailboxes; takes the options of the relay");
+  addOptions(store.command("status").description("check the store, and show what waits in it"))
+    .option("--json", "print one JSON object")
+    .action(async (flags: Flags) => {
+      const { storeStatus } = await import("./store-commands.ts");
+      ended(await storeStatus(loadConfig({ flags, env: terminal.env }), terminal, flags));
+    });
+  addOptions(store.command("compact").description("give room that is not used back to the disk")).action(
+    async (flags: Flags) => {
+      const { storeCompact } = await import("./store-commands.ts");
+      ended(await storeCompact(loadConfig({ flags, env: terminal.env }), terminal));
+    },
+  );
+  addOptions(store.command("backup").description("copy the store into a new file, also while a relay has it"))
+    .argument("<file>", "a new file")
+    .action(async (file: string, flags: Flags) => {
+      const { storeBackup } = await import("./store-commands.ts");
+      ended(await storeBackup(loadConfig({ flags, env: terminal.env }), terminal, file));
+    });
+  addOptions(
+    store.command("import").description("take over the data directory of Vauchi's relay, while no relay has the store"),
+  )
+    .argument("<directory>", "what RELAY_DATA_DIR named there; nothing in it is changed")
+    .action(async (directory: string, flags: Flags) => {
+      const { storeImport } = await import("./store-commands.ts");
+      ended(await storeImport(loadConfig({ flags, env: terminal.env }), terminal, directory));
+    });
+  addOptions(store.command("restore").description("put a backup in the place of the store, while no relay has it"))
+    .argument("<file>", "what store backup wrote")
+    .action(async (file: string, flags: Flags) => {
+      const { storeRestore } = await import("./store-commands.ts");
+      ended(await storeRestore(loadConfig({ flags, env: terminal.env }), terminal, file));
+    });
+}
+
 /** What they use is loaded for them alone: a relay that lets everybody in has no need of it. */
 function addTokenCommands(program: Command, terminal: Terminal, ended: (exitCode: ExitCode) => void): void {
   const token = program.command("token").description("make and read tokens, and the keys that sign them");
@@ -72,7 +113,7 @@ function addTokenCommands(program: Command, terminal: Terminal, ended: (exitCode
     .requiredOption("--key <path>", "the key that signs: what keygen wrote")
     .requiredOption("--subject <text>", "who the token is for; limits and revocations go by it")
     .requiredOption("--topic <pattern...>", "a topic; or the beginning of names and *; or sha256:<hash in hex>")
-    .option("--verb <verb...>", "join, publish; left out: both")
+    .option("--verb <verb...>", "join, publish, mailbox; left out: the first two")
     .option("--lifetime <duration>", "how long it is good: a number with s, m, h or d behind it", "1h")
     .option("--issuer <text>", "iss, where the relay has AUTH_ISSUER")
     .option("--audience <text>", "aud, where the relay has AUTH_AUDIENCE")
@@ -118,6 +159,16 @@ function addClientCommands(program: Command, terminal: Terminal, ended: (exitCod
     const { join } = await import("../../client/cli/join.ts");
     const { connect } = await import("../../client/node.ts");
     ended(await join(words, clientTerminal, { connect, program: "postern" }));
+  });
+  command("send", "send a file to whoever has the code that it prints").action(async (words: readonly string[]) => {
+    const { send } = await import("../../client/cli/transfer/send.ts");
+    const { connect } = await import("../../client/node.ts");
+    ended(await send(words, clientTerminal, { connect, program: "postern" }));
+  });
+  command("receive", "receive the file of whoever has printed a code").action(async (words: readonly string[]) => {
+    const { receive } = await import("../../client/cli/transfer/receive.ts");
+    const { connect } = await import("../../client/node.ts");
+    ended(await receive(words, clientTerminal, { connect, program: "postern" }));
   });
   command("secret", "make a secret that seals a topic").action(async (words: readonly string[]) => {
     const { secret } = await import("../../client/cli/secret.ts");

@@ -1,4 +1,4 @@
-import { isConnectionCount, isName, isRateClass, verbs } from "../auth/grant.ts";
+import { defaultVerbs, isConnectionCount, isName, isRateClass, verbs } from "../auth/grant.ts";
 import { issueToken } from "../auth/issuer.ts";
 import { readText } from "../auth/read-text.ts";
 import { MAX_TOKEN_BYTES } from "../auth/token-verifier.ts";
@@ -29,7 +29,7 @@ export type NewTokenOptions = OutputOptions & {
  * @throws RelayError where what it is to say would not be taken by a relay, or the key cannot sign.
  */
 export async function tokenNew(options: NewTokenOptions, terminal: Terminal): Promise<ExitCode> {
-  const { subject, topic: topics, verb: granted = verbs, issuer, audience, rateClass } = options;
+  const { subject, topic: topics, verb: granted = defaultVerbs, issuer, audience, rateClass } = options;
   demand(isName(subject), "--subject", "1 to 256 characters");
   demand(
     topics.every(isPattern),

@@ -108,7 +108,8 @@ export const certificateOptions = {
     flag: "--state-directory",
     env: "STATE_DIRECTORY",
     default: "/var/lib/postern",
-    sentence: "Where certificates from an authority are kept over restarts, in its folder certificates.",
+    sentence:
+      "Where certificates from an authority are kept over restarts, in its folder certificates, and registrations of agents and meshes, in its folder accounts.",
   },
   keyVaultUrl: {
     kind: "url",

@@ -1,6 +1,9 @@
 import { isIP } from "node:net";
-import { readListeners } from "./listener-text.ts";
+import { namedDialects, readListeners } from "./listener-text.ts";
 import type { Config, OptionName } from "./options.ts";
+
+/** What is registered with one process the others of a port would not know. */
+const DIALECTS_WITH_ACCOUNTS: ReadonlySet<string> = new Set(["agent", "mesh"]);
 
 /** A rule about some options together: a sentence for each fault, with what to do. */
 type Rule = { readonly names: readonly OptionName[]; readonly check: (config: Config) => readonly string[] };
@@ -62,7 +65,31 @@ const rules: readonly Rule[] = [
       ? [`AUTH_JWKS_REFRESH_MS is ${authJwksRefreshMs}, above AUTH_JWKS_MAX_AGE_MS, which is ${authJwksMaxAgeMs}`]
       : [],
   ),
+  rule(["dialects", "listen", "mailboxStore"], ({ mailboxStore, ...named }) =>
+    mailboxStore === "off" && namedDialects(named).includes("mailbox")
+      ? ["DIALECTS or LISTEN names mailbox, and MAILBOX_STORE is off; set it to sqlite"]
+      : [],
+  ),
+  rule(["mailboxNoiseKey"], ({ mailboxNoiseKey }) =>
+    mailboxNoiseKey === "" || /^([0-9a-f]{64}|[A-Za-z0-9_-]{43}=?)$/i.test(mailboxNoiseKey)
+      ? []
+      : ["MAILBOX_NOISE_KEY is no key of 32 bytes, as 64 hex digits or as base64url"],
+  ),
+  rule(["mailboxStore", "mailboxMaxBytes", "mailboxMaxMessages"], ({ mailboxStore, ...limits }) =>
+    mailboxStore === "memory" && (limits.mailboxMaxBytes === 0 || limits.mailboxMaxMessages === 0)
+      ? [
+          "MAILBOX_STORE is memory, and MAILBOX_MAX_BYTES or MAILBOX_MAX_MESSAGES is 0, which is no limit; set what the memory has room for",
+        ]
+      : [],
+  ),
   rule(["adminPort", "port"], ({ adminPort, port }) => samePorts(["ADMIN_PORT", adminPort], ["PORT", port])),
+  rule(["dialects", "listen", "reusePort"], ({ dialects, listen, reusePort }) => {
+    const kept = namedDialects({ dialects, listen }).filter((name) => DIALECTS_WITH_ACCOUNTS.has(name));
+    if (!reusePort || kept.length === 0) return [];
+    return [
+      `REUSE_PORT is true, and ${kept.join(" and ")} keeps accounts, which one process has; leave one of them out`,
+    ];
+  }),
   rule(["listen", "tls"], ({ listen, tls }) =>
     tls === "off" && readListeners(listen).some(({ scheme }) => scheme === "wss")
       ? ["LISTEN has a port with TLS, and TLS is off; write ws in place of wss, or leave TLS out"]

@@ -35,6 +35,14 @@ export const httpOptions = {
     sentence:
       "How long browsers that saw a page of the relay over TLS use nothing but TLS for its name (Strict-Transport-Security). 0 says nothing.",
   },
+  tryItPage: {
+    kind: "boolean",
+    flag: "--try-it-page",
+    env: "TRY_IT_PAGE",
+    default: true,
+    sentence:
+      "A page at / on which people try the relay: it joins a topic from a browser. false answers 404 there, and says why.",
+  },
   showVersion: {
     kind: "boolean",
     flag: "--show-version",

@@ -69,7 +69,7 @@ export const limitOptions = {
     max: 1_000_000,
     unit: "connections",
     sentence:
-      "New connections of one address, or one IPv6 /64, in a minute; further ones get 429. 0 is no limit. The variable RATE_LIMIT_PER_MIN says the same.",
+      "New connections of one address, or one IPv6 /64, in a minute; further ones get 429. 0 is no limit. The variable RATE_LIMIT_PER_MIN says the same, unless agent is the only dialect.",
   },
   // 2 s of clients that all come back at once, at 1000 a second.
   maxHandshakesInFlight: {

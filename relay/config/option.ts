@@ -8,6 +8,8 @@ type Described = {
   readonly env: string;
   /** The variable under which the original systems have it; read where `env` is not set. */
   readonly originalEnv?: string;
+  /** The one dialect of which it is the original's: where others are spoken too, the variable might mean something else. */
+  readonly originalDialect?: string;
   /**
    * The words of TLS with which it is read; left out, with all. For names that environments have for reasons of their own:
    * a value that means nothing to this relay must not keep it from starting.

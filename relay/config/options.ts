@@ -1,8 +1,10 @@
 import { accessOptions } from "./access-options.ts";
+import { accountOptions } from "./account-options.ts";
 import { certificateOptions } from "./certificate-options.ts";
 import { dialectOptions } from "./dialect-options.ts";
 import { httpOptions } from "./http-options.ts";
 import { limitOptions } from "./limit-options.ts";
+import { mailboxOptions } from "./mailbox-options.ts";
 import { observabilityOptions } from "./observability-options.ts";
 import type { Option } from "./option.ts";
 import { stunOptions } from "./stun-options.ts";
@@ -246,6 +248,8 @@ const serviceOptions = {
 type Options = typeof startOptions &
   typeof certificateOptions &
   typeof dialectOptions &
+  typeof accountOptions &
+  typeof mailboxOptions &
   typeof accessOptions &
   typeof serviceOptions &
   typeof limitOptions &
@@ -279,6 +283,8 @@ export function optionRows(): readonly (readonly [OptionName, Option])[] {
     startOptions,
     certificateOptions,
     dialectOptions,
+    accountOptions,
+    mailboxOptions,
     accessOptions,
     serviceOptions,
     limitOptions,

@@ -1,3 +1,4 @@
+import { readListener } from "./listener-text.ts";
 import { isHidden, type Option, rangeOf } from "./option.ts";
 import { type Config, type OptionName, optionRows, type Source } from "./options.ts";
 import { BOOLEAN_WORDS, parse, quoted, type Value } from "./parse.ts";
@@ -42,6 +43,7 @@ export function readOptions<Name extends OptionName = OptionName>(
     if (wanted?.includes(name) === false) continue;
     readOption(reads, name, option, input);
     if (name === "tls" && reads.config.tls !== undefined) applyEnableTls(reads, input.env["ENABLE_TLS"]);
+    if (name === "listen") applyStatsPort(reads, input.env["STATS_PORT"]);
   }
   const whole = reads.problems.length === 0 ? reads.config : undefined;
   return { ...reads, whole } as Reading<Name>;
@@ -49,14 +51,20 @@ export function readOptions<Name extends OptionName = OptionName>(
 
 function readOption(reads: Reads, name: OptionName, option: Option, { flags, env }: ConfigInput): void {
   const { config, sources, problems, warnings } = reads;
-  const { text, source } = textOf(flags[name], env[variableOf(option, env)]);
+  const variable = variableOf(option, env, config);
+  const { text, source } = textOf(flags[name], env[variable]);
   sources[name] = source;
   const parsed = text === undefined ? { value: option.default } : parse(option, text);
   if ("value" in parsed) {
     config[name] = parsed.value;
     return;
   }
-  const sentence = problem(option, placeOf(option, source, env), text ?? "", parsed.reason);
+  const sentence = problem(
+    option,
+    source === "flag" ? `flag ${option.flag}` : `variable ${variable}`,
+    text ?? "",
+    parsed.reason,
+  );
   if (source === "variable" && config.tls !== undefined && option.usedWith?.includes(String(config.tls)) === false) {
     config[name] = option.default;
     sources[name] = "default";
@@ -79,13 +87,34 @@ function applyEnableTls({ config, sources, problems }: Reads, variable: string |
   }
 }
 
-/** The variable that counts: the original's where the option's own is not set. An empty one counts as unset here too. */
-function variableOf({ env: name, originalEnv }: Option, env: ConfigInput["env"]): string {
-  return env[name]?.trim() || originalEnv === undefined ? name : originalEnv;
+/** The variable of the original agent relay, for its pages: a further port, where no other dialect is spoken. */
+function applyStatsPort({ config, sources, problems }: Reads, variable: string | undefined): void {
+  const text = variable?.trim();
+  if (!text || !speaksOnly(config, "agent") || sources.listen !== "default") return;
+  const listener = `${config.tls === "off" ? "ws" : "wss"}:${text}=agent`;
+  if (readListener(listener) === undefined) {
+    problems.push(`variable STATS_PORT is ${quoted(text)}; it takes 1 to 65535`);
+    return;
+  }
+  config.listen = [listener];
+  sources.listen = "variable";
 }
 
-function placeOf(option: Option, source: Source, env: ConfigInput["env"]): string {
-  return source === "flag" ? `flag ${option.flag}` : `variable ${variableOf(option, env)}`;
+/** The variable that counts: the original's where the option's own is not set. An empty one counts as unset here too. */
+function variableOf(option: Option, env: ConfigInput["env"], config: Reads["config"]): string {
+  const { env: name, originalEnv, originalDialect } = option;
+  if (env[name]?.trim() || originalEnv === undefined) return name;
+  const owner = optionRows().find(
+    ([, row]) =>
+      row.originalEnv === originalEnv && row.originalDialect !== undefined && speaksOnly(config, row.originalDialect),
+  );
+  // Where one dialect is alone, its original's variables mean what they meant there, and nothing else.
+  const isOwn = owner === undefined ? originalDialect === undefined : owner[1] === option;
+  return isOwn ? originalEnv : name;
+}
+
+function speaksOnly({ dialects }: Reads["config"], name: string): boolean {
+  return Array.isArray(dialects) && dialects.length === 1 && dialects[0] === name;
 }
 
 function textOf(

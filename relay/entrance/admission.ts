@@ -96,6 +96,11 @@ export class Admission {
     return arrived?.isForwarding === true ? addresses.of(arrived.address, headers) : arrived?.address;
   }
 
+  /** Whether who sends a plain request might open a connection, as far as its address and its page's site go. */
+  mayAsk(request: IncomingMessage): boolean {
+    return this.#isAllowed(this.addressOf(request) ?? "") && this.#allowedOrigins.has(request.headers.origin);
+  }
+
   /** Who asks. Where a proxy speaks for a client, the client's connection is counted here: nobody knew of it before. */
   applicant(request: IncomingMessage): Applicant | undefined {
     const { socket, headers } = request;
@@ -104,9 +109,16 @@ export class Admission {
     if (arrived === undefined) return undefined;
     const { address, isForwarding, isOverRate } = arrived;
     const clientAddress = isForwarding ? addresses.of(address, headers) : address;
-    const visit = returners.visit(clientAddress, visitRequestOf(request));
+    const visit = returners.visit(clientAddress, visitRequestOf(request, this.#credentialIn(request)));
     if (!isForwarding) return { clientAddress, visit, isOverRate };
     return { clientAddress, visit, isOverRate: limits.arrived(clientAddress, clock.monotonicMs()) !== "ok" };
+  }
+
+  /** What an address has of a credential, where a dialect's clients bring theirs in it. */
+  #credentialIn(request: IncomingMessage): string {
+    const query = new URLSearchParams((request.url ?? "").split("?").slice(1).join("?"));
+    const names = this.claiming(request).dialects.flatMap(({ credentialParameter }) => credentialParameter ?? []);
+    return names.map((name) => query.get(name) ?? "").join();
   }
 
   /** Whose the request may be: of several dialects, the first message decides. None: there is nothing at its path. */
@@ -116,13 +128,13 @@ export class Admission {
 
   /** Everything that is known at once. After undefined the caller owes a `left`. */
   check(request: IncomingMessage, { clientAddress, isOverRate, visit }: Applicant): UpgradeRefusal | undefined {
-    const { allowed, denied, limits } = this.#parts;
+    const { limits } = this.#parts;
     if (!isWellFormed(request)) return "bad-request";
     if (this.claiming(request).dialects.length === 0) return "no-such-path";
     if (isOfAnotherVersion(request)) return "subprotocol";
     if (this.#isDraining) return "draining";
     if (visit.isIgnored()) return "returning";
-    if (denied.has(clientAddress) || !(allowed.isEmpty || allowed.has(clientAddress))) return "address";
+    if (!this.#isAllowed(clientAddress)) return "address";
     if (!this.#allowedOrigins.has(request.headers.origin)) return "origin";
     if (isOverRate) return "address-rate";
     const full = this.#whatIsFull();
@@ -160,6 +172,11 @@ export class Admission {
       return refusal("draining");
     }
     return decisionOf(decided);
+  }
+
+  #isAllowed(address: string): boolean {
+    const { allowed, denied } = this.#parts;
+    return !denied.has(address) && (allowed.isEmpty || allowed.has(address));
   }
 
   #whatIsFull(): UpgradeRefusal | undefined {
@@ -211,12 +228,13 @@ function isOfAnotherVersion(request: IncomingMessage): boolean {
 }
 
 /** By what a request is known again that is refused the same each time. */
-function visitRequestOf(request: IncomingMessage): VisitRequest {
+function visitRequestOf(request: IncomingMessage, credential: string): VisitRequest {
   const { authorization = "", origin = "", "user-agent": program = "" } = request.headers;
   const offered = offeredSubprotocols(request);
   const { path, host } = targetOf(request);
-  const hasCredential = authorization !== "" || offered.some((name) => name.startsWith(TOKEN_SUBPROTOCOL_PREFIX));
-  return { asked: [path, host, origin, program, authorization, ...offered], hasCredential };
+  const hasCredential =
+    credential !== "" || authorization !== "" || offered.some((name) => name.startsWith(TOKEN_SUBPROTOCOL_PREFIX));
+  return { asked: [path, host, origin, program, credential, authorization, ...offered], hasCredential };
 }
 
 /** What a request asks for (RFC 9112 section 3.2.1); its query does not matter. */

@@ -42,6 +42,19 @@ export class ClientAddresses {
     return client;
   }
 
+  /**
+   * Whether a trusted proxy says that the client came to it over TLS: the first of several proxies has seen the client.
+   * A client that claims it where its proxy does not replace the header deceives nobody but itself.
+   */
+  saysTls(address: string, headers: IncomingHttpHeaders): boolean {
+    if (!this.isForwarding(address)) return false;
+    const value = this.#header === "forwarded" ? headers.forwarded : headers["x-forwarded-proto"];
+    const [first = ""] = [value ?? ""].flat().join(",").split(",", 1);
+    return this.#header === "forwarded"
+      ? /(?:^|;)\s*proto\s*=\s*"?https"?\s*(?:;|$)/i.test(first)
+      : /^\s*https\s*$/i.test(first);
+  }
+
   /** The addresses in the header, nearest first. */
   #hops(headers: IncomingHttpHeaders): readonly string[] {
     const value = this.#header === "forwarded" ? headers.forwarded : headers["x-forwarded-for"];

@@ -128,6 +128,11 @@ export class Entrance {
     return this.#admission.addressOf(request) ?? "";
   }
 
+  /** Whether who sends a plain request might open a connection, as far as its address and its page's site go. */
+  mayAsk(request: IncomingMessage): boolean {
+    return this.#admission.mayAsk(request);
+  }
+
   /** Connections that were closed before TLS, and upgrades that were refused, since the start: by a closed set of words. */
   refused(): Readonly<Record<string, number>> {
     const { refused } = this.#gate.counts();

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { WebSocket, WebSocketServer } from "ws";
 import type { AccessLog } from "../observability/access-log.ts";
-import type { Access, Applicant, Dialect } from "../session/ports.ts";
+import type { Access, Applicant, Asked, Dialect, Opening } from "../session/ports.ts";
 import type { TurnClock } from "../turn-clock.ts";
 import { Flusher, type LatencySink } from "../websocket/flusher.ts";
 import { type LinkOptions, type LinkParts, WebSocketLink } from "../websocket/link.ts";
@@ -188,7 +188,7 @@ export class Upgrade {
     const candidates: Candidates = [first, ...others];
     const maxFrameBytes = maxMessageBytesOf(candidates, this.#options.maxFrameBytes);
     const link = new WebSocketLink(this.#linkParts, socket, { ...this.#options, maxFrameBytes });
-    const opening = { ...asked, subprotocol };
+    const opening = openingOf(request, asked, subprotocol);
     this.#parts.onUpgraded(socket);
     this.#parts.reception.open({ link, access, applicant, requestId, opening, candidates }, head);
   }
@@ -220,9 +220,18 @@ export class Upgrade {
     if (subprotocol === undefined) return offered.size > 0 ? undefined : { close, lastWord: undefined };
     const { reason, retryAfterMs } = close;
     const of = refused.detail === undefined ? "connection" : "credential";
-    const opening = { ...asked, subprotocol };
+    const opening = openingOf(request, asked, subprotocol);
     return { close, lastWord: dialect?.refusalFrame?.(opening, { of, reason, requestId, retryAfterMs }) };
   }
+}
+
+function openingOf({ url = "", headers }: IncomingMessage, asked: Asked, subprotocol: string): Opening {
+  return {
+    ...asked,
+    subprotocol,
+    query: url.split("?").slice(1).join("?"),
+    authorization: headers.authorization ?? "",
+  };
 }
 
 /** How long its answer is held back. */

@@ -4,6 +4,8 @@ export type Answer = {
   readonly contentType: string;
   readonly body: string | Uint8Array;
   readonly headers?: Readonly<Record<string, string>>;
+  /** What is to be done once it has left, or nobody takes it any more. */
+  readonly afterwards?: () => void;
 };
 
 /** A value as JSON. */

@@ -3,10 +3,9 @@ import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import type { CertificateStatus } from "../tls/source.ts";
 import { statusJson } from "../tls/status-json.ts";
-import { type Answer, html, json, text } from "./answer.ts";
+import { type Answer, json, text } from "./answer.ts";
 import { type BodyPace, keepToPace } from "./body-pace.ts";
 import type { DialectRoutes } from "./dialect-routes.ts";
-import { landingPage } from "./landing-page.ts";
 import { securityTxt } from "./security-txt.ts";
 
 /** The figures that the routes show: counts, and how the certificate is doing. Nothing that names a topic or a peer. */
@@ -45,8 +44,17 @@ export interface AdminRoutes {
   details(request: IncomingMessage): Details;
 }
 
-/** What the routes ask of the relay. `admin`: the pages for who runs it, where they are on this listener. */
+/** The page at `/` on which people try the relay. Implemented by relay/try-it/try-it-page.ts. */
+export interface TryItRoutes {
+  /** @param version undefined: not told. */
+  document(version: string | undefined): Answer;
+  /** What `GET` of this path gives; undefined where it is no file of the page. */
+  file(path: string): Page | undefined;
+}
+
+/** What the routes ask of the relay. `admin`: the pages for who runs it, where they are on this listener; `tryIt` likewise. */
 export type RoutesParts = {
+  readonly tryIt?: TryItRoutes | undefined;
   readonly figures: () => RelayFigures;
   readonly readiness: () => Readiness;
   readonly admin: AdminRoutes | undefined;
@@ -64,7 +72,8 @@ export type RoutesOptions = {
   readonly securityContact: string;
 };
 
-const LANDING_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
+/** What a browser is told at `/` where there is no page for it. */
+const NO_PAGE = "This is a relay: apps connect to it by WebSocket. It shows no page here.";
 
 /** A page that answers a request. */
 export type Page = (request: IncomingMessage) => Answer | Promise<Answer>;
@@ -74,6 +83,7 @@ type Details = { readonly details: object } | { readonly refusal: Answer } | und
 /** Answers every plain HTTP request: a few small pages, and a typed refusal for everything else. */
 export class Routes {
   readonly #routes: ReadonlyMap<string, Page>;
+  readonly #tryIt: TryItRoutes | undefined;
   readonly #admin: AdminRoutes | undefined;
   readonly #dialects: DialectRoutes | undefined;
   readonly #pace: Omit<BodyPace, "isEarning">;
@@ -84,13 +94,14 @@ export class Routes {
   readonly #transportSecurity: string | undefined;
 
   constructor(parts: RoutesParts, { showVersion, hstsMaxAgeSeconds, securityContact }: RoutesOptions) {
+    this.#tryIt = parts.tryIt;
     this.#admin = parts.admin;
     this.#dialects = parts.dialects;
     this.#pace = parts.pace;
     this.#transportSecurity = hstsMaxAgeSeconds === 0 ? undefined : `max-age=${hstsMaxAgeSeconds}`;
     const version = (): Version => (showVersion ? { version: parts.figures().version } : {});
     const routes = new Map<string, Page>([
-      ["/", (request) => root(request, version())],
+      ["/", (request) => this.#root(request, version())],
       ["/health", () => health(parts.figures(), version())],
       ["/ready", () => ready(parts.readiness(), parts.figures())],
       ["/stats", (request) => stats(parts.figures(), version(), parts.admin?.details(request))],
@@ -125,6 +136,18 @@ export class Routes {
     void writeLate(request, response, answer);
   }
 
+  /** A page for people, JSON for programs. */
+  #root(request: IncomingMessage, version: Version): Answer {
+    const vary = { vary: "accept" };
+    if (request.headers.accept?.includes("text/html")) {
+      const page = this.#tryIt?.document(version.version) ?? text(404, NO_PAGE);
+      return { ...page, headers: { ...page.headers, ...vary } };
+    }
+    const endpoints = { relay: "/", health: "/health", ready: "/ready", stats: "/stats" };
+    const names = { error: "This is a WebSocket relay endpoint", service: "postern", ...version, endpoints };
+    return { ...json(200, names), headers: vary };
+  }
+
   #answerTo(request: IncomingMessage, response: ServerResponse): Answer | Promise<Answer> {
     const path = (request.url ?? "").split("?", 1)[0] ?? "";
     const form = this.#admin?.form(path);
@@ -135,7 +158,7 @@ export class Routes {
       return this.#dialects.answer(request, target);
     // No other route reads a body; closing is what stops a stranger from sending one without end.
     if (hasBody(request)) response.shouldKeepAlive = false;
-    const route = this.#routes.get(path) ?? this.#admin?.page(path);
+    const route = this.#routes.get(path) ?? this.#tryIt?.file(path) ?? this.#admin?.page(path);
     if (route !== undefined && (request.method === "GET" || request.method === "HEAD"))
       return hasBody(request) ? text(413, "Payload Too Large") : route(request);
     const allowed = [
@@ -161,6 +184,10 @@ export function writeAnswer(request: IncomingMessage, response: ServerResponse, 
     "x-content-type-options": "nosniff",
     ...answer.headers,
   });
+  if (answer.afterwards !== undefined) {
+    if (response.closed) answer.afterwards();
+    else response.once("close", answer.afterwards);
+  }
   response.end(request.method === "HEAD" ? undefined : body);
 }
 
@@ -169,6 +196,7 @@ async function writeLate(request: IncomingMessage, response: ServerResponse, ans
   try {
     const late = await answer;
     if (!response.headersSent) writeAnswer(request, response, late);
+    else late.afterwards?.();
   } catch {
     // What fails here is the reading of a body whose sender is gone, or was too slow.
     response.destroy();
@@ -182,18 +210,6 @@ export function hasBody({ headers }: IncomingMessage): boolean {
 
 /** Empty where it is not told. */
 type Version = { readonly version?: string };
-
-function root(request: IncomingMessage, version: Version): Answer {
-  if (request.headers.accept?.includes("text/html")) {
-    return html(200, landingPage(version.version), LANDING_POLICY);
-  }
-  return json(200, {
-    error: "This is a WebSocket relay endpoint",
-    service: "postern",
-    ...version,
-    endpoints: { relay: "/", health: "/health", ready: "/ready", stats: "/stats" },
-  });
-}
 
 /**
  * The keys that the health checks of all five original systems look for; what this relay does not carry yet counts 0. Pages

@@ -1,6 +1,6 @@
 import type { Peer } from "./peer.ts";
 import type { HoldNotice, HubEvent } from "./ports.ts";
-import type { Member } from "./topic.ts";
+import type { Member, Topic } from "./topic.ts";
 
 /** A message that some of its receivers have no room for yet. It is kept once, however many they are. */
 export class HeldMessage {
@@ -8,13 +8,17 @@ export class HeldMessage {
   /** What it costs while it is held. */
   readonly byteLength: number;
   readonly hold: Hold;
+  /** The one topic of its receivers. */
+  readonly topic: Topic | undefined;
   #owedCount: number;
 
-  constructor(event: HubEvent, byteLength: number, hold: Hold, owedCount: number) {
+  /** @param owedTo at least one. */
+  constructor(event: HubEvent, byteLength: number, hold: Hold, owedTo: readonly Member[]) {
     this.event = event;
     this.byteLength = byteLength;
     this.hold = hold;
-    this.#owedCount = owedCount;
+    this.topic = owedTo[0]?.topic;
+    this.#owedCount = owedTo.length;
   }
 
   /** One receiver has got it, or never will. @returns whether it is owed to nobody any more. */

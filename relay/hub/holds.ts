@@ -93,9 +93,10 @@ export class Holds {
     }
     const kept = "payload" in event ? { ...event, payload: event.payload.keep() } : event;
     const byteLength = HELD_OVERHEAD_BYTES + ("payload" in event ? event.payload.byteLength : 0);
-    const message = new HeldMessage(kept, byteLength, hold, owedTo.length);
+    const message = new HeldMessage(kept, byteLength, hold, owedTo);
     for (const to of owedTo) this.#lineFor(to.peer).push({ message, to });
     this.#byteCount += byteLength;
+    message.topic?.holdMore(1, byteLength);
     hold.add(message, this.#parts.time.nowMs);
     if (!this.#isTight && this.#byteCount > this.#options.maxHeldBytes) this.#tighten();
     if (hold.isAboveLimit(this.#isTight)) this.#pause(hold);
@@ -206,6 +207,7 @@ export class Holds {
     if (!message.settle()) return;
     const { hold } = message;
     this.#byteCount -= message.byteLength;
+    message.topic?.holdMore(-1, -message.byteLength);
     hold.remove(message);
     if (this.#isTight && this.#byteCount <= this.#options.maxHeldBytes * RELAXED_RATIO) this.#relax();
     if (!hold.isAboveLimit(this.#isTight)) hold.resume(how);

@@ -12,6 +12,8 @@ import { Presences } from "./presences.ts";
 import { type Delivery, type Member, type OnTrouble, Topic } from "./topic.ts";
 import { Traffic } from "./traffic.ts";
 
+const NOBODY: readonly Member[] = [];
+
 /**
  * The core: who is in which topic, and who gets which message. No I/O and no timers: sockets are links,
  * and all its methods are synchronous, so a sender's messages reach every outbox in the order they came.
@@ -141,13 +143,14 @@ export class Hub {
     this.#endFullPeers();
   }
 
-  /** Publishes a payload to every other member of the sender's topic. */
-  publish(from: Member, payload: Payload): void {
+  /** Publishes a payload to every other member of the sender's topic. @param notTo do not get it either: the sender's own. */
+  publish(from: Member, payload: Payload, notTo: readonly Member[] = NOBODY): void {
     const { topic } = from;
     this.#count(topic, payload);
-    const leftOut = topic.tooSmallFor(payload, from);
+    const tooSmall = topic.tooSmallFor(payload, from, notTo);
+    const leftOut = notTo.length === 0 ? tooSmall : new Set([...tooSmall, ...notTo]);
     this.#tellOthers(topic, { type: "data", from, to: undefined, payload }, from, leftOut);
-    this.#leaveOut(leftOut, from, payload);
+    this.#leaveOut(tooSmall, from, payload);
     this.#sent(from, payload.byteLength);
     this.#endFullPeers();
   }

@@ -144,6 +144,8 @@ export class Topic {
   #shown: ChangeLog<Member> | undefined;
   /** Members that do not take every payload. */
   #limitedCount = 0;
+  #heldMessageCount = 0;
+  #heldByteCount = 0;
   #lastHandle = 0;
   /** Handles have begun again: join order is no longer theirs. */
   #hasWrapped = false;
@@ -166,6 +168,27 @@ export class Topic {
   /** Bytes of their payloads, as the senders wrote them. */
   get byteCount(): number {
     return this.#published.byteCount;
+  }
+
+  /** Messages published here that are held now for members without room. */
+  get heldMessageCount(): number {
+    return this.#heldMessageCount;
+  }
+
+  /** What they cost. */
+  get heldByteCount(): number {
+    return this.#heldByteCount;
+  }
+
+  /** Members that have no room now. Looks at each. */
+  get slowReaderCount(): number {
+    return this.#pool.filter(({ peer }) => !peer.outbox.hasRoom).length;
+  }
+
+  /** The holds': messages are held from now on; below 0: no longer. */
+  holdMore(messageCount: number, byteLength: number): void {
+    this.#heldMessageCount += messageCount;
+    this.#heldByteCount += byteLength;
   }
 
   /** The hub's: counts a message. */
@@ -273,12 +296,16 @@ export class Topic {
     if (member.isLimited) this.#limitedCount -= 1;
   }
 
-  /** Those for whom a payload is too large, but for one member. Mostly all take all, and nobody is looked at. */
-  tooSmallFor(payload: Payload, except: Member): ReadonlySet<Member> {
+  /** Those for whom a payload is too large, but for its sender and some. Mostly all take all, and nobody is looked at. */
+  tooSmallFor(payload: Payload, except: Member, notTo: readonly Member[]): ReadonlySet<Member> {
     if (this.#limitedCount === 0) return NOBODY;
     return new Set(
       this.#pool.filter(
-        (member) => member !== except && member.isLimited && payload.isLargerThan(member.maxPayloadBytes),
+        (member) =>
+          member !== except &&
+          member.isLimited &&
+          !notTo.includes(member) &&
+          payload.isLargerThan(member.maxPayloadBytes),
       ),
     );
   }

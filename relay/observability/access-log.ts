@@ -23,6 +23,8 @@ export type RefusedRequest = Pick<ConnectionFacts, "requestId" | "clientAddress"
 export type ConnectionEnd = {
   /** RFC 6455 section 7.1.5: 1006 where the socket ended without a close frame. */
   readonly closeCode: number;
+  /** The code of the relay's own that says the same, where that is another one: the reason is its name. */
+  readonly meaning?: number | undefined;
   /** Who said it. */
   readonly by: "peer" | "relay";
   /** Bytes read from and written to the socket, WebSocket headers and all, TLS not counted. */

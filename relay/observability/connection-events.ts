@@ -6,7 +6,7 @@ import { Counter } from "../counter.ts";
 import type { AccessLog, ConnectionEnd, ConnectionFacts, RefusedRequest } from "./access-log.ts";
 import type { ClientCount, CountsByLabel } from "./readings.ts";
 
-/** How many refusals the status page shows. */
+/** How many kinds of refusals the status page shows. */
 const RECENT_REFUSALS = 20;
 
 /** What the codes that are not the relay's own are called (RFC 6455 section 7.4.1; 1006: no close frame came). */
@@ -31,12 +31,20 @@ const TOO_BIG_FOR_CLIENT = "message-too-big-for-client";
 /** Why connections end: a closed set, it is a label. `other`: a code of the client's own. */
 export const closeReasons: readonly string[] = [...new Set([...REASONS.values(), TOO_BIG_FOR_CLIENT, "other"])];
 
-/** A refusal as the status page shows it: nothing that names a client. */
+/**
+ * Refusals for one reason, as the status page shows them: nothing that names a client. Who is refused over and over does not
+ * push the others out.
+ */
 export type RecentRefusal = {
+  /** The latest of them. */
   readonly atMs: number;
   readonly reason: string;
   readonly status: number;
+  /** Of the latest one. */
   readonly requestId: string;
+  /** How many there were since the start, or since they were last pushed out. */
+  readonly count: number;
+  readonly firstAtMs: number;
 };
 
 /** What tunes the access log. */
@@ -93,7 +101,10 @@ export class ConnectionEvents implements AccessLog {
 
   refused({ requestId, clientAddress }: RefusedRequest, reason: string, status: number): void {
     const { log, clock } = this.#parts;
-    this.#recent.unshift({ atMs: clock.epochMs(), reason, status, requestId });
+    const atMs = clock.epochMs();
+    const index = this.#recent.findIndex((other) => other.reason === reason && other.status === status);
+    const [{ count, firstAtMs } = { count: 0, firstAtMs: atMs }] = index === -1 ? [] : this.#recent.splice(index, 1);
+    this.#recent.unshift({ atMs, reason, status, requestId, count: count + 1, firstAtMs });
     this.#recent.length = Math.min(this.#recent.length, RECENT_REFUSALS);
     if (this.#takes(requestId)) log.info({ requestId, clientAddress, reason, status }, "refuse");
   }
@@ -112,9 +123,9 @@ export class ConnectionEvents implements AccessLog {
     log.info({ requestId, topic: hash(topicName), subject: this.#subject(facts) }, "leave");
   }
 
-  closed(facts: ConnectionFacts, { closeCode, by, bytesIn, bytesOut }: ConnectionEnd): void {
+  closed(facts: ConnectionFacts, { closeCode, meaning = closeCode, by, bytesIn, bytesOut }: ConnectionEnd): void {
     const isClients = closeCode === CloseCode.messageTooBig && by === "peer";
-    const reason = isClients ? TOO_BIG_FOR_CLIENT : (REASONS.get(closeCode) ?? "other");
+    const reason = isClients ? TOO_BIG_FOR_CLIENT : (REASONS.get(meaning) ?? "other");
     this.#closed.add(reason);
     const { log, clock } = this.#parts;
     const { requestId, clientAddress, dialect, client } = facts;
@@ -128,7 +139,7 @@ export class ConnectionEvents implements AccessLog {
     );
   }
 
-  /** The last refusals, newest first. */
+  /** The last refusals, folded by reason and status, the newest first. */
   recentRefusals(): readonly RecentRefusal[] {
     return this.#recent;
   }

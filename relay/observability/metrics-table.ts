@@ -53,6 +53,7 @@ export const metricsTable: readonly MetricRow[] = [
     "Memberships: a connection in three topics counts three times",
     (r) => r.hub.joins - r.hub.leaves,
   ),
+  gauge("relay_registrations", "Agents and meshes that are registered", (r) => r.registrations),
   counter("relay_joins_total", "Memberships that began", (r) => r.hub.joins),
   counter("relay_leaves_total", "Memberships that ended", (r) => r.hub.leaves),
   traffic(
@@ -115,6 +116,36 @@ export const metricsTable: readonly MetricRow[] = [
     "relay_throttled_connections",
     "Connections that are not read for a while, because they or their topics are above their rate",
     (r) => r.entrance.throttled,
+  ),
+  // The mailboxes. A relay that keeps none has nothing waiting, and nothing has come.
+  gauge("relay_blobs_stored", "Messages that wait in mailboxes", (r) => r.mailboxes?.store.messageCount ?? 0),
+  gauge("relay_mailboxes", "Mailboxes in which something waits", (r) => r.mailboxes?.store.mailboxCount ?? 0),
+  gauge("relay_mailbox_bytes", "What the store holds, as MAILBOX_MAX_BYTES counts it", mailboxBytes),
+  gauge("relay_mailbox_oldest_seconds", "Age of the oldest message that waits", oldestSeconds),
+  gauge(
+    "relay_recovery_proofs_active",
+    "Recovery proofs that the mailbox dialect keeps",
+    (r) => r.mailboxes?.store.recordCounts["proofs"] ?? 0,
+  ),
+  counter("relay_blobs_created_total", "Messages stored in mailboxes", mailboxEvents("deposited")),
+  counter("relay_blobs_delivered_total", "Messages given to who reads a mailbox", mailboxEvents("delivered")),
+  counter("relay_blobs_deleted_total", "Messages deleted by who reads a mailbox", mailboxEvents("deleted")),
+  counter("relay_blobs_expired_total", "Messages that waited for too long", mailboxEvents("expired")),
+  counts("relay_mailbox_refusals_total", "Deposits that were not stored", "reason", mailboxRefusals),
+  counter(
+    "relay_mailbox_commits_total",
+    "Commits of the store, each of what came together",
+    (r) => r.mailboxes?.store.commitCount ?? 0,
+  ),
+  counter(
+    "relay_mailbox_commit_seconds_total",
+    "Time that the store has taken for them, waiting included",
+    (r) => (r.mailboxes?.store.commitMs ?? 0) / 1000,
+  ),
+  gauge(
+    "relay_mailbox_commit_max_seconds",
+    "The longest one since the start",
+    (r) => (r.mailboxes?.store.slowestCommitMs ?? 0) / 1000,
   ),
   counts(
     "relay_stun_datagrams_total",
@@ -208,6 +239,24 @@ function traffic(name: string, help: string, read: (way: TrafficReading) => numb
       return { labels: { dialect, client, encoding }, value: read(way) };
     });
   return { name, type: "counter", help, labels: ["dialect", "client", "encoding"], read: samples };
+}
+
+function mailboxBytes({ mailboxes }: Readings): number {
+  return mailboxes === undefined ? 0 : mailboxes.store.messageBytes + mailboxes.store.recordBytes;
+}
+
+function oldestSeconds({ mailboxes }: Readings): number {
+  const oldestAtMs = mailboxes?.store.oldestAtMs;
+  return mailboxes === undefined || oldestAtMs === undefined ? 0 : Math.max(0, (mailboxes.nowMs - oldestAtMs) / 1000);
+}
+
+function mailboxEvents(event: string): (readings: Readings) => number {
+  return ({ mailboxes }) => mailboxes?.events[event] ?? 0;
+}
+
+function mailboxRefusals(readings: Readings): CountsByLabel {
+  const reasons = ["mailbox-full", "store-full", "failed"];
+  return Object.fromEntries(reasons.map((reason) => [reason, mailboxEvents(reason)(readings)]));
 }
 
 function slowReaders({ hub }: Readings): CountsByLabel {

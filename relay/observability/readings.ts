@@ -1,5 +1,6 @@
 import type { HubCounts } from "../hub/hub-counts.ts";
 import type { TrafficReading } from "../session/ports.ts";
+import type { StoreReading } from "../store/ports.ts";
 import type { LagReading } from "./event-loop-lag.ts";
 import type { HandshakeReading } from "./handshake-counts.ts";
 import type { LatencyReading } from "./latency-histogram.ts";
@@ -31,6 +32,9 @@ export type EntranceReading = {
   readonly throttled: number;
 };
 
+/** What waits in mailboxes, and what became of it since the start. */
+type MailboxReading = { readonly store: StoreReading; readonly events: CountsByLabel; readonly nowMs: number };
+
 /** Everything that can be seen of a relay at one moment: numbers, by closed sets of words. Nothing names a topic or a client. */
 export type Readings = {
   readonly version: string;
@@ -38,6 +42,8 @@ export type Readings = {
   readonly uptimeSeconds: number;
   readonly connections: number;
   readonly undecided: number;
+  /** Who is registered with dialects that keep accounts. */
+  readonly registrations: number;
   readonly outboxBytes: number;
   readonly swept: number;
   readonly hub: HubCounts;
@@ -66,6 +72,8 @@ export type Readings = {
   readonly adminRefusals: CountsByLabel;
   readonly handshakes: HandshakeReading;
   readonly entrance: EntranceReading;
+  /** Undefined where the relay keeps none. */
+  readonly mailboxes: MailboxReading | undefined;
   /** Datagrams that came to the STUN port, by what became of them. */
   readonly stun: CountsByLabel;
   /** Until the certificate ends, below 0 after it; undefined without TLS. */

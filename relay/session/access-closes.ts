@@ -10,8 +10,8 @@ const REFUSALS: ReadonlySet<number> = new Set([
 ]);
 
 /** Whether a close says no to the client, rather than not now. */
-export function isRefusal({ code }: Close): boolean {
-  return REFUSALS.has(code);
+export function isRefusal({ code, meaning = code }: Close): boolean {
+  return REFUSALS.has(meaning);
 }
 
 /** How a classic client is closed that may not send to its topic: it has no message for it. */

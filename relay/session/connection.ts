@@ -70,6 +70,8 @@ export class Connection implements SessionConnection, LinkOwner, ConnectionFacts
   /** Of a client that has said nothing, and may be another dialect's. */
   #silent: SilentSession | undefined;
   #isLogged = false;
+  /** Of the close that the relay has said, where its code is another system's. */
+  #meaning: number | undefined;
   #rateClass: string | undefined;
   #isOver = false;
   #isLeaving = false;
@@ -97,7 +99,9 @@ export class Connection implements SessionConnection, LinkOwner, ConnectionFacts
   open(head: Buffer): void {
     this.authorized();
     try {
+      const owner = this.#candidates.find((candidate) => candidate.claimsSilent?.(this.#opening) === true);
       if (this.#candidates.length === 1) this.#begin(this.#dialect);
+      else if (owner !== undefined) this.#begin(owner);
       else this.#silent = this.#dialect.openSilent?.(this.link, this, this.#opening);
     } catch (error) {
       this.failed(error);
@@ -131,6 +135,11 @@ export class Connection implements SessionConnection, LinkOwner, ConnectionFacts
     return (this.#session ?? this.#silent)?.hasJoined === true;
   }
 
+  /** It has not joined in time. */
+  endUndecided(): void {
+    this.end({ code: CloseCode.policyViolation, reason: this.#dialect.noJoinReason ?? "no join in time" });
+  }
+
   receive(message: Uint8Array, isBinary: boolean, isPrintable: boolean): void {
     if (this.#isOver) return;
     try {
@@ -152,6 +161,7 @@ export class Connection implements SessionConnection, LinkOwner, ConnectionFacts
   end(close: Close, how: Ending = "cut"): void {
     if (this.#isOver) return;
     this.hungUp(how);
+    this.#meaning = close.meaning;
     const delayMs = isRefusal(close) ? this.applicant.visit.refused() : 0;
     if (delayMs === 0) this.link.close(close.code, close.reason);
     else this.#heldClose = { close, timer: this.#parts.clock.after(delayMs, () => this.#giveClose()) };
@@ -185,7 +195,8 @@ export class Connection implements SessionConnection, LinkOwner, ConnectionFacts
     // It never said which dialect it speaks: what is counted as closed was opened.
     this.#log();
     const { bytesIn, bytesOut } = this.link;
-    this.#parts.accessLog.closed(this, { closeCode, by, bytesIn, bytesOut });
+    const meaning = by === "relay" ? this.#meaning : undefined;
+    this.#parts.accessLog.closed(this, { closeCode, meaning, by, bytesIn, bytesOut });
     this.#parts.onEnd(this);
   }
 
@@ -264,7 +275,8 @@ export class Connection implements SessionConnection, LinkOwner, ConnectionFacts
 
   #decide(message: Uint8Array, isBinary: boolean): Session {
     const dialect =
-      this.#candidates.find((candidate) => candidate.claimsFirst?.(message, isBinary) === true) ?? this.#dialect;
+      this.#candidates.find((candidate) => candidate.claimsFirst?.(message, isBinary, this.#opening) === true) ??
+      this.#dialect;
     const silent = this.#silent;
     this.#silent = undefined;
     if (silent !== undefined && dialect === this.#dialect) return this.#take(silent);

@@ -1,4 +1,3 @@
-import { CloseCode } from "../../protocol/close-codes.ts";
 import type { Clock, Timer } from "../clock.ts";
 import type { Connection, LivenessOptions } from "./connection.ts";
 import { Departure } from "./departure.ts";
@@ -127,7 +126,7 @@ export class Connections {
     for (const connection of this.#undecided) {
       if (!connection.hasJoined) {
         if (connection.openedAtMs > openedBeforeMs) return;
-        connection.end({ code: CloseCode.policyViolation, reason: "no join in time" });
+        connection.endUndecided();
       }
       this.#undecided.delete(connection);
     }

@@ -1,3 +1,4 @@
+import type { Accounts } from "./accounts.ts";
 import type { Asked, Dialect, Route, TrafficReading } from "./ports.ts";
 
 /** An address as it was asked for. */
@@ -67,6 +68,11 @@ export class Dialects {
   figures(): { readonly health: Counts; readonly stats: Counts } {
     const figures = this.#all.flatMap((dialect) => dialect.figures?.() ?? []);
     return { health: sumOf(figures.map(({ health }) => health)), stats: sumOf(figures.map(({ stats }) => stats)) };
+  }
+
+  /** Who is registered, of each dialect that keeps accounts. */
+  accounts(): readonly Accounts[] {
+    return this.#all.flatMap(({ accounts }) => accounts ?? []);
   }
 
   /** To be called once a second. */

@@ -1,4 +1,5 @@
 import type { Link } from "../hub/ports.ts";
+import type { Accounts } from "./accounts.ts";
 
 /**
  * What a conversation is made of: the link it goes over, what its client may do, and the wire protocol that is spoken.
@@ -85,6 +86,8 @@ export interface Access {
   readonly isGranted: boolean;
   /** Whether it may send to the members of its topics, data, signals and presences alike. */
   readonly mayPublish: boolean;
+  /** Whether it may deposit into mailboxes, and read those that it proves to be its own. */
+  readonly mayUseMailboxes: boolean;
   /** Who it is, as the token says; undefined without one. Never to be logged as it is. */
   readonly subject: string | undefined;
   /** The class of limits that the token names. */
@@ -130,6 +133,8 @@ export type Ending = "closed" | "cut";
 export type Close = {
   readonly code: number;
   readonly reason: string;
+  /** Where another system's code is taken here for something else: the relay's code that says the same. It counts as that. */
+  readonly meaning?: number;
   /** With 1013: after what time to come back. Who has a word for it is told before the close: some clients see 1006. */
   readonly retryAfterMs?: number;
 };
@@ -137,6 +142,8 @@ export type Close = {
 /** One connection as its session sees it, besides the link. Implemented by relay/session/connection.ts. */
 export interface SessionConnection {
   readonly access: Access;
+  /** Never to be told to others, and to be counted by its network. */
+  readonly clientAddress: string;
   /** Under which the connection is in the access log; told to a client with the last error it gets. */
   readonly requestId: string;
   /** The access has a grant, or another one, from now on: who it is and how fast it may send may have changed. */
@@ -218,14 +225,22 @@ export type Opening = {
   readonly host: string;
   /** The one that was chosen; "" where there is none. */
   readonly subprotocol: string;
+  /** Behind the question mark: it may have a secret, and is never to be logged. */
+  readonly query: string;
+  /** The header of that name; "" where there is none. A secret too. */
+  readonly authorization: string;
 };
 
 /** What of an upgrade request decides whose it is. */
-export type Asked = Omit<Opening, "subprotocol">;
+export type Asked = Pick<Opening, "path" | "place" | "host">;
+
+type RouteMethod = "GET" | "POST" | "OPTIONS";
 
 /** A plain HTTP request to a route of a dialect. */
 type RouteRequest = {
-  readonly method: "GET" | "POST";
+  readonly method: RouteMethod;
+  /** Whose it is: to be counted by its network, and told to nobody. "": it is gone. */
+  readonly clientAddress: string;
   /** As `Opening.path`. */
   readonly path: string;
   readonly query: URLSearchParams;
@@ -245,11 +260,16 @@ type RouteAnswer = {
 
 /** A page of a dialect, for plain HTTP. */
 export type Route = {
-  readonly method: "GET" | "POST";
+  readonly method: RouteMethod;
   /** As `Opening.path`. A `*` at the end stands for one segment, whatever it is. */
   readonly path: string;
   /** Where it is: at every address of the dialect, or only at its own, because the shared port has another page there. */
   readonly place?: "own" | undefined;
+  /**
+   * Who may ask: whose grant, as of an upgrade, permits to join this; others get 401. And who might open a connection, by
+   * address and site; others get 403. Left out: everybody may.
+   */
+  readonly permittedBy?: string;
   /** A larger body gets 413. 0: none is taken. */
   readonly maxBodyBytes: number;
   /** Never rejects. */
@@ -286,13 +306,19 @@ export interface Dialect {
    * Where another dialect claims the same: whether a conversation that begins with this message is its own. Left out: it
    * takes what no other wants.
    */
-  claimsFirst?(message: Uint8Array, isBinary: boolean): boolean;
+  claimsFirst?(message: Uint8Array, isBinary: boolean, asked: Asked): boolean;
+  /** Where another dialect claims the same: whether a client is its own before it has said anything. Left out: it is not. */
+  claimsSilent?(asked: Asked): boolean;
+  /** What a client that has not joined in time is told with its 1008. Left out: `no join in time`. */
+  readonly noJoinReason?: string;
   /**
    * Where another dialect claims the same, and a client of this one may only listen: opens a conversation that has not
    * begun. It goes on as this dialect's with the first message that no other wants, or where it calls
    * `SessionConnection.settle`. Asked of the last dialect alone. Left out: it begins with the first message.
    */
   openSilent?(link: ConnectionLink, connection: SessionConnection, opening: Opening): SilentSession;
+  /** The parameter of an address in which its clients may bring a credential: by it they are known again. Left out: none. */
+  readonly credentialParameter?: string;
   /** Chooses one of the subprotocols that a client offers (RFC 6455 section 1.9); undefined: none. */
   chooseSubprotocol(offered: ReadonlySet<string>): string | undefined;
   /** Which kind of client this is. */
@@ -314,6 +340,8 @@ export interface Dialect {
   readonly restartClose: Close;
   /** What it has now, and has carried, in the words of its original: added to what `/health` and `/stats` show. No names. */
   figures?(): { readonly health: Readonly<Record<string, number>>; readonly stats: Readonly<Record<string, number>> };
+  /** Who is registered, where it keeps accounts. */
+  readonly accounts?: Accounts;
   /** Ends what has waited for too long. Called once a second. */
   lookAround?(): void;
   /** Adds its counts since the start. */

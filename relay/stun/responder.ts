@@ -3,12 +3,15 @@ import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import { Counter } from "../counter.ts";
 import { addressBytes, Networks, plainAddress } from "../limits/address.ts";
+import { NetworkRates } from "../limits/network-rates.ts";
 import { answerTo, readRequest } from "./message.ts";
-import { NetworkRates } from "./network-rates.ts";
 import { bindUdp } from "./udp-socket.ts";
 
 /** Answers that the system has not taken yet: above it, whoever asks has to ask again. */
 const MAX_WAITING_ANSWERS = 256;
+
+/** After a silence a network may have what two seconds allow at once: the pages of an office open together. */
+const BURST_SECONDS = 2;
 
 /** What became of a datagram: label words of relay_stun_datagrams_total, explained in docs/metrics.md. */
 const OUTCOMES = [
@@ -60,7 +63,8 @@ export class StunResponder {
     this.#options = options;
     this.#allowed = new Networks(options.ipAllow);
     this.#denied = new Networks(options.ipDeny);
-    this.#rates = new NetworkRates(options.stunRequestsPerSecond);
+    const perSecond = options.stunRequestsPerSecond;
+    this.#rates = new NetworkRates({ perSecond, burst: perSecond * BURST_SECONDS });
   }
 
   /** Begins to answer, where there is a port for it. @throws RelayError where the port cannot be had. */

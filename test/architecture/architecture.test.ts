@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import { functionsOf, readSourceFiles } from "../../scripts/checks/source-files.ts";
 import { tableRows } from "../support/table-rows.ts";
 
-const files = readSourceFiles("protocol", "relay", "client");
+const files = readSourceFiles("protocol", "relay", "client", "page");
 /** Who makes or runs a whole relay: the command line, and the entry points of the package. */
 const OWNERS_OF_RELAYS = /^relay\/(cli\/[a-z-]+|index|testing)\.ts$/;
 /** Where the variables of the environment come from. */

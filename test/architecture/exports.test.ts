@@ -7,7 +7,7 @@ const EXPORTED =
   /^export (?:declare |async |abstract )*(?:class|const|enum|function\*?|interface|let|namespace|type) (\w+)/;
 
 it("tells of every export what it gives, in a comment before it", () => {
-  const files = readSourceFiles(...["protocol", "relay", "client"].filter((folder) => existsSync(folder)));
+  const files = readSourceFiles(...["protocol", "relay", "client", "page"].filter((folder) => existsSync(folder)));
 
   const untold = files.flatMap((file) => exportsOf(file).filter(({ isTold }) => !isTold));
 

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { readSourceFiles, type SourceFile } from "../../scripts/checks/source-files.ts";
 
 it("gives each piece of state one owner: no class has a field, or a setter, that others may write", () => {
-  const files = readSourceFiles("protocol", "relay", "client");
+  const files = readSourceFiles("protocol", "relay", "client", "page");
 
   expect(files.length).toBeGreaterThan(30);
   expect(files.flatMap((file) => writableIn(file).map((name) => `${file.path}: ${name}`))).toEqual([]);

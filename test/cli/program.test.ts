@@ -40,10 +40,10 @@ it("names the options that were probably meant, of variables and of flags", asyn
   const variable = await runWith(["check-config"], { MAX_CONECTIONS: "5", TLS: "off", EMAIL: "nobody" });
   const flag = await runWith(["check-config", "--max-conections", "5"]);
 
-  expect(variable.stderr.split("\n")).toEqual([
+  expect(variable.stderr.split("\n").slice(0, 3)).toEqual([
     expect.stringMatching(/^postern: variable EMAIL is "nobody"; .* It is ignored: TLS is off$/),
     'postern: variable "MAX_CONECTIONS" is no option: did you mean MAX_CONNECTIONS?',
-    "",
+    expect.stringMatching(/^postern: memory: /),
   ]);
   expect(variable.exitCode).toBe(0);
   expect(flag.stderr).toContain("Did you mean --max-connections?");

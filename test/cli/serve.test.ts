@@ -10,7 +10,7 @@ import { itInNamespace } from "../support/requires.ts";
 
 const LISTENING = /"port":(\d+)/;
 
-it("prints the address, the certificate's fingerprint and a line to paste, and drains on SIGTERM with exit code 0", async () => {
+it("prints the address, the certificate's fingerprint, the try-it page and a line to paste, and drains on SIGTERM with exit code 0", async () => {
   const relay = new Run(["relay/main.ts", "serve", "--port", "0", "--host", "127.0.0.1"]);
   const port = (await relay.printed(LISTENING))[1];
   const [fingerprint] = await relay.printed(/([0-9A-F]{2}:){31}[0-9A-F]{2}/);
@@ -19,7 +19,13 @@ it("prints the address, the certificate's fingerprint and a line to paste, and d
   relay.signal("SIGTERM");
 
   expect(await relay.exitCode()).toBe(0);
-  expect(relay.stderr).toContain(`wss://127.0.0.1:${port}`);
+  const [address, ...certificate] = relay.stderr.split("\n").filter((line) => line !== "");
+  expect(address).toBe(`  Postern 0.1.0 relays on wss://127.0.0.1:${port}`);
+  expect(certificate.slice(0, 3).map((line) => line.trim())).toEqual([
+    "Certificate  self-signed, for development. SHA-256 fingerprint:",
+    fingerprint,
+    `Try it       https://127.0.0.1:${port}/ in a browser`,
+  ]);
   expect(relay.stderr).toContain(
     `npm run postern-client -- join wss://127.0.0.1:${port} my-topic --fingerprint ${fingerprint}`,
   );

@@ -25,6 +25,11 @@ import {
   type V1ClientMessage,
 } from "../../protocol/v1-client-messages.ts";
 import {
+  decodeV1MailboxRelayMessage,
+  encodeV1MailboxRelayMessage,
+  type V1MailboxRelayMessage,
+} from "../../protocol/v1-mailbox-messages.ts";
+import {
   decodeV1RelayMessage,
   encodeV1Error,
   encodeV1RelayMessage,
@@ -36,7 +41,8 @@ import {
  * they hold as well, but for those that are only read: what nobody writes, or a newer side does.
  */
 type TextVector = {
-  readonly protocol: "classic" | "v1";
+  /** `mailbox`: of v1, what is about mailboxes alone. */
+  readonly protocol: "classic" | "v1" | "mailbox";
   readonly text: string;
   readonly message: { readonly type: string };
   readonly isOnlyRead?: true;
@@ -71,6 +77,12 @@ describe("messages from clients", () => {
 describe("messages from the relay", () => {
   it.each(fromRelay)("$protocol: $text", ({ protocol, text, message, isOnlyRead }) => {
     const isClassic = protocol === "classic";
+    if (protocol === "mailbox") {
+      expect(decodeV1MailboxRelayMessage(text)).toEqual(message);
+      expect(decodeV1RelayMessage(text)).toEqual({ type: "unknown", name: message.type });
+      expect(encodeV1MailboxRelayMessage(message as V1MailboxRelayMessage)).toBe(text);
+      return;
+    }
 
     expect(isClassic ? decodeClassicRelayMessage(text) : decodeV1RelayMessage(text)).toEqual(message);
     if (isOnlyRead) return;
@@ -117,6 +129,11 @@ it("has a vector for every message of both sides", () => {
     presence: true,
     data: true,
     ...signals,
+    deposit: true,
+    "open-mailbox": true,
+    prove: true,
+    delete: true,
+    "bound-mailbox": true,
   };
   const v1Relay: Record<V1RelayMessage["type"], boolean> = {
     joined: true,
@@ -133,11 +150,19 @@ it("has a vector for every message of both sides", () => {
     congested: true,
     relieved: true,
   };
+  const mailboxRelay: Record<V1MailboxRelayMessage["type"], true> = {
+    deposited: true,
+    challenge: true,
+    "mailbox-opened": true,
+    "mailbox-bounded": true,
+    "mailbox-message": true,
+  };
 
   expect(writtenTypes(fromClients, "classic")).toEqual(new Set(Object.keys(classicClient)));
   expect(writtenTypes(fromRelay, "classic")).toEqual(new Set(Object.keys(classicRelay)));
   expect(writtenTypes(fromClients, "v1")).toEqual(new Set(Object.keys(v1Client)));
   expect(writtenTypes(fromRelay, "v1")).toEqual(new Set(Object.keys(v1Relay)));
+  expect(writtenTypes(fromRelay, "mailbox")).toEqual(new Set(Object.keys(mailboxRelay)));
 });
 
 it("has for every error a sentence that clients take", () => {

@@ -105,8 +105,12 @@ export class ChartTemplates {
         return !isTrue(first);
       case "and":
         return given.every(isTrue);
+      case "or":
+        return given.find(isTrue) ?? given.at(-1);
       case "default":
         return isTrue(second) ? second : first;
+      case "trimSuffix":
+        return String(second).endsWith(String(first)) ? String(second).slice(0, -String(first).length) : second;
       case "quote":
         return JSON.stringify(shown(first));
       case "toYaml":

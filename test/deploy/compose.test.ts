@@ -45,6 +45,14 @@ it("opens a port of UDP with a file of its own, and gives it to the relay", () =
   expect(problemsOf(services["relay"]?.environment ?? {})).toEqual([]);
 });
 
+it("opens a further port with a file of its own, and gives it to the relay", () => {
+  const { services } = parse(read("further-port.yml")) as typeof file;
+
+  expect(services["relay"]?.ports).toEqual(["8765:8765"]);
+  expect(services["relay"]?.environment).toEqual({ LISTEN: "wss:8765=pair" });
+  expect(problemsOf(services["relay"]?.environment ?? {})).toEqual([]);
+});
+
 it("builds the relay by itself, never takes an image of its name from elsewhere, and hands on what the build may want", () => {
   const dockerfile = readFileSync("Dockerfile", "utf8");
 

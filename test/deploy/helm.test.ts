@@ -27,6 +27,10 @@ const SETUPS: Readonly<Record<string, Values>> = {
     persistence: { existingClaim: "restored" },
     networkPolicy: { egressPorts: [{ port: 14000, protocol: "TCP" }] },
   },
+  "with mailboxes": {
+    persistence: { enabled: true, size: "2Gi" },
+    options: { MAILBOX_STORE: "sqlite", MAILBOX_MAX_BYTES: 1_073_741_824 },
+  },
   everything: {
     image: { digest: "sha256:0123", pullSecrets: ["registry"] },
     optionsSecretName: "relay-options",
@@ -34,6 +38,7 @@ const SETUPS: Readonly<Record<string, Values>> = {
     options: { MAX_CONNECTIONS: "2000", MAX_FRAME_BYTES: 2_097_152 },
     nodeSelector: { "kubernetes.io/os": "linux" },
     stun: { enabled: true },
+    listen: { "8765": "wss:8765=pair" },
     podAnnotations: { note: "x" },
     service: { annotations: { note: "x" } },
   },
@@ -94,6 +99,23 @@ it("opens a port of UDP for STUN where it is asked to, at a load balancer that k
   expect(JSON.stringify(renderChart({}))).not.toMatch(/stun/i);
 });
 
+it("opens further ports for dialects of their own, at the same service", () => {
+  const manifests = renderChart({ listen: { "8765": "wss:8765=pair", "8766": "wss:8766=raw+topic" } });
+  const relay = relayOf(manifests);
+  const service = manifests.find(({ kind, metadata }) => kind === "Service" && !metadata.name.includes("-stun"));
+
+  expect(relay.env).toContainEqual({ name: "LISTEN", value: "wss:8765=pair,wss:8766=raw+topic" });
+  expect(relay.ports).toContainEqual({ name: "relay-8765", containerPort: 8765 });
+  expect(service?.spec).toMatchObject({
+    ports: [
+      { name: "relay" },
+      { name: "relay-8765", port: 8765, targetPort: "relay-8765" },
+      { name: "relay-8766", port: 8766, targetPort: "relay-8766" },
+    ],
+  });
+  expect(JSON.stringify(renderChart({}))).not.toContain("LISTEN");
+});
+
 it.each(setups)("has no privilege at all: %s", (_, values) => {
   const manifests = renderChart(values);
   const { securityContext } = relayOf(manifests);
@@ -138,6 +160,7 @@ it("lets the authority reach a pod that has no certificate yet, and asks /ready 
     "behind an ingress": "/ready",
     "behind an ingress, with off that YAML took for false": "/ready",
     "TLS passed through by a gateway": "/ready",
+    "with mailboxes": "/ready",
     everything: "/ready",
   });
 });
@@ -153,6 +176,19 @@ it("keeps an authority's certificates on a volume, and has the secret's files wh
   );
   expect(only(acme, "Deployment").spec.strategy).toEqual({ type: "Recreate" });
   expect(files.env).toContainEqual({ name: "TLS_CERT_FILE", value: `${files.volumeMounts[0].mountPath}/tls.crt` });
+});
+
+it("keeps mailboxes on a volume beside the files of TLS, and never two pods on it", () => {
+  const manifests = renderChart(SETUPS["with mailboxes"]);
+
+  const { spec } = only(manifests, "Deployment");
+  expect(relayOf(manifests).volumeMounts.map(({ name }) => name)).toEqual(["tls", "state"]);
+  expect(spec.template.spec.volumes).toMatchObject([{ name: "tls" }, { name: "state" }]);
+  expect(spec.strategy).toEqual({ type: "Recreate" });
+  expect(only(manifests, "PersistentVolumeClaim").spec).toMatchObject({
+    accessModes: ["ReadWriteOnce"],
+    resources: { requests: { storage: "2Gi" } },
+  });
 });
 
 it("mounts a claim that is there in place of a new one", () => {

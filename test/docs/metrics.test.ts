@@ -59,6 +59,11 @@ it("keeps the names that dashboards of the earlier relays ask for", () => {
     "relay_messages_sent_total",
     "relay_messages_rejected_total",
     "relay_rate_limited_total",
+    "relay_blobs_stored",
+    "relay_blobs_created_total",
+    "relay_blobs_delivered_total",
+    "relay_blobs_expired_total",
+    "relay_recovery_proofs_active",
     "relay_message_duration_seconds",
   ]) {
     expect(names).toContain(name);

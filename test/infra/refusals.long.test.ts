@@ -80,6 +80,7 @@ const REFUSED: readonly (readonly [what: string, typed: string, instead: RegExp]
   ["a setting that is a parameter", settings("EMAIL: 'a@example.com'"), /write the parameter acmeEmail/],
   ["a setting that is one, in lower case", settings("max_connections: '5'"), /write the parameter maxConnections/],
   ["a setting that the template makes", settings("KEY_VAULT_URL: 'https://x'"), /leave it out/],
+  ["mailboxes, for which there is no disk", settings("MAILBOX_STORE: 'sqlite'"), /no disk for it/],
   ["a setting with a space in its name", settings("'LOG LEVEL': 'debug'"), /write LOG_LEVEL/],
   ["a setting as a flag", settings("'--log-level': 'debug'"), /write LOG_LEVEL/],
   ["a setting with nothing in it", settings("LOG_LEVEL: ''"), /write a value, or leave it out/],

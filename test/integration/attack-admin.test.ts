@@ -69,10 +69,10 @@ it("sets at the sign-in a cookie that scripts cannot read, other sites cannot se
 
   const { status, headers } = await ask(relay, "/status/sign-in", { form: { token: ADMIN_TOKEN } });
 
-  expect([status, headers["location"]]).toEqual([303, "/status"]);
+  expect([status, headers["location"]]).toEqual([303, "../status"]);
   const [cookie = ""] = headers["set-cookie"] ?? [];
   expect(cookie).toMatch(
-    /^__Host-postern-admin=\d+\.[\w-]{43}; Max-Age=43200; Path=\/; HttpOnly; SameSite=Strict; Secure$/,
+    /^__Host-postern-admin=\d+\.[\w-]{16}\.[\w-]{43}; Max-Age=43200; Path=\/; HttpOnly; SameSite=Strict; Secure$/,
   );
   expect(cookie).not.toContain(ADMIN_TOKEN);
   expect((await ask(relay, "/status", { headers: { cookie: cookie.split(";", 1)[0] ?? "" } })).status).toBe(200);
@@ -83,16 +83,56 @@ it("ends a sign-in after twelve hours, whatever the cookie says of itself", asyn
   const relay = await startRelay({ adminToken: ADMIN_TOKEN }, clock);
   const cookie = await signIn(relay);
   const [name = "", value = ""] = cookie.split("=", 2);
-  const [expiry = "", signature = ""] = value.split(".");
+  const [expiry = "", id = "", signature = ""] = value.split(".");
 
   clock.jumpEpoch(43_199_000);
   const inTime = await ask(relay, "/status/figures", { headers: { cookie } });
   clock.jumpEpoch(1000);
   const late = await ask(relay, "/status/figures", { headers: { cookie } });
-  const moved = `${name}=${Number(expiry) + 9999}.${signature}`;
+  const moved = `${name}=${Number(expiry) + 9999}.${id}.${signature}`;
   const forged = await ask(relay, "/status/figures", { headers: { cookie: moved } });
 
   expect([inTime.status, late.status, forged.status]).toEqual([200, 401, 401]);
+});
+
+it("ends a sign-in for good when it is signed out: a copy of its cookie is good for nothing, another sign-in stays", async () => {
+  const relay = await startRelay({ adminToken: ADMIN_TOKEN });
+  const [cookie, other] = [await signIn(relay), await signIn(relay)];
+  const form = formTokenOf(await ask(relay, "/status", { headers: { cookie } }));
+
+  const forged = await ask(relay, "/status/sign-out", { form: { form: `${form}x` }, headers: { cookie } });
+  const before = await ask(relay, "/status/figures", { headers: { cookie } });
+  const out = await ask(relay, "/status/sign-out", { form: { form }, headers: { cookie } });
+  const copy = await ask(relay, "/status/figures", { headers: { cookie } });
+  const drain = await ask(relay, "/status/drain", { form: { form, confirm: "yes" }, headers: { cookie } });
+  const stays = await ask(relay, "/status/figures", { headers: { cookie: other } });
+
+  expect([forged.status, before.status, out.status, copy.status, drain.status, stays.status]).toEqual([
+    403, 200, 303, 401, 401, 200,
+  ]);
+  expect(out.headers["set-cookie"]).toEqual([expect.stringMatching(/^__Host-postern-admin=; Max-Age=0; /)]);
+});
+
+it("binds the cookie to TLS where a proxy that is believed says that the browser speaks it", async () => {
+  const trusted = await startRelay({ tls: "off", adminToken: ADMIN_TOKEN, trustedProxies: ["127.0.0.1"] });
+  const strange = await startRelay({ tls: "off", adminToken: ADMIN_TOKEN });
+  const cookieOf = async ({ port }: TestRelay, headers: Record<string, string>): Promise<string> => {
+    const form = { token: ADMIN_TOKEN };
+    const answer = await ask(trusted, "/status/sign-in", { form, headers, plainPort: port });
+    return String(answer.headers["set-cookie"]);
+  };
+  const https = { "x-forwarded-proto": "https" };
+
+  const bound = await cookieOf(trusted, https);
+  const open = [await cookieOf(trusted, {}), await cookieOf(strange, https)];
+
+  expect(bound).toMatch(/^__Host-postern-admin=.*; Secure$/);
+  for (const cookie of open)
+    expect(cookie).toMatch(/^postern-admin=[^;]+; Max-Age=43200; Path=\/; HttpOnly; SameSite=Strict$/);
+  const [cookie = ""] = bound.split(";", 1);
+  const figures = (headers: Record<string, string>) =>
+    ask(trusted, "/status/figures", { headers: { cookie, ...headers }, plainPort: trusted.port });
+  expect([(await figures(https)).status, (await figures({})).status]).toEqual([200, 401]);
 });
 
 it("drains only for a form that came from its own page, with the box ticked", async () => {

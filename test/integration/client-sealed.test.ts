@@ -1,9 +1,11 @@
+import { randomBytes } from "node:crypto";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { connect as connectAnywhere } from "../../client/index.ts";
 import { connect as connectOnNode } from "../../client/node.ts";
 import type { Relay } from "../../client/relay.ts";
 import { newSecret } from "../../client/sealing/secret.ts";
 import { topicIdOf } from "../../client/sealing/topic-id.ts";
+import { streamsOf } from "../../client/streams.ts";
 import type { Topic } from "../../client/topic.ts";
 import { openClassic } from "../support/client.ts";
 import { eventually } from "../support/eventually.ts";
@@ -52,6 +54,37 @@ describe.each([
     ]);
     expect(heard).toContain("alone for you");
     expect(faults).toEqual([]);
+  });
+
+  it("stream bytes to each other, over a kill of the relay", async () => {
+    const relay = await startRelay({ tls: "off" });
+    const secret = newSecret();
+    const anna = await connected(relay, one).join({ secret });
+    const bert = await connected(relay, other).join({ secret });
+    await eventually(() => expect([...anna.peers.keys()]).toEqual([bert.self.id]));
+    const bytes = randomBytes(3_000_000);
+    const echoed = new Promise<Buffer>((resolve) => {
+      streamsOf(bert).onStream(async ({ readable, writable }) => {
+        const pieces: Uint8Array[] = [];
+        for await (const piece of readable) pieces.push(piece);
+        await writable.close();
+        resolve(Buffer.concat(pieces));
+      });
+    });
+
+    const stream = await streamsOf(anna).open(bert.self, "a file");
+    const writer = stream.writable.getWriter();
+    for (let at = 0; at < bytes.length; at += 100_000) {
+      await writer.write(bytes.subarray(at, at + 100_000));
+      if (at === 1_000_000) {
+        await relay.stop();
+        await startRelay({ tls: "off", port: relay.port });
+      }
+    }
+    await writer.close();
+
+    expect((await echoed).equals(bytes)).toBe(true);
+    await stream.closed;
   });
 
   it("show each other what they are, over a restart of the relay and without a flicker", async () => {

@@ -83,19 +83,6 @@ it("shows counts, and nothing but counts, at /stats", async () => {
   });
 });
 
-it("shows a page to a browser, and JSON to everything else, at /", async () => {
-  const relay = await startRelay();
-
-  const page = await ask(relay, "/", { accept: "text/html,application/xhtml+xml" });
-  const other = await ask(relay, "/");
-
-  expect(page.headers["content-type"]).toBe("text/html; charset=utf-8");
-  expect(page.headers["content-security-policy"]).toContain("default-src 'none'");
-  expect(page.body).toContain("This is a Postern relay");
-  expect(page.body).not.toMatch(/(src|href)="(https?:)?\/\//);
-  expect(JSON.parse(other.body)).toMatchObject({ error: "This is a WebSocket relay endpoint", service: "postern" });
-});
-
 it("refuses new connections and says so at /ready while it drains, until the last one is gone", async () => {
   const relay = await startRelay({ drainTimeoutMs: 30_000 });
   const slow = await openClassic(relay, "t", "slow");

@@ -50,7 +50,7 @@ it("speaks the dialects that are named and no other", async () => {
 
 it("does not start with a dialect that there is not, and says which there are", async () => {
   await expect(startRelay({ dialects: ["topic", "tropic"] })).rejects.toThrow(
-    "DIALECTS or LISTEN names tropic; there are topic, raw, pair",
+    "DIALECTS or LISTEN names tropic; there are mailbox, topic, raw, mesh, pair, agent",
   );
 });
 

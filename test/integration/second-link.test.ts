@@ -52,7 +52,7 @@ async function startWithMemoryLinks() {
     const link = new MemoryLink(systemClock, { closeTimeoutMs: 1000, stalledReaderTimeoutMs: 60_000 });
     onTestFinished(() => link.terminate());
     const applicant = { clientAddress: "127.0.0.1", isOverRate: false, visit: noVisit };
-    const opening = { ...asked, subprotocol };
+    const opening = { ...asked, subprotocol, query: "", authorization: "" };
     const candidates = [first, ...others] as const;
     reception.open({ link, access, applicant, requestId: "memory", opening, candidates }, Buffer.alloc(0));
     return link;

@@ -1,10 +1,15 @@
+import { once } from "node:events";
 import { expect } from "vitest";
+import { WebSocket } from "ws";
+import type { Config } from "../../relay/config/options.ts";
 import { freePort } from "../../scripts/loopback/free-port.ts";
-import { ADMIN_TOKEN } from "../support/admin.ts";
+import { accessibilityFaults } from "../support/accessibility.ts";
+import { ADMIN_TOKEN, askAsAdmin } from "../support/admin.ts";
 import { BrowserPage, type View } from "../support/browser.ts";
 import { type Client, openClassic } from "../support/client.ts";
 import { eventually } from "../support/eventually.ts";
 import { FakeClock } from "../support/fake-clock.ts";
+import { startPrefixProxy } from "../support/prefix-proxy.ts";
 import { startRelay, type TestRelay } from "../support/relay.ts";
 import { itInBrowser } from "../support/requires.ts";
 
@@ -26,14 +31,19 @@ it("shows who signs in the figures, draws the charts, and asks nobody but the re
   });
   const figures = await readPage(page);
   expect(before).not.toContain("Connections");
-  expect(figures).toMatchObject({ state: "running", connections: "2", topics: "1", certificate: "364 d 23 h" });
+  expect(figures).toMatchObject({
+    state: "running",
+    connections: "2 of 10,000",
+    topics: "1",
+    certificate: "364 d 23 h",
+  });
   expect(await page.evaluate("document.querySelector('#topics td').textContent")).toMatch(/^[0-9a-f]{12}$/);
   expect(await page.evaluate("document.title")).toBe("Status · Postern relay");
   expect(new Set(page.requested.map((url) => new URL(url).origin))).toEqual(new Set([urlOf(relay, "")]));
   expect(page.requested.join()).not.toContain(ADMIN_TOKEN);
   expect(await page.evaluate("document.cookie")).toBe("");
   expect(await page.evaluate("localStorage.length")).toBe(0);
-  expect(page.complaints.filter((complaint) => /Refused|Content Security|exception/i.test(complaint))).toEqual([]);
+  expect(refusedByPolicy(page)).toEqual([]);
 
   await page.evaluate(`(() => {
       const chart = document.querySelector("[data-chart=connections] svg");
@@ -67,11 +77,13 @@ it("shows the same numbers without JavaScript, and drains from there", async () 
     "document.querySelector('[name=confirm]').click(); document.querySelector('.drain button').click()",
   );
 
-  expect(figures).toMatchObject({ state: "running", connections: "2", members: "2", topics: "1" });
+  expect(figures).toMatchObject({ state: "running", connections: "2 of 10,000", members: "2", topics: "1" });
   expect(charts).toBe(0);
   expect(withoutTick).toEqual([]);
-  expect(drained).toEqual(["drain"]);
-  expect(await page.evaluate("document.querySelector('.notice').textContent")).toContain("drains");
+  await eventually(async () => expect(drained).toEqual(["drain"]));
+  expect(await page.evaluate("document.querySelector('.notice').textContent")).toMatch(
+    /drains: .* tells 2 connections/,
+  );
 });
 
 it.each([
@@ -86,6 +98,7 @@ it.each([
     const page = await BrowserPage.open({ ...view, height: 844 });
     await page.goTo(urlOf(relay, "/status"));
     const signInContrast = await page.evaluate(LOWEST_CONTRAST);
+    const signInFaults = await accessibilityFaults(page);
     await signIn(page);
     await eventually(async () => {
       expect(await page.evaluate("document.querySelectorAll('figure:not([hidden])').length")).toBe(3);
@@ -99,6 +112,8 @@ it.each([
     // WCAG 2.2, success criterion 1.4.3.
     expect(signInContrast).toBeGreaterThanOrEqual(4.5);
     expect(contrast).toBeGreaterThanOrEqual(4.5);
+    expect(signInFaults).toEqual([]);
+    expect(await accessibilityFaults(page)).toEqual([]);
     expect(image.length).toBeGreaterThan(20_000);
   },
 );
@@ -120,15 +135,163 @@ it("needs no token on a port of its own, and says when the relay answers no more
     expect(await isStale()).toBe(true);
   });
   expect(before).toBe(false);
+  expect(await page.evaluate("document.querySelector('#state').textContent")).toBe("does not answer");
+  expect(await page.evaluate("document.querySelector('#stale').textContent")).toMatch(/since \d\d:\d\d:\d\d UTC/);
+  expect(await page.evaluate("document.querySelector('#drain').hidden")).toBe(true);
+  expect(await accessibilityFaults(page)).toEqual([]);
   expect(await page.evaluate("document.querySelector('[action=\"/status/sign-out\"]')")).toBeNull();
+});
+
+it("tells in a page that needs nothing else of a drain, follows it to its end, and says when a relay runs again", async () => {
+  const { relay } = await busyRelay(() => void relay.stop());
+  // Reading nothing, it does not answer the close: the drain waits for it.
+  const stuck = await openClassic(relay, "t", "stuck");
+  stuck.socket.pause();
+  const watching = await BrowserPage.open();
+  await watching.goTo(urlOf(relay, "/status"));
+  await signIn(watching);
+  await watching.evaluate("window.isTheSamePage = true");
+  const page = await BrowserPage.open({ width: 390 });
+  await page.goTo(urlOf(relay, "/status"));
+  await signIn(page);
+  const before = page.requested.length;
+
+  await page.leaveBy(
+    "document.querySelector('[name=confirm]').click(); document.querySelector('.drain button').click()",
+  );
+
+  await shows(page, "#now", /^Connections that are left: 1\.$/);
+  await shows(watching, "#state", /^draining$/);
+  expect(await watching.evaluate("document.querySelector('#drain').hidden")).toBe(true);
+  stuck.socket.terminate();
+  await shows(page, "#state", /^stopped$/);
+  await shows(page, "#now", /answered nothing since \d\d:\d\d:\d\d UTC/);
+  const paths = page.requested.slice(before).map((url) => url.replace(/^https:..[^/]+/, ""));
+  expect(new Set(paths)).toEqual(new Set(["/status/drain", "/status/figures"]));
+  expect(await page.evaluate("getComputedStyle(document.querySelector('main')).maxWidth")).toBe("384px");
+  expect(await accessibilityFaults(page)).toEqual([]);
+  expect(refusedByPolicy(page)).toEqual([]);
+  // Another page that was open sees it too, without being wrecked by asking for itself again.
+  await shows(watching, "#state", /^stopped$/);
+  expect(await watching.evaluate("window.isTheSamePage")).toBe(true);
+  expect(await accessibilityFaults(watching)).toEqual([]);
+
+  await startRelay({ adminToken: ADMIN_TOKEN, port: relay.port });
+
+  await shows(page, "#state", /^running$/);
+  await shows(watching, "#state", /^running$/);
+});
+
+it("shows by colour and in words what is full, and folds refusals of one reason", async () => {
+  const { relay } = await busyRelay(undefined, { maxConnections: 2 });
+  for (let attempt = 0; attempt < 3; attempt += 1) await refusedBy(relay);
+  const page = await BrowserPage.open();
+  await page.goTo(urlOf(relay, "/status"));
+
+  await signIn(page);
+
+  expect(await readPage(page)).toMatchObject({ connections: "2 of 2", connectionCount: "2" });
+  const tile = "document.querySelector('[data-level-of=connections]')";
+  expect(await page.evaluate(`${tile}.dataset.level`)).toBe("bad");
+  expect(await page.evaluate(`${tile}.querySelector('.level').textContent`)).toBe("act now");
+  expect(await page.evaluate("document.querySelectorAll('#refusals tbody tr').length")).toBe(1);
+  const cells = await page.evaluate(
+    "Array.from(document.querySelectorAll('#refusals td'), (cell) => cell.textContent)",
+  );
+  expect(cells).toEqual([
+    expect.stringMatching(/^[\d:]{8} – [\d:]{8}$/),
+    "max-connections",
+    "503",
+    "3",
+    expect.stringMatching(/^\w+$/),
+  ]);
+  expect(await accessibilityFaults(page)).toEqual([]);
+});
+
+it("shows by hash the topics that wait for slow readers, and what is held for them", async () => {
+  const { relay, client } = await busyRelay(undefined, { outboxHighWaterBytes: 4096 });
+  const slow = await openClassic(relay, HOSTILE_TOPIC, "slow");
+  slow.socket.pause();
+  const data = Buffer.alloc(1_000_000).toString("base64");
+  for (let sent = 0; sent < 20; sent += 1) client.send({ type: "data", data });
+  await eventually(async () => expect((await askAsAdmin(relay, "/stats")).body).toMatch(/"held_messages":[1-9]/));
+  const page = await BrowserPage.open();
+  await page.goTo(urlOf(relay, "/status"));
+
+  await signIn(page);
+
+  const cells = await page.evaluate(
+    "Array.from(document.querySelectorAll('#congested td'), (cell) => cell.textContent)",
+  );
+  const [hash] = cells as string[];
+  expect(cells).toEqual([expect.stringMatching(/^[0-9a-f]{12}$/), "1", "1", expect.stringMatching(/MiB$/)]);
+  expect(await page.evaluate("document.querySelector('#topics td').textContent")).toBe(hash);
+  expect(await page.evaluate("document.querySelector('[data-figure=pauses]').textContent")).toBe("1");
+  expect(await accessibilityFaults(page)).toEqual([]);
+});
+
+it("works below a path, behind a proxy that ends TLS: with its style, its script and its forms", async () => {
+  const relay = await startRelay({ tls: "off", adminToken: ADMIN_TOKEN, trustedProxies: ["127.0.0.1"] });
+  const site = await startPrefixProxy(relay, "/tools/relay");
+  const page = await BrowserPage.open();
+  await page.goTo(`${site}/tools/relay/status`);
+  const isStyled = () => page.evaluate("getComputedStyle(document.querySelector('main')).maxWidth !== 'none'");
+
+  await page.leaveBy(
+    `document.querySelector("#token").value = "${"x".repeat(20)}"; document.querySelector("form button").click()`,
+  );
+  const refused = [await page.evaluate("location.pathname"), await isStyled(), await textOf(page, ".notice")];
+  await signIn(page);
+
+  expect(refused).toEqual(["/tools/relay/status/sign-in", true, "This is not the token."]);
+  expect(await page.evaluate("location.pathname")).toBe("/tools/relay/status");
+  await eventually(async () => expect(page.requested).toContain(`${site}/tools/relay/status/figures`));
+  await page.evaluate("document.querySelector('[name=confirm]').required = false");
+  await page.leaveBy("document.querySelector('.drain button').click()");
+  await shows(page, ".notice", /Nothing was done/);
+  await page.leaveBy("document.querySelector('header button').click()");
+  expect(await page.evaluate("location.pathname")).toBe("/tools/relay/status");
+  expect(await page.evaluate("document.querySelector('#token') !== null")).toBe(true);
+  expect(refusedByPolicy(page)).toEqual([]);
+});
+
+it("draws a time axis over half an hour at round times, with room between them on any screen", async () => {
+  const { relay } = await busyRelay();
+  for (const width of [390, 1280]) {
+    const page = await BrowserPage.open({ width });
+    await page.goTo(urlOf(relay, "/status"));
+    await signIn(page);
+    await eventually(async () => {
+      expect(await page.evaluate("document.querySelectorAll('figure:not([hidden])').length")).toBe(3);
+    });
+
+    const boxes =
+      (await page.evaluate(`Array.from(document.querySelectorAll("[data-chart=connections] text"), (one) => {
+        const { left, right } = one.getBoundingClientRect();
+        return { text: one.textContent, left, right };
+      }).filter(({ text }) => /^\\d\\d:\\d\\d$|^UTC$/.test(text)).sort((a, b) => a.left - b.left)`)) as {
+        text: string;
+        left: number;
+        right: number;
+      }[];
+    expect(boxes.length).toBeGreaterThan(2);
+    expect(boxes[0]?.text).toBe("UTC");
+    for (const [index, { text, left }] of boxes.slice(1).entries()) {
+      expect(text).toMatch(/^\d\d:[0-5][05]$/);
+      expect(left).toBeGreaterThan(boxes[index]?.right ?? 0);
+    }
+  }
 });
 
 /** A relay with two members and five minutes of history. */
 async function busyRelay(
   onDrainRequested: () => void = () => undefined,
+  changes: Partial<Config> = {},
 ): Promise<{ readonly relay: TestRelay; readonly clock: FakeClock; readonly client: Client }> {
   const clock = new FakeClock();
-  const relay = await startRelay({ adminToken: ADMIN_TOKEN, sweepIntervalMs: 600_000 }, clock, { onDrainRequested });
+  const relay = await startRelay({ adminToken: ADMIN_TOKEN, sweepIntervalMs: 600_000, ...changes }, clock, {
+    onDrainRequested,
+  });
   const client = await openClassic(relay, HOSTILE_TOPIC, "a");
   await openClassic(relay, HOSTILE_TOPIC, "b");
   for (let turn = 0; turn < 30; turn += 1) clock.advance(10_000);
@@ -143,6 +306,23 @@ async function signIn(page: BrowserPage): Promise<void> {
   await page.leaveBy(
     `document.querySelector("#token").value = "${ADMIN_TOKEN}"; document.querySelector("form button").click()`,
   );
+}
+
+async function refusedBy({ url, certificate }: TestRelay): Promise<void> {
+  await once(new WebSocket(url, { ca: certificate }), "error");
+}
+
+function textOf(page: BrowserPage, selector: string): Promise<unknown> {
+  return page.evaluate(`document.querySelector("${selector}").textContent`);
+}
+
+async function shows(page: BrowserPage, selector: string, text: RegExp): Promise<void> {
+  await eventually(async () => expect(await textOf(page, selector)).toMatch(text));
+}
+
+/** What the browser says of the page itself: not that a relay which has stopped does not answer. */
+function refusedByPolicy(page: BrowserPage): readonly string[] {
+  return page.complaints.filter((complaint) => /Refused (?!by)|Content Security|exception/.test(complaint));
 }
 
 function readPage(page: BrowserPage): Promise<unknown> {

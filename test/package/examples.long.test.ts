@@ -72,14 +72,14 @@ it("answers a program that asks another", async () => {
 
 itWithNode("sends a file, and finds out whether it has arrived as it is", async () => {
   const relay = await startRelay();
-  const env = { FINGERPRINT: await fingerprintOf(relay.certificate ?? "") };
+  const env = { FINGERPRINT: await fingerprintOf(relay.certificate ?? ""), SECRET: newSecret() };
   const cwd = join(folder, "file");
   const data = randomBytes(5_000_000);
   writeFileSync(join(folder, "some file.bin"), data);
-  const send = (): Run => new Run([join(cwd, "send.js"), relay.url, "t", join(folder, "some file.bin")], { env });
+  const send = (): Run => new Run([join(cwd, "send.js"), relay.url, join(folder, "some file.bin")], { env });
   const early = send();
   expect([await early.exitCode(), early.stderr]).toEqual([1, "! nobody is here\n"]);
-  const receive = new Run([join(cwd, "receive.js"), relay.url, "t"], { env, cwd });
+  const receive = new Run([join(cwd, "receive.js"), relay.url], { env, cwd });
   await receive.printed(/^waiting$/m);
 
   const sent = send();
@@ -91,6 +91,7 @@ itWithNode("sends a file, and finds out whether it has arrived as it is", async 
   // It replaces nothing.
   expect([await again.exitCode(), again.stderr]).toEqual([1, expect.stringContaining("EEXIST")]);
 });
+
 async function fingerprintOf(certificate: string): Promise<string> {
   const { X509Certificate } = await import("node:crypto");
   return new X509Certificate(certificate).fingerprint256;

@@ -13,6 +13,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect } from "vitest";
+import { Run } from "../support/process.ts";
 import { itWithRegistry } from "../support/requires.ts";
 
 const run = promisify(execFile);
@@ -40,6 +41,7 @@ async function pack(folder: string, project: string): Promise<string> {
   mkdirSync(packed, { recursive: true });
   for (const path of ["package.json", "README.md", "LICENSE"]) copyFileSync(join(folder, path), join(packed, path));
   await run(tsc, ["-p", project, "--outDir", join(packed, "dist")]);
+  if (folder === ".") await run(process.execPath, ["scripts/build-page.ts", join(packed, "dist/relay/try-it/page.js")]);
   // Without its scripts: npm says the name of the tarball, and nothing else.
   const { stdout } = await run("npm", ["pack", "--ignore-scripts", "--silent", "--pack-destination", scene], {
     cwd: packed,
@@ -88,8 +90,8 @@ it("has a command in each package, and the client's in both", async () => {
 
   expect(await said(app, "postern-client", "--version")).toBe(`${version}\n`);
   expect(await said(both, "postern", "--version")).toBe(`${version}\n`);
-  expect(await said(app, "postern-client", "join", "--help")).toContain("Usage: postern-client join <relay> <topic>");
-  expect(await said(both, "postern", "join", "--help")).toContain("Usage: postern join <relay> <topic>");
+  expect(await said(app, "postern-client", "join", "--help")).toContain("Usage: postern-client join <relay> [topic]");
+  expect(await said(both, "postern", "join", "--help")).toContain("Usage: postern join <relay> [topic]");
   expect(existsSync(join(app, "node_modules/.bin/postern"))).toBe(false);
 });
 
@@ -114,6 +116,22 @@ it("gives streams with each of them, on whatever runtime, and as Node's own", as
 
   expect(await runIn(app, program)).toBe("function function true\n");
   expect(await runIn(app, program, ["--conditions=browser"])).toBe("function function true\n");
+});
+
+it("speaks of itself when it starts, and not of a checkout; and brings the script of the try-it page", async () => {
+  const relay = new Run(["serve"], {
+    command: join(both, "node_modules/.bin/postern"),
+    env: { PORT: "0", HOST: "127.0.0.1", TLS: "off" },
+  });
+  const [, port] = await relay.printed(/"port":(\d+)/);
+  await relay.printed(/my-topic/);
+
+  const script = await fetch(`http://127.0.0.1:${port}/try-it/page.js`);
+
+  expect(relay.stderr).toContain(`postern join ws://127.0.0.1:${port} my-topic`);
+  expect(relay.stderr).not.toMatch(/npm|checkout/);
+  expect(script.status).toBe(200);
+  expect(await script.text()).toContain("postern.v1");
 });
 
 it("runs a relay inside another program, as docs/operations.md shows", async () => {

@@ -15,26 +15,31 @@ export type Asked = {
   readonly headers?: Readonly<Record<string, string>>;
   /** Sent as a form. */
   readonly form?: Readonly<Record<string, string>>;
+  /** Sent as it is, in place of a form. */
+  readonly body?: string | Uint8Array;
   /** Plain HTTP on this port of loopback, in place of the relay's own. */
   readonly plainPort?: number;
   /** One of loopback's, from which to ask. */
   readonly localAddress?: string;
 };
 
+/** What of a relay it takes to ask it. */
+type AskedRelay = Pick<TestRelay, "port" | "certificate">;
+
 /** Asks a relay for a page, on a connection of its own. */
 export function ask(
-  relay: TestRelay,
+  relay: AskedRelay,
   path: string,
-  { form, plainPort, localAddress, method = form === undefined ? "GET" : "POST", headers = {} }: Asked = {},
+  { form, body: ownBody = "", plainPort, localAddress, method = form ? "POST" : "GET", headers = {} }: Asked = {},
 ): Promise<HttpAnswer> {
-  const body = form === undefined ? "" : new URLSearchParams(form).toString();
+  const body = form === undefined ? ownBody : new URLSearchParams(form).toString();
   const formHeaders = form === undefined ? {} : { "content-type": "application/x-www-form-urlencoded" };
   const options = {
     path,
     method,
     agent: false,
     localAddress,
-    headers: { ...formHeaders, "content-length": body.length, ...headers },
+    headers: { ...formHeaders, "content-length": Buffer.byteLength(body), ...headers },
   };
   return new Promise((resolve, reject) => {
     const asked =
@@ -52,4 +57,9 @@ export function ask(
     });
     asked.end(body);
   });
+}
+
+/** The same with `POST`, unless it says otherwise. */
+export function post(relay: AskedRelay, path: string, asked: Asked = {}): Promise<HttpAnswer> {
+  return ask(relay, path, { method: "POST", ...asked });
 }

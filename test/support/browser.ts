@@ -110,6 +110,19 @@ export class BrowserPage {
     return (result as { readonly value?: unknown }).value;
   }
 
+  /** Presses a key, and lets it go. */
+  async press(key: "Tab" | "Enter"): Promise<void> {
+    const code = { Tab: 9, Enter: 13 }[key];
+    const event = { key, code: key, windowsVirtualKeyCode: code, ...(key === "Enter" ? { text: "\r" } : {}) };
+    await this.#send("Input.dispatchKeyEvent", { type: "keyDown", ...event });
+    await this.#send("Input.dispatchKeyEvent", { type: "keyUp", ...event });
+  }
+
+  /** Types into what has the focus. */
+  async type(text: string): Promise<void> {
+    await this.#send("Input.insertText", { text });
+  }
+
   /** The whole page as PNG. */
   async screenshot(): Promise<Buffer> {
     const { data } = await this.#send("Page.captureScreenshot", { captureBeyondViewport: true });

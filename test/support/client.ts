@@ -6,6 +6,7 @@ import { decodeClassicRelayMessage } from "../../protocol/classic-relay-messages
 import { SUBPROTOCOL_V1 } from "../../protocol/subprotocol.ts";
 import { decodeBinaryRelayData } from "../../protocol/v1-binary.ts";
 import { encodeV1ClientMessage } from "../../protocol/v1-client-messages.ts";
+import { decodeV1MailboxRelayMessage } from "../../protocol/v1-mailbox-messages.ts";
 import { decodeV1RelayMessage } from "../../protocol/v1-relay-messages.ts";
 import { PATIENCE_MS } from "./patience.ts";
 import type { TestRelay } from "./relay.ts";
@@ -114,7 +115,7 @@ export class Client {
   }
 
   #readAsClient(bytes: Buffer, isBinary: boolean): void {
-    const decodeText = this.socket.protocol === SUBPROTOCOL_V1 ? decodeV1RelayMessage : decodeClassicRelayMessage;
+    const decodeText = this.socket.protocol === SUBPROTOCOL_V1 ? decodeV1 : decodeClassicRelayMessage;
     const message = isBinary ? decodeBinaryRelayData(bytes) : decodeText(bytes.toString());
     if (message.type === "unknown" || message.type === "invalid") this.#unreadable.push(message);
   }
@@ -127,6 +128,12 @@ export class Client {
       rejection(deadline),
     ]);
   }
+}
+
+/** What is about mailboxes is read by those who have some. */
+function decodeV1(text: string): { readonly type: string } {
+  const message = decodeV1RelayMessage(text);
+  return message.type === "unknown" ? decodeV1MailboxRelayMessage(text) : message;
 }
 
 /** Joins a topic as a classic client and waits until the relay has taken the join. */

@@ -3,6 +3,7 @@ import type { Access, Close, ConnectionLink, Session, SessionConnection } from "
 /** A connection that may do everything, but for what a test changes. It keeps what its session tells the access log. */
 export class FakeConnection implements SessionConnection {
   readonly requestId = "test";
+  readonly clientAddress = "192.0.2.1";
   readonly told: string[] = [];
   readonly access: Access;
   readonly #link: ConnectionLink | undefined;
@@ -14,6 +15,7 @@ export class FakeConnection implements SessionConnection {
     this.access = {
       isGranted: true,
       mayPublish: true,
+      mayUseMailboxes: true,
       subject: undefined,
       rateClass: undefined,
       mayJoin: () => true,

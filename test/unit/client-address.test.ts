@@ -60,3 +60,20 @@ it("looks through no more than sixteen proxies", () => {
 
   expect(found).toBe("10.0.1.4");
 });
+
+it("believes a trusted proxy that says that the client speaks TLS, and nobody else", () => {
+  expect(byXForwardedFor.saysTls(PROXY, { "x-forwarded-proto": "https" })).toBe(true);
+  // The first proxy has seen the client, and speaks plain HTTP with the next one.
+  expect(byXForwardedFor.saysTls(PROXY, { "x-forwarded-proto": "HTTPS , http" })).toBe(true);
+  expect(
+    byForwarded.saysTls(PROXY, { forwarded: 'for=192.0.2.60;Proto="https";by=203.0.113.43, for=198.51.100.17' }),
+  ).toBe(true);
+  for (const proto of ["http", "http, https", "", "httpsx", "wss"]) {
+    expect(byXForwardedFor.saysTls(PROXY, { "x-forwarded-proto": proto })).toBe(false);
+  }
+  expect(byForwarded.saysTls(PROXY, { forwarded: "for=192.0.2.60", "x-forwarded-proto": "https" })).toBe(false);
+  expect(byXForwardedFor.saysTls(PROXY, { forwarded: "proto=https" })).toBe(false);
+  expect(byXForwardedFor.saysTls(PROXY, {})).toBe(false);
+  expect(byXForwardedFor.saysTls("192.0.2.99", { "x-forwarded-proto": "https" })).toBe(false);
+  expect(new ClientAddresses(trusted, "none").saysTls(PROXY, { "x-forwarded-proto": "https" })).toBe(false);
+});

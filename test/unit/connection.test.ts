@@ -106,7 +106,7 @@ function scene(changes: Partial<Dialect> = {}, others: readonly Dialect[] = [], 
       access: new FakeConnection({ release, rateClass: "fast" }).access,
       applicant: { clientAddress: "192.0.2.1", isOverRate: false, visit },
       requestId: "abc",
-      opening: { place: "shared", path: "/", host: "localhost", subprotocol: "" },
+      opening: { place: "shared", path: "/", host: "localhost", subprotocol: "", query: "", authorization: "" },
       candidates: [first, ...rest],
     },
   );

@@ -339,3 +339,26 @@ it("ends a reader whose outbox is full in the middle of a round, and gives it no
   expect(slow.link.closed).toMatchObject({ code: 1013 });
   expect(hub.counts()).toMatchObject({ peers: 3, heldBytes: 0, outboxesFull: 1 });
 });
+
+it("counts for each topic what is held for it, and who has no room there", () => {
+  const scene = new HoldsScene();
+  const { hub } = scene;
+  const slow = scene.joinSlow();
+  const sender = scene.join("sender", "v1");
+  const elsewhere = hub.connect(sender.link, { holdLimitBytes: 0 });
+  const other = hub.join(elsewhere, { topicName: "other", peerId: "o", encoding }, welcome).topic;
+  const { topic } = sender.member;
+  const figures = () => [topic.heldMessageCount, topic.heldByteCount, topic.slowReaderCount];
+
+  hub.publish(sender.member, big);
+  const full = figures();
+  hub.publish(sender.member, textPayload("held"));
+  hub.publish(sender.member, textPayload("held"));
+  const held = figures();
+  scene.readAll(slow);
+
+  expect(full).toEqual([0, 0, 1]);
+  expect(held).toEqual([2, hub.counts().heldBytes + 2 * (512 + 4), 1]);
+  expect(figures()).toEqual([0, 0, 0]);
+  expect([other.heldMessageCount, other.slowReaderCount]).toEqual([0, 0]);
+});

@@ -44,6 +44,22 @@ it("gives every member of an encoding the very same bytes", () => {
   expect(seen[0]).toBe(seen[1]);
 });
 
+it("leaves out members that a sender names, and tells them nothing, also where they take no large payload", () => {
+  const hub = newHub();
+  const encoding = new PlainEncoding();
+  const links = Array.from({ length: 4 }, () => new RecordingLink());
+  const [sender, own] = links.map((link, index) => {
+    const maxPayloadBytes = index === 1 || index === 3 ? 3 : undefined;
+    return hub.join(hub.connect(link), { topicName: "t", peerId: `${index}`, encoding, maxPayloadBytes }, () => []);
+  });
+  for (const { frames } of links) frames.length = 0;
+  if (sender === undefined || own === undefined) throw new Error("nobody is there");
+
+  hub.publish(sender, textPayload("payload"), [sender, own]);
+
+  expect(links.map(({ frames }) => frames)).toMatchObject([[], [], [{ type: "data" }], [{ type: "omitted" }]]);
+});
+
 function why(): Uint8Array {
   return Buffer.from('"why"');
 }

@@ -51,3 +51,16 @@ it("takes classes with their multiples, and nothing that is none", () => {
     expect(() => load({ RATE_CLASSES: text })).toThrow("variable RATE_CLASSES is");
   }
 });
+
+it("counts mailboxes in the bound of memory, and wants limits of those that are in memory", () => {
+  const off = memoryBoundBytes(load({ MAX_CONNECTIONS: "1" }).config);
+  const more = (env: Readonly<Record<string, string>>): number =>
+    memoryBoundBytes(load({ MAX_CONNECTIONS: "1", ...env }).config) - off;
+  const perConnection = 262_144 + 4_194_304;
+
+  expect(more({ MAILBOX_STORE: "sqlite" })).toBe(perConnection + 96 * 1_048_576);
+  const limits = { MAILBOX_MAX_BYTES: "1000000", MAILBOX_MAX_MESSAGES: "1000" };
+  expect(more({ MAILBOX_STORE: "memory", ...limits })).toBe(perConnection + 2_000_000 + 3_072_000);
+  expect(() => load({ MAILBOX_STORE: "memory", MAILBOX_MAX_BYTES: "0" })).toThrow("which is no limit");
+  expect(() => load({ MAILBOX_STORE: "memory", MAILBOX_MAX_MESSAGES: "0" })).toThrow("which is no limit");
+});

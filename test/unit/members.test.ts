@@ -127,10 +127,10 @@ it("looks at no member where all take everything, and at each once where one doe
   let looks = 0;
   const payload = Object.assign(textPayload("xx"), { isLargerThan: () => (looks += 1) > 0 });
 
-  expect(topic.tooSmallFor(payload, members[0] as Member).size).toBe(0);
+  expect(topic.tooSmallFor(payload, members[0] as Member, []).size).toBe(0);
   expect(looks).toBe(0);
   topic.change(members[1] as Member, { encoding, delivered: new Traffic() }, 1);
-  expect([...topic.tooSmallFor(payload, members[0] as Member)]).toEqual([members[1]]);
+  expect([...topic.tooSmallFor(payload, members[0] as Member, [])]).toEqual([members[1]]);
   expect(looks).toBe(1);
 });
 

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { FailureDamper } from "../../relay/admin/failure-damper.ts";
 import { atMost, bytes, count, duration, milliseconds, time } from "../../relay/admin/figure-format.ts";
 import { EventLoopLag } from "../../relay/observability/event-loop-lag.ts";
-import { largestTopics } from "../../relay/observability/largest-topics.ts";
+import { congestedTopics, largestTopics } from "../../relay/observability/largest-topics.ts";
 import { eventually } from "../support/eventually.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 
@@ -62,7 +62,7 @@ it("finds the largest topics in one pass, those that came first before others of
   }));
 
   expect(largestTopics(topics, 3).map(({ name }) => name)).toEqual(["t2", "t4", "t0"]);
-  expect(largestTopics(topics, 10)).toHaveLength(6);
+  expect(largestTopics(topics, 10)).toHaveLength(5);
   expect(largestTopics([], 3)).toEqual([]);
 });
 
@@ -88,4 +88,13 @@ it("tells how late the event loop was, for whole intervals only", async () => {
   expect(p50).toBeLessThanOrEqual(p99);
   expect(p99).toBeLessThanOrEqual(max);
   expect(max).toBeGreaterThan(0.005);
+});
+
+it("finds the topics for which the most is held, and none for which nothing is", () => {
+  const figures = { memberCount: 1, messageCount: 0, byteCount: 0, slowReaderCount: 1, heldMessageCount: 1 };
+  const held = { a: 0, b: 5, c: 9, d: 0, e: 7 };
+  const topics = Object.entries(held).map(([name, heldByteCount]) => ({ ...figures, name, heldByteCount }));
+
+  expect(congestedTopics(topics, 2).map(({ name }) => name)).toEqual(["c", "e"]);
+  expect(congestedTopics(topics, 9).map(({ name }) => name)).toEqual(["c", "e", "b"]);
 });

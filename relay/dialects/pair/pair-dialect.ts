@@ -12,8 +12,8 @@ import type {
   TrafficReading,
 } from "../../session/ports.ts";
 import { foreignSubprotocol } from "../verbatim/foreign-subprotocol.ts";
+import { relayIdOf } from "../verbatim/relay-address.ts";
 import { VerbatimTraffic } from "../verbatim/verbatim-traffic.ts";
-import { pairIdOf } from "./pair-address.ts";
 import { type PairOptions, Rooms } from "./pair-rooms.ts";
 import { type PairParts, PairSession, RESTART_CLOSE } from "./pair-session.ts";
 
@@ -58,7 +58,7 @@ export class PairDialect implements Dialect {
   }
 
   claims({ path }: Pick<Asked, "path">): boolean {
-    return pairIdOf(path) !== undefined;
+    return relayIdOf(path) !== undefined;
   }
 
   chooseSubprotocol(offered: ReadonlySet<string>): string | undefined {
@@ -76,7 +76,7 @@ export class PairDialect implements Dialect {
   }
 
   openSilent(link: ConnectionLink, connection: SessionConnection, { path }: Pick<Opening, "path">): PairSession {
-    const session = new PairSession(this.#parts, link, connection, pairIdOf(path) ?? path);
+    const session = new PairSession(this.#parts, link, connection, relayIdOf(path) ?? path);
     session.enter();
     return session;
   }

@@ -4,6 +4,7 @@ import type { Peer } from "../../hub/peer.ts";
 import type { MemberIdentity, TurnTime } from "../../hub/ports.ts";
 import type { Member } from "../../hub/topic.ts";
 import type { SessionConnection } from "../../session/ports.ts";
+import type { Mailboxes } from "../../store/mailboxes.ts";
 import type { TopicTraffic } from "./traffic.ts";
 
 /** Whose connection a peer is: for those who want its name. */
@@ -39,4 +40,6 @@ export type SessionParts = {
   /** Milliseconds since the epoch. */
   readonly nowMs: () => number;
   readonly takeovers: TakeoverSecrets;
+  /** Undefined where the relay keeps none. */
+  readonly mailboxes?: Mailboxes | undefined;
 };

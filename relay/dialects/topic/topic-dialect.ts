@@ -84,9 +84,13 @@ export class TopicDialect implements Dialect {
     return textFrame(encodeV1Error(of === "credential" ? "unauthorized" : "refused", undefined, details));
   }
 
-  open(link: ConnectionLink, connection: SessionConnection, opening: Pick<Opening, "subprotocol">): Session {
+  open(
+    link: ConnectionLink,
+    connection: SessionConnection,
+    opening: Pick<Opening, "subprotocol"> & Partial<Pick<Opening, "host">>,
+  ): Session {
     return this.clientOf(opening) === SUBPROTOCOL_V1
-      ? new V1Session(this.#parts, link, connection)
+      ? new V1Session(this.#parts, link, connection, opening.host ?? "")
       : new ClassicSession(this.#parts, link, connection);
   }
 

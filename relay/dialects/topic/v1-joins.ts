@@ -1,6 +1,6 @@
 import type { ErrorCode } from "../../../protocol/error-codes.ts";
 import type { V1ClientMessage } from "../../../protocol/v1-client-messages.ts";
-import { encodeV1RelayMessage, features } from "../../../protocol/v1-relay-messages.ts";
+import { encodeV1RelayMessage, features, MAILBOX_FEATURE } from "../../../protocol/v1-relay-messages.ts";
 import type { Peer } from "../../hub/peer.ts";
 import type { Encoding } from "../../hub/ports.ts";
 import type { Member } from "../../hub/topic.ts";
@@ -39,6 +39,9 @@ export type V1JoinsParts = {
   /** Answers a message: counts towards what the client may send. */
   readonly answer: (text: string) => void;
   readonly refuse: (code: ErrorCode, ref: number | undefined) => void;
+  /** Stops reading the client, and reads it again: as often as the one, so often the other. */
+  readonly hold: () => void;
+  readonly release: () => void;
 };
 
 /** How a v1 client becomes a member: under which name, whom it may replace, and how it learns who is there. */
@@ -135,16 +138,16 @@ export class V1Joins {
 
   /** Nothing that was sent behind this join is taken until it is known whether the owner is there. */
   #waitFor(owner: Member, message: JoinMessage, untilMs: number): void {
-    const { parts, link, peer, refuse } = this.#own;
+    const { parts, peer, refuse, hold, release } = this.#own;
     const other = parts.connections.of(owner.peer);
     if (other === undefined) {
       refuse("peer-id-taken", message.ref);
       return;
     }
-    link.hold();
+    hold();
     this.#withdraw = other.probe((isThere) => {
       this.#withdraw = undefined;
-      link.release();
+      release();
       if (peer.isOver) return;
       this.#safely(() => {
         if (!isThere) other.lost();
@@ -190,7 +193,7 @@ export class V1Joins {
 
   #joined(own: Member, { members, more }: Page, ref: number | undefined): string {
     const { topicName: topic, topicHandle } = own;
-    const { limits, pingIntervalMs, takeovers } = this.#own.parts;
+    const { limits, mailboxes, pingIntervalMs, takeovers } = this.#own.parts;
     return encodeV1RelayMessage({
       type: "joined",
       topic,
@@ -202,7 +205,7 @@ export class V1Joins {
       more,
       takeover: takeovers.secretOf(own),
       pingIntervalMs,
-      features,
+      features: mailboxes === undefined ? features : [...features, MAILBOX_FEATURE],
       ref,
     });
   }

@@ -29,6 +29,7 @@ import { MembershipChanges } from "./membership-changes.ts";
 import type { SessionParts } from "./session-parts.ts";
 import { spliceData } from "./splice.ts";
 import { V1Joins } from "./v1-joins.ts";
+import { V1Mailboxes } from "./v1-mailboxes.ts";
 
 /** So much may be held of a v1 client while it is read on: it is told, and what is not held goes on meanwhile. */
 const HOLD_LIMIT_BYTES = 262_144;
@@ -47,10 +48,16 @@ export class V1Session implements Session {
   #lastDataStart: Uint8Array | undefined;
   readonly #joins: V1Joins;
   readonly #changes: MembershipChanges;
+  readonly #mailboxes: V1Mailboxes;
+  /** Who waits for room. */
+  #waiting: (() => void)[] = [];
+  /** How many want the link not to be read. */
+  #holdCount = 0;
   /** Refusing: its close is near. Leaving: its close is on its way. */
   #stage: "open" | "refusing" | "leaving" = "open";
 
-  constructor(parts: SessionParts, link: ConnectionLink, connection: SessionConnection) {
+  /** @param host that the client dialled. */
+  constructor(parts: SessionParts, link: ConnectionLink, connection: SessionConnection, host: string) {
     this.#parts = parts;
     this.#link = link;
     this.#connection = connection;
@@ -77,12 +84,27 @@ export class V1Session implements Session {
       },
       answer: (text) => this.#answer(text),
       refuse: (code, ref) => this.#refuse(code, ref),
+      hold: () => this.#hold(),
+      release: () => this.#release(),
+    });
+    this.#mailboxes = new V1Mailboxes({
+      parts,
+      link,
+      connection,
+      peer: this.#peer,
+      host,
+      answer: (text) => this.#answer(text),
+      tell: (text) => void this.#tell(text),
+      refuse: (code, ref) => this.#refuse(code, ref),
+      hold: () => this.#hold(),
+      release: () => this.#release(),
+      whenRoom: (callback) => this.#whenRoom(callback),
     });
     connection.access.whenEnded((why) => connection.end(closeFor(why)));
   }
 
   get hasJoined(): boolean {
-    return this.#joins.hasDecided;
+    return this.#joins.hasDecided || this.#mailboxes.isUsed;
   }
 
   receive(bytes: Uint8Array, isBinary: boolean, isPrintable: boolean): void {
@@ -112,7 +134,7 @@ export class V1Session implements Session {
 
   /** Nothing is taken meanwhile: what the client has sent behind its token waits, in order. Never rejects. */
   async #authorize(token: string, ref: number | undefined): Promise<void> {
-    this.#link.hold();
+    this.#hold();
     try {
       const presented = await this.#connection.access.present(token);
       if (!this.#peer.isOver) this.#authorized(presented, ref);
@@ -120,7 +142,7 @@ export class V1Session implements Session {
       // Of one connection: it must not end the process as a rejection that nobody waits for.
       this.#connection.failed(error);
     }
-    this.#link.release();
+    this.#release();
   }
 
   #authorized(presented: Presented, ref: number | undefined): void {
@@ -194,12 +216,14 @@ export class V1Session implements Session {
 
   hearOut(): void {
     this.#stage = "leaving";
+    this.#mailboxes.end();
     this.#parts.hub.stopDelivering(this.#peer);
   }
 
   end(how: Ending): void {
     this.#parts.hub.disconnect(this.#peer, how);
     this.#joins.end();
+    this.#mailboxes.end();
   }
 
   /** @returns why the message was not taken, if it was not. */
@@ -222,6 +246,7 @@ export class V1Session implements Session {
       this.#waitForRoom();
       return undefined;
     }
+    if ("mailbox" in message) return this.#mailboxes.apply(message, dataText);
     const member = this.#peer.memberOf(message.topic);
     if (member === undefined) return "not-joined";
     switch (message.type) {
@@ -301,8 +326,29 @@ export class V1Session implements Session {
   /** Who asks for more than it reads is not read until it has: so it need not be closed. */
   #waitForRoom(): void {
     if (this.#peer.isOver || this.#peer.outbox.hasRoom) return;
+    this.#hold();
+    this.#whenRoom(() => this.#release());
+  }
+
+  /** The outbox calls back one; here are all who want it. */
+  #whenRoom(callback: () => void): void {
+    this.#waiting.push(callback);
+    if (this.#waiting.length > 1) return;
+    this.#peer.outbox.whenRoom(() => {
+      const waiting = this.#waiting;
+      this.#waiting = [];
+      for (const each of waiting) each();
+    });
+  }
+
+  #hold(): void {
+    this.#holdCount += 1;
     this.#link.hold();
-    this.#peer.outbox.whenRoom(() => this.#link.release());
+  }
+
+  #release(): void {
+    this.#holdCount -= 1;
+    if (this.#holdCount === 0) this.#link.release();
   }
 
   /** What the client has asked for counts towards what it may send: little may ask for much. */

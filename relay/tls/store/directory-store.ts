@@ -1,20 +1,18 @@
-import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { access, type FileHandle, lchown, mkdir, open, readdir, rename, stat, unlink } from "node:fs/promises";
+import { access, type FileHandle, lchown, mkdir, open } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import { type DiskFault, diskFaultOf, ownerToServe, replaceFile, syncDirectory, systemCodeOf } from "../../disk.ts";
 import { checkEntry, checkEntryName } from "./entry.ts";
 import { type CertificateStore, StoreError, type StoreErrorCode } from "./ports.ts";
 
 /** Three times what may be saved: more is not ours, and is not read into memory. */
 const MAX_FILE_BYTES = 64 * 1024;
-/** A save takes milliseconds. A temporary file that is older than this was left by a process that is gone. */
-const LEFTOVER_AGE_MS = 60_000;
-const TEMPORARY_FILE = /^\.[a-z0-9-]{1,100}\.[0-9a-f]{16}\.tmp$/;
-
-const DENIED = new Set(["EACCES", "EPERM", "EROFS", "ELOOP", "ENOTDIR", "EEXIST"]);
-const FULL = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
-/** What systems answer that cannot sync a directory: Windows, and some network file systems. */
-const NO_DIRECTORY_SYNC = new Set(["EINVAL", "EISDIR", "EPERM", "EACCES", "ENOTSUP", "EBADF"]);
+const FAULT_CODES: Readonly<Record<DiskFault, StoreErrorCode>> = {
+  denied: "store-denied",
+  full: "store-full",
+  // A disk that fails, or a network file system that is away: it may come back.
+  unreachable: "store-unreachable",
+};
 
 /**
  * Keeps entries as files of a directory: `<entry>.json`, mode 0600, in a directory of mode 0700 that is made where it is not there.
@@ -44,7 +42,7 @@ export class DirectoryStore implements CertificateStore {
         await file.close();
       }
     } catch (error) {
-      if (codeOf(error) === "ENOENT") return undefined;
+      if (systemCodeOf(error) === "ENOENT") return undefined;
       throw this.#toStoreError(`read ${entry}`, error);
     }
   }
@@ -63,7 +61,7 @@ export class DirectoryStore implements CertificateStore {
     checkEntry(entry, text, this.description);
     try {
       await this.#prepareDirectory();
-      await this.#replace(entry, text);
+      await replaceFile(this.#fileOf(entry), (file) => file.writeFile(text));
     } catch (error) {
       throw this.#toStoreError(`write ${entry}`, error);
     }
@@ -127,37 +125,6 @@ export class DirectoryStore implements CertificateStore {
     }
   }
 
-  async #replace(entry: string, text: string): Promise<void> {
-    const temporary = join(this.#path, `.${entry}.${randomBytes(8).toString("hex")}.tmp`);
-    const file = await open(temporary, "wx", 0o600);
-    try {
-      try {
-        // The time of the file just made is the file system's own: no clock of ours can be wrong against it.
-        await this.#removeLeftovers((await file.stat()).mtimeMs);
-        const owner = await ownerToServe(this.#path);
-        if (owner !== undefined) await file.chown(owner.uid, owner.gid);
-        await file.writeFile(text);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      await rename(temporary, this.#fileOf(entry));
-    } catch (error) {
-      await removeIfThere(temporary);
-      throw error;
-    }
-    await syncDirectory(this.#path);
-  }
-
-  async #removeLeftovers(nowMs: number): Promise<void> {
-    for (const name of await readdir(this.#path)) {
-      if (!TEMPORARY_FILE.test(name)) continue;
-      const path = join(this.#path, name);
-      const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: nowMs }));
-      if (nowMs - mtimeMs > LEFTOVER_AGE_MS) await removeIfThere(path);
-    }
-  }
-
   #remedies(): string {
     const commands = `sudo mkdir -p ${this.#path} && sudo chown -R "$USER" ${this.#path}`;
     return `Give it to the user of the relay (${commands}), or choose another with --state-directory`;
@@ -169,8 +136,10 @@ export class DirectoryStore implements CertificateStore {
 
   #toStoreError(what: string, error: unknown): StoreError {
     if (error instanceof StoreError) return error;
-    const code = codeOf(error);
-    return new StoreError(storeErrorCodeOf(code), `${this.description}: cannot ${what}: ${code}`, { cause: error });
+    const code = systemCodeOf(error);
+    return new StoreError(FAULT_CODES[diskFaultOf(code)], `${this.description}: cannot ${what}: ${code}`, {
+      cause: error,
+    });
   }
 }
 
@@ -179,46 +148,7 @@ async function factsOf(file: FileHandle): Promise<{ size: number; mode: number; 
   return { size: stats.size, mode: stats.mode, isRegular: stats.isFile() };
 }
 
-/**
- * Whom root works for: what it makes in a user's directory has to be that user's. A command that is run as root must not
- * lock out the relay, which is another user. Undefined for everybody else, and in directories of root.
- */
-async function ownerToServe(directory: string): Promise<{ readonly uid: number; readonly gid: number } | undefined> {
-  if (process.getuid?.() !== 0) return undefined;
-  const { uid, gid } = await stat(directory);
-  return uid === 0 ? undefined : { uid, gid };
-}
-
 /** To be thrown on, but for what `open` says of a link that it was not to follow. */
 function unlessLink(error: unknown): undefined {
-  if (codeOf(error) !== "ELOOP" && codeOf(error) !== "ENOTDIR") throw error;
-}
-
-/** Makes the entries of a directory survive a loss of power, where the system can do that. */
-async function syncDirectory(path: string): Promise<void> {
-  try {
-    const directory = await open(path, "r");
-    try {
-      await directory.sync();
-    } finally {
-      await directory.close();
-    }
-  } catch (error) {
-    if (!NO_DIRECTORY_SYNC.has(codeOf(error))) throw error;
-  }
-}
-
-/** Clears away a temporary file. Where that fails too, a later save finds it. */
-async function removeIfThere(path: string): Promise<void> {
-  await unlink(path).catch(() => undefined);
-}
-
-/** A disk that fails, or a network file system that is away, is `store-unreachable`: it may come back. */
-function storeErrorCodeOf(code: string): StoreErrorCode {
-  if (DENIED.has(code)) return "store-denied";
-  return FULL.has(code) ? "store-full" : "store-unreachable";
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "unknown error";
+  if (systemCodeOf(error) !== "ELOOP" && systemCodeOf(error) !== "ENOTDIR") throw error;
 }

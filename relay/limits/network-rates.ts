@@ -1,10 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { TokenBucket } from "../limits/token-bucket.ts";
+import { type Rate, TokenBucket } from "./token-bucket.ts";
 
 /** Networks share these by a hash that nobody outside knows: no number of them takes more memory, and none is forgotten. */
 const SLOTS = 16_384;
-/** After a silence a network may have what two seconds allow at once: the pages of an office open together. */
-const BURST_SECONDS = 2;
 
 /**
  * How fast each network may ask: one IPv4 /24, or one IPv6 /64. A whole network and no single address, because where the
@@ -12,13 +10,13 @@ const BURST_SECONDS = 2;
  * What it keeps is bounded: 16,384 buckets, whatever comes.
  */
 export class NetworkRates {
-  readonly #rate: { readonly perSecond: number; readonly burst: number };
+  readonly #rate: Rate;
   readonly #buckets = Array.from<TokenBucket | undefined>({ length: SLOTS });
   readonly #seed = randomBytes(4).readUInt32BE(0);
 
-  /** @param perSecond requests of one network, at least 1. */
-  constructor(perSecond: number) {
-    this.#rate = { perSecond, burst: perSecond * BURST_SECONDS };
+  /** @param rate of one network: requests. */
+  constructor(rate: Rate) {
+    this.#rate = rate;
   }
 
   /**

@@ -1,0 +1,44 @@
+import { readFile } from "node:fs/promises";
+import { parseFingerprint } from "../node/fingerprint.ts";
+import type { ConnectOptions } from "../relay.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** What every command takes that dials a relay, for `parseArgs`. */
+export const CONNECT_OPTIONS = {
+  fingerprint: { type: "string" },
+  "ca-file": { type: "string" },
+  "token-file": { type: "string" },
+} as const;
+
+/** The lines of a command's help about these. */
+export const CONNECT_HELP = `  --fingerprint <text>  trust exactly the certificate with this SHA-256, as the relay, openssl or a browser shows it
+  --ca-file <path>      trust the authorities in this PEM file, in place of this machine's
+  --token-file <path>   the file with a token, for a relay that wants one; or set POSTERN_TOKEN`;
+
+/** How to connect, as it was typed. */
+export type ConnectWords = {
+  /** In any usual form of hex. */
+  readonly fingerprint?: string | undefined;
+  readonly caFile?: string | undefined;
+  readonly tokenFile?: string | undefined;
+};
+
+/** @throws Error where a file cannot be read: now, and not at some later connection; or where the fingerprint is none. */
+export async function connectOptionsOf(words: ConnectWords, env: Terminal["env"]): Promise<ConnectOptions> {
+  const { caFile, tokenFile } = words;
+  if (tokenFile !== undefined) await readTrimmed(tokenFile);
+  const ca = caFile === undefined ? undefined : await readFile(caFile, "utf8");
+  // The file is read again for each connection: whoever renews it need not restart this.
+  const token = tokenFile === undefined ? env["POSTERN_TOKEN"]?.trim() || undefined : () => readTrimmed(tokenFile);
+  const fingerprint = words.fingerprint === undefined ? undefined : parseFingerprint(words.fingerprint);
+  if (fingerprint === undefined && words.fingerprint !== undefined) {
+    throw new Error(
+      "--fingerprint: the SHA-256 fingerprint of a certificate has 64 hex digits, with or without colons.",
+    );
+  }
+  return { token, tls: ca === undefined && fingerprint === undefined ? undefined : { ca, fingerprint } };
+}
+
+async function readTrimmed(path: string): Promise<string> {
+  return (await readFile(path, "utf8")).trim();
+}

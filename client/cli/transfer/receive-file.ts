@@ -1,0 +1,96 @@
+import { createHash, type Hash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { access, type FileHandle, open, rename, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { PeerStream } from "../../streams/peer-stream.ts";
+import { safeFileName } from "./file-name.ts";
+import { countIn, ExactReader, wordsOf } from "./words.ts";
+
+const PIECE_BYTES = 262_144;
+const SHA256_BYTES = 32;
+
+/** What is told while a file comes. */
+export type ReceiveEvents = {
+  readonly onOffer: (file: { readonly path: string; readonly sizeBytes: number }) => void;
+  readonly onProgress: (doneBytes: number) => void;
+};
+
+/** What has come. */
+export type ReceivedFile = { readonly path: string; readonly sizeBytes: number; readonly sha256: string };
+
+/**
+ * Receives a file by a stream into `path.part`, and names it when its SHA-256 is that of the sender. What is there of an earlier try
+ * is gone on with.
+ * @param output where it goes; undefined: into the present folder, by the name that the sender gives
+ * @throws Error where there is a file of that name, or it cannot be written; and as the stream
+ */
+export async function receiveFile(
+  stream: PeerStream,
+  output: string | undefined,
+  events: ReceiveEvents,
+): Promise<ReceivedFile> {
+  const reader = new ExactReader(stream.readable);
+  const writer = stream.writable.getWriter();
+  const offer = await reader.words();
+  const sizeBytes = countIn(offer, "sizeBytes");
+  const path = output ?? join(".", safeFileName(String(offer["name"])));
+  if (await exists(path)) throw new Error(`${path} is there already: move it, or choose another name with --output`);
+  events.onOffer({ path, sizeBytes });
+  const part = `${path}.part`;
+  const there = await beginningOf(part, sizeBytes);
+  await writer.write(wordsOf({ bytes: there.bytes, sha256: there.hash.copy().digest("hex") }));
+  const start = countIn(await reader.words(), "start");
+  if (start !== 0 && start !== there.bytes) throw new Error("the other side speaks something else");
+  const hash = start === 0 ? createHash("sha256") : there.hash;
+  const file = await open(part, start === 0 ? "w" : "r+");
+  try {
+    await writeAll(file, { reader, hash, start, sizeBytes }, events.onProgress);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  const sha256 = await reader.exactly(SHA256_BYTES);
+  if (!hash.digest().equals(sha256)) throw new Error("the file is not what was sent: start again");
+  await rename(part, path);
+  await writer.write(wordsOf({ isReceived: true }));
+  // The file is here, whether or not the sender waits to hear it.
+  await writer.close().catch(() => undefined);
+  return { path, sizeBytes, sha256: sha256.toString("hex") };
+}
+
+type Body = { readonly reader: ExactReader; readonly hash: Hash; readonly start: number; readonly sizeBytes: number };
+
+async function writeAll(
+  file: FileHandle,
+  { reader, hash, start, sizeBytes }: Body,
+  onProgress: (doneBytes: number) => void,
+): Promise<void> {
+  let doneBytes = start;
+  onProgress(doneBytes);
+  while (doneBytes < sizeBytes) {
+    const piece = await reader.some(Math.min(PIECE_BYTES, sizeBytes - doneBytes));
+    await file.write(piece, 0, piece.length, doneBytes);
+    hash.update(piece);
+    doneBytes += piece.length;
+    onProgress(doneBytes);
+  }
+}
+
+/** What an earlier try has left: nothing, where it is more than the file. */
+async function beginningOf(part: string, sizeBytes: number): Promise<{ readonly bytes: number; readonly hash: Hash }> {
+  const hash = createHash("sha256");
+  const bytes = await stat(part).then(
+    ({ size }) => size,
+    () => 0,
+  );
+  if (bytes === 0 || bytes > sizeBytes) return { bytes: 0, hash };
+  for await (const piece of createReadStream(part)) if (piece instanceof Buffer) hash.update(piece);
+  return { bytes, hash };
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,147 @@
+import { parseArgs } from "node:util";
+import { systemClock } from "../../clock.ts";
+import { errorTexts, PosternError } from "../../errors.ts";
+import type { Relay } from "../../relay.ts";
+import type { Topic } from "../../topic.ts";
+import type { CommandParts } from "../chat.ts";
+import { CONNECT_OPTIONS, connectOptionsOf } from "../connect-options.ts";
+import { Printer } from "../printer.ts";
+import { SignalWatch } from "../signal-watch.ts";
+import { ExitCode, type Terminal } from "../terminal.ts";
+import { toTerminalText } from "../terminal-text.ts";
+
+const OPTIONS = {
+  ...CONNECT_OPTIONS,
+  output: { type: "string", short: "o" },
+  timeout: { type: "string" },
+  help: { type: "boolean", short: "h" },
+} as const;
+
+const DEFAULT_TIMEOUT_SECONDS = "600";
+/** Tells the topic of a code apart from others that may be made of the same bytes. */
+const TOPIC_NAME = "file";
+
+/** What was asked for. */
+export type TransferRequest = {
+  readonly address: string;
+  /** The other word: a file, or a code. */
+  readonly subject: string | undefined;
+  readonly output: string | undefined;
+  readonly timeoutMs: number;
+};
+
+/** One end of a transfer: what is different between the two commands. */
+export type TransferEnd = {
+  readonly command: "send" | "receive";
+  readonly help: (program: string) => string;
+  /** Checks what was asked before anything is dialled. @throws Error with a sentence for the user */
+  readonly prepare: (request: TransferRequest, terminal: Terminal, program: string) => Promise<PreparedTransfer>;
+};
+
+/** A transfer that can begin. */
+export type PreparedTransfer = {
+  readonly secret: Uint8Array;
+  /** Resolves when the file is over. @throws Error */
+  readonly run: (topic: Topic, tools: TransferTools) => Promise<void>;
+};
+
+/** What both ends use while they run. */
+export type TransferTools = {
+  readonly printer: Printer;
+  readonly terminal: Terminal;
+  /** The user wants to stop, or the time to wait for the other side is over. */
+  readonly signal: AbortSignal;
+  /** The other side is there: it is waited for no more. */
+  readonly hasMet: () => void;
+};
+
+/** Runs one end. @returns the exit code; never throws for what a user, a relay or the other side can get wrong */
+export async function transfer(
+  args: readonly string[],
+  terminal: Terminal,
+  { connect, program }: CommandParts,
+  end: TransferEnd,
+): Promise<ExitCode> {
+  const usage = (problem: string): ExitCode => {
+    terminal.stderr.write(
+      `${program} ${end.command}: ${toTerminalText(problem)}\nSee ${program} ${end.command} --help\n`,
+    );
+    return ExitCode.usage;
+  };
+  let prepared: PreparedTransfer;
+  let relay: Relay;
+  let request: TransferRequest;
+  try {
+    const { values, positionals } = parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
+    if (values.help === true) {
+      terminal.stdout.write(end.help(program));
+      return ExitCode.success;
+    }
+    request = requestOf(positionals, values, terminal.env);
+    prepared = await end.prepare(request, terminal, program);
+    const words = { fingerprint: values.fingerprint, caFile: values["ca-file"], tokenFile: values["token-file"] };
+    relay = connect(request.address, await connectOptionsOf(words, terminal.env));
+  } catch (error) {
+    return usage(error instanceof Error ? error.message : String(error));
+  }
+  const run = new TransferRun(terminal, relay, request.timeoutMs);
+  const signals = new SignalWatch(terminal.signals, () => run.stop());
+  try {
+    return await Promise.race([run.end(prepared), signals.second]);
+  } finally {
+    signals.end();
+  }
+}
+
+class TransferRun {
+  readonly #terminal: Terminal;
+  readonly #printer: Printer;
+  readonly #relay: Relay;
+  readonly #timeoutMs: number;
+  readonly #stop = new AbortController();
+
+  constructor(terminal: Terminal, relay: Relay, timeoutMs: number) {
+    this.#terminal = terminal;
+    this.#printer = new Printer(terminal, { isJson: false });
+    this.#relay = relay;
+    this.#timeoutMs = timeoutMs;
+    relay.on("error", (error) => this.#printer.attempt(error));
+  }
+
+  stop(): void {
+    this.#stop.abort(new Error("stopped"));
+  }
+
+  async end({ secret, run }: PreparedTransfer): Promise<ExitCode> {
+    const { signal } = this.#stop;
+    const waiting = systemClock.after(this.#timeoutMs, () => this.#stop.abort(new Error("nobody came in time")));
+    try {
+      const topic = await this.#relay.join({ secret, name: TOPIC_NAME }, { timeoutMs: this.#timeoutMs, signal });
+      await run(topic, { printer: this.#printer, terminal: this.#terminal, signal, hasMet: () => waiting.cancel() });
+      return ExitCode.success;
+    } catch (error) {
+      this.#printer.failure(signal.aborted ? signal.reason : error);
+      return error instanceof PosternError && error.name === "ConnectError" ? ExitCode.failed : ExitCode.incomplete;
+    } finally {
+      waiting.cancel();
+      await this.#relay.close();
+    }
+  }
+}
+
+type Values = { readonly output?: string | undefined; readonly timeout?: string | undefined };
+
+/** @throws Error with a sentence for the user */
+function requestOf(words: readonly string[], { output, timeout }: Values, env: Terminal["env"]): TransferRequest {
+  const [address = "", subject, ...more] = isAddress(words[0]) ? words : [env["POSTERN_RELAY"], ...words];
+  const timeoutSeconds = Number(timeout ?? DEFAULT_TIMEOUT_SECONDS);
+  if (!isAddress(address)) throw new Error(`${errorTexts["address-invalid"][0]}: give it first, or set POSTERN_RELAY.`);
+  if (more.length > 0) throw new Error("It takes two words: the address of a relay, and a file or a code.");
+  if (!(timeoutSeconds >= 1 && timeoutSeconds <= 86_400))
+    throw new Error("--timeout: a number of seconds from 1 to 86400.");
+  return { address, subject, output, timeoutMs: timeoutSeconds * 1000 };
+}
+
+function isAddress(word: string | undefined): boolean {
+  return /^wss?:$/.test(URL.parse(word ?? "")?.protocol ?? "");
+}

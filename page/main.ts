@@ -1,0 +1,3 @@
+import { TryIt } from "./try-it.ts";
+
+new TryIt().start();
