@@ -75,7 +75,7 @@ declare module "@hyperswarm/secret-stream" {
     }
   }
 
-  export = NoiseSecretStream;
+  export default NoiseSecretStream;
 }
 
 declare module "hyperdht" {
@@ -176,7 +176,7 @@ declare module "hyperdht" {
     }
   }
 
-  export = HyperDHT;
+  export default HyperDHT;
 }
 
 declare module "hyperdht/testnet" {
@@ -191,7 +191,7 @@ declare module "hyperdht/testnet" {
     createNode(options?: HyperDHT.Options): HyperDHT;
     destroy(): Promise<void>;
   }>;
-  export = createTestnet;
+  export default createTestnet;
 }
 
 declare module "hyperswarm" {
@@ -276,7 +276,7 @@ declare module "hyperswarm" {
     }
   }
 
-  export = Hyperswarm;
+  export default Hyperswarm;
 }
 
 declare module "hypercore-crypto" {
@@ -291,7 +291,7 @@ declare module "hypercore-crypto" {
 
 declare module "noise-curve-ed" {
   const curve: object;
-  export = curve;
+  export default curve;
 }
 
 declare module "noise-handshake" {
@@ -307,5 +307,5 @@ declare module "noise-handshake" {
     /** Throws for what is not the next message. */
     recv(message: Uint8Array): Uint8Array;
   }
-  export = Noise;
+  export default Noise;
 }
