@@ -3,6 +3,8 @@ import type { Peer } from "../client/index.ts";
 
 /** Letters of a name that are shown. */
 const MAX_NAME_LENGTH = 40;
+/** Of a message so much is shown: a member may send some MiB, over and over. */
+const MAX_TEXT_LENGTH = 4000;
 /** Letters of an id that tell two of one name apart. */
 const SHOWN_ID_LENGTH = 4;
 
@@ -24,10 +26,9 @@ export function toName(text: string): string {
   return Array.from(toTerminalText(text).trim()).slice(0, MAX_NAME_LENGTH).join("");
 }
 
-/** A message as it is shown: its lines stay lines. */
+/** A message as it is shown: its lines stay lines, and one that is very long is cut. */
 export function toShownText(text: string): string {
-  return text
-    .split(/\r\n|\r|\n/)
-    .map(toTerminalText)
-    .join("\n");
+  const lines = text.slice(0, MAX_TEXT_LENGTH).split(/\r\n|\r|\n/);
+  const shown = lines.map((line) => toTerminalText(line)).join("\n");
+  return text.length > MAX_TEXT_LENGTH ? `${shown}…` : shown;
 }

@@ -177,9 +177,9 @@ it("says that the results of a command could not be written, and is content with
   const enough = new Run(["-c", `"${process.execPath}" relay/main.ts check-config | true`], { command: "sh" });
 
   expect(await full.exitCode()).toBe(1);
-  expect(full.stderr).toBe("postern: the output could not be written: ENOSPC\n");
+  expect(full.stderr).toMatch(/^postern: the output could not be written: ENOSPC$/m);
   await enough.exitCode();
-  expect(enough.stderr).toBe("");
+  expect(enough.stderr).not.toContain("could not be written");
 });
 
 async function open(port: number, protocol: string[] | string = []): Promise<WebSocket> {

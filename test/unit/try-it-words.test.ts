@@ -76,4 +76,6 @@ it("shows names on one line, short, and without what hides or turns text", () =>
   expect(nameOf({ id: "a", isClassic: false, presence: new Uint8Array([0xff, 0xfe]) })).toBe("\uFFFD\uFFFD");
   expect(nameOf({ id: "a", isClassic: false })).toBe("guest");
   expect(toShownText("one\r\ntwo\u001b[31m\nthree")).toBe("one\ntwo\uFFFD[31m\nthree");
+  expect(toShownText("x".repeat(4000))).toHaveLength(4000);
+  expect(toShownText("x".repeat(4_000_000))).toBe(`${"x".repeat(4000)}…`);
 });
