@@ -27,13 +27,14 @@ it("starts every relay as it is packed, and nobody else so", () => {
   expect(packed.every(({ isRelay }) => isRelay)).toBe(true);
 });
 
-it("starts the relay with the same flags of Node everywhere: by npm, by its own first line, and in the image", () => {
-  const [, flags = ""] = /^#!\/usr\/bin\/env -S node (.*)$/m.exec(readFileSync("relay/main.ts", "utf8")) ?? [];
+it("starts the relay with the same flags of Node by npm and in the image; the installed command sets its heap itself", () => {
   const { scripts } = JSON.parse(readFileSync("package.json", "utf8")) as { scripts: Record<string, string> };
+  const [, flags = ""] = /^node (.*) relay\/main\.ts serve$/.exec(scripts["start"] ?? "") ?? [];
 
   expect(flags).not.toBe("");
-  expect(scripts["start"]).toBe(`node ${flags} relay/main.ts serve`);
   expect(readFileSync("Dockerfile", "utf8")).toContain(`\nENV NODE_OPTIONS=${flags}\n`);
+  expect(readFileSync("relay/main.ts", "utf8")).toMatch(/^#!\/usr\/bin\/env node\n/);
+  expect(readFileSync("relay/main.ts", "utf8")).toContain("tuneHeap");
 });
 
 it("lets only the relay meet readers that stall: others would keep what they do not read", () => {
