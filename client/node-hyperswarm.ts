@@ -1,5 +1,5 @@
 // oxlint-disable-next-line typescript/triple-slash-reference -- the packages have no types, and what is published names them
-/// <reference path="./hyperswarm-types.d.ts" preserve="true" />
+/// <reference types="postern-client/hyperswarm-types" preserve="true" />
 
 /** The package `postern-client/hyperswarm` on Node: Hyperswarm over relays. */
 

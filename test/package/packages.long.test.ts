@@ -1,12 +1,14 @@
 import { execFile } from "node:child_process";
 import {
   copyFileSync,
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -39,7 +41,8 @@ afterAll(() => rmSync(scene, { recursive: true, force: true }));
 async function pack(folder: string, project: string): Promise<string> {
   const packed = join(scene, "packed", folder);
   mkdirSync(packed, { recursive: true });
-  for (const path of ["package.json", "README.md", "LICENSE"]) copyFileSync(join(folder, path), join(packed, path));
+  const beside = ["package.json", "README.md", "LICENSE", ...(folder === "client" ? ["hyperswarm-types.d.ts"] : [])];
+  for (const path of beside) copyFileSync(join(folder, path), join(packed, path));
   await run(tsc, ["-p", project, "--outDir", join(packed, "dist")]);
   if (folder === ".") await run(process.execPath, ["scripts/build-page.ts", join(packed, "dist/relay/try-it/page.js")]);
   // Without its scripts: npm says the name of the tarball, and nothing else.
@@ -75,7 +78,11 @@ it("holds what was compiled, and nothing of the workshop", () => {
   const top = ["LICENSE", "README.md", "dist", "package.json"];
 
   expect([filesIn(both, "postern"), filesIn(both, "postern/dist")]).toEqual([top, ["client", "protocol", "relay"]]);
-  expect([filesIn(app, "postern-client"), filesIn(app, "postern-client/dist")]).toEqual([top, ["client", "protocol"]]);
+  const ofClient = [...top, "hyperswarm-types.d.ts"].toSorted();
+  expect([filesIn(app, "postern-client"), filesIn(app, "postern-client/dist")]).toEqual([
+    ofClient,
+    ["client", "protocol"],
+  ]);
   expect(readFileSync("client/LICENSE", "utf8")).toBe(readFileSync("LICENSE", "utf8"));
 });
 
@@ -207,6 +214,31 @@ new PosternError("nonsense");
 `;
 
   expect(await compileIn(app, program, { skipLibCheck: false, ...options })).toBe("");
+});
+
+it("has types for apps on Hyperswarm, which bring those that its packages lack", async () => {
+  const folder = join(scene, "swarm");
+  cpSync(join(app, "node_modules/postern-client"), join(folder, "node_modules/postern-client"), { recursive: true });
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module", private: true }));
+  mkdirSync(join(folder, "node_modules/@hyperswarm"));
+  for (const name of ["hyperswarm", "hyperdht", "@hyperswarm/secret-stream", "hypercore-crypto", "streamx"]) {
+    symlinkSync(resolve("node_modules", name), join(folder, "node_modules", name));
+  }
+  const program = `import Hyperswarm from "hyperswarm";
+import { hyperswarm, RelayDHT } from "postern-client/hyperswarm";
+const swarm: Hyperswarm = hyperswarm({ relays: ["wss://relay.example.com"], maxPeers: 3 });
+swarm.on("connection", (connection, { topics }) => {
+  const key: Buffer = connection.remotePublicKey;
+  connection.write(topics[0] ?? key);
+});
+const keyPair = RelayDHT.keyPair();
+const other = new Hyperswarm({ keyPair, dht: new RelayDHT({ relays: "wss://relay.example.com", keyPair }) });
+export const isFlushed: boolean = await other.join(Buffer.alloc(32), { client: false }).flushed();
+// @ts-expect-error: no address
+hyperswarm({ relays: 3 });
+`;
+
+  expect(await compileIn(folder, program, { skipLibCheck: false, types: ["node"] })).toBe("");
 });
 
 /** The example below this heading. */
