@@ -1,4 +1,4 @@
-import { cpSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { Worker } from "node:worker_threads";
@@ -8,14 +8,12 @@ import { placeOf } from "../../relay/store/sqlite-file.ts";
 import { MIGRATIONS, migrate, pragma } from "../../relay/store/sqlite-schema.ts";
 import { killWriters } from "../support/mailbox-kills.ts";
 import { depositOf, readOf, sqliteStore, storeDirectory, textsIn } from "../support/mailbox-store.ts";
+import { cutLogs } from "../support/mailbox-torn-log.ts";
 import { Run } from "../support/process.ts";
 import { itWithMounts } from "../support/requires.ts";
 
 const FIXTURE = "test/fixtures/mailbox-store.js";
 const PAGE_BYTES = 4096;
-/** SQLite's file format, section 4.1: what stands before a page in the log. */
-const FRAME_BYTES = PAGE_BYTES + 24;
-const LOG_HEADER_BYTES = 32;
 const withMounts = itWithMounts();
 
 /** A store of its own process, behind a command such as `unshare`. @returns what it printed. */
@@ -24,22 +22,6 @@ async function useElsewhere(command: string, args: readonly string[]): Promise<R
   await run.exitCode();
   if (run.stderr !== "") throw new Error(run.stderr);
   return JSON.parse(run.stdout) as Readonly<Record<string, unknown>>;
-}
-
-/** A directory with three messages in the file, and what its log still holds of eight more. */
-async function withLog(): Promise<{ readonly directory: string; readonly logBytes: number }> {
-  const [source, directory] = [await storeDirectory(), await storeDirectory()];
-  const first = sqliteStore(source);
-  await first.open();
-  for (const text of ["a", "b", "c"]) await first.deposit(depositOf(text));
-  await first.close();
-  const store = sqliteStore(source);
-  await store.open();
-  for (let index = 0; index < 8; index += 1) await store.deposit(depositOf(`log ${index}`));
-  // While it is open: its end writes the log back.
-  cpSync(source, directory, { recursive: true });
-  await store.close();
-  return { directory, logBytes: statSync(`${placeOf(directory).file}-wal`).size };
 }
 
 it("keeps what it has over a restart, totals and sequences as well", async () => {
@@ -132,30 +114,11 @@ it("is one process's alone: a second one is refused, and finds it free after a k
   expect(await useElsewhere(process.execPath, [FIXTURE, directory, "open"])).toEqual({ count: 1 });
 });
 
-it("recovers what a torn log still holds, wherever it was cut, and never a part of a commit", async () => {
-  const { directory, logBytes } = await withLog();
-  const intact = await storeDirectory();
-  cpSync(directory, intact, { recursive: true });
-  const frameCount = Math.floor((logBytes - LOG_HEADER_BYTES) / FRAME_BYTES);
-  const counts: number[] = [];
-
-  for (let frame = 0; frame <= frameCount; frame += 1) {
-    const copy = join(await storeDirectory(), "cut");
-    cpSync(intact, copy, { recursive: true });
-    // In the middle of a page as well as between two.
-    truncateSync(`${placeOf(copy).file}-wal`, LOG_HEADER_BYTES + frame * FRAME_BYTES + (frame % 2) * 100);
-    const store = sqliteStore(copy);
-    await store.open();
-    const texts = await textsIn(store);
-    expect(texts).toEqual(["a", "b", "c", ...texts.slice(3).map((_, index) => `log ${index}`)]);
-    expect(store.reading().messageCount).toBe(texts.length);
-    counts.push(texts.length);
-    await store.close();
-  }
+it("recovers what a torn log still holds, cut at a few places, and never a part of a commit", async () => {
+  const { frameCount, counts } = await cutLogs((count) => [0, 1, Math.floor(count / 2), count]);
 
   expect(frameCount).toBeGreaterThan(8);
   expect([counts[0], counts.at(-1)]).toEqual([3, 11]);
-  expect(counts).toEqual(counts.toSorted((a, b) => a - b));
 });
 
 it("finds damage at the start, says so, and changes not a byte of it", async () => {
