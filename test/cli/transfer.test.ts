@@ -47,6 +47,22 @@ it("begins anew where what is there is of another file, and replaces no file", a
   expect(readFileSync(join(folder, "other.bin")).equals(bytes)).toBe(true);
 });
 
+it("says that the disk is full where it takes a part of the last piece, and does not call that the file", async () => {
+  const relay = await startRelay({ tls: "off" });
+  const folder = temporaryFolder();
+  const [, code] = await sending(relay, fileOf(randomBytes(20_000), "report.pdf"));
+  // A largest size for files, in blocks of 512 or 1024 bytes, takes a part as a full disk does.
+  const words = `ulimit -f 16; exec "$0" "$@"`;
+  const receiver = new Run(["-c", words, process.execPath, PROGRAM, "receive", relay.url, code], {
+    command: "sh",
+    cwd: folder,
+  });
+
+  expect(await receiver.exitCode()).toBe(3);
+  expect(receiver.stderr).toMatch(/EFBIG/);
+  expect(existsSync(join(folder, "report.pdf"))).toBe(false);
+});
+
 it("is refused words that are none before it dials", async () => {
   const code = newCode();
   const rows: readonly (readonly [readonly string[], RegExp])[] = [

@@ -69,10 +69,18 @@ async function writeAll(
   onProgress(doneBytes);
   while (doneBytes < sizeBytes) {
     const piece = await reader.some(Math.min(PIECE_BYTES, sizeBytes - doneBytes));
-    await file.write(piece, 0, piece.length, doneBytes);
+    await writePiece(file, piece, doneBytes);
     hash.update(piece);
     doneBytes += piece.length;
     onProgress(doneBytes);
+  }
+}
+
+/** Writes all of it: where the disk is nearly full the system takes a part, and only the next write says why. */
+async function writePiece(file: FileHandle, piece: Uint8Array, position: number): Promise<void> {
+  for (let at = 0; at < piece.length; ) {
+    const { bytesWritten } = await file.write(piece, at, piece.length - at, position + at);
+    at += bytesWritten;
   }
 }
 
