@@ -4,7 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { newCode } from "../../client/cli/transfer/code-words.ts";
+import { checkGone } from "../../client/cli/transfer/transfer.ts";
+import { DeliveryError } from "../../client/errors.ts";
 import { connect } from "../../client/node.ts";
+import type { PeerStream } from "../../client/streams/peer-stream.ts";
+import { StreamError } from "../../client/streams/stream-error.ts";
 import { eventually } from "../support/eventually.ts";
 import { Run } from "../support/process.ts";
 import { startRelay } from "../support/relay.ts";
@@ -93,6 +97,24 @@ it("gives up after its time, and at a signal, with a word", async () => {
   stopped.signal("SIGINT");
 
   expect(await stopped.exitCode()).toBe(3);
+});
+
+it("says that the relay cannot be reached, and not that nobody came", async () => {
+  const run = new Run([PROGRAM, "receive", "ws://127.0.0.1:9", newCode(), "--timeout", "1"]);
+
+  expect(await run.exitCode()).toBe(1);
+  expect(run.stderr).not.toMatch(/nobody came/);
+});
+
+it("waits for who is gone, and ends with the reason of who gave one and left", async () => {
+  const gone = new DeliveryError("peer-gone");
+  const reason = new StreamError({ reason: "the disk is full" });
+  const closed = (error: Error): Pick<PeerStream, "closed"> => ({ closed: Promise.reject(error) });
+
+  await expect(checkGone(undefined, gone)).resolves.toBeUndefined();
+  await expect(checkGone(closed(gone), gone)).resolves.toBeUndefined();
+  await expect(checkGone(closed(reason), gone)).rejects.toBe(reason);
+  await expect(checkGone(undefined, reason)).rejects.toBe(reason);
 });
 
 it("takes nothing into other folders from a sender who says so", async () => {
