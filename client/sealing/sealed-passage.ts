@@ -106,10 +106,14 @@ export class SealedPassage implements Passage {
 
   peerLeft(peerHandle: number): void {
     const member = this.#members.get(peerHandle);
-    if (member === undefined) return;
-    this.#members.delete(peerHandle);
+    // Behind what it has sent before, which may still be opened.
+    if (member !== undefined) this.#opening.add(member, () => this.#left(member));
+  }
+
+  #left(member: SealedMember): void {
+    const { sid, peerHandle } = member;
+    if (this.#members.get(peerHandle) === member) this.#members.delete(peerHandle);
     this.#settleMet();
-    const { sid } = member;
     if (this.#heard.get(sid) !== member) return;
     this.#heard.delete(sid);
     this.#parts.events.onAway(sid);
