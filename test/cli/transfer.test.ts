@@ -51,6 +51,20 @@ it("begins anew where what is there is of another file, and replaces no file", a
   expect(readFileSync(join(folder, "other.bin")).equals(bytes)).toBe(true);
 });
 
+it("does not replace a file that comes while it receives", async () => {
+  const relay = await startRelay({ tls: "off" });
+  const folder = temporaryFolder();
+  const bytes = randomBytes(40_000_000);
+  const [sender, code] = await sending(relay, fileOf(bytes));
+  const receiver = receiving(relay, code, folder);
+  await receiver.printed(/^\* receiving report\.pdf/m);
+  writeFileSync(join(folder, "report.pdf"), "mine", { flag: "wx" });
+
+  expect([await receiver.exitCode(), await sender.exitCode()]).toEqual([3, 3]);
+  expect(receiver.stderr).toMatch(/report\.pdf is there already/);
+  expect(readFileSync(join(folder, "report.pdf"), "utf8")).toBe("mine");
+});
+
 it("says that the disk is full where it takes a part of the last piece, and does not call that the file", async () => {
   const relay = await startRelay({ tls: "off" });
   const folder = temporaryFolder();
