@@ -123,11 +123,10 @@ it("says that the relay cannot be reached, and not that nobody came", async () =
 it("waits for who is gone, and ends with the reason of who gave one and left", async () => {
   const gone = new DeliveryError("peer-gone");
   const reason = new StreamError({ reason: "the disk is full" });
-  const closed = (error: Error): Pick<PeerStream, "closed"> => ({ closed: Promise.reject(error) });
 
   await expect(checkGone(undefined, gone)).resolves.toBeUndefined();
-  await expect(checkGone(closed(gone), gone)).resolves.toBeUndefined();
-  await expect(checkGone(closed(reason), gone)).rejects.toBe(reason);
+  await expect(checkGone(endedBy(gone), gone)).resolves.toBeUndefined();
+  await expect(checkGone(endedBy(reason), gone)).rejects.toBe(reason);
   await expect(checkGone(undefined, reason)).rejects.toBe(reason);
 });
 
@@ -156,3 +155,10 @@ it("takes nothing into other folders from a sender who says so", async () => {
   expect(await receiver.exitCode()).toBe(3);
   expect(receiver.stderr).toMatch(/the other side speaks something else/);
 });
+
+/** As much of a stream as says what has ended it. */
+function endedBy(reason: Error): Pick<PeerStream, "closed"> {
+  const { promise: closed, reject } = Promise.withResolvers<void>();
+  reject(reason);
+  return { closed };
+}

@@ -99,10 +99,13 @@ export async function transfer(
  * @throws why it has failed, unless its peer is gone. One that gives a reason and leaves is not: that reason is thrown.
  */
 export async function checkGone(stream: Pick<PeerStream, "closed"> | undefined, error: unknown): Promise<void> {
-  const isGone = (cause: unknown): boolean => cause instanceof DeliveryError && cause.code === "peer-gone";
   if (!isGone(error)) throw error;
   const first: unknown = await stream?.closed.catch((cause: unknown) => cause);
   if (first !== undefined && !isGone(first)) throw first;
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof DeliveryError && error.code === "peer-gone";
 }
 
 class TransferRun {
