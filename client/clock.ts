@@ -14,11 +14,14 @@ export interface Clock {
   after(delayMs: number, task: () => void): Timer;
 }
 
+/** The longest that a timer of the platforms waits, nearly 25 days; a longer one would end at once. */
+const MAX_DELAY_MS = 2 ** 31 - 1;
+
 /** The clock of this machine. Its timers keep a program alive. */
 export const systemClock: Clock = {
   monotonicMs: () => performance.now(),
   after(delayMs, task) {
-    const handle = setTimeout(task, delayMs);
+    const handle = setTimeout(task, Math.min(delayMs, MAX_DELAY_MS));
     return { cancel: () => clearTimeout(handle) };
   },
 };

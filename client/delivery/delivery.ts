@@ -237,7 +237,9 @@ export class Delivery {
 
   /** Says that this session ends, as soon as all has left. @returns whether there is nothing left to wait for. */
   sayGoodbye(): boolean {
-    return this.#publisher.sayGoodbye();
+    // Nothing that is for single peers may be behind the goodbye.
+    const hasLeft = !this.#isConnected || this.#parts.lanes.writable();
+    return hasLeft && this.#publisher.sayGoodbye();
   }
 
   /** Ends everything: what waits is rejected with this. Nothing is told afterwards. */

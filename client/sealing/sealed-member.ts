@@ -16,6 +16,7 @@ export class SealedMember implements Receiver {
   readonly presenceSeal: PresenceSeal;
   readonly nameBytes: Uint8Array;
   #hasOpened = false;
+  #isProved = false;
   #provedAtMs: number = Number.NEGATIVE_INFINITY;
   #lastControlSeq = 0;
   #faultCount = 0;
@@ -32,6 +33,15 @@ export class SealedMember implements Receiver {
   /** A frame of it was opened: it has the secret. */
   get hasOpened(): boolean {
     return this.#hasOpened;
+  }
+
+  /** It has sealed something for the present connection of this end: nobody can have played that again. */
+  get isProved(): boolean {
+    return this.#isProved;
+  }
+
+  proved(): void {
+    this.#isProved = true;
   }
 
   /** What it shows of itself; undefined: nothing yet. */

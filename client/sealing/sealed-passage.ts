@@ -33,7 +33,7 @@ export type SealedPassageParts = PassageParts & {
 /**
  * The passage of a topic with a secret: what leaves is sealed, and only who has the secret is heard. A session is heard when a
  * frame from it opens that names this end's own connection: an old one that is played again names another. Once it was, its
- * next connections are heard by their name, and each must open as well; one that does takes the place of one that does not.
+ * next connections are heard by their name. Where several have that name, it is the one that proves itself in the same way.
  */
 export class SealedPassage implements Passage {
   readonly carrier: Carrier;
@@ -101,23 +101,28 @@ export class SealedPassage implements Passage {
     const added = this.#add(member);
     if (added === undefined) return;
     if (this.#heard.get(added.sid) === added) this.#parts.events.onHere(added.sid);
-    else if (!this.#proved.has(added.sid)) this.#ask(added);
+    else if (this.#mustProve(added)) this.#ask(added);
   }
 
   peerLeft(peerHandle: number): void {
     const member = this.#members.get(peerHandle);
-    if (member === undefined) return;
-    this.#members.delete(peerHandle);
+    // Behind what it has sent before, which may still be opened.
+    if (member !== undefined) this.#opening.add(member, () => this.#left(member));
+  }
+
+  #left(member: SealedMember): void {
+    const { sid, peerHandle } = member;
+    if (this.#members.get(peerHandle) === member) this.#members.delete(peerHandle);
     this.#settleMet();
-    const { sid } = member;
     if (this.#heard.get(sid) !== member) return;
     this.#heard.delete(sid);
     this.#parts.events.onAway(sid);
-    const next = [...this.#members.values()].find((other) => other.sid === sid);
+    const [next, ...others] = [...this.#members.values()].filter((other) => other.sid === sid);
     if (next === undefined) return;
     this.#heard.set(sid, next);
     this.#tellPresence(next);
     this.#parts.events.onHere(sid);
+    for (const other of others) if (this.#mustProve(other)) this.#ask(other);
   }
 
   shown(peerHandle: number, presence: string): void {
@@ -219,13 +224,15 @@ export class SealedPassage implements Passage {
     const { sid } = member;
     const { events } = this.#parts;
     const heard = this.#heard.get(sid);
+    if (isProof) member.proved();
     if (heard === member) return true;
-    if (!isProof && !this.#proved.has(sid)) return false;
-    if (heard?.hasOpened === true) {
+    // What goes to all may be played again, by anybody who was in the topic.
+    if (!isProof) return false;
+    if (heard?.isProved === true) {
       events.onFault("id-claimed", sid);
       return false;
     }
-    // Somebody without the secret has taken the name of its session.
+    // Perhaps somebody without the secret has taken the name of its session.
     if (heard !== undefined) events.onAway(sid);
     this.#heard.set(sid, member);
     this.#proved.add(sid);
@@ -261,7 +268,13 @@ export class SealedPassage implements Passage {
   }
 
   #unproved(): SealedMember[] {
-    return [...this.#members.values()].filter(({ sid, isIgnored }) => !isIgnored && !this.#proved.has(sid));
+    return [...this.#members.values()].filter((member) => !member.isIgnored && this.#mustProve(member));
+  }
+
+  /** Its session is new; or another connection has its place, and has not proved itself. */
+  #mustProve(member: SealedMember): boolean {
+    const heard = this.#heard.get(member.sid);
+    return !this.#proved.has(member.sid) || (heard !== member && heard?.isProved !== true);
   }
 
   #settleMet(): void {

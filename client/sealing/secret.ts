@@ -1,6 +1,7 @@
 import { fromBase64url, toBase64url } from "../base64url.ts";
 import { utf8 } from "../data.ts";
 import { TopicError } from "../errors.ts";
+import { subtle } from "./web-cryptography.ts";
 
 /** What the members of a sealed topic share: at least 16 bytes, or the same as base64url. Who has it reads and writes all. */
 export type Secret = string | Uint8Array;
@@ -22,7 +23,7 @@ export function newSecret(): string {
  * stays one: whoever runs the relay can try as many as that time allows.
  * @param options `salt`: text of at least 8 bytes that belongs to this group alone, the same for all its members, not secret.
  *   `iterations`: 600,000 to 100,000,000, the same for all; 600,000 unless it is set.
- * @throws TopicError `secret-invalid`
+ * @throws TopicError `secret-invalid`, `no-cryptography`
  */
 export async function secretFromPassphrase(
   passphrase: string,
@@ -35,9 +36,9 @@ export async function secretFromPassphrase(
   if (words.length === 0) throw invalid("the passphrase is empty");
   if (salted.length < MIN_SALT_BYTES)
     throw invalid(`the salt has ${salted.length} bytes, and the least is ${MIN_SALT_BYTES}`);
-  const key = await crypto.subtle.importKey("raw", words, "PBKDF2", false, ["deriveBits"]);
+  const key = await subtle().importKey("raw", words, "PBKDF2", false, ["deriveBits"]);
   const how = { name: "PBKDF2", hash: "SHA-256", salt: salted, iterations };
-  return toBase64url(new Uint8Array(await crypto.subtle.deriveBits(how, key, SECRET_BYTES * 8)));
+  return toBase64url(new Uint8Array(await subtle().deriveBits(how, key, SECRET_BYTES * 8)));
 }
 
 /** The bytes of a secret. @throws TopicError `secret-invalid`, which says how many bits it has */

@@ -11,9 +11,7 @@ const AES = { name: "AES-GCM", length: 256 };
 export class WebCryptography implements Cryptography<CryptoKey, CryptoKey> {
   /** @throws TopicError `no-cryptography` */
   source(material: Uint8Array): Promise<CryptoKey> {
-    // Undefined in a page that came over http, whatever the types say.
-    if ((crypto as Partial<typeof crypto>).subtle === undefined) throw new TopicError("no-cryptography");
-    return crypto.subtle.importKey("raw", privateOf(material), "HKDF", false, ["deriveBits", "deriveKey"]);
+    return subtle().importKey("raw", privateOf(material), "HKDF", false, ["deriveBits", "deriveKey"]);
   }
 
   async derive(source: CryptoKey, salt: Uint8Array, info: Uint8Array): Promise<Uint8Array> {
@@ -45,6 +43,13 @@ export class WebCryptography implements Cryptography<CryptoKey, CryptoKey> {
       return undefined;
     }
   }
+}
+
+/** WebCrypto itself. @throws TopicError `no-cryptography` */
+export function subtle(): typeof crypto.subtle {
+  // Undefined in a page that came over http, whatever the types say.
+  if ((crypto as Partial<typeof crypto>).subtle === undefined) throw new TopicError("no-cryptography");
+  return crypto.subtle;
 }
 
 type Bytes = Uint8Array<ArrayBuffer>;

@@ -4,7 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { newCode } from "../../client/cli/transfer/code-words.ts";
+import { checkGone } from "../../client/cli/transfer/transfer.ts";
+import { DeliveryError } from "../../client/errors.ts";
 import { connect } from "../../client/node.ts";
+import type { PeerStream } from "../../client/streams/peer-stream.ts";
+import { StreamError } from "../../client/streams/stream-error.ts";
 import { eventually } from "../support/eventually.ts";
 import { Run } from "../support/process.ts";
 import { startRelay } from "../support/relay.ts";
@@ -47,6 +51,36 @@ it("begins anew where what is there is of another file, and replaces no file", a
   expect(readFileSync(join(folder, "other.bin")).equals(bytes)).toBe(true);
 });
 
+it("does not replace a file that comes while it receives", async () => {
+  const relay = await startRelay({ tls: "off" });
+  const folder = temporaryFolder();
+  const bytes = randomBytes(40_000_000);
+  const [sender, code] = await sending(relay, fileOf(bytes));
+  const receiver = receiving(relay, code, folder);
+  await receiver.printed(/^\* receiving report\.pdf/m);
+  writeFileSync(join(folder, "report.pdf"), "mine", { flag: "wx" });
+
+  expect([await receiver.exitCode(), await sender.exitCode()]).toEqual([3, 3]);
+  expect(receiver.stderr).toMatch(/report\.pdf is there already/);
+  expect(readFileSync(join(folder, "report.pdf"), "utf8")).toBe("mine");
+});
+
+it("says that the disk is full where it takes a part of the last piece, and does not call that the file", async () => {
+  const relay = await startRelay({ tls: "off" });
+  const folder = temporaryFolder();
+  const [, code] = await sending(relay, fileOf(randomBytes(20_000), "report.pdf"));
+  // A largest size for files, in blocks of 512 or 1024 bytes, takes a part as a full disk does.
+  const words = `ulimit -f 16; exec "$0" "$@"`;
+  const receiver = new Run(["-c", words, process.execPath, PROGRAM, "receive", relay.url, code], {
+    command: "sh",
+    cwd: folder,
+  });
+
+  expect(await receiver.exitCode()).toBe(3);
+  expect(receiver.stderr).toMatch(/EFBIG/);
+  expect(existsSync(join(folder, "report.pdf"))).toBe(false);
+});
+
 it("is refused words that are none before it dials", async () => {
   const code = newCode();
   const rows: readonly (readonly [readonly string[], RegExp])[] = [
@@ -79,6 +113,23 @@ it("gives up after its time, and at a signal, with a word", async () => {
   expect(await stopped.exitCode()).toBe(3);
 });
 
+it("says that the relay cannot be reached, and not that nobody came", async () => {
+  const run = new Run([PROGRAM, "receive", "ws://127.0.0.1:9", newCode(), "--timeout", "1"]);
+
+  expect(await run.exitCode()).toBe(1);
+  expect(run.stderr).not.toMatch(/nobody came/);
+});
+
+it("waits for who is gone, and ends with the reason of who gave one and left", async () => {
+  const gone = new DeliveryError("peer-gone");
+  const reason = new StreamError({ reason: "the disk is full" });
+
+  await expect(checkGone(undefined, gone)).resolves.toBeUndefined();
+  await expect(checkGone(endedBy(gone), gone)).resolves.toBeUndefined();
+  await expect(checkGone(endedBy(reason), gone)).rejects.toBe(reason);
+  await expect(checkGone(undefined, reason)).rejects.toBe(reason);
+});
+
 it("takes nothing into other folders from a sender who says so", async () => {
   const relay = await startRelay({ tls: "off" });
   const { parseCode } = await import("../../client/cli/transfer/code-words.ts");
@@ -104,3 +155,10 @@ it("takes nothing into other folders from a sender who says so", async () => {
   expect(await receiver.exitCode()).toBe(3);
   expect(receiver.stderr).toMatch(/the other side speaks something else/);
 });
+
+/** As much of a stream as says what has ended it. */
+function endedBy(reason: Error): Pick<PeerStream, "closed"> {
+  const { promise: closed, reject } = Promise.withResolvers<void>();
+  reject(reason);
+  return { closed };
+}

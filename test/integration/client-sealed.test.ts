@@ -56,6 +56,22 @@ describe.each([
     expect(faults).toEqual([]);
   });
 
+  it("leave behind what they have sent to one", async () => {
+    const relay = await startRelay({ tls: "off" });
+    const secret = newSecret();
+    const anna = await connected(relay, one).join({ secret });
+    const bert = await connected(relay, other).join({ secret });
+    await eventually(() => expect(anna.peers.size).toBe(1));
+    let heardCount = 0;
+    bert.on("message", () => (heardCount += 1));
+
+    for (let count = 0; count < 15; count += 1) await anna.send(bert.self, new Uint8Array(60_000).fill(1));
+    await anna.leave();
+
+    await eventually(() => expect(bert.peers.size).toBe(0));
+    expect(heardCount).toBe(15);
+  });
+
   it("stream bytes to each other, over a kill of the relay", async () => {
     const relay = await startRelay({ tls: "off" });
     const secret = newSecret();

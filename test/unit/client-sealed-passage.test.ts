@@ -163,6 +163,48 @@ describe("who has not the secret", () => {
     expect(bert.heard).toEqual([`${anna.sid} while bert is away`]);
   });
 
+  it("plays what it has heard of a session again in its absence, and loses the place when that is back", () => {
+    const { network, anna, bert } = two();
+    void bert.topic.broadcast("early");
+    network.run(3000);
+    const early = network.seen.filter(({ from, to }) => from === bert.line && to === undefined);
+    const { peerId } = bert.line.member;
+    bert.line.cut();
+    network.run(20);
+    const thief = network.addStranger(peerId);
+    network.run(20);
+    for (const { bytes } of early) thief.sendToAll(bytes);
+    network.run(2000);
+    void bert.topic.broadcast("back");
+    void bert.topic.send(anna.sid, "alone");
+    void anna.topic.broadcast("welcome");
+    network.run(5000);
+
+    expect(early.length).toBeGreaterThan(0);
+    expect(anna.heard).toEqual([`${bert.sid} early`, `${bert.sid} back`, `${bert.sid} alone`]);
+    expect(bert.heard).toEqual([`${anna.sid} welcome`]);
+  });
+
+  it("plays it again also where both are there when somebody comes back", () => {
+    const { network, anna, bert } = two();
+    void bert.topic.broadcast("early");
+    network.run(3000);
+    const early = network.seen.filter(({ from, to }) => from === bert.line && to === undefined);
+    const { peerId } = bert.line.member;
+    bert.line.cut();
+    network.run(20);
+    const thief = network.addStranger(peerId);
+    network.run(1000);
+    anna.line.cut();
+    network.run(210);
+    for (const { bytes } of early) thief.sendToAll(bytes);
+    network.run(5000);
+    void bert.topic.broadcast("back");
+    network.run(5000);
+
+    expect(anna.heard).toEqual([`${bert.sid} early`, `${bert.sid} back`]);
+  });
+
   it("floods: what it sends is looked at a hundred times, and told as often", () => {
     const { network, anna } = two();
     const stranger = network.addStranger(`${"s".repeat(22)}.${"x".repeat(22)}`);

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { newSecret, secretBytes, secretFromPassphrase } from "../../client/sealing/secret.ts";
 import { topicIdOf } from "../../client/sealing/topic-id.ts";
 
@@ -61,5 +61,12 @@ describe("a passphrase", () => {
     ["words", { salt: SALT, iterations: 600_000.5 }, "iterations: 600000"],
   ])("%j with %j is refused", async (passphrase, options, reason) => {
     await expect(secretFromPassphrase(passphrase, options)).rejects.toThrow(reason);
+  });
+
+  it("is refused with a word in a page that came over http", async () => {
+    vi.stubGlobal("crypto", {});
+    onTestFinished(() => void vi.unstubAllGlobals());
+
+    await expect(secretFromPassphrase("words", { salt: SALT })).rejects.toMatchObject({ code: "no-cryptography" });
   });
 });

@@ -1,6 +1,6 @@
 import { createHash, type Hash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { access, type FileHandle, open, rename, stat } from "node:fs/promises";
+import { access, type FileHandle, link, open, rename, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { PeerStream } from "../../streams/peer-stream.ts";
 import { safeFileName } from "./file-name.ts";
@@ -20,7 +20,7 @@ export type ReceivedFile = { readonly path: string; readonly sizeBytes: number; 
 
 /**
  * Receives a file by a stream into `path.part`, and names it when its SHA-256 is that of the sender. What is there of an earlier try
- * is gone on with.
+ * is gone on with. A file that is there, or comes meanwhile, is not replaced.
  * @param output where it goes; undefined: into the present folder, by the name that the sender gives
  * @throws Error where there is a file of that name, or it cannot be written; and as the stream
  */
@@ -34,7 +34,7 @@ export async function receiveFile(
   const offer = await reader.words();
   const sizeBytes = countIn(offer, "sizeBytes");
   const path = output ?? join(".", safeFileName(String(offer["name"])));
-  if (await exists(path)) throw new Error(`${path} is there already: move it, or choose another name with --output`);
+  if (await exists(path)) throw new Error(isThere(path));
   events.onOffer({ path, sizeBytes });
   const part = `${path}.part`;
   const there = await beginningOf(part, sizeBytes);
@@ -51,10 +51,12 @@ export async function receiveFile(
   }
   const sha256 = await reader.exactly(SHA256_BYTES);
   if (!hash.digest().equals(sha256)) throw new Error("the file is not what was sent: start again");
-  await rename(part, path);
-  await writer.write(wordsOf({ isReceived: true }));
+  await nameFile(part, path);
   // The file is here, whether or not the sender waits to hear it.
-  await writer.close().catch(() => undefined);
+  await writer
+    .write(wordsOf({ isReceived: true }))
+    .then(() => writer.close())
+    .catch(() => undefined);
   return { path, sizeBytes, sha256: sha256.toString("hex") };
 }
 
@@ -69,10 +71,18 @@ async function writeAll(
   onProgress(doneBytes);
   while (doneBytes < sizeBytes) {
     const piece = await reader.some(Math.min(PIECE_BYTES, sizeBytes - doneBytes));
-    await file.write(piece, 0, piece.length, doneBytes);
+    await writePiece(file, piece, doneBytes);
     hash.update(piece);
     doneBytes += piece.length;
     onProgress(doneBytes);
+  }
+}
+
+/** Writes all of it: where the disk is nearly full the system takes a part, and only the next write says why. */
+async function writePiece(file: FileHandle, piece: Uint8Array, position: number): Promise<void> {
+  for (let at = 0; at < piece.length; ) {
+    const { bytesWritten } = await file.write(piece, at, piece.length - at, position + at);
+    at += bytesWritten;
   }
 }
 
@@ -86,6 +96,22 @@ async function beginningOf(part: string, sizeBytes: number): Promise<{ readonly 
   if (bytes === 0 || bytes > sizeBytes) return { bytes: 0, hash };
   for await (const piece of createReadStream(part)) if (piece instanceof Buffer) hash.update(piece);
   return { bytes, hash };
+}
+
+/** Gives it its name, unless a file of that name has come meanwhile. */
+async function nameFile(part: string, path: string): Promise<void> {
+  const error = await link(part, path).then(
+    () => undefined,
+    (failure: NodeJS.ErrnoException) => failure,
+  );
+  if (error === undefined) await unlink(part);
+  else if (error.code === "EEXIST" || (await exists(path))) throw new Error(isThere(path));
+  // Not every disk has links.
+  else await rename(part, path);
+}
+
+function isThere(path: string): string {
+  return `${path} is there already: move it, or choose another name with --output`;
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -11,7 +11,7 @@ import { parseCode } from "./code-words.ts";
 import { ProgressBar, sizeText } from "./progress-bar.ts";
 import { type ReceivedFile, receiveFile } from "./receive-file.ts";
 import { FILE_LABEL, RECEIVER } from "./send.ts";
-import { type PreparedTransfer, type TransferRequest, type TransferTools, transfer } from "./transfer.ts";
+import { checkGone, type PreparedTransfer, type TransferRequest, type TransferTools, transfer } from "./transfer.ts";
 
 /** `receive`: the file of whoever has printed this code. @returns the exit code, as `transfer` */
 export function receive(args: readonly string[], terminal: Terminal, parts: CommandParts): Promise<ExitCode> {
@@ -61,7 +61,7 @@ async function take(
     });
   } catch (error) {
     stream.abort({ reason: error instanceof Error ? error.message : "" });
-    if (!(error instanceof DeliveryError && error.code === "peer-gone")) throw error;
+    await checkGone(stream, error);
     printer.notice("the other side is gone: waiting for it");
     return undefined;
   } finally {

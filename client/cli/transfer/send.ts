@@ -2,6 +2,7 @@ import { stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { systemClock } from "../../clock.ts";
 import { DeliveryError } from "../../errors.ts";
+import type { PeerStream } from "../../streams/peer-stream.ts";
 import { streamsOf } from "../../streams.ts";
 import type { Peer, Topic } from "../../topic.ts";
 import type { CommandParts } from "../chat.ts";
@@ -10,7 +11,7 @@ import type { ExitCode, Terminal } from "../terminal.ts";
 import { codeOf, newCode, parseCode } from "./code-words.ts";
 import { ProgressBar, sizeText } from "./progress-bar.ts";
 import { type FileOffer, sendFile } from "./send-file.ts";
-import { type PreparedTransfer, type TransferRequest, type TransferTools, transfer } from "./transfer.ts";
+import { checkGone, type PreparedTransfer, type TransferRequest, type TransferTools, transfer } from "./transfer.ts";
 
 /** The label of the stream that carries a file. */
 export const FILE_LABEL = "file";
@@ -41,29 +42,38 @@ async function prepare(
 }
 
 async function run(topic: Topic, tools: TransferTools, file: FileOffer, say: () => void): Promise<void> {
-  const { printer, terminal, signal } = tools;
   say();
   for (;;) {
-    const peer = await receiverIn(topic, signal);
+    const peer = await receiverIn(topic, tools.signal);
     tools.hasMet();
-    printer.notice(`sending ${file.name}, ${sizeText(file.sizeBytes)}`);
-    const bar = new ProgressBar(systemClock, terminal.stderr, file.sizeBytes);
-    const stream = await streamsOf(topic).open(peer, FILE_LABEL, { signal });
-    const onAbort = (): void => stream.abort({ reason: "the sender has stopped" });
-    signal.addEventListener("abort", onAbort);
-    try {
-      const sha256 = await sendFile(stream, file, (doneBytes) => bar.update(doneBytes));
-      bar.clear();
-      printer.notice(`received over there, SHA-256 ${sha256}`);
-      return;
-    } catch (error) {
-      bar.clear();
-      stream.abort({ reason: error instanceof Error ? error.message : "" });
-      if (!(error instanceof DeliveryError && error.code === "peer-gone")) throw error;
-      printer.notice("the other side is gone: waiting for it");
-    } finally {
-      signal.removeEventListener("abort", onAbort);
-    }
+    tools.printer.notice(`sending ${file.name}, ${sizeText(file.sizeBytes)}`);
+    const sha256 = await give(topic, peer, tools, file);
+    if (sha256 !== undefined) return tools.printer.notice(`received over there, SHA-256 ${sha256}`);
+    tools.printer.notice("the other side is gone: waiting for it");
+  }
+}
+
+/** @returns the SHA-256 of the file; undefined: the receiver is gone, and may be back */
+async function give(
+  topic: Topic,
+  peer: Peer,
+  { terminal, signal }: TransferTools,
+  file: FileOffer,
+): Promise<string | undefined> {
+  const bar = new ProgressBar(systemClock, terminal.stderr, file.sizeBytes);
+  let stream: PeerStream | undefined;
+  const onAbort = (): void => stream?.abort({ reason: "the sender has stopped" });
+  signal.addEventListener("abort", onAbort);
+  try {
+    stream = await streamsOf(topic).open(peer, FILE_LABEL, { signal });
+    return await sendFile(stream, file, (doneBytes) => bar.update(doneBytes));
+  } catch (error) {
+    stream?.abort({ reason: error instanceof Error ? error.message : "" });
+    await checkGone(stream, error);
+    return undefined;
+  } finally {
+    bar.clear();
+    signal.removeEventListener("abort", onAbort);
   }
 }
 
@@ -77,9 +87,12 @@ function receiverIn(topic: Topic, signal: AbortSignal): Promise<Peer> {
     if (peer !== undefined) resolve(peer);
   };
   const stops = [topic.on("join", look), topic.on("update", look), topic.on("error", reject)];
-  signal.addEventListener("abort", () => reject(new DeliveryError("aborted")));
+  const onAbort = (): void => reject(new DeliveryError("aborted"));
+  signal.addEventListener("abort", onAbort);
+  if (signal.aborted) onAbort();
   look();
   return promise.finally(() => {
+    signal.removeEventListener("abort", onAbort);
     for (const stop of stops) stop();
   });
 }

@@ -1,7 +1,8 @@
 import { parseArgs } from "node:util";
-import { systemClock } from "../../clock.ts";
-import { errorTexts, PosternError } from "../../errors.ts";
+import { systemClock, type Timer } from "../../clock.ts";
+import { DeliveryError, errorTexts, PosternError } from "../../errors.ts";
 import type { Relay } from "../../relay.ts";
+import type { PeerStream } from "../../streams/peer-stream.ts";
 import type { Topic } from "../../topic.ts";
 import type { CommandParts } from "../chat.ts";
 import { CONNECT_OPTIONS, connectOptionsOf } from "../connect-options.ts";
@@ -93,6 +94,20 @@ export async function transfer(
   }
 }
 
+/**
+ * Waits for a stream that has failed to be over.
+ * @throws why it has failed, unless its peer is gone. One that gives a reason and leaves is not: that reason is thrown.
+ */
+export async function checkGone(stream: Pick<PeerStream, "closed"> | undefined, error: unknown): Promise<void> {
+  if (!isGone(error)) throw error;
+  const first: unknown = await stream?.closed.catch((cause: unknown) => cause);
+  if (first !== undefined && !isGone(first)) throw first;
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof DeliveryError && error.code === "peer-gone";
+}
+
 class TransferRun {
   readonly #terminal: Terminal;
   readonly #printer: Printer;
@@ -114,16 +129,21 @@ class TransferRun {
 
   async end({ secret, run }: PreparedTransfer): Promise<ExitCode> {
     const { signal } = this.#stop;
-    const waiting = systemClock.after(this.#timeoutMs, () => this.#stop.abort(new Error("nobody came in time")));
+    const endMs = systemClock.monotonicMs() + this.#timeoutMs;
+    let waiting: Timer | undefined;
     try {
       const topic = await this.#relay.join({ secret, name: TOPIC_NAME }, { timeoutMs: this.#timeoutMs, signal });
-      await run(topic, { printer: this.#printer, terminal: this.#terminal, signal, hasMet: () => waiting.cancel() });
+      // Not before: who cannot reach the relay is told that.
+      waiting = systemClock.after(Math.max(0, endMs - systemClock.monotonicMs()), () =>
+        this.#stop.abort(new Error("nobody came in time")),
+      );
+      await run(topic, { printer: this.#printer, terminal: this.#terminal, signal, hasMet: () => waiting?.cancel() });
       return ExitCode.success;
     } catch (error) {
       this.#printer.failure(signal.aborted ? signal.reason : error);
       return error instanceof PosternError && error.name === "ConnectError" ? ExitCode.failed : ExitCode.incomplete;
     } finally {
-      waiting.cancel();
+      waiting?.cancel();
       await this.#relay.close();
     }
   }
