@@ -81,6 +81,21 @@ it("says that the disk is full where it takes a part of the last piece, and does
   expect(existsSync(join(folder, "report.pdf"))).toBe(false);
 });
 
+it("takes a folder as the place, and says of a certificate that nobody trusts what it is, at once", async () => {
+  const relay = await startRelay({ tls: "off" });
+  const bytes = randomBytes(1000);
+  const folder = temporaryFolder();
+  const [sender, code] = await sending(relay, fileOf(bytes, "in folder.bin"));
+  const receiver = receiving(relay, code, temporaryFolder(), "-o", folder);
+  expect([await receiver.exitCode(), await sender.exitCode()]).toEqual([0, 0]);
+  expect(readFileSync(join(folder, "in folder.bin")).equals(bytes)).toBe(true);
+
+  const distrusted = receiving(await startRelay(), newCode(), folder);
+
+  expect(await distrusted.exitCode()).toBe(1);
+  expect(distrusted.stderr).toMatch(/trust it with --fingerprint/);
+});
+
 it("is refused words that are none before it dials", async () => {
   const code = newCode();
   const rows: readonly (readonly [readonly string[], RegExp])[] = [

@@ -21,7 +21,8 @@ export type ReceivedFile = { readonly path: string; readonly sizeBytes: number; 
 /**
  * Receives a file by a stream into `path.part`, and names it when its SHA-256 is that of the sender. What is there of an earlier try
  * is gone on with. A file that is there, or comes meanwhile, is not replaced.
- * @param output where it goes; undefined: into the present folder, by the name that the sender gives
+ * @param output where it goes: a file, or a folder that is there; undefined: the present one. In a folder it has the name that the sender
+ *   gives
  * @throws Error where there is a file of that name, or it cannot be written; and as the stream
  */
 export async function receiveFile(
@@ -33,7 +34,7 @@ export async function receiveFile(
   const writer = stream.writable.getWriter();
   const offer = await reader.words();
   const sizeBytes = countIn(offer, "sizeBytes");
-  const path = output ?? join(".", safeFileName(String(offer["name"])));
+  const path = await placeOf(output, safeFileName(String(offer["name"])));
   if (await exists(path)) throw new Error(isThere(path));
   events.onOffer({ path, sizeBytes });
   const part = `${path}.part`;
@@ -58,6 +59,15 @@ export async function receiveFile(
     .then(() => writer.close())
     .catch(() => undefined);
   return { path, sizeBytes, sha256: sha256.toString("hex") };
+}
+
+/** Into a folder that is there by the sender's name. */
+async function placeOf(output: string | undefined, name: string): Promise<string> {
+  const isFolder = await stat(output ?? ".").then(
+    (stats) => stats.isDirectory(),
+    () => false,
+  );
+  return isFolder ? join(output ?? ".", name) : (output ?? name);
 }
 
 type Body = { readonly reader: ExactReader; readonly hash: Hash; readonly start: number; readonly sizeBytes: number };

@@ -45,7 +45,7 @@ async function run(topic: Topic, tools: TransferTools, output: string | undefine
 /** @returns undefined: the sender is gone, and may be back */
 async function take(
   stream: PeerStream,
-  { printer, terminal, signal }: TransferTools,
+  { printer, terminal, signal, hasLost }: TransferTools,
   output: string | undefined,
 ): Promise<ReceivedFile | undefined> {
   let bar: ProgressBar | undefined;
@@ -62,7 +62,7 @@ async function take(
   } catch (error) {
     stream.abort({ reason: error instanceof Error ? error.message : "" });
     await checkGone(stream, error);
-    printer.notice("the other side is gone: waiting for it");
+    hasLost();
     return undefined;
   } finally {
     bar?.clear();
@@ -82,7 +82,7 @@ SHA-256 is right; the same command goes on with it.
 
 Options:
 ${CONNECT_HELP}
-  -o, --output <path>   where it goes, in place of its own name
+  -o, --output <path>   where it goes: a file in place of its own name, or a folder
   --timeout <seconds>   how long to wait for the other side; 600
   -h, --help
 

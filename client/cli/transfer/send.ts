@@ -49,7 +49,7 @@ async function run(topic: Topic, tools: TransferTools, file: FileOffer, say: () 
     tools.printer.notice(`sending ${file.name}, ${sizeText(file.sizeBytes)}`);
     const sha256 = await give(topic, peer, tools, file);
     if (sha256 !== undefined) return tools.printer.notice(`received over there, SHA-256 ${sha256}`);
-    tools.printer.notice("the other side is gone: waiting for it");
+    tools.hasLost();
   }
 }
 

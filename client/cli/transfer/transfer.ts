@@ -4,6 +4,7 @@ import { DeliveryError, errorTexts, PosternError } from "../../errors.ts";
 import type { Relay } from "../../relay.ts";
 import type { PeerStream } from "../../streams/peer-stream.ts";
 import type { Topic } from "../../topic.ts";
+import { isCertificateFailure } from "../advice.ts";
 import type { CommandParts } from "../chat.ts";
 import { CONNECT_OPTIONS, connectOptionsOf } from "../connect-options.ts";
 import { Printer } from "../printer.ts";
@@ -54,6 +55,8 @@ export type TransferTools = {
   readonly signal: AbortSignal;
   /** The other side is there: it is waited for no more. */
   readonly hasMet: () => void;
+  /** The other side is gone, which is told: it is waited for again, for as long as at first. */
+  readonly hasLost: () => void;
 };
 
 /** Runs one end. @returns the exit code; never throws for what a user, a relay or the other side can get wrong */
@@ -114,13 +117,18 @@ class TransferRun {
   readonly #relay: Relay;
   readonly #timeoutMs: number;
   readonly #stop = new AbortController();
+  #waiting: Timer | undefined;
 
   constructor(terminal: Terminal, relay: Relay, timeoutMs: number) {
     this.#terminal = terminal;
     this.#printer = new Printer(terminal, { isJson: false });
     this.#relay = relay;
     this.#timeoutMs = timeoutMs;
-    relay.on("error", (error) => this.#printer.attempt(error));
+    relay.on("error", (error) => {
+      // Another attempt would end the same.
+      if (isCertificateFailure(error)) this.#stop.abort(error);
+      else this.#printer.attempt(error);
+    });
   }
 
   stop(): void {
@@ -130,22 +138,34 @@ class TransferRun {
   async end({ secret, run }: PreparedTransfer): Promise<ExitCode> {
     const { signal } = this.#stop;
     const endMs = systemClock.monotonicMs() + this.#timeoutMs;
-    let waiting: Timer | undefined;
     try {
       const topic = await this.#relay.join({ secret, name: TOPIC_NAME }, { timeoutMs: this.#timeoutMs, signal });
       // Not before: who cannot reach the relay is told that.
-      waiting = systemClock.after(Math.max(0, endMs - systemClock.monotonicMs()), () =>
-        this.#stop.abort(new Error("nobody came in time")),
-      );
-      await run(topic, { printer: this.#printer, terminal: this.#terminal, signal, hasMet: () => waiting?.cancel() });
+      this.#wait(Math.max(0, endMs - systemClock.monotonicMs()));
+      await run(topic, {
+        printer: this.#printer,
+        terminal: this.#terminal,
+        signal,
+        hasMet: () => this.#waiting?.cancel(),
+        hasLost: () => {
+          this.#printer.notice("the other side is gone: waiting for it");
+          this.#wait(this.#timeoutMs);
+        },
+      });
       return ExitCode.success;
     } catch (error) {
-      this.#printer.failure(signal.aborted ? signal.reason : error);
-      return error instanceof PosternError && error.name === "ConnectError" ? ExitCode.failed : ExitCode.incomplete;
+      const cause: unknown = signal.aborted ? signal.reason : error;
+      this.#printer.failure(cause);
+      return cause instanceof PosternError && cause.name === "ConnectError" ? ExitCode.failed : ExitCode.incomplete;
     } finally {
-      waiting?.cancel();
+      this.#waiting?.cancel();
       await this.#relay.close();
     }
+  }
+
+  #wait(durationMs: number): void {
+    this.#waiting?.cancel();
+    this.#waiting = systemClock.after(durationMs, () => this.#stop.abort(new Error("nobody came in time")));
   }
 }
 

@@ -38,9 +38,18 @@ export class ExactReader {
   async words(): Promise<Readonly<Record<string, unknown>>> {
     const length = (await this.exactly(LENGTH_BYTES)).readUInt32BE();
     if (length > MAX_WORDS_BYTES) throw new Error("the other side speaks something else");
-    const words: unknown = JSON.parse((await this.exactly(length)).toString());
+    const words = parsed((await this.exactly(length)).toString());
     if (typeof words !== "object" || words === null) throw new Error("the other side speaks something else");
     return { ...words };
+  }
+}
+
+/** @returns undefined: it is no JSON */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
   }
 }
 
