@@ -3,9 +3,15 @@ import { TEST_TIMEOUT_MS, TIME_FACTOR } from "./test/support/patience.ts";
 
 /** How much longer than a short one a long test may take, and wait for one thing. */
 const LONG_FACTOR = 4;
+const FIXED_SEED = ["test/support/fixed-seed.setup.ts"];
 
 /** Which files a kind of test is in, and how much longer than usual it may take. */
-type Kind = { readonly include: string; readonly exclude?: string; readonly factor: number };
+type Kind = {
+  readonly include: string;
+  readonly exclude?: string;
+  readonly factor: number;
+  readonly setupFiles?: readonly string[];
+};
 
 const config: ViteUserConfig = defineConfig({
   test: {
@@ -15,8 +21,13 @@ const config: ViteUserConfig = defineConfig({
     isolate: false,
     restoreMocks: true,
     projects: [
-      project("short", { include: "test/**/*.test.ts", exclude: "**/*.{long,soak}.test.ts", factor: 1 }),
-      project("long", { include: "test/**/*.long.test.ts", factor: LONG_FACTOR }),
+      project("short", {
+        include: "test/**/*.test.ts",
+        exclude: "**/*.{long,soak}.test.ts",
+        factor: 1,
+        setupFiles: FIXED_SEED,
+      }),
+      project("long", { include: "test/**/*.long.test.ts", factor: LONG_FACTOR, setupFiles: FIXED_SEED }),
       project("soak", { include: "test/**/*.soak.test.ts", factor: LONG_FACTOR }),
     ],
     coverage: {
@@ -37,13 +48,14 @@ const config: ViteUserConfig = defineConfig({
 
 export default config;
 
-function project(name: string, { include, exclude, factor }: Kind): TestProjectInlineConfiguration {
+function project(name: string, { include, exclude, factor, setupFiles = [] }: Kind): TestProjectInlineConfiguration {
   return {
     extends: true,
     test: {
       name,
       include: [include],
       exclude: ["**/node_modules/**", ...(exclude === undefined ? [] : [exclude])],
+      setupFiles: [...setupFiles],
       globalSetup: "test/support/shared-certificate.setup.ts",
       testTimeout: TEST_TIMEOUT_MS * factor,
       hookTimeout: TEST_TIMEOUT_MS * factor,

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import { expect } from "vitest";
+import { encodeClassicClientMessage } from "../../protocol/classic-client-messages.ts";
 import { askToRegister, connectAgent, openAgent } from "../support/agents.ts";
 import { eventually } from "../support/eventually.ts";
 import { joinMesh } from "../support/mesh.ts";
@@ -8,10 +9,20 @@ import type { TestRelay } from "../support/relay.ts";
 import { frameOf } from "../support/vauchi-client.ts";
 import { dialectContract } from "./dialect.ts";
 
-// The dialects that keep something, and so are off unless they are named.
-
 function hashOf(place: string): string {
   return createHash("sha256").update(place).digest("hex");
+}
+
+/** The string at the end of a message of JSON; undefined where it ends otherwise. */
+function lastStringOf(key: string): (message: string) => string | undefined {
+  return (message) => new RegExp(`"${key}":"([^"]*)"}$`).exec(message)?.[1];
+}
+
+async function openClassic(relay: TestRelay, topic: string): Promise<PlainClient> {
+  const client = await PlainClient.open(relay, "/");
+  client.send(encodeClassicClientMessage({ type: "join", topic, peerId: undefined }));
+  await client.settled();
+  return client;
 }
 
 /** How many mailbox clients there are at a place of a relay. */
@@ -78,4 +89,31 @@ dialectContract({
   },
   partnerGone: "stays",
   isStored: true,
+});
+
+dialectContract({
+  name: "topic, a classic client",
+  open: openClassic,
+  say: (word) => `{"type":"data","data":"${word}"}`,
+  wordOf: lastStringOf("data"),
+  partnerGone: "stays",
+});
+
+dialectContract({
+  name: "raw, GUN",
+  open: (relay, place) => PlainClient.open(relay, `/gun/${hashOf(place)}`),
+  say: (word) => `{"#":"1","@":"${word}"}`,
+  wordOf: lastStringOf("@"),
+  partnerGone: "stays",
+});
+
+dialectContract({
+  name: "pair",
+  open: (relay, place) => PlainClient.open(relay, `/relay/${place}`),
+  say: (word) => Buffer.from(`word ${word}`),
+  wordOf: (message) => {
+    const [, hex] = /^binary (.*)$/.exec(message) ?? [];
+    return /^word (.*)$/.exec(Buffer.from(hex ?? "", "hex").toString())?.[1];
+  },
+  partnerGone: "closed",
 });
