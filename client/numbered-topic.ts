@@ -241,5 +241,7 @@ export class NumberedTopic extends ViewedTopic implements Topic, HostsStreams {
     this.#view.end(reason);
     this.#delivery.close(reason);
     this.#requests.close(reason);
+    // Behind what these still say: who has not proved itself is asked no more.
+    this.#passage.down();
   }
 }

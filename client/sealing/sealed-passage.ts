@@ -95,6 +95,7 @@ export class SealedPassage implements Passage {
     this.#members.clear();
     this.#heard.clear();
     this.#asking?.cancel();
+    this.#asking = undefined;
   }
 
   peerJoined(member: LineMember): void {

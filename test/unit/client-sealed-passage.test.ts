@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import type { TopicKeys } from "../../client/sealing/derivation.ts";
 import { keysOf, SealedNetwork } from "../support/sealed-network.ts";
 
@@ -145,6 +145,36 @@ describe("who has not the secret", () => {
     );
     expect(toStranger.length).toBeGreaterThan(0);
     expect(toStranger.length).toBeLessThanOrEqual(6);
+  });
+
+  it("is asked no more by who has left: nothing keeps a process for it", async () => {
+    const network = new SealedNetwork();
+    const timers = new Set<object>();
+    const after = network.clock.after.bind(network.clock);
+    vi.spyOn(network.clock, "after").mockImplementation((delayMs, task) => {
+      const key = {};
+      // What is shorter is a frame on its way.
+      if (delayMs > 100) timers.add(key);
+      const timer = after(delayMs, () => {
+        timers.delete(key);
+        task();
+      });
+      return {
+        cancel: () => {
+          timers.delete(key);
+          timer.cancel();
+        },
+      };
+    });
+    const anna = network.add(keys);
+    network.run(50);
+    network.addStranger(`${"s".repeat(22)}.${"x".repeat(22)}`);
+    network.run(50);
+    expect(timers.size).toBeGreaterThan(0);
+
+    await anna.topic.leave();
+
+    expect(timers.size).toBe(0);
   });
 
   it("takes a session's name in its absence, and loses it as soon as that is back", () => {
