@@ -92,6 +92,7 @@ export class SealedNetwork {
 
 /** The line of one member: it joins anew `REJOIN_MS` after each cut. */
 export class SimLine implements TopicLine {
+  readonly hasLists: boolean = true;
   readonly #network: SealedNetwork;
   readonly #options: TopicLineOptions;
   readonly #events: TopicLineEvents | undefined;
