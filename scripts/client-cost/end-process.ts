@@ -48,9 +48,9 @@ export class EndProcess<Request extends object> {
 }
 
 /** The other side of it: answers what this process is asked, and ends with its parent. Says that it is ready. */
-export function serveEnd<Request>(answer: (request: Request) => Promise<number>): void {
-  process.on("message", (request: Request) => {
-    answer(request).then(
+export function serveEnd(answer: (request: never) => Promise<number>): void {
+  process.on("message", (request) => {
+    answer(request as never).then(
       (value) => process.send?.(value),
       () => process.exit(1),
     );
