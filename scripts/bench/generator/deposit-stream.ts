@@ -37,7 +37,7 @@ export class DepositStream {
 
   /** Connects, and deposits from then on. */
   async start(): Promise<void> {
-    for (const { connection } of this.#depositors) await connection.open();
+    await Promise.all(this.#depositors.map(({ connection }) => connection.open()));
     this.#startMs = performance.now();
     this.#timer = setInterval(() => this.#sendWhatIsDue(), TICK_MS);
   }

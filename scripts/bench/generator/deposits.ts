@@ -61,7 +61,7 @@ export class Deposits implements Load {
   }
 
   async open(): Promise<void> {
-    for (const { connection } of this.#depositors) await connection.open();
+    await Promise.all(this.#depositors.map(({ connection }) => connection.open()));
   }
 
   async work(durationMs: number): Promise<number> {

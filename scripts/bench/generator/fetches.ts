@@ -14,6 +14,8 @@ import { V1MailboxSession } from "./sessions/v1-mailbox.ts";
 /** Nothing is a delivery; and of each message all is kept, to read it. */
 const CONNECTION_OPTIONS = { payloadBytes: Number.MAX_SAFE_INTEGER, keepBytes: 4096 } as const;
 const FETCH_TIMEOUT_MS = 10_000;
+/** As the first depositor, whose mailbox it opens. */
+const OWNER = bystanderOf(0, 0);
 
 /** Opens a mailbox again and again, and counts what is given. A latency is that of a whole fetch. */
 export async function measureFetches(
@@ -38,16 +40,13 @@ export class Fetches implements Load {
   readonly latency: Histogram = new Histogram();
   readonly #subject: Subject;
   readonly #workload: FetchWorkload;
-  readonly #session: V1MailboxSession;
-  readonly #connection: Connection;
+  readonly #session = new V1MailboxSession(OWNER);
   readonly #bystander = new Bystander();
+  #connection: Connection | undefined;
 
   constructor(subject: Subject, workload: FetchWorkload) {
     this.#subject = subject;
     this.#workload = workload;
-    const owner = bystanderOf(0, 0);
-    this.#session = new V1MailboxSession(owner);
-    this.#connection = new Connection(subject.target, owner, this.#session, this.#bystander, CONNECTION_OPTIONS);
   }
 
   /** Deposits what waits, and connects. */
@@ -65,6 +64,7 @@ export class Fetches implements Load {
     await deposits.open();
     await deposits.store(messageCount);
     deposits.close();
+    this.#connection = new Connection(this.#subject.target, OWNER, this.#session, this.#bystander, CONNECTION_OPTIONS);
     await this.#connection.open();
   }
 
@@ -81,7 +81,7 @@ export class Fetches implements Load {
   }
 
   close(): void {
-    this.#connection.close();
+    this.#connection?.close();
   }
 
   async #fetch(): Promise<void> {
@@ -93,7 +93,7 @@ export class Fetches implements Load {
         if (leftCount === 0) resolve();
       };
     });
-    this.#connection.socket.write(this.#session.open());
+    this.#connection?.socket.write(this.#session.open());
     await Promise.race([
       fetched,
       after(FETCH_TIMEOUT_MS, undefined, { signal: timeOut.signal }).catch(() => undefined),
