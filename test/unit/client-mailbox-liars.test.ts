@@ -226,3 +226,20 @@ it("asks what was not answered again on the next connection, under the same id, 
   await deleted;
   expect(second.of("prove")[0]?.signature).not.toBe(first.of("prove")[0]?.signature);
 });
+
+it("lets a thousand questions wait for a relay that does not answer, and refuses one more", async () => {
+  const scene = new Scene();
+  const owner = await newKeyPair();
+  const mailbox = await scene.open(owner);
+  scene.relay.last.end();
+  const outcomes: unknown[] = [];
+  const ask = (sequence: number): Promise<void> =>
+    mailbox.delete(sequence).catch((error: { readonly code?: unknown }) => void outcomes.push(error.code));
+
+  const asked = Array.from({ length: 1001 }, (_, index) => ask(index + 1));
+  await eventually(() => expect(outcomes).toEqual(["backlog-full"]));
+  scene.mailboxes.close();
+
+  await Promise.all(asked);
+  expect(outcomes.slice(1)).toEqual(Array.from({ length: 1000 }, () => "closed"));
+});
