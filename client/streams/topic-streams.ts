@@ -23,8 +23,9 @@ const MAX_WAITING_IN_ALL = 256;
 /** What all streams may have unread, and may keep until it is acknowledged, beyond the smallest window of each. */
 const SHARED_BYTES = 64 * 1024 * 1024;
 
-/** The largest piece of a stream in one chunk, with its kind; and what the chunk has around it at most. */
-const MAX_CHUNK_BYTES = 32 * 1024;
+/** The largest piece of a stream in one chunk, behind its kind: what a pipe of Node writes at once is one chunk. */
+const MAX_CHUNK_BYTES = 64 * 1024;
+const KIND_BYTES = 1;
 
 /** So many streams of a peer that have ended are remembered, by one number each: it may not have heard it. */
 const MAX_ENDED_OF_PEER = 256;
@@ -291,7 +292,7 @@ export class TopicStreams implements Streams, StreamLanes {
         lane,
         pool: this.#pool,
         budget: this.#budget,
-        pieceBytes: () => Math.min(MAX_CHUNK_BYTES, this.#maxPayloadBytes()) - 1,
+        pieceBytes: () => Math.min(MAX_CHUNK_BYTES, this.#maxPayloadBytes() - KIND_BYTES),
         onFault: (kind) => this.#shared.onFault(sid, kind),
         onOver: (over) => this.#forget(over),
         onSettled: (settled) => this.#unsettled.delete(settled),
