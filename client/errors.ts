@@ -8,6 +8,8 @@ export const errorTexts = {
   "option-invalid": ["An option is out of range", "See the cause."],
   "topic-invalid": ["A topic is a string of 1 to 256 bytes of well-formed UTF-8", "Correct it."],
   "secret-invalid": ["The secret is too weak, or none", "Make one with newSecret()."],
+  "key-invalid": ["This is no Ed25519 key, or cannot be exported", "Make one with newKeyPair()."],
+  "identity-unsupported": ["This runtime has no Ed25519 or no X25519", "Use a newer one."],
   "no-cryptography": ["Sealing needs WebCrypto", "Serve the page over https."],
   "data-invalid": ["Data is a string or a Uint8Array, of at least one byte", "Correct it."],
   "payload-too-large": ["The payload is too large", "Cut it up: info.maxPayloadBytes."],

@@ -14,6 +14,8 @@ import type { ConnectOptions, JoinOptions, Relay, RelayEvents, RelayInfo, RelayS
 import type { Cryptography } from "./sealing/cryptography.ts";
 import { deriveTopic, type SealedTopicName } from "./sealing/derivation.ts";
 import { SealedPassage } from "./sealing/sealed-passage.ts";
+import { GroupSeals } from "./sealing/seals.ts";
+import type { SessionIdentity } from "./session-identity.ts";
 import { withTimeLimit } from "./time-limit.ts";
 import type { Topic } from "./topic.ts";
 
@@ -90,14 +92,16 @@ export class RelayClient implements Relay {
     const { timeoutMs = JOIN_TIMEOUT_MS, signal } = options;
     const { clock, cryptography } = this.#parts;
     const keys = typeof asked === "string" ? undefined : await deriveTopic(cryptography, asked);
+    if (keys === undefined && options.identity !== undefined) throw invalid("identity: the topic has no secret");
+    const identity = keys && (await options.identity?.begin(cryptography, keys));
     const name = keys?.topicId ?? asked;
     if (!isTopic(name)) throw new TopicError("topic-invalid");
     if (this.#topics.has(name)) throw new TopicError("already-joined");
     if (this.#isClosing) throw new ConnectError("closed");
     if (this.state === "closed") throw this.#lastError ?? new ConnectError("closed");
-    const sealed: OpenPassage | undefined =
-      keys && ((parts) => new SealedPassage({ ...parts, clock, cryptography, keys }));
-    const topic = this.#open(name, options, sealed);
+    const seals = identity?.seals ?? (keys && new GroupSeals(cryptography, keys));
+    const sealed: OpenPassage | undefined = seals && ((parts) => new SealedPassage({ ...parts, clock, seals }));
+    const topic = this.#open(name, options, sealed, identity);
     this.#topics.set(name, topic);
     topic.ended.addEventListener("abort", () => this.#topics.delete(name), { once: true });
     try {
@@ -125,26 +129,34 @@ export class RelayClient implements Relay {
   }
 
   /** @param sealed undefined: the topic is public. */
-  #open(name: string, options: JoinOptions, sealed: OpenPassage | undefined): NumberedTopic | PlainTopic {
+  #open(
+    name: string,
+    options: JoinOptions,
+    sealed: OpenPassage | undefined,
+    identity: SessionIdentity | undefined,
+  ): NumberedTopic | PlainTopic {
     const { plain = false, peerId, presence } = options;
     const open: OpenLine = (how, events) => this.#line.open(name, how, events);
-    if (plain && sealed !== undefined) throw new TopicError("option-invalid", { cause: "a plain topic is not sealed" });
+    if (plain && sealed !== undefined) throw invalid("a plain topic is not sealed");
     if (sealed === undefined && options.public !== true) this.#warnPublic();
-    if (plain && presence !== undefined)
-      throw new TopicError("option-invalid", { cause: "a plain topic has no presence" });
+    if (plain && presence !== undefined) throw invalid("a plain topic has no presence");
     if (plain) return new PlainTopic(name, open, peerId);
     const { clock, resendBufferBytes } = this.#parts;
     // A name of the app's own would be a second identity beside the session.
-    if (peerId !== undefined) throw new TopicError("option-invalid", { cause: "peerId is for plain topics" });
+    if (peerId !== undefined) throw invalid("peerId is for plain topics");
     const canTakeOver = (): boolean => this.#line.can("takeover");
     const openPassage: OpenPassage = sealed ?? ((parts) => new ClearPassage(parts));
-    return new NumberedTopic(name, open, { clock, resendBufferBytes, canTakeOver, openPassage, presence });
+    return new NumberedTopic(name, open, { clock, resendBufferBytes, canTakeOver, openPassage, presence, identity });
   }
 
   #warnPublic(): void {
     if (!this.#hasWarned) this.#parts.warn(PUBLIC_WARNING);
     this.#hasWarned = true;
   }
+}
+
+function invalid(cause: string): TopicError {
+  return new TopicError("option-invalid", { cause });
 }
 
 /** @returns the address to dial. */

@@ -1,5 +1,6 @@
 import type { PosternError } from "./errors.ts";
 import type { SealedTopicName } from "./sealing/derivation.ts";
+import type { Identity } from "./session-identity.ts";
 import type { Data, Topic } from "./topic.ts";
 
 /**
@@ -40,6 +41,8 @@ export type JoinOptions = {
   readonly public?: boolean | undefined;
   /** What the others see of this member from the beginning: as `topic.setPresence`. */
   readonly presence?: Data | undefined;
+  /** Whom this member proves to be, and whom it wants to see: `identityOf` of `postern-client/identity`. In sealed topics alone. */
+  readonly identity?: Identity | undefined;
   /** The name that the others see; in plain mode only. Left out: the relay makes one. */
   readonly peerId?: string | undefined;
   readonly signal?: AbortSignal | undefined;

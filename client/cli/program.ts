@@ -1,6 +1,7 @@
 import { VERSION } from "../version.ts";
 import type { Connect } from "./chat.ts";
 import { join } from "./join.ts";
+import { key } from "./key.ts";
 import { secret, topicId } from "./secret.ts";
 import { ExitCode, type Terminal } from "./terminal.ts";
 import { toTerminalText } from "./terminal-text.ts";
@@ -15,6 +16,7 @@ const HELP = `Usage: postern-client <command>
   doctor <relay>        find out why an app does not get through to a relay
   secret                make a secret that seals a topic
   topic-id [name]       print the topic that a secret names, for a token
+  key <file>            make a private key, or print the public key of one
   --version             print the version
   --help                print this; behind a command, what it takes
 `;
@@ -41,6 +43,8 @@ export async function run(argv: readonly string[], terminal: Terminal, connect: 
       return secret(args, terminal, "postern-client");
     case "topic-id":
       return topicId(args, terminal, "postern-client");
+    case "key":
+      return key(args, terminal, "postern-client");
     case "--version":
     case "-V":
       terminal.stdout.write(`${VERSION}\n`);

@@ -78,12 +78,16 @@ export class Membership implements TopicLine, TopicHandler {
     return this.#stage === "joined" && this.#connection?.isWritable === true;
   }
 
+  get hasLists(): boolean {
+    return this.#parts.line.can("lists");
+  }
+
   sendToAll(payload: Uint8Array): void {
     this.#send(undefined, payload);
   }
 
   sendTo(peerHandles: readonly number[], payload: Uint8Array): void {
-    const size = this.#parts.line.can("lists") ? MAX_ADDRESSEES : 1;
+    const size = this.hasLists ? MAX_ADDRESSEES : 1;
     for (let at = 0; at < peerHandles.length; at += size) {
       const to = peerHandles.slice(at, at + size);
       this.#send(to.length === 1 ? to[0] : to, payload);

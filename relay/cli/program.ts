@@ -178,6 +178,10 @@ function addClientCommands(program: Command, terminal: Terminal, ended: (exitCod
     const { topicId } = await import("../../client/cli/secret.ts");
     ended(await topicId(words, clientTerminal, "postern"));
   });
+  command("key", "make a private key, or print the public key of one").action(async (words: readonly string[]) => {
+    const { key } = await import("../../client/cli/key.ts");
+    ended(await key(words, clientTerminal, "postern"));
+  });
 }
 
 function createProgram(terminal: Terminal): Command {

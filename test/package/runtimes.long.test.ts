@@ -4,6 +4,7 @@ import { createConnection } from "node:net";
 import { join } from "node:path";
 import { rolldown } from "rolldown";
 import { afterAll, beforeAll, expect, onTestFinished } from "vitest";
+import { identityOf, newKeyPair } from "../../client/identity.ts";
 import { connect } from "../../client/node.ts";
 import { newSecret } from "../../client/sealing/secret.ts";
 import { freePort } from "../../scripts/loopback/free-port.ts";
@@ -79,13 +80,14 @@ itInFirefox()("exchanges everything in Firefox, sealed, over a restart of the re
   await exchangeWith("Firefox", (words) => openFirefox(pageOf(port, words)));
 });
 
-/** Both ends in one sealed topic: messages, a request, presence, and a restart of the relay in between. */
+/** Both ends in one sealed topic, with identities: messages, a request, presence, and a restart of the relay in between. */
 async function exchangeWith(name: string, start: (words: Words) => unknown): Promise<void> {
   const relay = await startRelay({ tls: "off" });
   const secret = newSecret();
   const here = connect(relay.url);
   onTestFinished(() => here.close());
-  const topic = await here.join({ secret });
+  const keys = await newKeyPair();
+  const topic = await here.join({ secret }, { identity: identityOf(keys, { requireIdentity: true }) });
   const heard: string[] = [];
   topic.on("message", ({ text }) => heard.push(text));
   await start([relay.url, secret, name]);
@@ -93,6 +95,8 @@ async function exchangeWith(name: string, start: (words: Words) => unknown): Pro
   const [there] = topic.peers.keys();
   const presence = (): string => new TextDecoder().decode(topic.peers.get(there ?? "")?.presence);
 
+  expect(topic.peers.get(there ?? "")?.publicKey).toMatch(/^[\w-]{43}$/);
+  expect(new TextDecoder().decode(await topic.request(there ?? "", "who am I"))).toBe(keys.publicKey);
   await eventually(() => expect(presence()).toBe(name));
   await topic.broadcast("one");
   await topic.send(there ?? "", "two");

@@ -1,12 +1,14 @@
 // One end of the exchange, the same on every platform: it does what it is told in the topic, and says what it sees.
 import { connect } from "postern-client";
+import { identityOf, newKeyPair } from "postern-client/identity";
 
 /** Resolves when the other end has said `end`. */
 export async function exchange(address, secret, name) {
   const relay = connect(address);
-  const topic = await relay.join({ secret }, { presence: name });
+  const identity = identityOf(await newKeyPair(), { requireIdentity: true });
+  const topic = await relay.join({ secret }, { presence: name, identity });
   const { promise, resolve } = Promise.withResolvers();
-  topic.onRequest(({ text }) => `${text}, answered`);
+  topic.onRequest(({ text, peer }) => (text === "who am I" ? peer.publicKey : `${text}, answered`));
   topic.on("update", ({ presence }) => topic.broadcast(`sees ${new TextDecoder().decode(presence)}`));
   topic.on("leave", () => topic.broadcast("misses somebody"));
   topic.on("lost", ({ count }) => topic.broadcast(`has lost ${count}`));
