@@ -1,4 +1,4 @@
-import { epochMs, systemClock } from "../clock.ts";
+import { type Clock, epochMs, systemClock } from "../clock.ts";
 import { ConnectError } from "../errors.ts";
 import { parseFingerprint } from "../node/fingerprint.ts";
 import type { TlsOptions } from "../relay.ts";
@@ -54,8 +54,13 @@ export type Verdict =
  * @param address `wss://` or `ws://`
  * @throws ConnectError `address-invalid`, `option-invalid`; for nothing that the network does.
  */
-export async function diagnose(address: string, options: DiagnoseOptions = {}): Promise<Diagnosis> {
-  const examination = new Examination(patientOf(address, options), options);
+export function diagnose(address: string, options: DiagnoseOptions = {}): Promise<Diagnosis> {
+  return diagnoseBy(systemClock, address, options);
+}
+
+/** As `diagnose`. @param clock by which it waits: that of a test need not be this machine's. */
+export async function diagnoseBy(clock: Clock, address: string, options: DiagnoseOptions): Promise<Diagnosis> {
+  const examination = new Examination(patientOf(clock, address, options), options);
   try {
     await examination.run();
   } finally {
@@ -144,7 +149,7 @@ function verdictOf(findings: readonly Finding[]): Verdict {
   return { works: false, cause, sentence, remedy, who, toSettle: isUnsure === true ? TO_SETTLE : undefined };
 }
 
-function patientOf(address: string, { tls = {}, token, quietSeconds = 0 }: DiagnoseOptions): Patient {
+function patientOf(clock: Clock, address: string, { tls = {}, token, quietSeconds = 0 }: DiagnoseOptions): Patient {
   const fingerprint = tls.fingerprint === undefined ? undefined : parseFingerprint(tls.fingerprint);
   if (fingerprint === undefined && tls.fingerprint !== undefined) {
     throw new ConnectError("option-invalid", { cause: "tls.fingerprint: SHA-256 in 64 hex digits" });
@@ -156,7 +161,7 @@ function patientOf(address: string, { tls = {}, token, quietSeconds = 0 }: Diagn
   if (url === undefined || (url.protocol !== "wss:" && url.protocol !== "ws:"))
     throw new ConnectError("address-invalid");
   url.hash = "";
-  return { clock: systemClock, epochMs, url, tls: { ...tls, fingerprint }, token, opened: new Set() };
+  return { clock, epochMs, url, tls: { ...tls, fingerprint }, token, opened: new Set() };
 }
 
 /** Without what may be a secret. */

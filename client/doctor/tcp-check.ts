@@ -5,6 +5,7 @@ import { codeOf, hostOf, type Patient, portOf, stopwatch, type Way } from "./sce
 
 /** One lost packet is sent again after 1 s, two after 3 s. */
 const TIME_MS = 4000;
+const MAX_ADDRESSES = 4;
 
 /** The addresses that filters give in the place of others. */
 const nowhere = new BlockList();
@@ -16,21 +17,20 @@ nowhere.addAddress("::1", "ipv6");
 /** @property way where the port answers. */
 export type TcpFound = { readonly finding: Finding; readonly way?: Way | undefined };
 
-/** Connects to the port, at each address in turn until one answers: so many connections are made later. */
+/** Connects to the port at each address, and to the first one that answers from then on. */
 export async function checkTcp(patient: Patient, addresses: readonly string[]): Promise<TcpFound> {
   const port = portOf(patient);
-  const failures: string[] = [];
-  for (const address of addresses.slice(0, 3)) {
-    const tookMs = stopwatch(patient.clock);
-    const outcome = await dial(patient, address, port);
-    if (typeof outcome !== "string") {
-      outcome.destroy();
-      const text = `port ${port} of ${address} answers in ${tookMs()} ms`;
-      return { finding: ok("tcp", text), way: () => open(patient, address, port) };
-    }
-    failures.push(outcome);
+  const tookMs = stopwatch(patient.clock);
+  const tried = addresses.slice(0, MAX_ADDRESSES);
+  const outcomes = await Promise.all(tried.map((address) => dial(patient, address, port)));
+  for (const outcome of outcomes) if (typeof outcome !== "string") outcome.destroy();
+  const address = tried.find((_, index) => typeof outcomes[index] !== "string");
+  if (address !== undefined) {
+    const text = `port ${port} of ${address} answers in ${tookMs()} ms`;
+    return { finding: ok("tcp", text), way: () => open(patient, address, port) };
   }
-  const text = `port ${port} of ${addresses.join(", ")}: ${failures.join(", ")}`;
+  const failures = outcomes.filter((outcome) => typeof outcome === "string");
+  const text = `port ${port} of ${tried.join(", ")}: ${failures.join(", ")}`;
   const isFiltered = !isOwnMachine(hostOf(patient)) && addresses.every(leadsNowhere);
   return { finding: failed("tcp", isFiltered ? "name-filtered" : causeOf(failures), text) };
 }

@@ -40,9 +40,10 @@ async function verdictIn(lab: Lab, { name, build }: Row): Promise<string> {
     readonly verdict: { readonly works: boolean; readonly cause?: string };
     readonly findings: readonly { readonly check: string; readonly state: string; readonly text: string }[];
   };
-  for (const { check, state, text } of findings) {
-    if (state === "failed" || state === "warned") process.stdout.write(`${name}: ${check}: ${text}\n`);
-  }
+  const seen = findings
+    .filter(({ state }) => state !== "skipped")
+    .map(({ check, state, text }) => `${state} ${check}: ${text}`);
+  process.stdout.write(`${name}:\n  ${seen.join("\n  ")}\n`);
   const late = tookMs > MAX_MS * TIME_FACTOR ? `, after ${Math.round(tookMs)} ms` : "";
   return `${name}: ${verdict.works ? "works" : verdict.cause}, ${exitCode}${late}`;
 }
