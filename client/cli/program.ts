@@ -14,6 +14,7 @@ const HELP = `Usage: postern-client <command>
   join <relay> [topic]  chat in a topic, or a pipe to and from it
   send [relay] <file>   send a file to whoever has the code that it prints
   receive [relay] <code>
+  doctor <relay>        find out why an app does not get through to a relay
   secret                make a secret that seals a topic
   topic-id [name]       print the topic that a secret names, for a token
   key <file>            make a private key, or print the public key of one
@@ -22,8 +23,11 @@ const HELP = `Usage: postern-client <command>
   --help                print this; behind a command, what it takes
 `;
 
-/** Runs one command line of `postern-client`. @returns the exit code; never throws for what a user can get wrong. */
-export async function run(argv: readonly string[], terminal: Terminal, connect: Connect): Promise<ExitCode> {
+/**
+ * Runs one command line of `postern-client`.
+ * @returns the exit code: an `ExitCode`, or that of a cause that `doctor` has found. Never throws for what a user can get wrong.
+ */
+export async function run(argv: readonly string[], terminal: Terminal, connect: Connect): Promise<number> {
   const [command, ...args] = argv;
   const parts = { connect, program: "postern-client" };
   switch (command) {
@@ -33,6 +37,10 @@ export async function run(argv: readonly string[], terminal: Terminal, connect: 
       return send(args, terminal, parts);
     case "receive":
       return receive(args, terminal, parts);
+    case "doctor": {
+      const { doctor } = await import("./doctor.ts");
+      return doctor(args, terminal, "postern-client");
+    }
     case "secret":
       return secret(args, terminal, "postern-client");
     case "topic-id":

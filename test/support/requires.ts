@@ -120,6 +120,26 @@ export function itWithRegistry(): TestAPI | TestAPI["skip"] {
   return needs(isThere, "npm's cache, or a registry");
 }
 
+/** Tests of whole networks: namespaces with routers, firewalls and slow lines. */
+export function itWithNetworks(): TestAPI | TestAPI["skip"] {
+  const rules =
+    "iptables -A FORWARD -m connbytes --connbytes 4: --connbytes-dir original --connbytes-mode packets -j DROP";
+  const shape = `tc qdisc add dev lo root tbf ${SHAPE.join(" ")}`;
+  return needs(
+    runs("unshare", ["--net", "sh", "-c", `${rules} && ${shape} && ip netns list`]) && runs("conntrack", ["--version"]),
+    "networks in namespaces (root, and Debian's iproute2, iptables and conntrack)",
+  );
+}
+
+/** Whether these commands are there. In CI they have to be; elsewhere it is printed what is left out without them. */
+export function hasCommands(commands: readonly string[], what: string): boolean {
+  const absent = commands.filter((command) => !runs("sh", ["-c", `command -v ${command}`]));
+  if (absent.length === 0) return true;
+  if (process.env["CI"] === "true") throw new Error(`CI has to have ${absent.join(" and ")} for ${what}`);
+  process.stderr.write(`skipped: ${what} needs ${absent.join(" and ")}\n`);
+  return false;
+}
+
 /** In CI nothing is skipped: what is absent there fails at once. Elsewhere the reason is printed. */
 function needs(isThere: boolean, what: string): TestAPI | TestAPI["skip"] {
   if (isThere) return it;
