@@ -12,6 +12,13 @@ import {
   USUAL_PIPES,
 } from "./client-cost/pipe-cost.ts";
 import { measureRepair, type RepairCost, USUAL_REPAIR } from "./client-cost/repair-cost.ts";
+import {
+  measureReplication,
+  type Replicated,
+  type ReplicationCost,
+  type ReplicationOptions,
+  USUAL_REPLICATIONS,
+} from "./client-cost/replication-cost.ts";
 import type { KillTestContestant } from "./kill-test/contestant.ts";
 import { killTestContestants } from "./kill-test/contestants.ts";
 
@@ -19,7 +26,12 @@ import { killTestContestants } from "./kill-test/contestants.ts";
 const MAX_RATIOS = { Postern: 5, "Postern public": 2.5 };
 const MAX_REPAIR_BYTES = 2_000_000;
 
-const WORKLOADS = ["C1", "C2", "C3", "C4"];
+/** A swarm by the relay: at least so much of direct UDP's rate, and at most so much of its CPU; and with 100 ms between the peers. */
+const MIN_SWARM_RATE_RATIO = 0.9;
+const MAX_SWARM_CPU_RATIO = 1;
+const MIN_FAR_MEGABYTES_PER_SECOND = 20;
+
+const WORKLOADS = ["C1", "C2", "C3", "C4", "H1", "H2"];
 
 type Options = { readonly only?: string; readonly with?: string; readonly json?: string };
 
@@ -45,7 +57,20 @@ async function main({ only, with: name, json }: Options): Promise<void> {
     reportPipe(cost, options);
     pipes.push(cost);
   }
-  const results = { machine: describeHardware(), finishedAt: new Date().toISOString(), messages, repair, pipes };
+  const replications: ReplicationCost[] = [];
+  for (const options of USUAL_REPLICATIONS.filter(({ workload }) => chosen.has(workload))) {
+    const cost = await measureReplication(contestant("Postern"), options);
+    reportReplication(cost, options);
+    replications.push(cost);
+  }
+  const results = {
+    machine: describeHardware(),
+    finishedAt: new Date().toISOString(),
+    messages,
+    repair,
+    pipes,
+    replications,
+  };
   if (json !== undefined) writeFileSync(json, `${JSON.stringify(results, undefined, 2)}\n`);
 }
 
@@ -89,6 +114,31 @@ function reportPipe({ workload, streams, pipes, rateRatio, cpuRatio }: PipeCost,
   if (rateRatio < minRateRatio || cpuRatio > MAX_CPU_RATIO) process.exitCode = 1;
 }
 
+function reportReplication(
+  { workload, relayed, direct, rateRatio, cpuRatio }: ReplicationCost,
+  options: ReplicationOptions,
+): void {
+  const mine = `${workload}: a hypercore of ${whole(options.blockCount)} blocks of 64 KiB by the relay`;
+  if (rateRatio === undefined || cpuRatio === undefined) {
+    const rate = median(relayed.map(({ megabytesPerSecond }) => megabytesPerSecond));
+    say(
+      `${mine} at a round trip of ${options.roundTripMs} ms: ${figuresOf(relayed)}; the aim is ${MIN_FAR_MEGABYTES_PER_SECOND} MB/s`,
+    );
+    if (rate < MIN_FAR_MEGABYTES_PER_SECOND) process.exitCode = 1;
+    return;
+  }
+  say(
+    `${mine}: ${figuresOf(relayed)}; directly: ${figuresOf(direct)}: ${digits(rateRatio)} times as fast, the aim is ${MIN_SWARM_RATE_RATIO}; ${digits(cpuRatio)} times the CPU, the aim is ${MAX_SWARM_CPU_RATIO}`,
+  );
+  if (rateRatio < MIN_SWARM_RATE_RATIO || cpuRatio > MAX_SWARM_CPU_RATIO) process.exitCode = 1;
+}
+
+function figuresOf(replicated: readonly Replicated[]): string {
+  const rate = median(replicated.map(({ megabytesPerSecond }) => megabytesPerSecond));
+  const cpu = median(replicated.map(({ cpuMicrosPerMegabyte }) => cpuMicrosPerMegabyte));
+  return `${digits(rate)} MB/s, ${digits(cpu / 1000)} ms of both ends for a MB`;
+}
+
 function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }
@@ -97,7 +147,7 @@ function say(line: string): void {
 await new Command("client-cost")
   .option(
     "--only <workloads>",
-    "of C1 (CPU of both ends for a message), C2 (bytes of a repair), C3 and C4 (streams), with commas between",
+    "of C1 (CPU of both ends for a message), C2 (bytes of a repair), C3 and C4 (streams), H1 and H2 (Hyperswarm), with commas between",
   )
   .option("--with <name>", "another client of the kill test in the place of the SDK")
   .option("--json <file>", "write the results there")

@@ -80,7 +80,7 @@ it("shows in README.md a command by which two terminals talk in a topic", async 
 it("shows in README.md a command that makes a secret, and one that hands it to the client", () => {
   const [, make = "", hand = ""] =
     codeBlocks("sh")
-      .map((block) => /^npm run build && (.*)\n(SECRET=.*) node hello\.js\n$/.exec(block))
+      .map((block) => /^npm run build && (.*)\n(SECRET=.*) npx node hello\.js\n$/.exec(block))
       .find((match) => match !== null) ?? [];
   const folder = writeFiles({});
   const script = `${make.replace(`npm run --silent postern-client --`, `"$0" "$1"`)}\nexport ${hand}\n"$0" -p process.env.SECRET`;
