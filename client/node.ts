@@ -3,8 +3,12 @@
 import { systemClock } from "./clock.ts";
 import { ConnectError } from "./errors.ts";
 import { parseFingerprint } from "./node/fingerprint.ts";
+import { NetworkMemory } from "./node/network-memory.ts";
 import { NodeCryptography } from "./node/node-cryptography.ts";
+import { nodeRequest } from "./node/node-request.ts";
 import { nodeDial } from "./node/node-socket.ts";
+import { pollDial } from "./polling/poll-socket.ts";
+import { randomWord } from "./random.ts";
 import type { ConnectOptions, Relay, TlsOptions } from "./relay.ts";
 import { RelayClient } from "./relay-client.ts";
 
@@ -18,11 +22,13 @@ const RESEND_BUFFER_BYTES = 16 * 1024 * 1024;
  * @throws ConnectError `address-invalid`, `option-invalid`
  */
 export function connect(address: string, options: ConnectOptions = {}): Relay {
-  const dial = nodeDial({ ca: options.tls?.ca, fingerprint: checkedFingerprint(options.tls) });
+  const trust = { ca: options.tls?.ca, fingerprint: checkedFingerprint(options.tls) };
   const parts = {
     clock: systemClock,
     random: Math.random,
-    dial,
+    dial: nodeDial(trust),
+    poll: pollDial({ clock: systemClock, request: nodeRequest(trust), newToken: randomWord }),
+    memory: new NetworkMemory(),
     resendBufferBytes: RESEND_BUFFER_BYTES,
     cryptography: new NodeCryptography(),
     warn: (text: string) => process.emitWarning(text, "PosternWarning"),

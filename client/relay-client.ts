@@ -6,6 +6,7 @@ import { ConnectError, DeliveryError, PosternError, TopicError } from "./errors.
 import { Line } from "./line/line.ts";
 import type { PageEvents } from "./line/page-events.ts";
 import type { Dial } from "./line/socket.ts";
+import type { Transport, TransportMemory } from "./line/transport.ts";
 import { NumberedTopic } from "./numbered-topic.ts";
 import { OVERHEAD_BYTES } from "./overhead.ts";
 import type { OpenPassage } from "./passage.ts";
@@ -28,7 +29,10 @@ export type RelayClientParts = {
   readonly clock: Clock;
   /** 0..1, as Math.random: for delays. */
   readonly random: () => number;
+  /** By WebSocket, and by polls. */
   readonly dial: Dial;
+  readonly poll?: Dial | undefined;
+  readonly memory?: TransportMemory | undefined;
   /** Tells when a page sleeps and wakes; left out where there are no pages. */
   readonly pageEvents?: PageEvents | undefined;
   readonly resendBufferBytes: number;
@@ -52,7 +56,7 @@ export class RelayClient implements Relay {
 
   /** Dials at once. @throws ConnectError `address-invalid`, `option-invalid` */
   constructor(parts: RelayClientParts, address: string, options: ConnectOptions) {
-    const { token, reconnect, signal } = options;
+    const { token, reconnect, signal, transports } = options;
     this.#parts = parts;
     this.#line = new Line(
       parts,
@@ -60,6 +64,7 @@ export class RelayClient implements Relay {
         address: checkedAddress(address),
         token,
         reconnect: checkedReconnect(reconnect),
+        transports: checkedTransports(transports),
         connectTimeoutMs: CONNECT_TIMEOUT_MS,
       },
       {
@@ -169,6 +174,17 @@ function checkedAddress(address: string): string {
     // Said below.
   }
   throw new ConnectError("address-invalid");
+}
+
+function checkedTransports(transports: readonly Transport[] | undefined): readonly Transport[] | undefined {
+  const known = new Set<string>(["websocket", "polling"]);
+  const given = new Set<string>(transports);
+  if (
+    transports === undefined ||
+    (transports.length > 0 && given.size === transports.length && transports.every((name) => known.has(name)))
+  )
+    return transports;
+  throw new ConnectError("option-invalid", { cause: 'transports: "websocket", "polling"' });
 }
 
 function checkedReconnect({ minDelayMs = 250, maxDelayMs = 30_000 }: ConnectOptions["reconnect"] = {}): {

@@ -114,15 +114,29 @@ class NodeSocket implements Socket {
   }
 }
 
-function dialOptions(address: string, { ca, fingerprint, agent }: NodeDialOptions): AllOptions {
-  const isTls = address.startsWith("wss:");
+function dialOptions(address: string, options: NodeDialOptions): AllOptions {
   return {
     perMessageDeflate: false,
     maxPayload: MAX_MESSAGE_BYTES,
     maxPendingAutoPongs: MAX_PENDING_PONGS,
     closeTimeout: CLOSE_TIMEOUT_MS,
+    agent: options.agent,
+    ...trustOptions(options, address.startsWith("wss:")),
+  };
+}
+
+/** How a socket connects, and what a TLS one trusts. */
+export type TrustOptions = {
+  readonly autoSelectFamilyAttemptTimeout: number;
+  readonly rejectUnauthorized: boolean;
+  readonly ca?: string | string[];
+  readonly secureContext?: SecureContext;
+};
+
+/** The same for a WebSocket and for plain requests. */
+export function trustOptions({ ca, fingerprint }: NodeDialOptions, isTls: boolean): TrustOptions {
+  return {
     autoSelectFamilyAttemptTimeout: ADDRESS_TIMEOUT_MS,
-    agent,
     rejectUnauthorized: fingerprint === undefined,
     ...(ca === undefined ? {} : { ca: typeof ca === "string" ? ca : [...ca] }),
     ...(isTls && ca === undefined && fingerprint === undefined ? { secureContext: allRoots() } : {}),

@@ -12,14 +12,15 @@ class CertificateMismatch extends Error {
   }
 }
 
-/** Sends the head of a request, or, where a fingerprint is pinned, not before the certificate is that one. */
+/** Sends a request, or, where a fingerprint is pinned, not before the certificate is that one. */
 export function sendWhenTrusted(
   request: ClientRequest,
   fingerprint: string | undefined,
   refuse: (cause: Error) => void,
+  body?: Uint8Array,
 ): void {
   if (fingerprint === undefined) {
-    request.end();
+    request.end(body);
     return;
   }
   request.once("socket", (stream) => {
@@ -29,7 +30,7 @@ export function sendWhenTrusted(
     }
     const judge = (): void => {
       const seen = stream.getPeerCertificate().fingerprint256;
-      if (seen === fingerprint) request.end();
+      if (seen === fingerprint) request.end(body);
       else refuse(new CertificateMismatch(seen));
     };
     // One of an agent may be through its handshake already.

@@ -332,7 +332,7 @@ it("wants a token with the verb mailbox, which a token of before does not have",
 it("tells with joined that it keeps mailboxes, and only where it does", async () => {
   const [, joined] = await openV1(await start(), "t");
 
-  expect(joined["features"]).toEqual(["congestion", "lists", "ping", "presence", "takeover", "mailbox"]);
+  expect(joined["features"]).toEqual(["congestion", "lists", "ping", "presence", "takeover", "mailbox", "polling"]);
 });
 
 it("keeps a connection that is in no topic, but has a mailbox", async () => {

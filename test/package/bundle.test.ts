@@ -4,14 +4,17 @@ import { type OutputChunk, rolldown } from "rolldown";
 import { expect, it } from "vitest";
 import { SUBPROTOCOL_V1 } from "../../protocol/subprotocol.ts";
 
-/** What a browser may have to load, without the long poll. The aim is 16,000: what is there now is to get no larger. */
-const MAX_GZIPPED_BYTES = 27_600;
+/**
+ * What a browser may have to load. 4,100 of it are the long poll, which has to be there before anybody knows that it is needed. The
+ * aim is 16,000 without it: what is there now is to get no larger.
+ */
+const MAX_GZIPPED_BYTES = 31_700;
 /** What streams add to that. */
 const MAX_STREAMS_BYTES = 4600;
 /** What members that prove who they are add. */
 const MAX_IDENTITY_BYTES = 4000;
 
-it("takes at most 27.6 KB of a browser, gzipped, with everything that it exports", async () => {
+it("takes at most 31.7 KB of a browser, gzipped, with everything that it exports", async () => {
   const { code, exports } = await bundle("client/index.ts");
 
   expect(exports).toContain("connect");

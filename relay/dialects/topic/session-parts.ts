@@ -31,6 +31,8 @@ interface TakeoverSecrets {
 export type SessionParts = {
   readonly hub: Hub;
   readonly limits: ConnectionLimits & { readonly maxPayloadBytes: number };
+  /** What clients may reach the relay by beside a WebSocket, in the words of `features`. Left out: by nothing. */
+  readonly linkFeatures?: readonly string[] | undefined;
   /** How often a connection is pinged. */
   readonly pingIntervalMs: number;
   readonly traffic: TopicTraffic;

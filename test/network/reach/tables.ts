@@ -23,12 +23,14 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return [first, `|${"---|".repeat(head.length)}`, ...others].join("\n");
 }
 
-function policyCells({ name, network, expected, cause, awaits = [], remark }: Row): readonly string[] {
+function policyCells({ name, network, expected, cause, hindrance, awaits = [], remark }: Row): readonly string[] {
   const within = `within ${seconds(expected.withinMs)}`;
   const outcome = expected.outcome === "passes" ? passing(expected.withinMs) : `says \`${expected.code}\` ${within}`;
   const result = awaits.length > 0 ? "does not get through yet" : outcome;
-  const verdict = cause === undefined ? "it works" : `\`${cause}\``;
-  return [name, network, remark === undefined ? result : `${result}; ${remark}`, verdict];
+  const works = hindrance === undefined ? "it works" : `it works, by the long poll: \`${hindrance}\``;
+  const verdict = cause === undefined ? works : `\`${cause}\``;
+  const told = awaits.length > 0 ? "it does not look at proxies yet" : verdict;
+  return [name, network, remark === undefined ? result : `${result}; ${remark}`, told];
 }
 
 function passing(withinMs: number): string {
