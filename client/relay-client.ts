@@ -3,10 +3,11 @@ import { ClearPassage } from "./clear-passage.ts";
 import type { Clock } from "./clock.ts";
 import { Emitter } from "./emitter.ts";
 import { ConnectError, DeliveryError, PosternError, TopicError } from "./errors.ts";
-import { Line } from "./line/line.ts";
+import { Line, type LineOptions } from "./line/line.ts";
 import type { PageEvents } from "./line/page-events.ts";
 import type { Dial } from "./line/socket.ts";
 import type { Transport, TransportMemory } from "./line/transport.ts";
+import type { HostedMailboxes, HostsMailboxes, MailboxHost } from "./mailbox-host.ts";
 import { NumberedTopic } from "./numbered-topic.ts";
 import { OVERHEAD_BYTES } from "./overhead.ts";
 import type { OpenPassage } from "./passage.ts";
@@ -45,11 +46,13 @@ const PUBLIC_WARNING =
   "A topic with a bare name is public: who runs the relay, or knows the name, reads it. Join by { secret }, or set public: true.";
 
 /** A relay, as an app sees it, and its one line. */
-export class RelayClient implements Relay {
+export class RelayClient implements Relay, HostsMailboxes {
   readonly #parts: RelayClientParts;
+  readonly #lineOptions: LineOptions;
   readonly #line: Line;
   readonly #emitter = new Emitter<RelayEvents>();
   readonly #topics = new Map<string, NumberedTopic | PlainTopic>();
+  #mailboxes: HostedMailboxes | undefined;
   #lastError: PosternError | undefined;
   #isClosing = false;
   #hasWarned = false;
@@ -58,27 +61,24 @@ export class RelayClient implements Relay {
   constructor(parts: RelayClientParts, address: string, options: ConnectOptions) {
     const { token, reconnect, signal, transports } = options;
     this.#parts = parts;
-    this.#line = new Line(
-      parts,
-      {
-        address: checkedAddress(address),
-        token,
-        reconnect: checkedReconnect(reconnect),
-        transports: checkedTransports(transports),
-        connectTimeoutMs: CONNECT_TIMEOUT_MS,
+    this.#lineOptions = {
+      address: checkedAddress(address),
+      token,
+      reconnect: checkedReconnect(reconnect),
+      transports: checkedTransports(transports),
+      connectTimeoutMs: CONNECT_TIMEOUT_MS,
+    };
+    this.#line = new Line(parts, this.#lineOptions, {
+      onState: (state) => {
+        // What failed before is no reason for what fails from now on.
+        if (state === "connected") this.#lastError = undefined;
+        this.#emitter.emit("state", state);
       },
-      {
-        onState: (state) => {
-          // What failed before is no reason for what fails from now on.
-          if (state === "connected") this.#lastError = undefined;
-          this.#emitter.emit("state", state);
-        },
-        onError: (error) => {
-          this.#lastError = error;
-          this.#emitter.emit("error", error);
-        },
+      onError: (error) => {
+        this.#lastError = error;
+        this.#emitter.emit("error", error);
       },
-    );
+    });
     signal?.addEventListener("abort", () => void this.close(), { once: true });
     if (signal?.aborted === true) void this.close();
   }
@@ -123,6 +123,16 @@ export class RelayClient implements Relay {
     this.#isClosing = true;
     await Promise.all([...this.#topics.values()].map((topic) => topic.leave()));
     this.#line.close();
+    this.#mailboxes?.close();
+  }
+
+  hostMailboxes(make: (host: MailboxHost) => HostedMailboxes): HostedMailboxes {
+    const { clock, cryptography } = this.#parts;
+    const options = this.#lineOptions;
+    const openLine: MailboxHost["openLine"] = (events) => new Line(this.#parts, options, events);
+    this.#mailboxes ??= make({ clock, cryptography, address: options.address, openLine });
+    if (this.#isClosing) this.#mailboxes.close();
+    return this.#mailboxes;
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -2,6 +2,7 @@ import { VERSION } from "../version.ts";
 import type { Connect } from "./chat.ts";
 import { join } from "./join.ts";
 import { key } from "./key.ts";
+import { mailbox } from "./mailbox.ts";
 import { secret, topicId } from "./secret.ts";
 import { ExitCode, type Terminal } from "./terminal.ts";
 import { toTerminalText } from "./terminal-text.ts";
@@ -17,6 +18,7 @@ const HELP = `Usage: postern-client <command>
   secret                make a secret that seals a topic
   topic-id [name]       print the topic that a secret names, for a token
   key <file>            make a private key, or print the public key of one
+  mailbox open <relay>  print what waits for a key; mailbox deposit stores a message for one
   --version             print the version
   --help                print this; behind a command, what it takes
 `;
@@ -45,6 +47,8 @@ export async function run(argv: readonly string[], terminal: Terminal, connect: 
       return topicId(args, terminal, "postern-client");
     case "key":
       return key(args, terminal, "postern-client");
+    case "mailbox":
+      return mailbox(args, terminal, parts);
     case "--version":
     case "-V":
       terminal.stdout.write(`${VERSION}\n`);

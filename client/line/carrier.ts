@@ -1,7 +1,7 @@
 import type { Clock, Timer } from "../clock.ts";
 import type { PosternError } from "../errors.ts";
 import { Connection, type ConnectionEvents, type ConnectionOptions } from "./connection.ts";
-import type { Ending } from "./ending.ts";
+import type { Ending, LastWord } from "./ending.ts";
 import type { MovingTopic } from "./moving-topic.ts";
 import { Reach } from "./reach.ts";
 import type { Dial } from "./socket.ts";
@@ -35,6 +35,8 @@ export interface CarrierEvents extends ConnectionEvents {
   topics(): Iterable<MovingTopic>;
   /** What the relay can. */
   can(feature: string): boolean;
+  /** The connection that was told of has another in its place: this one, or, undefined, one that `onOpen` will tell of. */
+  onReplaced(next: Connection | undefined): void;
 }
 
 /**
@@ -108,6 +110,14 @@ export class Carrier implements ConnectionEvents {
     this.#events.onJoined(joined, connection);
   }
 
+  onOther(text: string): void {
+    this.#events.onOther(text);
+  }
+
+  onOtherRefused(error: LastWord): void {
+    this.#events.onOtherRefused(error);
+  }
+
   onEnd(ending: Ending, connection: Connection): void {
     if (connection === this.#rival) return this.#rivalEnded();
     if (connection !== this.#connection || this.#goesOnByOther(ending, connection)) return;
@@ -157,6 +167,7 @@ export class Carrier implements ConnectionEvents {
     before?.close("");
     if (rival === undefined) return;
     for (const topic of this.#events.topics()) topic.down();
+    this.#events.onReplaced(undefined);
     if (rival.isOpen) this.#events.onOpen(rival);
     if (rival.wasUp) this.#isUp(rival);
   }
@@ -202,6 +213,7 @@ export class Carrier implements ConnectionEvents {
     this.#connection = rival;
     this.#rival = undefined;
     for (const topic of this.#events.topics()) topic.move(rival);
+    this.#events.onReplaced(rival);
     before?.close("moved");
     this.#isUp(rival);
   }

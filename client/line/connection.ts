@@ -57,6 +57,9 @@ export interface ConnectionEvents {
   /** A renewal has failed; what was granted before stays. */
   onError(error: PosternError): void;
   onJoined(joined: Joined, connection: Connection): void;
+  /** The relay says, or refuses, what is about no topic. */
+  onOther(text: string): void;
+  onOtherRefused(error: LastWord): void;
   onEnd(ending: Ending, connection: Connection): void;
 }
 
@@ -152,11 +155,16 @@ export class Connection implements Watched {
 
   /** Asks something of a topic; the answer, or the refusal, comes to its handler. A handler that asks takes the topic over. */
   ask(handler: TopicHandler, question: TopicQuestion): void {
-    const ref = this.#nextRef();
-    this.#asked.set(ref, { handler, type: question.type });
     if (question.type === "join") this.#topics.set(question.topic, handler);
+    this.#asked.set(this.tell(question), { handler, type: question.type });
+  }
+
+  /** Says something that may have an answer. @returns its number, which the answer or the refusal has too */
+  tell(message: TopicQuestion | Extract<V1ClientMessage, { mailbox: string }>): number {
+    const ref = this.#nextRef();
     this.#liveness.expect();
-    this.#say({ ...question, ref });
+    this.#say({ ...message, ref });
+    return ref;
   }
 
   /** Says what this client shows of itself in a topic. It is not answered. */
@@ -253,6 +261,7 @@ export class Connection implements Watched {
     if (message.type !== "error" || message.requestId === undefined) this.#up();
     switch (message.type) {
       case "unknown":
+        return this.#events.onOther(text);
       case "offer":
       case "answer":
       case "candidate":
@@ -308,7 +317,7 @@ export class Connection implements Watched {
     else if (code === "unauthorized" && error.requestId === undefined) this.#renewal.refused(error.reason);
     else if (code === "omitted" && topic !== undefined && peerHandle !== undefined) {
       this.#topics.get(topic)?.omitted(peerHandle, error.count ?? 1, error.sizeBytes ?? 0);
-    }
+    } else this.#events.onOtherRefused(error);
   }
 
   /** The question that has this number, which is answered with that. */

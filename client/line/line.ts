@@ -5,7 +5,7 @@ import type { RelayInfo, RelayState } from "../relay.ts";
 import { BackOff, type BackOffOptions } from "./back-off.ts";
 import { Carrier, type CarrierEvents, type CarrierParts } from "./carrier.ts";
 import type { Connection } from "./connection.ts";
-import type { Ending } from "./ending.ts";
+import type { Ending, LastWord } from "./ending.ts";
 import { learnedInterval } from "./liveness.ts";
 import { Membership, type MembershipLine } from "./membership.ts";
 import { type CreateMembership, MovingTopic } from "./moving-topic.ts";
@@ -48,6 +48,18 @@ export type LineEvents = {
   readonly onState: (state: RelayState) => void;
   /** The relay was not reached, refuses, or speaks something else; it is tried again unless the state is `closed`. */
   readonly onError: (error: PosternError) => void;
+  /** For what is about no topic; left out where nobody speaks of anything else. */
+  readonly other?: OtherEvents | undefined;
+};
+
+/** What a line tells to who speaks of something else than topics. */
+export type OtherEvents = {
+  /** A connection is open: on it `tell` says something. */
+  readonly onOpen: (channel: Pick<Connection, "tell">) => void;
+  /** It is gone, and what was not answered is not known to be done. */
+  readonly onDown: () => void;
+  readonly onText: (text: string) => void;
+  readonly onRefused: (error: LastWord) => void;
 };
 
 /** The way to one relay: one connection at a time, made anew until `close` or a refusal that only a person can change. */
@@ -124,6 +136,11 @@ export class Line implements CarrierEvents, MembershipLine {
     return membership;
   }
 
+  /** Something is to be said, though no topic is open: dials, where the relay has closed a connection of which nobody made use. */
+  wake(): void {
+    if (this.#isIdle && this.#state !== "closed") this.#dialAfter(0);
+  }
+
   /** Ends all topics and the connection, without another word to their listeners. */
   close(): void {
     if (this.#state === "closed") return;
@@ -137,6 +154,12 @@ export class Line implements CarrierEvents, MembershipLine {
 
   onOpen(connection: Connection): void {
     for (const membership of this.#topics.values()) membership.up(connection);
+    this.#events.other?.onOpen(connection);
+  }
+
+  onReplaced(next: Connection | undefined): void {
+    this.#events.other?.onDown();
+    if (next !== undefined) this.#events.other?.onOpen(next);
   }
 
   onUp(): void {
@@ -146,6 +169,14 @@ export class Line implements CarrierEvents, MembershipLine {
 
   onError(error: PosternError): void {
     this.#events.onError(error);
+  }
+
+  onOther(text: string): void {
+    this.#events.other?.onText(text);
+  }
+
+  onOtherRefused(error: LastWord): void {
+    this.#events.other?.onRefused(error);
   }
 
   onJoined({ limits, features = [], pingIntervalMs }: Joined, { liveness }: Connection): void {
@@ -249,6 +280,7 @@ export class Line implements CarrierEvents, MembershipLine {
   #interrupted(): void {
     if (this.#hasBeenUp) this.#setState("reconnecting");
     for (const membership of this.#topics.values()) membership.down();
+    this.#events.other?.onDown();
   }
 
   #stop(error: PosternError | undefined): void {

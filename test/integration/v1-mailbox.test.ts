@@ -226,6 +226,27 @@ it("takes deposits within the owner's bounds alone: by a secret, or of those who
   expect(await outcome(stranger)).toBe("deposited");
 });
 
+it("holds to the owner's bounds over a restart, and to the last ones from when they were said", async () => {
+  const options = { mailboxStore: "sqlite", mailboxDirectory: await storeDirectory() } as const;
+  const first = await start(options);
+  const owner = new Owner();
+  const { mailbox } = owner;
+  const [mine, sender] = [await Client.openV1(first), await Client.openV1(first)];
+  expect(await deposit(sender, mailbox, "MQ==")).toMatchObject({ type: "deposited" });
+  await owner.open(mine, 1);
+  mine.send({ type: "bound-mailbox", mailbox, secret: "one" });
+  mine.send({ type: "bound-mailbox", mailbox, secret: "two" });
+  await mine.settled();
+  expect(await deposit(sender, mailbox, "Mg==", { secret: "one" })).toMatchObject({ code: "deposit-refused" });
+  expect(await deposit(sender, mailbox, "Mg==", { secret: "two" })).toMatchObject({ type: "deposited" });
+  await first.stop();
+
+  const later = await Client.openV1(await start(options));
+
+  expect(await deposit(later, mailbox, "Mw==", { secret: "one" })).toMatchObject({ code: "deposit-refused" });
+  expect(await deposit(later, mailbox, "Mw==", { secret: "two" })).toMatchObject({ type: "deposited" });
+});
+
 it("keeps the key to which an owner wants deposits sealed, for whoever asks, over a restart, and no other's", async () => {
   const options = { mailboxStore: "sqlite", mailboxDirectory: await storeDirectory() } as const;
   const first = await start(options);

@@ -5,6 +5,7 @@ import type { MemberIdentity, TurnTime } from "../../hub/ports.ts";
 import type { Member } from "../../hub/topic.ts";
 import type { SessionConnection } from "../../session/ports.ts";
 import type { Mailboxes } from "../../store/mailboxes.ts";
+import type { DepositRules } from "./deposit-rules.ts";
 import type { TopicTraffic } from "./traffic.ts";
 
 /** Whose connection a peer is: for those who want its name. */
@@ -44,4 +45,6 @@ export type SessionParts = {
   readonly takeovers: TakeoverSecrets;
   /** Undefined where the relay keeps none. */
   readonly mailboxes?: Mailboxes | undefined;
+  /** Who may deposit into which; undefined with them. */
+  readonly depositRules: DepositRules | undefined;
 };

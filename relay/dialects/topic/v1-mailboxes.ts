@@ -13,7 +13,6 @@ import type { Feed } from "../../store/feed.ts";
 import { hashOfSecret, isSignedBy, newMessageId, newNonce } from "../../store/owner-proof.ts";
 import type { StoredMessage } from "../../store/ports.ts";
 import { StoreError } from "../../store/store-error.ts";
-import { DepositRules } from "./deposit-rules.ts";
 import { SealingKeys } from "./sealing-keys.ts";
 import type { SessionParts } from "./session-parts.ts";
 
@@ -122,10 +121,10 @@ export class V1Mailboxes {
     { data, note = "" }: { readonly data: Uint8Array<ArrayBuffer>; readonly note: string | undefined },
   ): Promise<ErrorCode | undefined> {
     const { connection, answer, parts } = this.#own;
-    const { mailboxes } = parts;
-    if (mailboxes === undefined) return "mailboxes-off";
+    const { mailboxes, depositRules } = parts;
+    if (mailboxes === undefined || depositRules === undefined) return "mailboxes-off";
     const provedKeys = new Set(this.#open.keys());
-    if (!(await new DepositRules(mailboxes).allow(mailbox, { secret, provedKeys }))) return "deposit-refused";
+    if (!(await depositRules.allow(mailbox, { secret, provedKeys }))) return "deposit-refused";
     // Nobody takes the place of what somebody else has deposited.
     const collapse =
       collapseKey === undefined ? {} : { collapseKey: hashOfSecret(`${connection.access.subject}\n${collapseKey}`) };
@@ -193,10 +192,10 @@ export class V1Mailboxes {
 
   #bound({ mailbox, depositors, secret, ref }: Of<"bound-mailbox">): ErrorCode | undefined {
     const { parts, answer } = this.#own;
-    const { mailboxes } = parts;
-    if (mailboxes === undefined || !this.#open.has(mailbox)) return "mailbox-not-open";
+    const { depositRules } = parts;
+    if (depositRules === undefined || !this.#open.has(mailbox)) return "mailbox-not-open";
     this.#track(0, ref, async () => {
-      if (!(await new DepositRules(mailboxes).set(mailbox, { depositors, secret }))) return "mailbox-full";
+      if (!(await depositRules.set(mailbox, { depositors, secret }))) return "mailbox-full";
       answer(encodeV1MailboxRelayMessage({ type: "mailbox-bounded", mailbox, ref }));
       return undefined;
     });
