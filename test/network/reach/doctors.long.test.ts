@@ -22,9 +22,9 @@ const MAX_MS = 20_000;
 it(
   "names the cause in every kind of network, in less than 20 s, with its exit code",
   async () => {
-    const rows = policyRows.filter(({ name, needs = [], awaits = [] }) => {
-      return awaits.length === 0 && hasCommands(needs, `the network "${name}"`);
-    });
+    // It does not look at proxies yet.
+    const seen = policyRows.filter(({ awaits = [], cause }) => awaits.length === 0 || cause !== undefined);
+    const rows = seen.filter(({ name, needs = [] }) => hasCommands(needs, `the network "${name}"`));
     const lab = await Lab.start();
 
     const outcomes = await sideBySide(rows, AT_A_TIME, (row) => verdictIn(lab, row));

@@ -108,8 +108,9 @@ export class Office {
 
   /** The desk has another address from now on, and the old one no more. */
   moveDesk(): void {
-    this.desk.ip("addr", "add", `10.214.${this.number}.3/24`, "dev", INSIDE);
+    // In this order: the kernel takes the second address of a network away with the first.
     this.desk.ip("addr", "del", `${this.deskAddress}/24`, "dev", INSIDE);
+    this.desk.ip("addr", "add", `10.214.${this.number}.3/24`, "dev", INSIDE);
     this.desk.ip("route", "replace", "default", "via", this.boxAddress);
   }
 

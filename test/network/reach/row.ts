@@ -3,7 +3,7 @@ import type { PosternErrorCode } from "../../../client/errors.ts";
 import type { Office } from "./office.ts";
 
 /** What has to be there before a row can have its outcome: a part of the client that is not merged yet. */
-export type Awaited = "proxies";
+type Awaited = "proxies";
 
 /** How the client fares, with nothing set but its environment, on a machine that is not busy. */
 export type Expected =
