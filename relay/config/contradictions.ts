@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import { namedDialects, readListeners } from "./listener-text.ts";
 import type { Config, OptionName } from "./options.ts";
+import { areInPairs, readStunAddresses } from "./stun-address-text.ts";
 
 /** What is registered with one process the others of a port would not know. */
 const DIALECTS_WITH_ACCOUNTS: ReadonlySet<string> = new Set(["agent", "mesh"]);
@@ -80,6 +81,21 @@ const rules: readonly Rule[] = [
       ? [
           "MAILBOX_STORE is memory, and MAILBOX_MAX_BYTES or MAILBOX_MAX_MESSAGES is 0, which is no limit; set what the memory has room for",
         ]
+      : [],
+  ),
+  rule(["stunAddresses"], ({ stunAddresses }) =>
+    areInPairs(readStunAddresses(stunAddresses))
+      ? []
+      : [
+          "STUN_ADDRESSES takes two different IPv4 addresses, two different IPv6 ones, or both; write them, or leave it out",
+        ],
+  ),
+  rule(["stunAddresses", "stunPort"], ({ stunAddresses, stunPort }) =>
+    stunAddresses.length > 0 && stunPort === 0 ? ["STUN_ADDRESSES is set and STUN_PORT is not; set it to 3478"] : [],
+  ),
+  rule(["stunAddresses", "stunPort", "stunOtherPort"], ({ stunAddresses, stunPort, stunOtherPort }) =>
+    stunAddresses.length > 0 && stunPort === stunOtherPort
+      ? [`STUN_OTHER_PORT is ${stunOtherPort}, which is STUN_PORT too; set it to another port`]
       : [],
   ),
   rule(["adminPort", "port"], ({ adminPort, port }) => samePorts(["ADMIN_PORT", adminPort], ["PORT", port])),
