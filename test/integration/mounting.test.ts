@@ -154,7 +154,7 @@ it("counts a silent client in the access log once, when it is known whose it is"
   expect(connects).toHaveLength(2);
 });
 
-it("answers /health under a prefix in that system's shape, and on its own where no prefix is", async () => {
+it("[TOPIC-17] answers /health under a prefix in that system's shape, and on its own where no prefix is", async () => {
   const relay = await startRelay();
   await openClassic(relay, "t", "a");
 
