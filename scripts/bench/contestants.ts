@@ -21,15 +21,14 @@ export type Contestant = {
   readonly isPeer: boolean;
   /** Whether it is this relay, of which two builds can be compared. */
   readonly isRelay: boolean;
+  /** Whether ratios are to it, in the workloads that it takes part in: one in each, which always runs. */
+  readonly isYardstick: boolean;
   /** The workloads it takes part in, by the beginnings of their ids. */
   readonly workloadPrefixes: readonly string[];
   readonly needs?: readonly Need[];
   readonly install?: string;
   readonly command: (setting: ServerSetting) => ServerCommand;
 };
-
-/** The name of the yardstick: ratios are to it. */
-export const YARDSTICK = "plain ws";
 
 /** Where Debian's libjemalloc2 puts what the image allocates with (Dockerfile). */
 const JEMALLOC = "/usr/lib/*/libjemalloc.so.2";
@@ -44,10 +43,17 @@ const GROWTH = ["G2", "G3", "G4", "G5"];
 /** Readers that stall: without backpressure a server would keep what they do not read until it has no memory left. */
 const STALLED = ["S"];
 
-const RELAY = { isPeer: false, isRelay: true, command: relayCommand } as const;
-const PEER = { isPeer: true, isRelay: false } as const;
+/** A relay that has to take registrations meanwhile. */
+const REGISTERING = ["R"];
 
-/** All contestants; the relay first, then the yardstick. */
+/** Broadcasts in a mesh. */
+const MESHES = ["M"];
+
+const RELAY = { isPeer: false, isRelay: true, isYardstick: false, command: relayCommand } as const;
+const PEER = { isPeer: true, isRelay: false, isYardstick: false } as const;
+const YARDSTICK = { isPeer: false, isRelay: false, isYardstick: true } as const;
+
+/** All contestants; the relay first, then the yardsticks. */
 export const contestants: readonly Contestant[] = [
   {
     ...RELAY,
@@ -65,7 +71,7 @@ export const contestants: readonly Contestant[] = [
     ...RELAY,
     name: "postern json",
     sessionName: "classic-json",
-    workloadPrefixes: [...ALL, ...STALLED, ...GROWTH],
+    workloadPrefixes: [...ALL, ...STALLED, ...REGISTERING, ...GROWTH],
   },
   {
     ...RELAY,
@@ -83,18 +89,31 @@ export const contestants: readonly Contestant[] = [
     command: (setting) => ["env", `LD_PRELOAD=${globSync(JEMALLOC)[0]}`, ...relayCommand(setting)],
   },
   {
-    name: YARDSTICK,
+    ...RELAY,
+    name: "postern mesh",
+    sessionName: "mesh",
+    workloadPrefixes: MESHES,
+  },
+  {
+    ...YARDSTICK,
+    name: "plain ws",
     sessionName: "classic-json",
-    isPeer: false,
-    isRelay: false,
     workloadPrefixes: [...ALL, ...GROWTH],
     command: (setting) => scriptServer("./peers/ws-server.ts", setting),
+  },
+  {
+    ...YARDSTICK,
+    name: "plain mesh",
+    sessionName: "mesh",
+    workloadPrefixes: MESHES,
+    command: (setting) => scriptServer("./peers/mesh-server.ts", setting),
   },
   {
     name: "tls pipe",
     sessionName: "pipe",
     isPeer: false,
     isRelay: false,
+    isYardstick: false,
     workloadPrefixes: ["W3"],
     command: (setting) => scriptServer("./peers/pipe-server.ts", setting),
   },

@@ -23,6 +23,7 @@ it("starts every relay as it is packed, and nobody else so", () => {
     "postern json",
     "postern json topic-first",
     "postern json + jemalloc",
+    "postern mesh",
   ]);
   expect(packed.every(({ isRelay }) => isRelay)).toBe(true);
 });
@@ -46,6 +47,18 @@ it("lets only the relay meet readers that stall: others would keep what they do 
       "postern binary",
       "postern json",
       "postern json topic-first",
+    ]);
+  }
+});
+
+it("has one yardstick at most in each workload, and one wherever somebody else is to be compared with the relay", () => {
+  for (const workload of workloads) {
+    const taking = contestantsOf(workload, contestants);
+    const isAlone = taking.every(({ isRelay }) => isRelay);
+
+    expect([workload.id, taking.filter(({ isYardstick }) => isYardstick).length]).toEqual([
+      workload.id,
+      isAlone || workload.id.startsWith("G1") ? 0 : 1,
     ]);
   }
 });

@@ -3,6 +3,7 @@ import type { ExchangeWorkload } from "../workload.ts";
 import type { Connection, Receiver } from "./connection.ts";
 import type { Load } from "./load.ts";
 import { openAll, receiverCount, type Subject } from "./members.ts";
+import { Registrar } from "./registrar.ts";
 import type { Member } from "./sessions/session.ts";
 import { StalledTopics } from "./stalled-topics.ts";
 import { Traffic } from "./traffic.ts";
@@ -10,12 +11,13 @@ import { Traffic } from "./traffic.ts";
 /** How much of a delivery is kept, in bytes: to know what it is, the longest envelope before a payload, and the stamp. */
 const HEAD_BYTES = 256;
 
-/** The members of a workload, connected; and before them those who stall, where it has such. */
+/** The members of a workload, connected; before them those who stall, and beside them who registers, where it has such. */
 export class ExchangeConnections implements Receiver {
   list: readonly Connection[] = [];
   readonly #subject: Subject;
   readonly #keepBytes: number;
   #stalled: StalledTopics | undefined;
+  #registrar: Registrar | undefined;
   #receiver: Receiver | undefined;
   #failure: Error | undefined;
 
@@ -32,6 +34,10 @@ export class ExchangeConnections implements Receiver {
     }
     this.list = await openAll(this.#subject, workload, this, this.#keepBytes);
     if (this.#failure !== undefined) throw this.#failure;
+    if (workload.registrationsPerSecond !== undefined) {
+      this.#registrar = new Registrar(this.#subject.target, workload.registrationsPerSecond);
+      this.#registrar.start();
+    }
   }
 
   /**
@@ -62,21 +68,23 @@ export class ExchangeConnections implements Receiver {
         await Promise.race([after(durationMs), traffic.failure]);
         traffic.pause();
         await traffic.drained();
-        this.throwIfReleased();
+        this.throwIfOthersFailed();
         return traffic.deliveryCount - countBefore;
       },
       close: () => traffic.pause(),
     };
   }
 
-  /** @throws Error where one who was to stall has read. */
-  throwIfReleased(): void {
+  /** @throws Error where one who was to stall has read, or registrations beside the members came to nothing. */
+  throwIfOthersFailed(): void {
     this.#stalled?.throwIfReleased();
+    this.#registrar?.throwIfFailed();
   }
 
   close(): void {
     for (const connection of this.list) connection.close();
     this.#stalled?.close();
+    this.#registrar?.stop();
   }
 
   onChunk(): void {

@@ -2,6 +2,7 @@ import { CentrifugoSession } from "./centrifugo.ts";
 import { ClassicJsonSession } from "./classic-json.ts";
 import { DerpSession } from "./derp.ts";
 import { IrohSession } from "./iroh.ts";
+import { MeshSession } from "./mesh.ts";
 import { MqttSession } from "./mqtt.ts";
 import { NatsSession } from "./nats.ts";
 import { NchanSession } from "./nchan.ts";
@@ -17,6 +18,7 @@ export type SessionName =
   | "classic-json-topic-first"
   | "v1-binary"
   | "raw"
+  | "mesh"
   | "pipe"
   | "nats"
   | "mqtt"
@@ -31,6 +33,7 @@ const sessions: Readonly<Record<SessionName, (member: Member) => Session>> = {
   "classic-json-topic-first": (member) => new ClassicJsonSession(member, "topic-first"),
   "v1-binary": (member) => new V1BinarySession(member),
   raw: (member) => new RawSession(member),
+  mesh: (member) => new MeshSession(member),
   pipe: () => new PipeSession(),
   nats: (member) => new NatsSession(member),
   mqtt: (member) => new MqttSession(member),
