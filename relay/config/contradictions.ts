@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import { namedDialects, readListeners } from "./listener-text.ts";
 import type { Config, OptionName } from "./options.ts";
 import { areInPairs, readStunAddresses } from "./stun-address-text.ts";
+import { readVirtualHosts } from "./virtual-host-text.ts";
 
 /** What is registered with one process the others of a port would not know. */
 const DIALECTS_WITH_ACCOUNTS: ReadonlySet<string> = new Set(["agent", "mesh"]);
@@ -66,9 +67,9 @@ const rules: readonly Rule[] = [
       ? [`AUTH_JWKS_REFRESH_MS is ${authJwksRefreshMs}, above AUTH_JWKS_MAX_AGE_MS, which is ${authJwksMaxAgeMs}`]
       : [],
   ),
-  rule(["dialects", "listen", "mailboxStore"], ({ mailboxStore, ...named }) =>
+  rule(["dialects", "listen", "virtualHosts", "mailboxStore"], ({ mailboxStore, ...named }) =>
     mailboxStore === "off" && namedDialects(named).includes("mailbox")
-      ? ["DIALECTS or LISTEN names mailbox, and MAILBOX_STORE is off; set it to sqlite"]
+      ? ["DIALECTS, LISTEN or VIRTUAL_HOSTS names mailbox, and MAILBOX_STORE is off; set it to sqlite"]
       : [],
   ),
   rule(["mailboxNoiseKey"], ({ mailboxNoiseKey }) =>
@@ -99,13 +100,25 @@ const rules: readonly Rule[] = [
       : [],
   ),
   rule(["adminPort", "port"], ({ adminPort, port }) => samePorts(["ADMIN_PORT", adminPort], ["PORT", port])),
-  rule(["dialects", "listen", "reusePort"], ({ dialects, listen, reusePort }) => {
-    const kept = namedDialects({ dialects, listen }).filter((name) => DIALECTS_WITH_ACCOUNTS.has(name));
+  rule(["dialects", "listen", "virtualHosts", "reusePort"], ({ reusePort, ...named }) => {
+    const kept = namedDialects(named).filter((name) => DIALECTS_WITH_ACCOUNTS.has(name));
     if (!reusePort || kept.length === 0) return [];
     return [
       `REUSE_PORT is true, and ${kept.join(" and ")} keeps accounts, which one process has; leave one of them out`,
     ];
   }),
+  rule(["virtualHosts"], ({ virtualHosts }) => {
+    const hosts = readVirtualHosts(virtualHosts).map(({ host }) => host);
+    const twice = hosts.filter((host, index) => hosts.indexOf(host) !== index);
+    return [...new Set(twice)].map(
+      (host) => `VIRTUAL_HOSTS has ${host} twice; write its dialects with a plus between them`,
+    );
+  }),
+  rule(["virtualHosts", "tls", "domain"], ({ virtualHosts, tls, domain }) =>
+    readVirtualHosts(virtualHosts)
+      .filter(({ host }) => tls === "acme" && !domain.includes(host))
+      .map(({ host }) => `VIRTUAL_HOSTS has ${host} and DOMAIN does not, so no certificate is for it; add it there`),
+  ),
   rule(["listen", "tls"], ({ listen, tls }) =>
     tls === "off" && readListeners(listen).some(({ scheme }) => scheme === "wss")
       ? ["LISTEN has a port with TLS, and TLS is off; write ws in place of wss, or leave TLS out"]

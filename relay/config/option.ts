@@ -46,7 +46,7 @@ type ListOption = Described & { readonly kind: "list"; readonly default: readonl
 
 /** Networks, addresses, origins of web pages, words, or words with a multiple, behind each other, with commas. Unset is the default. */
 type SetOption = Described & {
-  readonly kind: "networks" | "origins" | "multiples" | "words" | "listeners" | "addresses";
+  readonly kind: "networks" | "origins" | "multiples" | "words" | "listeners" | "virtual-hosts" | "addresses";
   readonly default: readonly string[];
 };
 
@@ -98,6 +98,8 @@ export function rangeOf(option: Option): string {
       return `up to ${MAX_NAMES} words`;
     case "listeners":
       return `up to ${MAX_NAMES} ports with names of dialects, such as wss:8443=pair or ws:8080=topic+raw`;
+    case "virtual-hosts":
+      return `up to ${MAX_NAMES} host names with names of dialects, such as mesh.example.com=mesh or old.example.com=topic+raw`;
     case "addresses":
       return "IP addresses, such as 192.0.2.1, or 10.0.0.4=192.0.2.1 with the public one behind it";
     case "url":
