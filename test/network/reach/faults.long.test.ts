@@ -1,8 +1,8 @@
 import { expect } from "vitest";
 import { hasCommands, itWithNetworks } from "../../support/requires.ts";
-import { faultRows, quietRows } from "./fault-rows.ts";
+import { faultRows } from "./fault-rows.ts";
 import { Lab } from "./lab.ts";
-import { beQuiet, survive } from "./survival.ts";
+import { survive } from "./survival.ts";
 
 const it = itWithNetworks();
 /** Each row has a time of its own. */
@@ -19,20 +19,6 @@ it(
     for (const row of rows.filter(({ isAlone }) => isAlone === true)) outcomes.push(await survive(lab, row));
 
     expect(outcomes.toSorted()).toEqual(rows.map(({ name }) => `${name}: survived`).toSorted());
-  },
-  ALL_MS,
-);
-
-it(
-  "keeps a quiet connection where pings can, and has another one at once where they cannot",
-  async () => {
-    const lab = await Lab.start();
-
-    const rows = quietRows.filter(({ isLong }) => isLong !== true);
-
-    const outcomes = await Promise.all(rows.map((row) => beQuiet(lab, row)));
-
-    expect(outcomes).toEqual(rows.map(({ name }) => `${name}: survived`));
   },
   ALL_MS,
 );

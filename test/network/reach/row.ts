@@ -47,3 +47,8 @@ export function passes(withinMs: number = PROMPT_MS): Expected {
 export function fails(says: RegExp, withinMs: number, code: PosternErrorCode = "unreachable"): Expected {
   return { outcome: "fails", code, says, withinMs };
 }
+
+/** Those that take long first, so that all of them are done early. */
+export function longestFirst(rows: readonly Row[]): readonly Row[] {
+  return rows.toSorted((a, b) => b.expected.withinMs - a.expected.withinMs);
+}
