@@ -5,7 +5,7 @@ import { ConnectError } from "./errors.ts";
 import { parseFingerprint } from "./node/fingerprint.ts";
 import { NodeCryptography } from "./node/node-cryptography.ts";
 import { nodeDial } from "./node/node-socket.ts";
-import type { ConnectOptions, Relay, TlsOptions } from "./relay.ts";
+import type { ConnectOptions, Relay, RelayList, TlsOptions } from "./relay.ts";
 import { RelayClient } from "./relay-client.ts";
 
 export * from "./public.ts";
@@ -13,11 +13,12 @@ export * from "./public.ts";
 const RESEND_BUFFER_BYTES = 16 * 1024 * 1024;
 
 /**
- * Connects to a relay: gives it at once, and dials in the background, over `ws`.
- * @param address `wss://` or `ws://`, with any path of the relay's.
+ * Connects to a relay, or to several: gives it at once, and dials in the background, over `ws`.
+ * @param relays an address, `wss://` or `ws://`, with any path of the relay's; or several, in the order in which they are to be
+ *   used; or what gives them. A topic is joined on the first three of them that are reached, at once.
  * @throws ConnectError `address-invalid`, `option-invalid`
  */
-export function connect(address: string, options: ConnectOptions = {}): Relay {
+export function connect(relays: string | readonly string[] | RelayList, options: ConnectOptions = {}): Relay {
   const dial = nodeDial({ ca: options.tls?.ca, fingerprint: checkedFingerprint(options.tls) });
   const parts = {
     clock: systemClock,
@@ -27,7 +28,7 @@ export function connect(address: string, options: ConnectOptions = {}): Relay {
     cryptography: new NodeCryptography(),
     warn: (text: string) => process.emitWarning(text, "PosternWarning"),
   };
-  return new RelayClient(parts, address, options);
+  return new RelayClient(parts, relays, options);
 }
 
 function checkedFingerprint({ fingerprint }: TlsOptions = {}): string | undefined {

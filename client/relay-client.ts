@@ -2,15 +2,27 @@ import { isTopic } from "../protocol/fields.ts";
 import { ClearPassage } from "./clear-passage.ts";
 import type { Clock } from "./clock.ts";
 import { Emitter } from "./emitter.ts";
-import { ConnectError, DeliveryError, PosternError, TopicError } from "./errors.ts";
-import { Line } from "./line/line.ts";
+import { ConnectError, DeliveryError, type PosternError, TopicError } from "./errors.ts";
+import { BackOff } from "./line/back-off.ts";
 import type { PageEvents } from "./line/page-events.ts";
 import type { Dial } from "./line/socket.ts";
 import { NumberedTopic } from "./numbered-topic.ts";
 import { OVERHEAD_BYTES } from "./overhead.ts";
 import type { OpenPassage } from "./passage.ts";
-import { type OpenLine, PlainTopic } from "./plain-topic.ts";
-import type { ConnectOptions, JoinOptions, Relay, RelayEvents, RelayInfo, RelayState } from "./relay.ts";
+import { PlainTopic } from "./plain-topic.ts";
+import type {
+  ConnectOptions,
+  JoinOptions,
+  Relay,
+  RelayEvents,
+  RelayInfo,
+  RelayList,
+  RelayState,
+  RelayStatus,
+} from "./relay.ts";
+import { checkedAddresses } from "./relays/addresses.ts";
+import { RelayListing } from "./relays/relay-listing.ts";
+import { RelaySet } from "./relays/relay-set.ts";
 import type { Cryptography } from "./sealing/cryptography.ts";
 import { deriveTopic, type SealedTopicName } from "./sealing/derivation.ts";
 import { SealedPassage } from "./sealing/sealed-passage.ts";
@@ -38,10 +50,15 @@ export type RelayClientParts = {
 const PUBLIC_WARNING =
   "A topic with a bare name is public: who runs the relay, or knows the name, reads it. Join by { secret }, or set public: true.";
 
-/** A relay, as an app sees it, and its one line. */
+/** What is known before there is a list of relays. */
+const NO_INFO: RelayInfo = { address: "", roundTripMs: undefined, maxPayloadBytes: undefined, features: [] };
+
+/** The relays of an app, as it sees them: one, or several as if they were one. */
 export class RelayClient implements Relay {
   readonly #parts: RelayClientParts;
-  readonly #line: Line;
+  readonly #set: RelaySet;
+  readonly #listing: RelayListing | undefined;
+  readonly #listed = Promise.withResolvers<void>();
   readonly #emitter = new Emitter<RelayEvents>();
   readonly #topics = new Map<string, NumberedTopic | PlainTopic>();
   #lastError: PosternError | undefined;
@@ -49,41 +66,51 @@ export class RelayClient implements Relay {
   #hasWarned = false;
 
   /** Dials at once. @throws ConnectError `address-invalid`, `option-invalid` */
-  constructor(parts: RelayClientParts, address: string, options: ConnectOptions) {
+  constructor(parts: RelayClientParts, relays: string | readonly string[] | RelayList, options: ConnectOptions) {
     const { token, reconnect, signal } = options;
+    const addresses = typeof relays === "function" ? undefined : checkedAddresses([relays].flat());
+    const delays = checkedReconnect(reconnect);
     this.#parts = parts;
-    this.#line = new Line(
+    this.#listed.promise.catch(() => undefined);
+    this.#set = new RelaySet(
       parts,
-      {
-        address: checkedAddress(address),
-        token,
-        reconnect: checkedReconnect(reconnect),
-        connectTimeoutMs: CONNECT_TIMEOUT_MS,
-      },
+      { token, reconnect: delays, connectTimeoutMs: CONNECT_TIMEOUT_MS },
       {
         onState: (state) => {
           // What failed before is no reason for what fails from now on.
           if (state === "connected") this.#lastError = undefined;
+          if (state === "closed") this.#listing?.stop();
           this.#emitter.emit("state", state);
         },
-        onError: (error) => {
-          this.#lastError = error;
-          this.#emitter.emit("error", error);
-        },
+        onRelays: () => this.#emitter.emit("relays", this.relays),
+        onError: (error) => this.#onError(error),
       },
     );
+    if (addresses !== undefined) this.#use(addresses);
+    if (typeof relays === "function") this.#listing = this.#listen(relays, new BackOff(parts.random, delays));
     signal?.addEventListener("abort", () => void this.close(), { once: true });
     if (signal?.aborted === true) void this.close();
   }
 
   get state(): RelayState {
-    return this.#line.state;
+    return this.#set.state;
   }
 
   get info(): RelayInfo {
-    const { info } = this.#line;
-    const { maxPayloadBytes } = info;
-    return { ...info, maxPayloadBytes: maxPayloadBytes === undefined ? undefined : maxPayloadBytes - OVERHEAD_BYTES };
+    const [first] = this.relays.toSorted((a, b) => distance(a) - distance(b));
+    if (first === undefined) return NO_INFO;
+    const { state: _state, error: _error, ...info } = first;
+    return info;
+  }
+
+  get relays(): readonly RelayStatus[] {
+    return this.#set.relays.map((relay) => {
+      const { maxPayloadBytes } = relay;
+      return {
+        ...relay,
+        maxPayloadBytes: maxPayloadBytes === undefined ? undefined : maxPayloadBytes - OVERHEAD_BYTES,
+      };
+    });
   }
 
   async join(asked: string | SealedTopicName, options: JoinOptions = {}): Promise<Topic> {
@@ -92,14 +119,17 @@ export class RelayClient implements Relay {
     const keys = typeof asked === "string" ? undefined : await deriveTopic(cryptography, asked);
     const name = keys?.topicId ?? asked;
     if (!isTopic(name)) throw new TopicError("topic-invalid");
-    if (this.#topics.has(name)) throw new TopicError("already-joined");
     if (this.#isClosing) throw new ConnectError("closed");
     if (this.state === "closed") throw this.#lastError ?? new ConnectError("closed");
     const sealed: OpenPassage | undefined =
       keys && ((parts) => new SealedPassage({ ...parts, clock, cryptography, keys }));
+    // A plain topic is on one relay: there has to be one.
+    if (options.plain === true) await withTimeLimit(clock, { timeoutMs, signal }, () => this.#listed.promise);
+    if (this.#topics.has(name)) throw new TopicError("already-joined");
     const topic = this.#open(name, options, sealed);
     this.#topics.set(name, topic);
-    topic.ended.addEventListener("abort", () => this.#topics.delete(name), { once: true });
+    topic.ended.addEventListener("abort", () => this.#forget(name), { once: true });
+    if (topic instanceof NumberedTopic) this.#set.join(topic);
     try {
       await withTimeLimit(this.#parts.clock, { timeoutMs, signal }, () => topic.joined);
       return topic;
@@ -113,7 +143,9 @@ export class RelayClient implements Relay {
   async close(): Promise<void> {
     this.#isClosing = true;
     await Promise.all([...this.#topics.values()].map((topic) => topic.leave()));
-    this.#line.close();
+    this.#listing?.stop();
+    this.#listed.reject(new ConnectError("closed"));
+    this.#set.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -127,18 +159,43 @@ export class RelayClient implements Relay {
   /** @param sealed undefined: the topic is public. */
   #open(name: string, options: JoinOptions, sealed: OpenPassage | undefined): NumberedTopic | PlainTopic {
     const { plain = false, peerId, presence } = options;
-    const open: OpenLine = (how, events) => this.#line.open(name, how, events);
     if (plain && sealed !== undefined) throw new TopicError("option-invalid", { cause: "a plain topic is not sealed" });
     if (sealed === undefined && options.public !== true) this.#warnPublic();
     if (plain && presence !== undefined)
       throw new TopicError("option-invalid", { cause: "a plain topic has no presence" });
-    if (plain) return new PlainTopic(name, open, peerId);
+    if (plain) return new PlainTopic(name, (how, events) => this.#set.openPlain(name, how, events), peerId);
     const { clock, resendBufferBytes } = this.#parts;
     // A name of the app's own would be a second identity beside the session.
     if (peerId !== undefined) throw new TopicError("option-invalid", { cause: "peerId is for plain topics" });
-    const canTakeOver = (): boolean => this.#line.can("takeover");
     const openPassage: OpenPassage = sealed ?? ((parts) => new ClearPassage(parts));
-    return new NumberedTopic(name, open, { clock, resendBufferBytes, canTakeOver, openPassage, presence });
+    return new NumberedTopic(name, { clock, resendBufferBytes, openPassage, presence });
+  }
+
+  #use(addresses: readonly string[]): void {
+    this.#set.use(addresses);
+    this.#listed.resolve();
+  }
+
+  #listen(list: RelayList, backOff: BackOff): RelayListing {
+    const { clock } = this.#parts;
+    return new RelayListing({
+      clock,
+      backOff,
+      list,
+      isReached: () => this.state === "connected",
+      onAddresses: (addresses) => this.#use(addresses),
+      onError: (error) => this.#onError(error),
+    });
+  }
+
+  #onError(error: PosternError): void {
+    this.#lastError = error;
+    this.#emitter.emit("error", error);
+  }
+
+  #forget(name: string): void {
+    this.#topics.delete(name);
+    this.#set.forget(name);
   }
 
   #warnPublic(): void {
@@ -147,16 +204,9 @@ export class RelayClient implements Relay {
   }
 }
 
-/** @returns the address to dial. */
-function checkedAddress(address: string): string {
-  try {
-    const url = new URL(address);
-    url.hash = "";
-    if (url.protocol === "wss:" || url.protocol === "ws:") return url.href;
-  } catch {
-    // Said below.
-  }
-  throw new ConnectError("address-invalid");
+/** The lower, the more is said by it. */
+function distance({ state, roundTripMs }: RelayStatus): number {
+  return state === "connected" ? (roundTripMs ?? Number.MAX_VALUE) : Number.POSITIVE_INFINITY;
 }
 
 function checkedReconnect({ minDelayMs = 250, maxDelayMs = 30_000 }: ConnectOptions["reconnect"] = {}): {

@@ -4,11 +4,12 @@ import { isPeerId, isTopic } from "../../protocol/fields.ts";
 import { errorTexts } from "../errors.ts";
 import { parseFingerprint } from "../node/fingerprint.ts";
 import { MAX_PRESENCE_BYTES } from "../passage.ts";
-import { CONNECT_OPTIONS } from "./connect-options.ts";
+import { CONNECT_OPTIONS, isAddress } from "./connect-options.ts";
 
 /** What `join` is asked to do, checked. */
 export type JoinRequest = {
-  readonly address: string;
+  /** At least one, in the order in which they are to be used. */
+  readonly relays: readonly string[];
   /** Undefined: the secret alone names it. */
   readonly topic: string | undefined;
   readonly secretFile: string | undefined;
@@ -56,7 +57,7 @@ export function parseJoin(args: readonly string[]): JoinRequest | "help" | { rea
   const fingerprint = values.fingerprint === undefined ? undefined : parseFingerprint(values.fingerprint);
   const timeoutSeconds = Number(values.timeout ?? DEFAULT_TIMEOUT_SECONDS);
   const request: JoinRequest = {
-    address,
+    relays: [address, ...(values.relay ?? [])],
     topic,
     secretFile: values["secret-file"],
     isPlain: values.plain === true,
@@ -86,8 +87,8 @@ function readWords(args: readonly string[]): Words | { readonly problem: string 
   }
 }
 
-function problemOf({ address, topic, secretFile, isPlain, peerId, name, timeoutMs }: JoinRequest): string | undefined {
-  if (!/^wss?:$/.test(URL.parse(address)?.protocol ?? "")) return `${errorTexts["address-invalid"][0]}.`;
+function problemOf({ relays, topic, secretFile, isPlain, peerId, name, timeoutMs }: JoinRequest): string | undefined {
+  if (!relays.every(isAddress)) return `${errorTexts["address-invalid"][0]}.`;
   if (topic !== undefined && !isTopic(topic)) return `${errorTexts["topic-invalid"][0]}.`;
   if (isPlain && secretFile !== undefined) return "--secret-file: a plain topic is not sealed.";
   if (name !== undefined && isPlain) return "--name: a plain topic has no presence; see --peer-id.";

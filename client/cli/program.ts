@@ -2,6 +2,7 @@ import { VERSION } from "../version.ts";
 import type { Connect } from "./chat.ts";
 import { join } from "./join.ts";
 import { secret, topicId } from "./secret.ts";
+import { signRelays } from "./sign-relays.ts";
 import { ExitCode, type Terminal } from "./terminal.ts";
 import { toTerminalText } from "./terminal-text.ts";
 import { receive } from "./transfer/receive.ts";
@@ -13,6 +14,8 @@ const HELP = `Usage: postern-client <command>
   send [relay] <file>   send a file to whoever has the code that it prints
   receive [relay] <code>
   secret                make a secret that seals a topic
+  sign-relays <relay>...
+                        make a list of relays that apps can check
   topic-id [name]       print the topic that a secret names, for a token
   --version             print the version
   --help                print this; behind a command, what it takes
@@ -31,6 +34,8 @@ export async function run(argv: readonly string[], terminal: Terminal, connect: 
       return receive(args, terminal, parts);
     case "secret":
       return secret(args, terminal, "postern-client");
+    case "sign-relays":
+      return signRelays(args, terminal, "postern-client");
     case "topic-id":
       return topicId(args, terminal, "postern-client");
     case "--version":

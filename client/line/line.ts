@@ -4,7 +4,7 @@ import { type ConnectError, type PosternError, TopicError } from "../errors.ts";
 import type { RelayInfo, RelayState } from "../relay.ts";
 import { BackOff, type BackOffOptions } from "./back-off.ts";
 import { Connection, type ConnectionEvents, type Joined } from "./connection.ts";
-import type { Ending } from "./ending.ts";
+import type { Ending, Restart } from "./ending.ts";
 import { learnedInterval } from "./liveness.ts";
 import { Membership, type MembershipLine } from "./membership.ts";
 import type { PageEvent, PageEvents } from "./page-events.ts";
@@ -47,6 +47,8 @@ export type LineEvents = {
   readonly onState: (state: RelayState) => void;
   /** The relay was not reached, refuses, or speaks something else; it is tried again unless the state is `closed`. */
   readonly onError: (error: PosternError) => void;
+  /** The relay closes the connection soon. It is dialled again afterwards, unless the line is closed before. */
+  readonly onRestarting: (restart: Restart) => void;
 };
 
 /** The way to one relay: one connection at a time, made anew until `close` or a refusal that only a person can change. */
@@ -70,6 +72,7 @@ export class Line implements ConnectionEvents, MembershipLine {
   #pingIntervalMs = USUAL_PING_INTERVAL_MS;
   #roundTripMs: number | undefined;
   #maxPayloadBytes: number | undefined;
+  #maxTopicCount: number | undefined;
   #features: readonly string[] = [];
 
   constructor(parts: LineParts, options: LineOptions, events: LineEvents) {
@@ -88,10 +91,19 @@ export class Line implements ConnectionEvents, MembershipLine {
   get info(): RelayInfo {
     return {
       address: shown(this.#options.address),
-      roundTripMs: this.#connection?.liveness.roundTripMs ?? this.#roundTripMs,
+      roundTripMs: this.roundTripMs,
       maxPayloadBytes: this.#maxPayloadBytes,
       features: this.#features,
     };
+  }
+
+  get roundTripMs(): number | undefined {
+    return this.#connection?.liveness.roundTripMs ?? this.#roundTripMs;
+  }
+
+  /** How many topics one connection may be in; undefined before the relay has said so. */
+  get maxTopicCount(): number | undefined {
+    return this.#maxTopicCount;
   }
 
   get maxPayloadBytes(): number {
@@ -144,13 +156,18 @@ export class Line implements ConnectionEvents, MembershipLine {
   }
 
   onJoined({ limits, features = [], pingIntervalMs }: Joined, { liveness }: Connection): void {
-    const { maxFrameBytes, maxPayloadBytes } = limits;
+    const { maxFrameBytes, maxPayloadBytes, maxTopicsPerConnection } = limits;
+    this.#maxTopicCount = maxTopicsPerConnection;
     this.#maxPayloadBytes = maxPayloadBytes ?? Math.max(0, Math.floor((maxFrameBytes - ENVELOPE_BYTES) * 0.75));
     this.#features = features;
     this.#refusalCount = 0;
     const askedMs = Math.max(MIN_PING_INTERVAL_MS, pingIntervalMs ?? USUAL_PING_INTERVAL_MS);
     this.#pingIntervalMs = Math.min(askedMs, this.#pingIntervalMs);
     liveness.askEvery(this.#pingIntervalMs);
+  }
+
+  onRestarting(restart: Restart): void {
+    this.#events.onRestarting(restart);
   }
 
   onEnd(ending: Ending, connection: Connection): void {

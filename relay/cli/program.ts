@@ -178,6 +178,10 @@ function addClientCommands(program: Command, terminal: Terminal, ended: (exitCod
     const { topicId } = await import("../../client/cli/secret.ts");
     ended(await topicId(words, clientTerminal, "postern"));
   });
+  command("sign-relays", "make a list of relays that apps can check").action(async (words: readonly string[]) => {
+    const { signRelays } = await import("../../client/cli/sign-relays.ts");
+    ended(await signRelays(words, clientTerminal, "postern"));
+  });
 }
 
 function createProgram(terminal: Terminal): Command {
