@@ -8,12 +8,15 @@ import type { RelayProcesses } from "./relay-processes.ts";
 
 const SECRET = Buffer.alloc(32, "relays").toString("base64url");
 
+/** So that a test with many restarts does not wait for each. */
+const QUICK = { minDelayMs: 20, maxDelayMs: 200 };
+
 /** Members of one sealed topic on all these relays, who know each other. */
 export async function membersOn(
   { urls, ca }: RelayProcesses,
   count: number,
 ): Promise<{ relays: Relay[]; topics: Topic[] }> {
-  const relays = Array.from({ length: count }, () => connect(urls, { tls: { ca } }));
+  const relays = Array.from({ length: count }, () => connect(urls, { tls: { ca }, reconnect: QUICK }));
   onTestFinished(async () => {
     await Promise.all(relays.map((relay) => relay.close()));
   });
