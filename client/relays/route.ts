@@ -1,8 +1,12 @@
+import { decodeDistance, encodeDistance } from "../delivery/frame.ts";
 import type { Sid } from "../delivery/ports.ts";
 import type { PosternError } from "../errors.ts";
-import type { TopicLine, TopicLineEvents } from "../line/topic-line.ts";
+import type { LineMember, TopicLine, TopicLineEvents } from "../line/topic-line.ts";
 import type { OpenPassage, Passage, PassageEvents } from "../passage.ts";
 import type { OpenLine } from "../plain-topic.ts";
+
+/** What differs by less, differs by chance. */
+export const WORTH_MS = 10;
 
 /** A line, as a topic sees it that is to be joined there. */
 export type Way = {
@@ -28,6 +32,8 @@ export interface RouteEvents {
   away(route: Route, sid: Sid): void;
   /** Also before the session is here. */
   shows(route: Route, sid: Sid, presence: Uint8Array): void;
+  /** For the first time it has said how far it is from this relay. */
+  located(route: Route, sid: Sid): void;
   congestion(route: Route, sid: Sid | undefined, isCongested: boolean): void;
   ended(route: Route, error: PosternError): void;
   frame: PassageEvents["onFrame"];
@@ -53,10 +59,14 @@ export class Route {
   readonly here: Set<Sid> = new Set();
   /** What they show here: also of who is not heard yet. */
   readonly presences: Map<Sid, Uint8Array> = new Map();
+  readonly #distancesMs = new Map<Sid, number>();
+  /** How far this end is from the relay, as it has said last. */
+  #toldMs = Number.NaN;
   #isJoined = false;
   #isCongested = false;
-  #name = "";
-  #memberNames: ReadonlySet<string> = new Set();
+  #self: LineMember = { peerId: "", peerHandle: 0 };
+  /** As they were at the join, while that is told. */
+  #members: readonly LineMember[] = [];
   #maxPayloadBytes = Number.POSITIVE_INFINITY;
   #line: TopicLine | undefined;
   #isOver = false;
@@ -96,14 +106,35 @@ export class Route {
     return this.#maxPayloadBytes;
   }
 
-  /** Unknown ones are the longest. */
-  get roundTripMs(): number {
-    return this.way.roundTripMs() ?? Number.MAX_SAFE_INTEGER;
+  /** From this end to the relay, and on to this session and back, as far as that is known. */
+  roundTripMs(sid?: Sid): number {
+    const own = this.way.roundTripMs() ?? Number.MAX_SAFE_INTEGER;
+    return own + (sid === undefined ? 0 : (this.#distancesMs.get(sid) ?? 0));
+  }
+
+  /** Tells these, or all where that has changed, how far this end is from the relay. */
+  tellDistance(sids?: readonly Sid[]): void {
+    const ms = this.way.roundTripMs();
+    const { carrier } = this.passage;
+    if (ms === undefined || !this.#isJoined) return;
+    if (sids !== undefined) return carrier.toPeers(sids, encodeDistance(ms));
+    if (Math.abs(ms - this.#toldMs) < WORTH_MS) return;
+    this.#toldMs = ms;
+    carrier.toAll(encodeDistance(ms));
+  }
+
+  /** A session is not heard here any more. */
+  forget(sid: Sid): void {
+    this.here.delete(sid);
+    this.presences.delete(sid);
+    this.#distancesMs.delete(sid);
   }
 
   /** Whether both are in one topic of one relay: this one saw the name of the other when it joined. */
   meets(other: Route): boolean {
-    return other.#isJoined && this.#memberNames.has(other.#name);
+    const { peerId, peerHandle } = other.#self;
+    // The name alone may be taken on another relay by anybody who has seen it.
+    return other.#isJoined && this.#members.some((one) => one.peerId === peerId && one.peerHandle === peerHandle);
   }
 
   /** Nothing more is told. Resolves when the relay knows it, or after 2 s. Never rejects. */
@@ -123,14 +154,21 @@ export class Route {
         events.here(this, sid);
       },
       onAway: (sid) => {
-        this.here.delete(sid);
+        this.forget(sid);
         events.away(this, sid);
       },
       onPresence: (sid, presence) => {
         this.presences.set(sid, presence);
         events.shows(this, sid, presence);
       },
-      onFrame: (sid, frame, how) => events.frame(sid, frame, how),
+      onFrame: (sid, frame, how) => {
+        const distanceMs = decodeDistance(frame);
+        if (distanceMs === undefined) return events.frame(sid, frame, how);
+        const isFirst = !this.#distancesMs.has(sid);
+        this.#distancesMs.set(sid, distanceMs);
+        // Later ones have to wait for the next look: nobody is led to and fro by another's word.
+        if (isFirst) events.located(this, sid);
+      },
       onWritable: () => events.writable(),
       onClassic: (peerId) => events.classic(peerId),
       onFault: (kind, sid) => events.fault(kind, sid),
@@ -147,15 +185,15 @@ export class Route {
       };
     return {
       onJoined: unlessOver(({ self, members, maxPayloadBytes }) => {
-        this.#name = self.peerId;
-        this.#memberNames = new Set(members.map(({ peerId }) => peerId));
+        this.#self = self;
+        this.#members = members;
+        this.#toldMs = Number.NaN;
         this.#maxPayloadBytes = maxPayloadBytes;
         this.#isJoined = true;
         const sids = passage.joined(members);
         for (const sid of sids) this.here.add(sid);
         events.joined(this, sids);
-        // Needed for a moment only, and there may be many topics.
-        this.#memberNames = new Set();
+        this.#members = [];
         if (!this.#isOver) this.way.onJoined();
       }),
       onDown: () => {

@@ -1,10 +1,7 @@
 import type { Carrier, Sid } from "../delivery/ports.ts";
 import type { PosternError } from "../errors.ts";
 import type { PassageEvents } from "../passage.ts";
-import { Route, type RouteEvents, type RouteParts, type Way } from "./route.ts";
-
-/** A route is changed for one that is so much quicker: what differs by less, differs by chance. */
-const WORTH_MS = 10;
+import { Route, type RouteEvents, type RouteParts, type Way, WORTH_MS } from "./route.ts";
 
 /** What the routes of a topic tell. `onJoined` and `onDown` alternate, and all else of sessions comes between them. */
 export type TopicRoutesEvents = Omit<PassageEvents, "onPresence"> & {
@@ -73,6 +70,7 @@ export class TopicRoutes implements Carrier, RouteEvents {
   /** Looks again whether another route has become quicker for somebody. */
   review(): void {
     this.#isCoverKnown = false;
+    this.#tellDistances();
     const moved: Sid[] = [];
     for (const [sid, route] of this.#chosen) {
       const best = this.#best(sid, route) ?? route;
@@ -132,27 +130,38 @@ export class TopicRoutes implements Carrier, RouteEvents {
       this.#isUp = true;
       this.#isCongested = false;
       for (const sid of sids) this.#choose(sid, route);
-      return this.#events.onJoined(sids);
+      this.#events.onJoined(sids);
+      return this.#tellDistances();
     }
     if (this.#joined().some((other) => other !== route && route.meets(other))) {
       route.way.onDoubled();
       return void this.remove(route);
     }
-    for (const sid of sids) this.here(route, sid);
+    for (const sid of sids) this.#look(route, sid);
+    this.#tellDistances();
   }
 
   down(route: Route): void {
     const lost = [...route.here];
-    route.here.clear();
+    for (const sid of [...lost, ...route.presences.keys()]) route.forget(sid);
     if (this.#joined().length > 0) return this.#lost(route, lost);
     this.#isCoverKnown = false;
     this.#chosen.clear();
-    route.presences.clear();
     if (this.#isUp) this.#events.onDown();
     this.#isUp = false;
   }
 
   here(route: Route, sid: Sid): void {
+    this.#look(route, sid);
+    if (this.#routes.size > 1) route.tellDistance([sid]);
+  }
+
+  located(route: Route, sid: Sid): void {
+    this.#look(route, sid);
+  }
+
+  /** It is heard there, or is nearer than was known. */
+  #look(route: Route, sid: Sid): void {
     this.#isCoverKnown = false;
     const known = this.#chosen.get(sid);
     const best = this.#best(sid, known) ?? route;
@@ -204,6 +213,11 @@ export class TopicRoutes implements Carrier, RouteEvents {
     this.#events.onOmitted(...of);
   }
 
+  /** Where there is a choice, the others have to know. */
+  #tellDistances(): void {
+    if (this.#routes.size > 1) for (const route of this.#routes) route.tellDistance();
+  }
+
   #joined(): Route[] {
     return [...this.#routes].filter(({ isJoined }) => isJoined);
   }
@@ -214,7 +228,6 @@ export class TopicRoutes implements Carrier, RouteEvents {
     this.#isCoverKnown = false;
     const rerouted: Sid[] = [];
     for (const sid of sids) {
-      route.presences.delete(sid);
       const known = this.#chosen.get(sid);
       const next = this.#best(sid, known);
       if (known === undefined) continue;
@@ -236,13 +249,9 @@ export class TopicRoutes implements Carrier, RouteEvents {
     let best: Route | undefined;
     for (const route of this.#routes) {
       if (!route.isJoined || !route.here.has(sid)) continue;
-      if (best === undefined || this.#cost(route, present) < this.#cost(best, present)) best = route;
+      if (best === undefined || costOf(route, present, sid) < costOf(best, present, sid)) best = route;
     }
     return best;
-  }
-
-  #cost(route: Route, present: Route | undefined): number {
-    return route.roundTripMs - (route === present ? WORTH_MS : 0);
   }
 
   #choose(sid: Sid, route: Route): void {
@@ -258,7 +267,7 @@ export class TopicRoutes implements Carrier, RouteEvents {
     if (this.#isCoverKnown) return;
     this.#isCoverKnown = true;
     const [present] = this.#cover;
-    const routes = this.#joined().toSorted((a, b) => this.#cost(a, present) - this.#cost(b, present));
+    const routes = this.#joined().toSorted((a, b) => costOf(a, present) - costOf(b, present));
     // Who is heard anywhere is among the chosen: where as many are heard, all are.
     const all = routes.find(({ here }) => here.size === this.#chosen.size);
     this.#cover = all === undefined ? coverOf(routes, new Set(this.#chosen.keys())) : [all];
@@ -272,6 +281,11 @@ export class TopicRoutes implements Carrier, RouteEvents {
     this.#isCongested = isCongested;
     this.#events.onCongestion({ to: undefined, isCongested });
   }
+}
+
+/** The present one is changed for one alone that is worth it. */
+function costOf(route: Route, present: Route | undefined, sid?: Sid): number {
+  return route.roundTripMs(sid) - (route === present ? WORTH_MS : 0);
 }
 
 /** The fewest of these routes, or nearly so, by which all are reached; of those that reach as many, the first. */

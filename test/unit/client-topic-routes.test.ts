@@ -187,6 +187,32 @@ it("sends to one peer by the quicker route, and to all by the one that it has", 
   expect([longFrames(networks[0]), longFrames(networks[1])]).toEqual([0, 2]);
 });
 
+it.each(["public", "sealed"])("adds up the ways of both ends, in a %s topic", (kind) => {
+  const networks = twoRelays(5, 5);
+  const keys = kind === "sealed" ? sealed : undefined;
+  const anna = new RelayedMember(networks, keys, { roundTripsMs: [10, 50] });
+  const bert = new RelayedMember(networks, keys, { roundTripsMs: [200, 50] });
+  networks[0].run(1500);
+
+  void anna.topic.send(bert.sid, long("there"));
+  void bert.topic.send(anna.sid, long("back"));
+  networks[0].run(500);
+
+  expect([longFrames(networks[0]), longFrames(networks[1])]).toEqual([0, 2]);
+  expect([anna.heard.length, bert.heard.length]).toEqual([1, 1]);
+  expect([...anna.faults, ...bert.faults]).toEqual([]);
+});
+
+it("tells nobody how far it is where it is on one relay alone", () => {
+  const [network] = twoRelays(5, 5);
+  const members = [new RelayedMember([network], undefined), new RelayedMember([network], undefined)];
+
+  network.run(500);
+
+  expect(members.map(({ topic }) => topic.peers.size)).toEqual([1, 1]);
+  expect(network.seen).toEqual([]);
+});
+
 it("looks again for a quicker route when it is told to, and loses nothing by the change", () => {
   const networks = twoRelays(5, 5);
   const roundTripsMs = [10, 30];
