@@ -5,7 +5,7 @@ export interface Timer {
 
 /**
  * Time, as a part: everything that waits or measures takes one, so that tests need not wait. There is no calendar in it:
- * nothing that the client does depends on the wall clock but the renewal of a token.
+ * nothing that the client does depends on the wall clock but the renewal of a token, and the warning of a list that has expired.
  */
 export interface Clock {
   /** Milliseconds since some fixed moment, with fractions: for durations. Never goes back. */
@@ -26,7 +26,7 @@ export const systemClock: Clock = {
   },
 };
 
-/** Milliseconds since the epoch, as this machine believes: for the renewal of a token alone, which says when it ends. */
+/** Milliseconds since the epoch, as this machine believes: for what says when it ends, a token and a signed list. */
 export function epochMs(): number {
   return Date.now();
 }

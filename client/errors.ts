@@ -5,6 +5,8 @@
  */
 export const errorTexts = {
   "address-invalid": ["A relay's address begins with wss:// or ws://", "Correct it."],
+  "list-invalid": ["The list of relays is none, or not signed by its key", "See the cause."],
+  "list-expired": ["The list of relays has expired, and is used all the same", "Sign a new one."],
   "option-invalid": ["An option is out of range", "See the cause."],
   "topic-invalid": ["A topic is a string of 1 to 256 bytes of well-formed UTF-8", "Correct it."],
   "secret-invalid": ["The secret is too weak, or none", "Make one with newSecret()."],

@@ -8,7 +8,7 @@ import { fetchRequest } from "./polling/fetch-request.ts";
 import { pageMemory } from "./polling/page-memory.ts";
 import { pollDial } from "./polling/poll-socket.ts";
 import { randomWord } from "./random.ts";
-import type { ConnectOptions, Relay } from "./relay.ts";
+import type { ConnectOptions, Relay, RelayList } from "./relay.ts";
 import { RelayClient } from "./relay-client.ts";
 import { WebCryptography } from "./sealing/web-cryptography.ts";
 
@@ -17,11 +17,12 @@ export * from "./public.ts";
 const RESEND_BUFFER_BYTES = 4 * 1024 * 1024;
 
 /**
- * Connects to a relay: gives it at once, and dials in the background.
- * @param address `wss://` or `ws://`, with any path of the relay's.
+ * Connects to a relay, or to several: gives it at once, and dials in the background.
+ * @param relays an address, `wss://` or `ws://`, with any path of the relay's; or several, in the order in which they are to be
+ *   used; or what gives them. A topic is joined on the first three of them that are reached, at once.
  * @throws ConnectError `address-invalid`, `option-invalid`
  */
-export function connect(address: string, options: ConnectOptions = {}): Relay {
+export function connect(relays: string | readonly string[] | RelayList, options: ConnectOptions = {}): Relay {
   const { ca, fingerprint } = options.tls ?? {};
   if ((ca ?? fingerprint) !== undefined) {
     throw new ConnectError("option-invalid", { cause: "tls: the platform decides" });
@@ -31,11 +32,11 @@ export function connect(address: string, options: ConnectOptions = {}): Relay {
     random: Math.random,
     dial: webSocketDial(systemClock),
     poll: pollDial({ clock: systemClock, request: fetchRequest, newToken: randomWord }),
-    memory: pageMemory(address),
+    memoryOf: pageMemory,
     pageEvents: pageEvents(),
     resendBufferBytes: RESEND_BUFFER_BYTES,
     cryptography: new WebCryptography(),
     warn: (text: string) => console.warn(text),
   };
-  return new RelayClient(parts, address, options);
+  return new RelayClient(parts, relays, options);
 }

@@ -9,7 +9,7 @@ import { nodeRequest } from "./node/node-request.ts";
 import { nodeDial } from "./node/node-socket.ts";
 import { pollDial } from "./polling/poll-socket.ts";
 import { randomWord } from "./random.ts";
-import type { ConnectOptions, Relay, TlsOptions } from "./relay.ts";
+import type { ConnectOptions, Relay, RelayList, TlsOptions } from "./relay.ts";
 import { RelayClient } from "./relay-client.ts";
 
 export * from "./public.ts";
@@ -17,23 +17,25 @@ export * from "./public.ts";
 const RESEND_BUFFER_BYTES = 16 * 1024 * 1024;
 
 /**
- * Connects to a relay: gives it at once, and dials in the background, over `ws`.
- * @param address `wss://` or `ws://`, with any path of the relay's.
+ * Connects to a relay, or to several: gives it at once, and dials in the background, over `ws`.
+ * @param relays an address, `wss://` or `ws://`, with any path of the relay's; or several, in the order in which they are to be
+ *   used; or what gives them. A topic is joined on the first three of them that are reached, at once.
  * @throws ConnectError `address-invalid`, `option-invalid`
  */
-export function connect(address: string, options: ConnectOptions = {}): Relay {
+export function connect(relays: string | readonly string[] | RelayList, options: ConnectOptions = {}): Relay {
   const trust = { ca: options.tls?.ca, fingerprint: checkedFingerprint(options.tls) };
+  const memory = new NetworkMemory();
   const parts = {
     clock: systemClock,
     random: Math.random,
     dial: nodeDial(trust),
     poll: pollDial({ clock: systemClock, request: nodeRequest(trust), newToken: randomWord }),
-    memory: new NetworkMemory(),
+    memoryOf: () => memory,
     resendBufferBytes: RESEND_BUFFER_BYTES,
     cryptography: new NodeCryptography(),
     warn: (text: string) => process.emitWarning(text, "PosternWarning"),
   };
-  return new RelayClient(parts, address, options);
+  return new RelayClient(parts, relays, options);
 }
 
 function checkedFingerprint({ fingerprint }: TlsOptions = {}): string | undefined {

@@ -4,11 +4,11 @@ import { Delivery } from "./delivery/delivery.ts";
 import { DirectLanes, type StreamLanes } from "./delivery/direct-lanes.ts";
 import type { DeliveryEvents, Sid } from "./delivery/ports.ts";
 import { DeliveryError, type PosternError, TopicError } from "./errors.ts";
-import type { TopicLine, TopicLineEvents } from "./line/topic-line.ts";
 import { OVERHEAD_BYTES } from "./overhead.ts";
-import { MAX_PRESENCE_BYTES, type OpenPassage, type Passage, type PassageEvents } from "./passage.ts";
-import type { OpenLine } from "./plain-topic.ts";
+import { MAX_PRESENCE_BYTES, type OpenPassage } from "./passage.ts";
 import { randomWord } from "./random.ts";
+import type { Route, Way } from "./relays/route.ts";
+import { TopicRoutes, type TopicRoutesEvents } from "./relays/topic-routes.ts";
 import { plainMessage, Requests } from "./requests.ts";
 import type { SessionIdentity } from "./session-identity.ts";
 import type { HostsStreams } from "./stream-host.ts";
@@ -27,9 +27,7 @@ export type NumberedTopicParts = {
   readonly clock: Clock;
   /** How much of what was broadcast is kept for those who miss it. */
   readonly resendBufferBytes: number;
-  /** Whether the relay ends the old connection of a client that comes back. */
-  readonly canTakeOver: () => boolean;
-  /** What frames go through on their way: sealed, or as they are. */
+  /** What frames go through on their way, on each line: sealed, or as they are. */
   readonly openPassage: OpenPassage;
   /** What it shows of itself at first. */
   readonly presence?: Data | undefined;
@@ -42,32 +40,26 @@ export class NumberedTopic extends ViewedTopic implements Topic, HostsStreams {
   readonly #parts: NumberedTopicParts;
   readonly #sid: Sid;
   readonly #view: TopicView;
-  readonly #passage: Passage;
+  readonly #routes: TopicRoutes;
   readonly #delivery: Delivery;
   readonly #lanes: DirectLanes;
   readonly #requests: Requests;
-  #line: TopicLine | undefined;
   #leaving: Promise<void> | undefined;
   #ownPresence: Uint8Array | undefined;
   readonly #presences = new Map<Sid, Uint8Array>();
-  #maxPayloadBytes = Number.POSITIVE_INFINITY;
 
-  constructor(name: string, open: OpenLine, parts: NumberedTopicParts) {
+  /** It is joined where it is told to be: `joinOn`. */
+  constructor(name: string, parts: NumberedTopicParts) {
     const view = new TopicView(() => this.#delivery.roomAgain());
     super(name, view);
     this.#view = view;
-    const { clock, resendBufferBytes, canTakeOver } = parts;
+    const { clock, resendBufferBytes, openPassage } = parts;
     let controlSeq = 0;
     const nextControlSeq = (): number => (controlSeq += 1);
     this.#parts = parts;
     this.#sid = parts.identity?.sid ?? randomWord();
-    this.#passage = parts.openPassage({
-      ownSid: this.#sid,
-      line: () => this.#line,
-      canTakeOver,
-      events: this.#passageEvents(),
-    });
-    const { carrier } = this.#passage;
+    const carrier = new TopicRoutes({ ownSid: this.#sid, openPassage }, this.#routesEvents());
+    this.#routes = carrier;
     const events = this.#deliveryEvents();
     const lanes = new DirectLanes({
       clock,
@@ -86,15 +78,26 @@ export class NumberedTopic extends ViewedTopic implements Topic, HostsStreams {
       { resendBufferBytes, maxPayloadBytes: Number.POSITIVE_INFINITY },
     );
     if (parts.presence !== undefined) this.setPresence(parts.presence);
-    this.#line = open(
-      { peerId: () => this.#passage.nextName(), presence: () => this.#passage.nextPresence() },
-      this.#lineEvents(),
-    );
+  }
+
+  /** Joins it on one more line. */
+  joinOn(way: Way): Route {
+    return this.#routes.add(way);
+  }
+
+  /** Leaves it on one line. Never rejects. */
+  leaveOn(route: Route): Promise<void> {
+    return this.#routes.remove(route);
+  }
+
+  /** Takes another route where one has become quicker. */
+  reviewRoutes(): void {
+    this.#routes.review();
   }
 
   /** Resolves when it was joined, and those who were there are known; rejects when it never will be. */
   override get joined(): Promise<void> {
-    return super.joined.then(() => this.#passage.met());
+    return super.joined.then(() => this.#routes.met());
   }
 
   get self(): Peer {
@@ -105,7 +108,7 @@ export class NumberedTopic extends ViewedTopic implements Topic, HostsStreams {
   setPresence(presence: Data): void {
     this.#checkOpen(undefined);
     this.#ownPresence = toBytes(presence, this.#parts.identity?.maxPresenceBytes ?? MAX_PRESENCE_BYTES).slice();
-    this.#passage.show(this.#ownPresence);
+    this.#routes.show(this.#ownPresence);
   }
 
   async broadcast(data: Data, options: SendOptions = {}): Promise<void> {
@@ -139,7 +142,7 @@ export class NumberedTopic extends ViewedTopic implements Topic, HostsStreams {
 
   hostStreams(make: Parameters<HostsStreams["hostStreams"]>[0]): StreamLanes {
     return this.#lanes.extend((shared) =>
-      make(shared, () => this.#maxPayloadBytes, this.#parts.identity?.streamSecrets),
+      make(shared, () => this.#maxPayloadBytes(), this.#parts.identity?.streamSecrets),
     );
   }
 
@@ -151,20 +154,29 @@ export class NumberedTopic extends ViewedTopic implements Topic, HostsStreams {
         clock.after(LEAVE_LOOK_MS, resolve);
       });
     }
-    await this.#passage.settled();
+    await this.#routes.settled();
     this.#end(new TopicError("closed"));
-    await this.#line?.leave();
+    await this.#routes.close();
   }
 
-  #passageEvents(): PassageEvents {
+  #routesEvents(): TopicRoutesEvents {
     return {
+      onJoined: (sids) => {
+        this.#delivery.joined(sids);
+        this.#view.onJoined();
+      },
+      onDown: () => this.#delivery.disconnected(),
       onHere: (sid) => this.#delivery.peerJoined(sid),
       onAway: (sid) => this.#delivery.peerLeft(sid),
+      onRerouted: (sids) => this.#delivery.rerouted(sids),
       onPresence: (sid, presence) => this.#shows(sid, presence),
       onFrame: (sid, frame, how) => this.#delivery.received(sid, frame, how),
+      onOmitted: (sid, omitted) => this.#delivery.omitted(sid, omitted),
+      onCongestion: (congestion) => this.#delivery.congestion(congestion),
       onWritable: () => this.#delivery.writable(),
       onClassic: (id) => this.#view.classic({ id, isClassic: true }),
       onFault: (kind, sid) => this.#view.fault(kind, sid),
+      onEnded: (error) => this.#end(error),
     };
   }
 
@@ -174,7 +186,7 @@ export class NumberedTopic extends ViewedTopic implements Topic, HostsStreams {
       onPeerJoined: (sid) => view.addPeer(this.#peer(sid)),
       onPeerLeft: (sid) => {
         view.removePeer(sid);
-        this.#passage.gone(sid);
+        this.#routes.gone(sid);
         this.#presences.delete(sid);
         this.#requests.peerGone(sid);
       },
@@ -183,34 +195,6 @@ export class NumberedTopic extends ViewedTopic implements Topic, HostsStreams {
       onHeld: (sids) => view.held(sids),
       onFault: (sid, kind) => view.fault(kind, sid),
       hasRoom: () => view.hasRoom,
-    };
-  }
-
-  #lineEvents(): TopicLineEvents {
-    return {
-      onJoined: ({ members, maxPayloadBytes }) => {
-        this.#maxPayloadBytes = maxPayloadBytes - OVERHEAD_BYTES;
-        this.#delivery.joined(this.#passage.joined(members));
-        this.#view.onJoined();
-      },
-      onDown: () => {
-        this.#passage.down();
-        this.#delivery.disconnected();
-      },
-      onPeerJoined: (member) => this.#passage.peerJoined(member),
-      onPeerLeft: ({ peerHandle }) => this.#passage.peerLeft(peerHandle),
-      onData: (data) => this.#passage.received(data),
-      onPresence: ({ peerHandle, presence }) => this.#passage.shown(peerHandle, presence),
-      onOmitted: ({ peerHandle, count, sizeBytes }) => {
-        const sid = this.#passage.sidOf(peerHandle);
-        if (sid !== undefined) this.#delivery.omitted(sid, { count, sizeBytes });
-      },
-      onCongestion: ({ to, isCongested }) => {
-        const sid = to === undefined ? undefined : this.#passage.sidOf(to);
-        if (to === undefined || sid !== undefined) this.#delivery.congestion({ to: sid, isCongested });
-      },
-      onWritable: () => this.#delivery.writable(),
-      onEnded: (error) => this.#end(error),
     };
   }
 
@@ -246,14 +230,18 @@ export class NumberedTopic extends ViewedTopic implements Topic, HostsStreams {
 
   #checked(data: Data, signal: AbortSignal | undefined): Uint8Array {
     this.#checkOpen(signal);
-    return toBytes(data, this.#maxPayloadBytes);
+    return toBytes(data, this.#maxPayloadBytes());
+  }
+
+  #maxPayloadBytes(): number {
+    return this.#routes.maxPayloadBytes - OVERHEAD_BYTES;
   }
 
   #end(reason: PosternError): void {
     this.#view.end(reason);
     this.#delivery.close(reason);
     this.#requests.close(reason);
-    // Behind what these still say: who has not proved itself is asked no more.
-    this.#passage.down();
+    // Behind what these still say.
+    void this.#routes.close();
   }
 }

@@ -2,8 +2,9 @@ import { isTopic } from "../protocol/fields.ts";
 import { ClearPassage } from "./clear-passage.ts";
 import type { Clock } from "./clock.ts";
 import { Emitter } from "./emitter.ts";
-import { ConnectError, DeliveryError, PosternError, TopicError } from "./errors.ts";
-import { Line, type LineOptions } from "./line/line.ts";
+import { ConnectError, DeliveryError, type PosternError, TopicError } from "./errors.ts";
+import { BackOff } from "./line/back-off.ts";
+import { Line } from "./line/line.ts";
 import type { PageEvents } from "./line/page-events.ts";
 import type { Dial } from "./line/socket.ts";
 import type { Transport, TransportMemory } from "./line/transport.ts";
@@ -11,8 +12,20 @@ import type { HostedMailboxes, HostsMailboxes, MailboxHost } from "./mailbox-hos
 import { NumberedTopic } from "./numbered-topic.ts";
 import { OVERHEAD_BYTES } from "./overhead.ts";
 import type { OpenPassage } from "./passage.ts";
-import { type OpenLine, PlainTopic } from "./plain-topic.ts";
-import type { ConnectOptions, JoinOptions, Relay, RelayEvents, RelayInfo, RelayState } from "./relay.ts";
+import { PlainTopic } from "./plain-topic.ts";
+import type {
+  ConnectOptions,
+  JoinOptions,
+  Relay,
+  RelayEvents,
+  RelayInfo,
+  RelayList,
+  RelayState,
+  RelayStatus,
+} from "./relay.ts";
+import { checkedAddresses } from "./relays/addresses.ts";
+import { RelayListing } from "./relays/relay-listing.ts";
+import { RelaySet, type RelaySetOptions } from "./relays/relay-set.ts";
 import type { Cryptography } from "./sealing/cryptography.ts";
 import { deriveTopic, type SealedTopicName } from "./sealing/derivation.ts";
 import { SealedPassage } from "./sealing/sealed-passage.ts";
@@ -33,7 +46,7 @@ export type RelayClientParts = {
   /** By WebSocket, and by polls. */
   readonly dial: Dial;
   readonly poll?: Dial | undefined;
-  readonly memory?: TransportMemory | undefined;
+  readonly memoryOf?: ((address: string) => TransportMemory) | undefined;
   /** Tells when a page sleeps and wakes; left out where there are no pages. */
   readonly pageEvents?: PageEvents | undefined;
   readonly resendBufferBytes: number;
@@ -45,11 +58,23 @@ export type RelayClientParts = {
 const PUBLIC_WARNING =
   "A topic with a bare name is public: who runs the relay, or knows the name, reads it. Join by { secret }, or set public: true.";
 
-/** A relay, as an app sees it, and its one line. */
+/** What is known before there is a list of relays. */
+const NO_INFO: RelayInfo = {
+  address: "",
+  roundTripMs: undefined,
+  maxPayloadBytes: undefined,
+  features: [],
+  transport: undefined,
+};
+
+/** The relays of an app, as it sees them: one, or several as if they were one. */
 export class RelayClient implements Relay, HostsMailboxes {
   readonly #parts: RelayClientParts;
-  readonly #lineOptions: LineOptions;
-  readonly #line: Line;
+  readonly #lineOptions: RelaySetOptions;
+  readonly #addresses: readonly string[];
+  readonly #set: RelaySet;
+  readonly #listing: RelayListing | undefined;
+  readonly #listed = Promise.withResolvers<void>();
   readonly #emitter = new Emitter<RelayEvents>();
   readonly #topics = new Map<string, NumberedTopic | PlainTopic>();
   #mailboxes: HostedMailboxes | undefined;
@@ -58,39 +83,54 @@ export class RelayClient implements Relay, HostsMailboxes {
   #hasWarned = false;
 
   /** Dials at once. @throws ConnectError `address-invalid`, `option-invalid` */
-  constructor(parts: RelayClientParts, address: string, options: ConnectOptions) {
+  constructor(parts: RelayClientParts, relays: string | readonly string[] | RelayList, options: ConnectOptions) {
     const { token, reconnect, signal, transports } = options;
+    const addresses = typeof relays === "function" ? undefined : checkedAddresses([relays].flat());
+    const delays = checkedReconnect(reconnect);
     this.#parts = parts;
+    this.#addresses = addresses ?? [];
     this.#lineOptions = {
-      address: checkedAddress(address),
       token,
-      reconnect: checkedReconnect(reconnect),
+      reconnect: delays,
       transports: checkedTransports(transports),
       connectTimeoutMs: CONNECT_TIMEOUT_MS,
     };
-    this.#line = new Line(parts, this.#lineOptions, {
+    this.#listed.promise.catch(() => undefined);
+    this.#set = new RelaySet(parts, this.#lineOptions, {
       onState: (state) => {
         // What failed before is no reason for what fails from now on.
         if (state === "connected") this.#lastError = undefined;
+        if (state === "closed") this.#listing?.stop();
         this.#emitter.emit("state", state);
       },
-      onError: (error) => {
-        this.#lastError = error;
-        this.#emitter.emit("error", error);
-      },
+      onRelays: () => this.#emitter.emit("relays", this.relays),
+      onError: (error) => this.#onError(error),
     });
+    if (addresses !== undefined) this.#use(addresses);
+    if (typeof relays === "function") this.#listing = this.#listen(relays, new BackOff(parts.random, delays));
     signal?.addEventListener("abort", () => void this.close(), { once: true });
     if (signal?.aborted === true) void this.close();
   }
 
   get state(): RelayState {
-    return this.#line.state;
+    return this.#set.state;
   }
 
   get info(): RelayInfo {
-    const { info } = this.#line;
-    const { maxPayloadBytes } = info;
-    return { ...info, maxPayloadBytes: maxPayloadBytes === undefined ? undefined : maxPayloadBytes - OVERHEAD_BYTES };
+    const [first] = this.relays.toSorted((a, b) => distance(a) - distance(b));
+    if (first === undefined) return NO_INFO;
+    const { state: _state, error: _error, ...info } = first;
+    return info;
+  }
+
+  get relays(): readonly RelayStatus[] {
+    return this.#set.relays.map((relay) => {
+      const { maxPayloadBytes } = relay;
+      return {
+        ...relay,
+        maxPayloadBytes: maxPayloadBytes === undefined ? undefined : maxPayloadBytes - OVERHEAD_BYTES,
+      };
+    });
   }
 
   async join(asked: string | SealedTopicName, options: JoinOptions = {}): Promise<Topic> {
@@ -101,14 +141,17 @@ export class RelayClient implements Relay, HostsMailboxes {
     const identity = keys && (await options.identity?.begin(cryptography, keys));
     const name = keys?.topicId ?? asked;
     if (!isTopic(name)) throw new TopicError("topic-invalid");
-    if (this.#topics.has(name)) throw new TopicError("already-joined");
     if (this.#isClosing) throw new ConnectError("closed");
     if (this.state === "closed") throw this.#lastError ?? new ConnectError("closed");
     const seals = identity?.seals ?? (keys && new GroupSeals(cryptography, keys));
     const sealed: OpenPassage | undefined = seals && ((parts) => new SealedPassage({ ...parts, clock, seals }));
+    // A plain topic is on one relay: there has to be one.
+    if (options.plain === true) await withTimeLimit(clock, { timeoutMs, signal }, () => this.#listed.promise);
+    if (this.#topics.has(name)) throw new TopicError("already-joined");
     const topic = this.#open(name, options, sealed, identity);
     this.#topics.set(name, topic);
-    topic.ended.addEventListener("abort", () => this.#topics.delete(name), { once: true });
+    topic.ended.addEventListener("abort", () => this.#forget(name), { once: true });
+    if (topic instanceof NumberedTopic) this.#set.join(topic);
     try {
       await withTimeLimit(this.#parts.clock, { timeoutMs, signal }, () => topic.joined);
       return topic;
@@ -122,15 +165,20 @@ export class RelayClient implements Relay, HostsMailboxes {
   async close(): Promise<void> {
     this.#isClosing = true;
     await Promise.all([...this.#topics.values()].map((topic) => topic.leave()));
-    this.#line.close();
+    this.#listing?.stop();
+    this.#listed.reject(new ConnectError("closed"));
+    this.#set.close();
     this.#mailboxes?.close();
   }
 
   hostMailboxes(make: (host: MailboxHost) => HostedMailboxes): HostedMailboxes {
     const { clock, cryptography } = this.#parts;
-    const options = this.#lineOptions;
+    // A mailbox is on one relay.
+    const [address] = this.#addresses;
+    if (address === undefined) throw new ConnectError("option-invalid", { cause: "mailboxes: connect to an address" });
+    const options = { ...this.#lineOptions, address };
     const openLine: MailboxHost["openLine"] = (events) => new Line(this.#parts, options, events);
-    this.#mailboxes ??= make({ clock, cryptography, address: options.address, openLine });
+    this.#mailboxes ??= make({ clock, cryptography, address, openLine });
     if (this.#isClosing) this.#mailboxes.close();
     return this.#mailboxes;
   }
@@ -151,17 +199,42 @@ export class RelayClient implements Relay, HostsMailboxes {
     identity: SessionIdentity | undefined,
   ): NumberedTopic | PlainTopic {
     const { plain = false, peerId, presence } = options;
-    const open: OpenLine = (how, events) => this.#line.open(name, how, events);
     if (plain && sealed !== undefined) throw invalid("a plain topic is not sealed");
     if (sealed === undefined && options.public !== true) this.#warnPublic();
     if (plain && presence !== undefined) throw invalid("a plain topic has no presence");
-    if (plain) return new PlainTopic(name, open, peerId);
+    if (plain) return new PlainTopic(name, (how, events) => this.#set.openPlain(name, how, events), peerId);
     const { clock, resendBufferBytes } = this.#parts;
     // A name of the app's own would be a second identity beside the session.
     if (peerId !== undefined) throw invalid("peerId is for plain topics");
-    const canTakeOver = (): boolean => this.#line.can("takeover");
     const openPassage: OpenPassage = sealed ?? ((parts) => new ClearPassage(parts));
-    return new NumberedTopic(name, open, { clock, resendBufferBytes, canTakeOver, openPassage, presence, identity });
+    return new NumberedTopic(name, { clock, resendBufferBytes, openPassage, presence, identity });
+  }
+
+  #use(addresses: readonly string[]): void {
+    this.#set.use(addresses);
+    this.#listed.resolve();
+  }
+
+  #listen(list: RelayList, backOff: BackOff): RelayListing {
+    const { clock } = this.#parts;
+    return new RelayListing({
+      clock,
+      backOff,
+      list,
+      isReached: () => this.state === "connected",
+      onAddresses: (addresses) => this.#use(addresses),
+      onError: (error) => this.#onError(error),
+    });
+  }
+
+  #onError(error: PosternError): void {
+    this.#lastError = error;
+    this.#emitter.emit("error", error);
+  }
+
+  #forget(name: string): void {
+    this.#topics.delete(name);
+    this.#set.forget(name);
   }
 
   #warnPublic(): void {
@@ -174,16 +247,9 @@ function invalid(cause: string): TopicError {
   return new TopicError("option-invalid", { cause });
 }
 
-/** @returns the address to dial. */
-function checkedAddress(address: string): string {
-  try {
-    const url = new URL(address);
-    url.hash = "";
-    if (url.protocol === "wss:" || url.protocol === "ws:") return url.href;
-  } catch {
-    // Said below.
-  }
-  throw new ConnectError("address-invalid");
+/** The lower, the more is said by it. */
+function distance({ state, roundTripMs }: RelayStatus): number {
+  return state === "connected" ? (roundTripMs ?? Number.MAX_VALUE) : Number.POSITIVE_INFINITY;
 }
 
 function checkedTransports(transports: readonly Transport[] | undefined): readonly Transport[] | undefined {

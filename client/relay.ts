@@ -12,7 +12,7 @@ import type { Data, Topic } from "./topic.ts";
  */
 export type RelayState = "connecting" | "connected" | "reconnecting" | "closed";
 
-/** What is known of the connection. */
+/** What is known of a relay. */
 export type RelayInfo = {
   /** The address as it was passed, without user, password and query. */
   readonly address: string;
@@ -26,8 +26,23 @@ export type RelayInfo = {
   readonly transport: Transport | undefined;
 };
 
+/** One of several relays: what is known of it, and how it is. */
+export type RelayStatus = RelayInfo & {
+  readonly state: RelayState;
+  /** Why it was not reached; undefined where it is, or nothing has failed yet. */
+  readonly error: PosternError | undefined;
+};
+
+/**
+ * Gives the addresses of relays, in the order in which they are to be used. Asked at first, until it resolves; then every hour, and
+ * every minute while none of them is reached. It may `warn` of something: that is an event `error` of the relay.
+ */
+export type RelayList = (tell: { readonly warn: (warning: PosternError) => void }) => Promise<readonly string[]>;
+
 /** What a relay tells, and what listeners get. */
 export type RelayEvents = {
+  /** One of `relays` has changed its state, was added, or is left. */
+  readonly relays: readonly RelayStatus[];
   readonly state: RelayState;
   /** An attempt to connect has failed; the next one follows unless the state is `closed`. */
   readonly error: PosternError;
@@ -53,10 +68,13 @@ export type JoinOptions = {
   readonly timeoutMs?: number | undefined;
 };
 
-/** A relay, and the one connection to it. */
+/** A relay; or several at once, which are used as if they were one: `connected` as long as one of them is. */
 export interface Relay extends AsyncDisposable {
   readonly state: RelayState;
+  /** Of several, about the one that is connected and has the shortest round trip. */
   readonly info: RelayInfo;
+  /** Each of them, in the order of the list: those in use, and those that would be if they were reached. */
+  readonly relays: readonly RelayStatus[];
   /**
    * Joins a topic. May be called at once: it waits for the connection.
    * @param topic `{ secret }`: what is sent is sealed for those who have the secret, and the relay learns neither. A bare name is

@@ -9,7 +9,7 @@ import { Printer } from "./printer.ts";
 import { ExitCode, type Terminal } from "./terminal.ts";
 
 /** `connect` of this package, on the platform that runs the command. */
-export type Connect = (address: string, options?: ConnectOptions) => Relay;
+export type Connect = (relays: string | readonly string[], options?: ConnectOptions) => Relay;
 
 /** What a command that dials is given beside its words and its terminal. */
 export type CommandParts = {
@@ -54,7 +54,7 @@ export class Chat {
   async run(connect: Connect, options: ConnectOptions): Promise<ExitCode> {
     let relay: Relay;
     try {
-      relay = connect(this.#request.address, options);
+      relay = connect(this.#request.relays, options);
     } catch (error) {
       return this.#refused(error);
     }

@@ -5,13 +5,15 @@ import type { Terminal } from "./terminal.ts";
 
 /** What every command takes that dials a relay, for `parseArgs`. */
 export const CONNECT_OPTIONS = {
+  relay: { type: "string", multiple: true },
   fingerprint: { type: "string" },
   "ca-file": { type: "string" },
   "token-file": { type: "string" },
 } as const;
 
 /** The lines of a command's help about these. */
-export const CONNECT_HELP = `  --fingerprint <text>  trust exactly the certificate with this SHA-256, as the relay, openssl or a browser shows it
+export const CONNECT_HELP = `  --relay <address>     another relay to use beside the first: as often as there are more. A topic is on three of them at once
+  --fingerprint <text>  trust exactly the certificate with this SHA-256, as the relay, openssl or a browser shows it
   --ca-file <path>      trust the authorities in this PEM file, in place of this machine's
   --token-file <path>   the file with a token, for a relay that wants one; or set POSTERN_TOKEN`;
 
@@ -37,6 +39,11 @@ export async function connectOptionsOf(words: ConnectWords, env: Terminal["env"]
     );
   }
   return { token, tls: ca === undefined && fingerprint === undefined ? undefined : { ca, fingerprint } };
+}
+
+/** Whether a word may be the address of a relay. */
+export function isAddress(word: string | undefined): boolean {
+  return /^wss?:$/.test(URL.parse(word ?? "")?.protocol ?? "");
 }
 
 async function readTrimmed(path: string): Promise<string> {

@@ -5,11 +5,12 @@ import { errorTexts } from "../errors.ts";
 import { MAX_SIGNED_PRESENCE_BYTES } from "../identity/signed-presence.ts";
 import { parseFingerprint } from "../node/fingerprint.ts";
 import { MAX_PRESENCE_BYTES } from "../passage.ts";
-import { CONNECT_OPTIONS } from "./connect-options.ts";
+import { CONNECT_OPTIONS, isAddress } from "./connect-options.ts";
 
 /** What `join` is asked to do, checked. */
 export type JoinRequest = {
-  readonly address: string;
+  /** At least one, in the order in which they are to be used. */
+  readonly relays: readonly string[];
   /** Undefined: the secret alone names it. */
   readonly topic: string | undefined;
   readonly secretFile: string | undefined;
@@ -63,7 +64,7 @@ export function parseJoin(args: readonly string[]): JoinRequest | "help" | { rea
   const fingerprint = values.fingerprint === undefined ? undefined : parseFingerprint(values.fingerprint);
   const timeoutSeconds = Number(values.timeout ?? DEFAULT_TIMEOUT_SECONDS);
   const request: JoinRequest = {
-    address,
+    relays: [address, ...(values.relay ?? [])],
     topic,
     secretFile: values["secret-file"],
     keyFile: values["key-file"],
@@ -96,8 +97,8 @@ function readWords(args: readonly string[]): Words | { readonly problem: string 
 }
 
 function problemOf(request: JoinRequest): string | undefined {
-  const { address, topic, secretFile, keyFile, allow, isPlain, peerId, name, timeoutMs } = request;
-  if (!/^wss?:$/.test(URL.parse(address)?.protocol ?? "")) return `${errorTexts["address-invalid"][0]}.`;
+  const { relays, topic, secretFile, keyFile, allow, isPlain, peerId, name, timeoutMs } = request;
+  if (!relays.every(isAddress)) return `${errorTexts["address-invalid"][0]}.`;
   if (topic !== undefined && !isTopic(topic)) return `${errorTexts["topic-invalid"][0]}.`;
   if (isPlain && secretFile !== undefined) return "--secret-file: a plain topic is not sealed.";
   if (isPlain && keyFile !== undefined) return "--key-file: a plain topic is not sealed.";

@@ -4,6 +4,7 @@ import { join } from "./join.ts";
 import { key } from "./key.ts";
 import { mailbox } from "./mailbox.ts";
 import { secret, topicId } from "./secret.ts";
+import { signRelays } from "./sign-relays.ts";
 import { ExitCode, type Terminal } from "./terminal.ts";
 import { toTerminalText } from "./terminal-text.ts";
 import { receive } from "./transfer/receive.ts";
@@ -16,6 +17,8 @@ const HELP = `Usage: postern-client <command>
   receive [relay] <code>
   doctor <relay>        find out why an app does not get through to a relay
   secret                make a secret that seals a topic
+  sign-relays <relay>...
+                        make a list of relays that apps can check
   topic-id [name]       print the topic that a secret names, for a token
   key <file>            make a private key, or print the public key of one
   mailbox open <relay>  print what waits for a key; mailbox deposit stores a message for one
@@ -43,6 +46,8 @@ export async function run(argv: readonly string[], terminal: Terminal, connect: 
     }
     case "secret":
       return secret(args, terminal, "postern-client");
+    case "sign-relays":
+      return signRelays(args, terminal, "postern-client");
     case "topic-id":
       return topicId(args, terminal, "postern-client");
     case "key":

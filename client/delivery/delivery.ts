@@ -164,6 +164,18 @@ export class Delivery {
     this.#publisher.review();
   }
 
+  /** These are reached by another way than before, and were never gone: what was on its way may be lost. */
+  rerouted(sids: readonly Sid[]): void {
+    if (!this.#isConnected) return;
+    const members = sids.flatMap((sid) => this.#members.get(sid) ?? []).filter(({ isHere }) => isHere);
+    for (const member of members) {
+      this.#reached(member);
+      this.#repairs.rerouted(member);
+    }
+    this.#publisher.syncTo(members);
+    this.#publisher.review();
+  }
+
   /** Its last connection is gone. */
   peerLeft(sid: Sid): void {
     const member = this.#members.get(sid);
@@ -305,7 +317,10 @@ export class Delivery {
   #back(member: Member): void {
     this.#graces.get(member.sid)?.cancel();
     this.#graces.delete(member.sid);
-    if (member.isHere) return;
+    if (!member.isHere) this.#reached(member);
+  }
+
+  #reached(member: Member): void {
     member.isHere = true;
     member.isCongested = false;
     member.hereSinceMs = this.#parts.clock.monotonicMs();

@@ -3,7 +3,7 @@
  *
  * | offset | type | meaning |
  * |---|---|---|
- * | 0 | u8 | type: 1 message, 2 sync, 3 status, 4 chunk, 5 acknowledgement; 6 proof, in sealed topics alone |
+ * | 0 | u8 | type: 1 message, 2 sync, 3 status, 4 chunk, 5 acknowledgement; 6 proof, in sealed topics alone; 7 distance, of members on several relays alone |
  * | 1 | u8 | flags: 1 resend (message), 2 base valid (sync), 4 resume (acknowledgement), 16 no state (status), 32 reply wanted (sync, acknowledgement, proof), 64 last (sync) |
  * | 2 | u48 | seq: of a message its number, of a chunk its number in the stream, else a count of control frames |
  *
@@ -15,6 +15,7 @@
  * | chunk | stream u32, chunk |
  * | acknowledgement | stream u32, next u48, byteLimit u48 |
  * | proof | nothing |
+ * | distance | roundTripMs u16: of its sender, to the relay over which it comes |
  *
  * Stream 0 carries messages, one in each chunk. Every other one carries one direction of a stream of the app, and its chunks begin
  * with a kind: `client/streams/stream-chunk.ts`. A stream's number is its sender's own: two that go in opposite directions have
@@ -37,6 +38,7 @@ const STATUS = 3;
 const CHUNK = 4;
 const ACKNOWLEDGEMENT = 5;
 const PROOF = 6;
+const DISTANCE = 7;
 
 const FLAG_RESEND = 1;
 const FLAG_BASE = 2;
@@ -148,6 +150,19 @@ export function encodeProof({ wantsReply }: { readonly wantsReply: boolean }): U
 /** Whether it is a proof. @returns undefined: it is none */
 export function decodeProof({ type, flags }: FrameHead): { readonly wantsReply: boolean } | undefined {
   return type === PROOF ? { wantsReply: flags === FLAG_REPLY } : undefined;
+}
+
+/** Writes how far its sender is from a relay, in ms; 65,535 is the most that it tells. `seq` is set later. */
+export function encodeDistance(roundTripMs: number): Uint8Array {
+  const { frame, view } = start(DISTANCE, 0, 0, FRAME_HEADER_BYTES + 2);
+  view.setUint16(FRAME_HEADER_BYTES, Math.min(Math.round(roundTripMs), 65_535));
+  return frame;
+}
+
+/** @returns how far its sender is, in ms; undefined: it does not tell that */
+export function decodeDistance(bytes: Uint8Array): number | undefined {
+  const isDistance = bytes.byteLength === FRAME_HEADER_BYTES + 2 && bytes[0] === DISTANCE && bytes[1] === 0;
+  return isDistance ? viewOf(bytes).getUint16(FRAME_HEADER_BYTES) : undefined;
 }
 
 /** Writes a message. The payload is copied. `seq` may be set later: `writeSeq`. */

@@ -136,6 +136,8 @@ export class Receiver {
     // What was said of an earlier connection is over: the sender repairs what the relay has left out.
     this.#tooLarge = 0;
     this.#omitted = 0;
+    // It was here all the time, and what it was asked on the other way may be lost.
+    if (this.#parts.inbound.asking.has(this)) this.#asking.within(this.#parts.policy.askDelayMs());
     this.#goOn();
   }
 

@@ -85,12 +85,20 @@ export class Repairs {
     if (this.#askers.size > 0 && this.#returnMs() === 0) this.#collecting.within(COLLECT_MS);
   }
 
-  asked(member: Member, { ranges, byteBudget }: StatusFrame): void {
+  asked(member: Member, { ranges, byteBudget }: Pick<StatusFrame, "ranges" | "byteBudget">): void {
     if (byteBudget === 0) return;
     member.wanted = { ranges, byteBudget: Math.min(byteBudget, MAX_BUDGET_BYTES) };
     this.#askers.add(member);
     const collectMs = this.#wasList ? COLLECT_LIST_MS : COLLECT_MS;
     this.#collecting.within(Math.max(this.#isCongested ? COLLECT_CONGESTED_MS : collectMs, this.#returnMs()));
+  }
+
+  /** What it was sent again just now may have been lost on the way. */
+  rerouted(member: Member): void {
+    const { from, to, atMs } = member.served;
+    member.served = { from: 0, to: 0, atMs: Number.NEGATIVE_INFINITY };
+    if (this.#parts.clock.monotonicMs() - atMs >= CROSSED_MS) return;
+    this.asked(member, { ranges: [{ from, count: to - from + 1 }], byteBudget: MAX_BUDGET_BYTES });
   }
 
   /** Sends what waits, as far as there is room. */

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from "../clock.ts";
 import type { PosternError } from "../errors.ts";
 import { Connection, type ConnectionEvents, type ConnectionOptions } from "./connection.ts";
-import type { Ending, LastWord } from "./ending.ts";
+import type { Ending, LastWord, Restart } from "./ending.ts";
 import type { MovingTopic } from "./moving-topic.ts";
 import { Reach } from "./reach.ts";
 import type { Dial } from "./socket.ts";
@@ -108,6 +108,10 @@ export class Carrier implements ConnectionEvents {
 
   onJoined(joined: Joined, connection: Connection): void {
     this.#events.onJoined(joined, connection);
+  }
+
+  onRestarting(restart: Restart, connection: Connection): void {
+    if (connection === this.#connection) this.#events.onRestarting(restart, connection);
   }
 
   onOther(text: string): void {

@@ -3,7 +3,7 @@ import type { V1ClientMessage } from "../../protocol/v1-client-messages.ts";
 import { decodeV1RelayMessage } from "../../protocol/v1-relay-messages.ts";
 import type { Clock, Timer } from "../clock.ts";
 import type { PosternError, PosternErrorCode } from "../errors.ts";
-import { type Ending, endingOf, givenUp, type LastWord } from "./ending.ts";
+import { type Ending, endingOf, givenUp, type LastWord, type Restart } from "./ending.ts";
 import { Liveness, type Watched } from "./liveness.ts";
 import type { Dial, Socket } from "./socket.ts";
 import { Renewal, type TokenSource } from "./token.ts";
@@ -60,6 +60,8 @@ export interface ConnectionEvents {
   /** The relay says, or refuses, what is about no topic. */
   onOther(text: string): void;
   onOtherRefused(error: LastWord): void;
+  /** The relay closes it soon. */
+  onRestarting(restart: Restart, connection: Connection): void;
   onEnd(ending: Ending, connection: Connection): void;
 }
 
@@ -332,6 +334,7 @@ export class Connection implements Watched {
     this.#closesMs = this.#clock.monotonicMs() + inMs;
     this.#reconnectWithinMs = Math.min(reconnectWithinMs, MAX_RECONNECT_WITHIN_MS);
     this.#abandonAfter(inMs + OVERDUE_MS, "its restart is overdue");
+    this.#events.onRestarting({ closesInMs: inMs, reconnectWithinMs: this.#reconnectWithinMs }, this);
   }
 
   /** Something has come that no relay says. A few are put up with. */

@@ -95,6 +95,14 @@ function wordsOf({ payload, reason }: LastWord): string {
   return reason === undefined ? payload : `${payload} (${reason})`;
 }
 
+/** A planned stop, as the relay has announced it. */
+export type Restart = {
+  /** When it closes this connection. */
+  readonly closesInMs: number;
+  /** Within what random time after that it wants to be dialled again. */
+  readonly reconnectWithinMs: number;
+};
+
 /** The code that goes with the last word, where none was seen. */
 function closeOf(said: LastWord | undefined): number | undefined {
   if (said === undefined) return undefined;

@@ -5,7 +5,7 @@ import type { RelayInfo, RelayState } from "../relay.ts";
 import { BackOff, type BackOffOptions } from "./back-off.ts";
 import { Carrier, type CarrierEvents, type CarrierParts } from "./carrier.ts";
 import type { Connection } from "./connection.ts";
-import type { Ending, LastWord } from "./ending.ts";
+import type { Ending, LastWord, Restart } from "./ending.ts";
 import { learnedInterval } from "./liveness.ts";
 import { Membership, type MembershipLine } from "./membership.ts";
 import { type CreateMembership, MovingTopic } from "./moving-topic.ts";
@@ -13,7 +13,7 @@ import type { PageEvent, PageEvents } from "./page-events.ts";
 import { obtainToken, type TokenSource } from "./token.ts";
 import type { Joined } from "./topic-handler.ts";
 import type { TopicLine, TopicLineEvents, TopicLineOptions } from "./topic-line.ts";
-import type { Transport } from "./transport.ts";
+import type { Transport, TransportMemory } from "./transport.ts";
 
 /** A connection that lasted less is a reason for back-off, however it ended. */
 const LASTING_MS = 5000;
@@ -26,7 +26,9 @@ const ENVELOPE_BYTES = 3072;
 const POLICY_VIOLATION: typeof CloseCode.policyViolation = 1008;
 
 /** What a line is made of. */
-export type LineParts = CarrierParts & {
+export type LineParts = Omit<CarrierParts, "memory"> & {
+  /** What has worked in this network, for a relay; left out: the line's own. */
+  readonly memoryOf?: ((address: string) => TransportMemory) | undefined;
   /** From 0 up to, without, 1. */
   readonly random: () => number;
   readonly pageEvents?: PageEvents | undefined;
@@ -48,6 +50,8 @@ export type LineEvents = {
   readonly onState: (state: RelayState) => void;
   /** The relay was not reached, refuses, or speaks something else; it is tried again unless the state is `closed`. */
   readonly onError: (error: PosternError) => void;
+  /** The relay closes the connection soon. It is dialled again afterwards, unless the line is closed before. */
+  readonly onRestarting?: ((restart: Restart) => void) | undefined;
   /** For what is about no topic; left out where nobody speaks of anything else. */
   readonly other?: OtherEvents | undefined;
 };
@@ -83,6 +87,7 @@ export class Line implements CarrierEvents, MembershipLine {
   #pingIntervalMs = USUAL_PING_INTERVAL_MS;
   #roundTripMs: number | undefined;
   #maxPayloadBytes: number | undefined;
+  #maxTopicCount: number | undefined;
   #features: readonly string[] = [];
 
   constructor(parts: LineParts, options: LineOptions, events: LineEvents) {
@@ -90,7 +95,8 @@ export class Line implements CarrierEvents, MembershipLine {
     this.#options = options;
     this.#events = events;
     this.#backOff = new BackOff(parts.random, options.reconnect);
-    this.#carrier = new Carrier(parts, options.transports ?? ["websocket", "polling"], this);
+    const memory = parts.memoryOf?.(options.address);
+    this.#carrier = new Carrier({ ...parts, memory }, options.transports ?? ["websocket", "polling"], this);
     this.#stopPageEvents = parts.pageEvents?.((event) => this.#onPage(event));
     this.#dialAfter(0);
   }
@@ -102,11 +108,20 @@ export class Line implements CarrierEvents, MembershipLine {
   get info(): RelayInfo {
     return {
       address: shown(this.#options.address),
-      roundTripMs: this.#connection?.liveness.roundTripMs ?? this.#roundTripMs,
+      roundTripMs: this.roundTripMs,
       maxPayloadBytes: this.#maxPayloadBytes,
       features: this.#features,
       transport: this.#connection?.wasUp === true ? this.#connection.transport : undefined,
     };
+  }
+
+  get roundTripMs(): number | undefined {
+    return this.#connection?.liveness.roundTripMs ?? this.#roundTripMs;
+  }
+
+  /** How many topics one connection may be in; undefined before the relay has said so. */
+  get maxTopicCount(): number | undefined {
+    return this.#maxTopicCount;
   }
 
   get maxPayloadBytes(): number {
@@ -180,13 +195,18 @@ export class Line implements CarrierEvents, MembershipLine {
   }
 
   onJoined({ limits, features = [], pingIntervalMs }: Joined, { liveness }: Connection): void {
-    const { maxFrameBytes, maxPayloadBytes } = limits;
+    const { maxFrameBytes, maxPayloadBytes, maxTopicsPerConnection } = limits;
+    this.#maxTopicCount = maxTopicsPerConnection;
     this.#maxPayloadBytes = maxPayloadBytes ?? Math.max(0, Math.floor((maxFrameBytes - ENVELOPE_BYTES) * 0.75));
     this.#features = features;
     this.#refusalCount = 0;
     const askedMs = Math.max(MIN_PING_INTERVAL_MS, pingIntervalMs ?? USUAL_PING_INTERVAL_MS);
     this.#pingIntervalMs = Math.min(askedMs, this.#pingIntervalMs);
     liveness.askEvery(this.#pingIntervalMs);
+  }
+
+  onRestarting(restart: Restart): void {
+    this.#events.onRestarting?.(restart);
   }
 
   onEnd(ending: Ending, connection: Connection): void {

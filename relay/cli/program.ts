@@ -187,6 +187,10 @@ function addClientCommands(program: Command, terminal: Terminal, ended: (exitCod
     const { connect } = await import("../../client/node.ts");
     ended(await mailbox(words, clientTerminal, { connect, program: "postern" }));
   });
+  command("sign-relays", "make a list of relays that apps can check").action(async (words: readonly string[]) => {
+    const { signRelays } = await import("../../client/cli/sign-relays.ts");
+    ended(await signRelays(words, clientTerminal, "postern"));
+  });
 }
 
 function createProgram(terminal: Terminal): Command {

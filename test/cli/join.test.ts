@@ -266,6 +266,15 @@ it("shows its token and trusts what it was told to", async () => {
   expect([scene.relay.address, tls]).toEqual([ADDRESS, { ca: "PEM", fingerprint }]);
 });
 
+it("dials all relays that it was given", async () => {
+  const scene = new Scene().reading();
+  scene.stdin.end();
+
+  expect(await scene.join("--relay", "wss://b.example.com")).toBe(0);
+
+  expect(scene.relay.address).toEqual([ADDRESS, "wss://b.example.com"]);
+});
+
 it("takes a token of the environment, which other users of the machine cannot read", async () => {
   const scene = new Scene({ env: { POSTERN_TOKEN: " abc\n" } }).reading();
   scene.stdin.end();

@@ -5,18 +5,18 @@ import { expect, it } from "vitest";
 import { SUBPROTOCOL_V1 } from "../../protocol/subprotocol.ts";
 
 /**
- * What a browser may have to load. 4,100 of it are the long poll, which has to be there before anybody knows that it is needed. The
- * aim is 16,000 without it: what is there now is to get no larger.
+ * What a browser may have to load. 4,100 of it are the long poll, which has to be there before anybody knows that it is needed, and
+ * 4,500 several relays. The aim is 16,000 without the poll: what is there now is to get no larger.
  */
-const MAX_GZIPPED_BYTES = 32_000;
+const MAX_GZIPPED_BYTES = 36_500;
 /** What streams add to that. */
-const MAX_STREAMS_BYTES = 4600;
+const MAX_STREAMS_BYTES = 4700;
 /** What members that prove who they are add. */
 const MAX_IDENTITY_BYTES = 4000;
 /** What mailboxes add, with key pairs. */
 const MAX_MAILBOX_BYTES = 5500;
 
-it("takes at most 32.0 KB of a browser, gzipped, with everything that it exports", async () => {
+it("takes at most 36.5 KB of a browser, gzipped, with everything that it exports", async () => {
   const { code, exports } = await bundle("client/index.ts");
 
   expect(exports).toContain("connect");
@@ -25,7 +25,7 @@ it("takes at most 32.0 KB of a browser, gzipped, with everything that it exports
   expect(gzipSync(code, { level: 9 }).length).toBeLessThanOrEqual(MAX_GZIPPED_BYTES);
 });
 
-it("takes at most 4.6 KB more with streams, which the rest does without", async () => {
+it("takes at most 4.7 KB more with streams, which the rest does without", async () => {
   const core = await bundle("client/index.ts");
   const both = await bundle("client/index.ts", "client/streams.ts");
 

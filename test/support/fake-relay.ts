@@ -1,5 +1,13 @@
 import type { PosternError } from "../../client/errors.ts";
-import type { ConnectOptions, JoinOptions, Relay, RelayEvents, RelayInfo, RelayState } from "../../client/relay.ts";
+import type {
+  ConnectOptions,
+  JoinOptions,
+  Relay,
+  RelayEvents,
+  RelayInfo,
+  RelayState,
+  RelayStatus,
+} from "../../client/relay.ts";
 import type { Data, Message, Peer, Topic, TopicEvents } from "../../client/topic.ts";
 
 /** A peer of this name. */
@@ -119,9 +127,10 @@ export class FakeRelay implements Relay {
     features: [],
     transport: undefined,
   };
+  readonly relays: readonly RelayStatus[] = [];
   readonly topic: FakeTopic = new FakeTopic("t");
   /** What it was connected and joined with. */
-  address: string | undefined;
+  address: string | readonly string[] | undefined;
   connectOptions: ConnectOptions = {};
   joined: { readonly topic: Parameters<Relay["join"]>[0]; readonly options: JoinOptions } | undefined;
   isClosed = false;
@@ -129,8 +138,9 @@ export class FakeRelay implements Relay {
   joinError: PosternError | "never" | undefined;
   readonly #listeners = new Listeners<RelayEvents>();
 
-  readonly connect = (address: string, options: ConnectOptions = {}): Relay => {
-    this.address = address;
+  readonly connect = (relays: string | readonly string[], options: ConnectOptions = {}): Relay => {
+    // One is told as the word that it was.
+    this.address = typeof relays === "string" || relays.length > 1 ? relays : relays[0];
     this.connectOptions = options;
     return this;
   };

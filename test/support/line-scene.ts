@@ -88,7 +88,11 @@ export class TestLine {
     this.line = new Line(
       { clock: systemClock, random: Math.random, dial: nodeDial(), ...parts },
       { address, reconnect: { minDelayMs: 20, maxDelayMs: 500 }, connectTimeoutMs: 5000, ...options },
-      { onState: (state) => this.states.push(state), onError: (error) => this.errors.push(error) },
+      {
+        onState: (state) => this.states.push(state),
+        onError: (error) => this.errors.push(error),
+        onRestarting: () => undefined,
+      },
     );
     onTestFinished(() => this.line.close());
   }
@@ -110,17 +114,19 @@ export class TestLine {
 export class Way {
   readonly #server: Server;
   readonly #pairs = new Set<readonly [TcpSocket, TcpSocket]>();
+  #farPort: number;
   #isBlocked = false;
   acceptedCount = 0;
 
-  private constructor(server: Server) {
+  private constructor(server: Server, farPort: number) {
     this.#server = server;
+    this.#farPort = farPort;
   }
 
-  static async to(port: number): Promise<Way> {
+  static async to(firstPort: number): Promise<Way> {
     const server = createServer((near) => {
       way.acceptedCount += 1;
-      const far = connectTcp(port, "127.0.0.1");
+      const far = connectTcp(way.#farPort, "127.0.0.1");
       const pair = [near, far] as const;
       way.#pairs.add(pair);
       for (const [from, into] of [pair, [far, near] as const]) {
@@ -132,7 +138,7 @@ export class Way {
         });
       }
     });
-    const way = new Way(server);
+    const way = new Way(server, firstPort);
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
     onTestFinished(() => {
@@ -145,6 +151,11 @@ export class Way {
   get port(): number {
     const address = this.#server.address();
     return typeof address === "object" && address !== null ? address.port : 0;
+  }
+
+  /** New connections go to this port from now on. */
+  lead(port: number): void {
+    this.#farPort = port;
   }
 
   /** Nothing gets through from now on, in connections of before and later ones; no end is told. */

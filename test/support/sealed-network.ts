@@ -2,6 +2,7 @@ import type { Clock } from "../../client/clock.ts";
 import type { LineMember, TopicLine, TopicLineEvents, TopicLineOptions } from "../../client/line/topic-line.ts";
 import { NodeCryptography } from "../../client/node/node-cryptography.ts";
 import { NumberedTopic } from "../../client/numbered-topic.ts";
+import type { Way } from "../../client/relays/route.ts";
 import type { Cryptography } from "../../client/sealing/cryptography.ts";
 import { deriveTopic, type TopicKeys } from "../../client/sealing/derivation.ts";
 import { SealedPassage } from "../../client/sealing/sealed-passage.ts";
@@ -28,18 +29,26 @@ type MemberOptions = {
   readonly identity?: SessionIdentity | undefined;
 };
 
-const LATENCY_MS = 5;
+const USUAL_LATENCY_MS = 5;
 const STEP_MS = 10;
 const REJOIN_MS = 200;
 
 /** One topic with sealed members on a relay that can do with their frames what it likes. Time is simulated. */
 export class SealedNetwork {
-  readonly clock: SimClock = new SimClock();
+  readonly clock: SimClock;
+  /** From the relay to a member. */
+  readonly latencyMs: number;
   readonly seen: Passing[] = [];
   readonly members: SealedMemberSim[] = [];
   tamper: Tamper = ({ bytes }) => [bytes];
   readonly #lines = new Set<SimLine>();
   #handle = 0;
+
+  /** @param clock shared by several networks of one world. */
+  constructor(clock: SimClock = new SimClock(), latencyMs: number = USUAL_LATENCY_MS) {
+    this.clock = clock;
+    this.latencyMs = latencyMs;
+  }
 
   /** A member of the topic of these keys; of an own relay name where it is not the same topic. */
   add(keys: TopicKeys, cryptography: Cryptography = new NodeCryptography(), presence?: string): SealedMemberSim {
@@ -114,6 +123,11 @@ export class SealedNetwork {
     }
   }
 
+  /** The relay dies without a word, and with it all that was on its way; its clients are back after so long. */
+  kill(downMs: number): void {
+    for (const line of this.#lines) line.cut(downMs);
+  }
+
   /** Gives a member a frame as if another had sent it. */
   inject(line: SimLine, peerHandle: number, bytes: Uint8Array, isAddressed: boolean): void {
     line.tell((events) => events.onData({ peerHandle, payload: bytes.slice(), isAddressed }));
@@ -152,21 +166,21 @@ export class SimLine implements TopicLine {
     this.#events?.onWritable();
   }
 
-  cut(): void {
+  cut(rejoinMs: number = REJOIN_MS): void {
     if (!this.#isJoined) return;
     this.#isJoined = false;
     this.#connection += 1;
     this.#network.exit(this);
     this.#events?.onDown();
     const connection = this.#connection;
-    this.#network.clock.after(REJOIN_MS, () => {
+    this.#network.clock.after(rejoinMs, () => {
       if (this.#connection === connection) this.join();
     });
   }
 
   tell(what: (events: TopicLineEvents) => void): void {
     const connection = this.#connection;
-    this.#network.clock.after(LATENCY_MS, () => {
+    this.#network.clock.after(this.#network.latencyMs, () => {
       if (this.#connection === connection && this.#events !== undefined) what(this.#events);
     });
   }
@@ -196,6 +210,26 @@ export class SimLine implements TopicLine {
   }
 }
 
+/** Joins a topic on a network, soon. */
+export function joinOn(network: SealedNetwork, topic: Pick<NumberedTopic, "joinOn">, way: Partial<Way> = {}): SimLine {
+  let line: SimLine | undefined;
+  topic.joinOn({
+    open: (options, events) => {
+      line = new SimLine(network, options, events);
+      network.clock.after(0, () => line?.join());
+      return line;
+    },
+    canTakeOver: () => true,
+    roundTripMs: () => 2 * network.latencyMs,
+    onJoined: () => undefined,
+    onEnded: () => undefined,
+    onDoubled: () => undefined,
+    ...way,
+  });
+  if (line === undefined) throw new Error("the topic has opened no line");
+  return line;
+}
+
 /** An app in the topic, with what it was told. */
 export class SealedMemberSim {
   readonly topic: NumberedTopic;
@@ -207,26 +241,15 @@ export class SealedMemberSim {
 
   constructor(network: SealedNetwork, keys: TopicKeys, { cryptography, presence, identity }: MemberOptions) {
     const clock: Clock = network.clock;
-    let line: SimLine | undefined;
-    this.topic = new NumberedTopic(
-      keys.topicId,
-      (options, events) => {
-        line = new SimLine(network, options, events);
-        clock.after(0, () => line?.join());
-        return line;
-      },
-      {
-        clock,
-        resendBufferBytes: 1_048_576,
-        canTakeOver: () => true,
-        presence,
-        openPassage: (parts) =>
-          new SealedPassage({ ...parts, clock, seals: identity?.seals ?? new GroupSeals(cryptography, keys) }),
-        identity,
-      },
-    );
-    if (line === undefined) throw new Error("the topic has opened no line");
-    this.line = line;
+    this.topic = new NumberedTopic(keys.topicId, {
+      clock,
+      resendBufferBytes: 1_048_576,
+      presence,
+      openPassage: (parts) =>
+        new SealedPassage({ ...parts, clock, seals: identity?.seals ?? new GroupSeals(cryptography, keys) }),
+      identity,
+    });
+    this.line = joinOn(network, this.topic);
     this.topic.on("message", ({ peer, text }) => this.heard.push(`${peer.id} ${text}`));
     this.topic.on("lost", ({ count }) => this.lost.push(count));
     this.topic.on("fault", ({ kind }) => this.faults.push(kind));

@@ -15,7 +15,7 @@ function scene(known?: Transport, transports?: readonly Transport[]) {
   };
   const line = new TestLine(
     "wss://relay.test",
-    { clock, dial: webSockets.dial, poll: polls.dial, memory, random: () => 0.5 },
+    { clock, dial: webSockets.dial, poll: polls.dial, memoryOf: () => memory, random: () => 0.5 },
     { reconnect: { minDelayMs: 250, maxDelayMs: 30_000 }, connectTimeoutMs: 15_000, transports },
   );
   const topic = line.open("t");

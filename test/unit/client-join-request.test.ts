@@ -3,7 +3,7 @@ import { parseJoin } from "../../client/cli/join-request.ts";
 
 const FINGERPRINT = Array(32).fill("AB").join(":");
 const DEFAULTS = {
-  address: "wss://relay.example.com",
+  relays: ["wss://relay.example.com"],
   topic: "t",
   secretFile: undefined,
   keyFile: undefined,
@@ -26,7 +26,7 @@ it("wants an address and a topic, and no more", () => {
 it("takes an address alone, where a secret names the topic", () => {
   expect(parseJoin(["wss://localhost", "--secret-file", "secret"])).toEqual({
     ...DEFAULTS,
-    address: "wss://localhost",
+    relays: ["wss://localhost"],
     topic: undefined,
     secretFile: "secret",
   });
@@ -47,6 +47,16 @@ it("takes options before, between and behind them", () => {
     tokenFile: "token",
     fingerprint: FINGERPRINT,
   });
+});
+
+it("takes further relays behind --relay, and checks each", () => {
+  const words = ["wss://relay.example.com", "t", "--relay", "wss://b.example.com", "--relay", "wss://c.example.com"];
+
+  expect(parseJoin(words)).toEqual({
+    ...DEFAULTS,
+    relays: ["wss://relay.example.com", "wss://b.example.com", "wss://c.example.com"],
+  });
+  expect(parseJoin([...words, "--relay", "d.example.com"])).toEqual({ problem: expect.stringContaining("wss://") });
 });
 
 it("takes a topic that begins like an option, behind two dashes", () => {

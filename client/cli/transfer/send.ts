@@ -24,7 +24,7 @@ export function send(args: readonly string[], terminal: Terminal, parts: Command
 }
 
 async function prepare(
-  { address, subject }: TransferRequest,
+  { relays: [address, ...others], subject }: TransferRequest,
   terminal: Terminal,
   program: string,
 ): Promise<PreparedTransfer> {
@@ -34,8 +34,11 @@ async function prepare(
   const secret = parseCode(terminal.env["POSTERN_CODE"] ?? newCode());
   if ("problem" in secret) throw new Error(`POSTERN_CODE: ${secret.problem}`);
   const file = { path: subject, name: basename(subject), sizeBytes: size };
+  const options = others.map((relay) => ` --relay ${relay}`).join("");
   const say = (): void => {
-    terminal.stderr.write(`On the other side: ${program} receive ${address} CODE\nThe code, for one receiver:\n`);
+    terminal.stderr.write(
+      `On the other side: ${program} receive ${address} CODE${options}\nThe code, for one receiver:\n`,
+    );
     terminal.stdout.write(`${codeOf(secret)}\n`);
   };
   return { secret, run: (topic, tools) => run(topic, tools, file, say) };

@@ -6,7 +6,7 @@ import type { PeerStream } from "../../streams/peer-stream.ts";
 import type { Topic } from "../../topic.ts";
 import { isCertificateFailure } from "../advice.ts";
 import type { CommandParts } from "../chat.ts";
-import { CONNECT_OPTIONS, connectOptionsOf } from "../connect-options.ts";
+import { CONNECT_OPTIONS, connectOptionsOf, isAddress } from "../connect-options.ts";
 import { Printer } from "../printer.ts";
 import { SignalWatch } from "../signal-watch.ts";
 import { ExitCode, type Terminal } from "../terminal.ts";
@@ -25,7 +25,8 @@ const TOPIC_NAME = "file";
 
 /** What was asked for. */
 export type TransferRequest = {
-  readonly address: string;
+  /** At least one, in the order in which they are to be used. */
+  readonly relays: readonly string[];
   /** The other word: a file, or a code. */
   readonly subject: string | undefined;
   readonly output: string | undefined;
@@ -84,7 +85,7 @@ export async function transfer(
     request = requestOf(positionals, values, terminal.env);
     prepared = await end.prepare(request, terminal, program);
     const words = { fingerprint: values.fingerprint, caFile: values["ca-file"], tokenFile: values["token-file"] };
-    relay = connect(request.address, await connectOptionsOf(words, terminal.env));
+    relay = connect(request.relays, await connectOptionsOf(words, terminal.env));
   } catch (error) {
     return usage(error instanceof Error ? error.message : String(error));
   }
@@ -169,19 +170,25 @@ class TransferRun {
   }
 }
 
-type Values = { readonly output?: string | undefined; readonly timeout?: string | undefined };
+type Values = {
+  readonly relay?: readonly string[] | undefined;
+  readonly output?: string | undefined;
+  readonly timeout?: string | undefined;
+};
 
 /** @throws Error with a sentence for the user */
-function requestOf(words: readonly string[], { output, timeout }: Values, env: Terminal["env"]): TransferRequest {
+function requestOf(
+  words: readonly string[],
+  { relay = [], output, timeout }: Values,
+  env: Terminal["env"],
+): TransferRequest {
   const [address = "", subject, ...more] = isAddress(words[0]) ? words : [env["POSTERN_RELAY"], ...words];
   const timeoutSeconds = Number(timeout ?? DEFAULT_TIMEOUT_SECONDS);
-  if (!isAddress(address)) throw new Error(`${errorTexts["address-invalid"][0]}: give it first, or set POSTERN_RELAY.`);
+  const relays = [address, ...relay];
+  if (!relays.every(isAddress))
+    throw new Error(`${errorTexts["address-invalid"][0]}: give it first, or set POSTERN_RELAY.`);
   if (more.length > 0) throw new Error("It takes two words: the address of a relay, and a file or a code.");
   if (!(timeoutSeconds >= 1 && timeoutSeconds <= 86_400))
     throw new Error("--timeout: a number of seconds from 1 to 86400.");
-  return { address, subject, output, timeoutMs: timeoutSeconds * 1000 };
-}
-
-function isAddress(word: string | undefined): boolean {
-  return /^wss?:$/.test(URL.parse(word ?? "")?.protocol ?? "");
+  return { relays, subject, output, timeoutMs: timeoutSeconds * 1000 };
 }
