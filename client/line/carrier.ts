@@ -186,7 +186,7 @@ export class Carrier implements ConnectionEvents {
     if (this.#connection?.wasUp === true) this.#reach.failedAgain(() => this.#retry());
   }
 
-  /** It has answered; a large message has to get through too, before anything depends on it. */
+  /** It has answered; a large message has to get through too, before anything depends on it. Large answers members get alone. */
   #proveRival(rival: Connection): void {
     this.#setProofTimer(PROOF_MS, () => this.#rivalEnded());
     rival.prove(() => {
@@ -196,7 +196,6 @@ export class Carrier implements ConnectionEvents {
 
   #beginMove(rival: Connection): void {
     this.#proofTimer?.cancel();
-    this.#hasProved = true;
     this.#moveTimer = this.#parts.clock.after(MOVE_MS, () => this.#finishMove());
     for (const topic of this.#events.topics()) topic.prepare(rival, () => this.#moveWhenReady());
     this.#moveWhenReady();
@@ -231,8 +230,8 @@ export class Carrier implements ConnectionEvents {
         this.#reach.prefer(other);
         connection.abandon("unreachable", "large messages do not get through");
       });
-      connection.prove(() => {
-        this.#hasProved = true;
+      connection.prove((by) => {
+        this.#hasProved = by === "answer";
         this.#proofTimer?.cancel();
       });
     });

@@ -48,6 +48,9 @@ export type ConnectionOptions = {
   readonly hasBeenUp: boolean;
 };
 
+/** What came of something large: as much, or, as a relay gives that to members alone, a word that it came. */
+export type Proof = "answer" | "refusal";
+
 /** What a connection tells, one event after the other until `onEnd`. */
 export interface ConnectionEvents {
   /** Questions may be asked. */
@@ -89,7 +92,7 @@ export class Connection implements Watched {
   #reconnectWithinMs: number | undefined;
   #refCount = 0;
   #pingRef = 0;
-  #proof: { readonly ref: number; readonly onProved: () => void } | undefined;
+  #proof: { readonly ref: number; readonly onProved: (by: Proof) => void } | undefined;
   #sentBytes = 0;
   #faultCount = 0;
 
@@ -224,8 +227,8 @@ export class Connection implements Watched {
     this.#say({ type: "ping", ref: this.#pingRef });
   }
 
-  /** Asks for a large answer: some proxies let only little things through. @param onProved called when it has come. */
-  prove(onProved: () => void): void {
+  /** Says something large, and asks for as much: some proxies let only little things through. @param onProved called once. */
+  prove(onProved: (by: Proof) => void): void {
     this.#proof = { ref: this.#nextRef(), onProved };
     this.#say({ type: "ping", pad: "-".repeat(PROOF_BYTES), ref: this.#proof.ref });
   }
@@ -270,7 +273,7 @@ export class Connection implements Watched {
         return;
       case "pong":
         if (message.ref === this.#pingRef) this.#liveness.answered();
-        if (message.ref === this.#proof?.ref) this.#proof?.onProved();
+        this.#proved(message.ref, "answer");
         return;
       case "authorized":
         return this.#renewal.authorized(message.expiresAtMs);
@@ -312,6 +315,7 @@ export class Connection implements Watched {
   #refused(error: LastWord): void {
     if (error.requestId !== undefined) this.#lastWord = error;
     const { ref, code, topic, peerHandle } = error;
+    this.#proved(ref, "refusal");
     const asked = this.#takeAsked(ref);
     if (asked !== undefined) asked.handler.refused(error, asked.type);
     // A relay that does not know the message ping answers it all the same.
@@ -320,6 +324,13 @@ export class Connection implements Watched {
     else if (code === "omitted" && topic !== undefined && peerHandle !== undefined) {
       this.#topics.get(topic)?.omitted(peerHandle, error.count ?? 1, error.sizeBytes ?? 0);
     } else this.#events.onOtherRefused(error);
+  }
+
+  #proved(ref: number | undefined, by: Proof): void {
+    if (ref === undefined || ref !== this.#proof?.ref) return;
+    const { onProved } = this.#proof;
+    this.#proof = undefined;
+    onProved(by);
   }
 
   /** The question that has this number, which is answered with that. */

@@ -9,7 +9,7 @@ import { type Upload, Uploads } from "./uploads.ts";
 /** A request that failed is sent again after this, doubled each time up to the last. */
 const FIRST_RETRY_MS = 100;
 const MAX_RETRY_MS = 2000;
-/** So long nothing may have been answered: then the way is no way. */
+/** Where requests have failed for so long, the way is no way. */
 const GIVEN_UP_MS = 15_000;
 /** An upload is answered in 5 s, and its body may take a while on a slow line. */
 const UPLOAD_TIMEOUT_MS = 30_000;
@@ -55,7 +55,8 @@ class PollSocket implements Socket {
   /** Two polls at a time while something comes; one, which costs half, while nothing does. */
   #wantedPolls = 1;
   #waitSeconds = MAX_POLL_WAIT_SECONDS;
-  #answeredMs: number;
+  /** Since when nothing of the relay's has come but what failed. */
+  #failingSinceMs: number | undefined;
   #isPumping = false;
   #isOver = false;
   /** It has ended, and its last words are on their way. */
@@ -66,7 +67,6 @@ class PollSocket implements Socket {
     this.#events = events;
     this.#url = address.replace(/^ws/, "http");
     this.#token = parts.newToken();
-    this.#answeredMs = parts.clock.monotonicMs();
     this.#frames = new ServerFrames({
       onText: (text) => !this.#isOver && events.onText(text),
       onBytes: (bytes) => !this.#isOver && events.onBytes(bytes),
@@ -92,7 +92,8 @@ class PollSocket implements Socket {
 
   close(reason: string): void {
     if (this.#isOver) return;
-    if (this.#uploads.hasOpened) {
+    // The relay may have opened it, also where its answer is still on the way.
+    if (this.#uploads.hasBegun) {
       this.#linger();
       this.#uploads.add(clientCloseFrame(1000, reason.slice(0, 100)));
       this.#pump();
@@ -208,7 +209,6 @@ class PollSocket implements Socket {
 
   #closed(code: number | undefined, reason: string): void {
     if (this.#isOver) return;
-    this.#receivedCount += 1;
     // Says that it has come, so that the relay need not wait; it is not waited for.
     const headers = { ...this.#headers(this.#receivedCount), [PollHeader.received]: String(this.#receivedCount) };
     this.#linger();
@@ -240,7 +240,7 @@ class PollSocket implements Socket {
   /** A proxy may answer anything: the relay says which number it answers. */
   #isOurs(answer: HttpAnswer | Failure, number: number): answer is HttpAnswer {
     const isOurs = "status" in answer && answer.status === 200 && answer.header(PollHeader.number) === String(number);
-    if (isOurs) this.#answeredMs = this.#parts.clock.monotonicMs();
+    if (isOurs) this.#failingSinceMs = undefined;
     return isOurs;
   }
 
@@ -253,7 +253,9 @@ class PollSocket implements Socket {
     // A poll that came before its session was open: the upload tells.
     if (word === UNKNOWN_SESSION && !hasOpened) return false;
     const isRepeated = retryMs > FIRST_RETRY_MS;
-    const isLate = this.#parts.clock.monotonicMs() - this.#answeredMs >= GIVEN_UP_MS;
+    const nowMs = this.#parts.clock.monotonicMs();
+    this.#failingSinceMs ??= nowMs;
+    const isLate = nowMs - this.#failingSinceMs >= GIVEN_UP_MS;
     if (word === undefined && !isLate && (hasOpened || !(isAnswer || isRepeated))) return false;
     this.#end(hasOpened && isAnswer ? lostEnd(answer.status, word) : endOf(answer, word));
     return true;

@@ -32,6 +32,11 @@ export class Uploads {
     return this.#hasOpened;
   }
 
+  /** Whether one was sent. */
+  get hasBegun(): boolean {
+    return this.#count > 0;
+  }
+
   /** Whether nothing is left to be taken by the relay. */
   get isEmpty(): boolean {
     return this.#waitingBytes === 0 && this.#inFlightCount === 0;

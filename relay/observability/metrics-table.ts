@@ -28,7 +28,7 @@ export const latencyMetric = {
  * Labels are words of closed sets. A topic, a peer, a token or an address is never one.
  */
 export const metricsTable: readonly MetricRow[] = [
-  gauge("relay_connections_active", "WebSocket connections that are open", (r) => r.connections),
+  gauge("relay_connections_active", "Connections that are open, of clients that poll too", (r) => r.connections),
   gauge("relay_connections_polling", "Open connections that poll, for want of a WebSocket", (r) => r.entrance.polling),
   gauge("relay_connections_undecided", "Open connections that have not joined yet", (r) => r.undecided),
   {

@@ -1,7 +1,8 @@
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect } from "vitest";
+import { describe, expect, onTestFinished } from "vitest";
+import { connect } from "../../client/node.ts";
 import { encodeClassicClientMessage } from "../../protocol/classic-client-messages.ts";
 import { startRelay } from "../support/relay.ts";
 import { itWithCommands } from "../support/requires.ts";
@@ -92,6 +93,33 @@ describe.each([
     expect(received.data).toBe(data);
     expect(ready.status).toBe(200);
     expect(await closed).toEqual([1012, Buffer.from("the relay restarts")]);
+  });
+
+  itWithProxy("lets clients poll that get no WebSocket: each message once and in order, small and large", async () => {
+    const relay = await startRelay({ tls: "off" });
+    const proxy = await startProxy(kind, relay.port);
+    const clients = [0, 1].map(() =>
+      connect(`wss://localhost:${proxy.port}/`, { transports: ["polling"], tls: { ca: proxy.ca } }),
+    );
+    onTestFinished(async () => {
+      await Promise.all(clients.map((client) => client.close()));
+    });
+    const topics = await Promise.all(clients.map((client) => client.join("t", { public: true })));
+    const [from, to] = topics;
+    const sizes = Array.from({ length: 200 }, (_size, index) => (index % 50 === 0 ? 900_000 : index + 1));
+
+    const received = (async () => {
+      const lengths: number[] = [];
+      for await (const { data } of to?.messages() ?? []) {
+        lengths.push(data.length);
+        if (lengths.length === sizes.length) break;
+      }
+      return lengths;
+    })();
+    for (const size of sizes) await from?.broadcast(new Uint8Array(size));
+
+    expect(await received).toEqual(sizes);
+    expect(clients.map(({ info }) => info.transport)).toEqual(["polling", "polling"]);
   });
 
   itWithProxy("keeps a silent connection open for as long as the relay pings it", async () => {
