@@ -1,12 +1,11 @@
 /** The package `postern-client` on Node: the same names, and the same types, as in index.ts. */
 
 import { systemClock } from "./clock.ts";
-import { ConnectError } from "./errors.ts";
-import { parseFingerprint } from "./node/fingerprint.ts";
 import { NodeCryptography } from "./node/node-cryptography.ts";
+import { diallerFor } from "./node/node-dialler.ts";
+import { NodeRelay } from "./node/node-relay.ts";
 import { nodeDial } from "./node/node-socket.ts";
-import type { ConnectOptions, Relay, TlsOptions } from "./relay.ts";
-import { RelayClient } from "./relay-client.ts";
+import type { ConnectOptions, Relay } from "./relay.ts";
 
 export * from "./public.ts";
 
@@ -18,20 +17,14 @@ const RESEND_BUFFER_BYTES = 16 * 1024 * 1024;
  * @throws ConnectError `address-invalid`, `option-invalid`
  */
 export function connect(address: string, options: ConnectOptions = {}): Relay {
-  const dial = nodeDial({ ca: options.tls?.ca, fingerprint: checkedFingerprint(options.tls) });
+  const dialler = diallerFor(options, { platform: process.platform, env: process.env });
   const parts = {
     clock: systemClock,
     random: Math.random,
-    dial,
+    dial: nodeDial({ clock: systemClock, dialler }),
     resendBufferBytes: RESEND_BUFFER_BYTES,
     cryptography: new NodeCryptography(),
     warn: (text: string) => process.emitWarning(text, "PosternWarning"),
   };
-  return new RelayClient(parts, address, options);
-}
-
-function checkedFingerprint({ fingerprint }: TlsOptions = {}): string | undefined {
-  const parsed = fingerprint === undefined ? undefined : parseFingerprint(fingerprint);
-  if (fingerprint === undefined || parsed !== undefined) return parsed;
-  throw new ConnectError("option-invalid", { cause: "tls.fingerprint: SHA-256 in 64 hex digits" });
+  return new NodeRelay(parts, address, options, dialler);
 }

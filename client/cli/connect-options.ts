@@ -7,12 +7,14 @@ import type { Terminal } from "./terminal.ts";
 export const CONNECT_OPTIONS = {
   fingerprint: { type: "string" },
   "ca-file": { type: "string" },
+  proxy: { type: "string" },
   "token-file": { type: "string" },
 } as const;
 
 /** The lines of a command's help about these. */
 export const CONNECT_HELP = `  --fingerprint <text>  trust exactly the certificate with this SHA-256, as the relay, openssl or a browser shows it
   --ca-file <path>      trust the authorities in this PEM file, in place of this machine's
+  --proxy <url>         the proxy, in place of the one in HTTPS_PROXY or the system's settings; or none, env, system
   --token-file <path>   the file with a token, for a relay that wants one; or set POSTERN_TOKEN`;
 
 /** How to connect, as it was typed. */
@@ -20,12 +22,13 @@ export type ConnectWords = {
   /** In any usual form of hex. */
   readonly fingerprint?: string | undefined;
   readonly caFile?: string | undefined;
+  readonly proxy?: string | undefined;
   readonly tokenFile?: string | undefined;
 };
 
 /** @throws Error where a file cannot be read: now, and not at some later connection; or where the fingerprint is none. */
 export async function connectOptionsOf(words: ConnectWords, env: Terminal["env"]): Promise<ConnectOptions> {
-  const { caFile, tokenFile } = words;
+  const { caFile, tokenFile, proxy } = words;
   if (tokenFile !== undefined) await readTrimmed(tokenFile);
   const ca = caFile === undefined ? undefined : await readFile(caFile, "utf8");
   // The file is read again for each connection: whoever renews it need not restart this.
@@ -36,7 +39,7 @@ export async function connectOptionsOf(words: ConnectWords, env: Terminal["env"]
       "--fingerprint: the SHA-256 fingerprint of a certificate has 64 hex digits, with or without colons.",
     );
   }
-  return { token, tls: ca === undefined && fingerprint === undefined ? undefined : { ca, fingerprint } };
+  return { token, proxy, tls: ca === undefined && fingerprint === undefined ? undefined : { ca, fingerprint } };
 }
 
 async function readTrimmed(path: string): Promise<string> {

@@ -11,6 +11,7 @@ const DEFAULTS = {
   name: undefined,
   fingerprint: undefined,
   caFile: undefined,
+  proxy: undefined,
   tokenFile: undefined,
   isJson: false,
   isStaying: false,
