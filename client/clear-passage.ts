@@ -21,6 +21,9 @@ export class ClearPassage implements Passage {
       get isWritable() {
         return line()?.isWritable === true;
       },
+      get hasLists() {
+        return line()?.hasLists === true;
+      },
       toAll: (frame) => {
         line()?.sendToAll(frame);
         line()?.expectTraffic();

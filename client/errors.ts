@@ -8,6 +8,8 @@ export const errorTexts = {
   "option-invalid": ["An option is out of range", "See the cause."],
   "topic-invalid": ["A topic is a string of 1 to 256 bytes of well-formed UTF-8", "Correct it."],
   "secret-invalid": ["The secret is too weak, or none", "Make one with newSecret()."],
+  "key-invalid": ["This is no Ed25519 key, or cannot be exported", "Make one with newKeyPair()."],
+  "identity-unsupported": ["This runtime has no Ed25519 or no X25519", "Use a newer one."],
   "no-cryptography": ["Sealing needs WebCrypto", "Serve the page over https."],
   "data-invalid": ["Data is a string or a Uint8Array, of at least one byte", "Correct it."],
   "payload-too-large": ["The payload is too large", "Cut it up: info.maxPayloadBytes."],
@@ -39,8 +41,22 @@ export const errorTexts = {
   "stream-aborted": ["One side has aborted the stream", "See reasonCode and the cause."],
 } as const;
 
+/** What people are told of a code, and what to do about it. */
+export type ErrorTexts = readonly [sentence: string, remedy: string];
+
+/** Reasons about mailboxes alone. The entry of those has the sentences: an app without it does not carry them. */
+export type MailboxErrorCode =
+  | "mailboxes-off"
+  | "mailbox-full"
+  | "no-such-mailbox"
+  | "deposit-refused"
+  | "store-failed"
+  | "host-mismatch";
+
 /** A stable, machine-readable reason of a failure. */
-export type PosternErrorCode = keyof typeof errorTexts;
+export type PosternErrorCode = keyof typeof errorTexts | MailboxErrorCode;
+
+const texts: Partial<Readonly<Record<PosternErrorCode, ErrorTexts>>> = errorTexts;
 
 /** Everything that this package throws, rejects with, or tells by an `error` event. */
 export class PosternError extends Error {
@@ -49,10 +65,12 @@ export class PosternError extends Error {
   /** What to do about it: a sentence for the developer or the user of the app. */
   readonly remedy: string;
 
-  constructor(code: PosternErrorCode, options: { readonly cause?: unknown } = {}) {
-    super(`${errorTexts[code][0]}${causeText(options.cause)}`, options);
+  /** @param options `texts` where the code is of an entry of its own. */
+  constructor(code: PosternErrorCode, options: { readonly cause?: unknown; readonly texts?: ErrorTexts } = {}) {
+    const [sentence, remedy] = options.texts ?? texts[code] ?? [code, ""];
+    super(`${sentence}${causeText(options.cause)}`, options);
     this.code = code;
-    this.remedy = errorTexts[code][1];
+    this.remedy = remedy;
   }
 }
 

@@ -179,7 +179,7 @@ declare module "hyperdht" {
   export default HyperDHT;
 }
 
-declare module "hyperdht/testnet" {
+declare module "hyperdht/testnet.js" {
   import type HyperDHT from "hyperdht";
 
   function createTestnet(

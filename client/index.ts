@@ -1,9 +1,13 @@
-/** The package `postern-client` in browsers, Bun, Deno and workerd: on the runtime's own WebSocket. */
+/** The package `postern-client` in browsers, Bun, Deno and workerd: on the runtime's own WebSocket and `fetch`. */
 
 import { systemClock } from "./clock.ts";
 import { ConnectError } from "./errors.ts";
 import { pageEvents } from "./line/page-events.ts";
 import { webSocketDial } from "./line/web-socket.ts";
+import { fetchRequest } from "./polling/fetch-request.ts";
+import { pageMemory } from "./polling/page-memory.ts";
+import { pollDial } from "./polling/poll-socket.ts";
+import { randomWord } from "./random.ts";
 import type { ConnectOptions, Relay } from "./relay.ts";
 import { RelayClient } from "./relay-client.ts";
 import { WebCryptography } from "./sealing/web-cryptography.ts";
@@ -26,6 +30,8 @@ export function connect(address: string, options: ConnectOptions = {}): Relay {
     clock: systemClock,
     random: Math.random,
     dial: webSocketDial(systemClock),
+    poll: pollDial({ clock: systemClock, request: fetchRequest, newToken: randomWord }),
+    memory: pageMemory(address),
     pageEvents: pageEvents(),
     resendBufferBytes: RESEND_BUFFER_BYTES,
     cryptography: new WebCryptography(),

@@ -1,10 +1,14 @@
 /** The package `postern-client` on Node: the same names, and the same types, as in index.ts. */
 
 import { systemClock } from "./clock.ts";
+import { NetworkMemory } from "./node/network-memory.ts";
 import { NodeCryptography } from "./node/node-cryptography.ts";
 import { diallerFor } from "./node/node-dialler.ts";
 import { NodeRelay } from "./node/node-relay.ts";
+import { nodeRequest } from "./node/node-request.ts";
 import { nodeDial } from "./node/node-socket.ts";
+import { pollDial } from "./polling/poll-socket.ts";
+import { randomWord } from "./random.ts";
 import type { ConnectOptions, Relay } from "./relay.ts";
 
 export * from "./public.ts";
@@ -22,6 +26,8 @@ export function connect(address: string, options: ConnectOptions = {}): Relay {
     clock: systemClock,
     random: Math.random,
     dial: nodeDial({ clock: systemClock, dialler }),
+    poll: pollDial({ clock: systemClock, request: nodeRequest(dialler), newToken: randomWord }),
+    memory: new NetworkMemory(),
     resendBufferBytes: RESEND_BUFFER_BYTES,
     cryptography: new NodeCryptography(),
     warn: (text: string) => process.emitWarning(text, "PosternWarning"),

@@ -10,6 +10,7 @@ import { MAX_PRESENCE_BYTES, type OpenPassage, type Passage, type PassageEvents 
 import type { OpenLine } from "./plain-topic.ts";
 import { randomWord } from "./random.ts";
 import { plainMessage, Requests } from "./requests.ts";
+import type { SessionIdentity } from "./session-identity.ts";
 import type { HostsStreams } from "./stream-host.ts";
 import { withTimeLimit } from "./time-limit.ts";
 import type { Data, Peer, RequestHandler, SendOptions, Topic, WaitOptions } from "./topic.ts";
@@ -32,12 +33,14 @@ export type NumberedTopicParts = {
   readonly openPassage: OpenPassage;
   /** What it shows of itself at first. */
   readonly presence?: Data | undefined;
+  /** Whom it proves to be, where it does. */
+  readonly identity?: SessionIdentity | undefined;
 };
 
 /** A topic whose members number what they send: each gets it once and in order, or is told what it has lost. */
 export class NumberedTopic extends ViewedTopic implements Topic, HostsStreams {
   readonly #parts: NumberedTopicParts;
-  readonly #sid: Sid = randomWord();
+  readonly #sid: Sid;
   readonly #view: TopicView;
   readonly #passage: Passage;
   readonly #delivery: Delivery;
@@ -57,6 +60,7 @@ export class NumberedTopic extends ViewedTopic implements Topic, HostsStreams {
     let controlSeq = 0;
     const nextControlSeq = (): number => (controlSeq += 1);
     this.#parts = parts;
+    this.#sid = parts.identity?.sid ?? randomWord();
     this.#passage = parts.openPassage({
       ownSid: this.#sid,
       line: () => this.#line,
@@ -94,12 +98,13 @@ export class NumberedTopic extends ViewedTopic implements Topic, HostsStreams {
   }
 
   get self(): Peer {
-    return { id: this.#sid, isClassic: false, presence: this.#ownPresence };
+    const publicKey = this.#parts.identity?.publicKey;
+    return { id: this.#sid, isClassic: false, publicKey, presence: this.#ownPresence };
   }
 
   setPresence(presence: Data): void {
     this.#checkOpen(undefined);
-    this.#ownPresence = toBytes(presence, MAX_PRESENCE_BYTES).slice();
+    this.#ownPresence = toBytes(presence, this.#parts.identity?.maxPresenceBytes ?? MAX_PRESENCE_BYTES).slice();
     this.#passage.show(this.#ownPresence);
   }
 
@@ -133,7 +138,9 @@ export class NumberedTopic extends ViewedTopic implements Topic, HostsStreams {
   }
 
   hostStreams(make: Parameters<HostsStreams["hostStreams"]>[0]): StreamLanes {
-    return this.#lanes.extend((shared) => make(shared, () => this.#maxPayloadBytes));
+    return this.#lanes.extend((shared) =>
+      make(shared, () => this.#maxPayloadBytes, this.#parts.identity?.streamSecrets),
+    );
   }
 
   async #leave(): Promise<void> {
@@ -213,12 +220,17 @@ export class NumberedTopic extends ViewedTopic implements Topic, HostsStreams {
   }
 
   #peer(sid: Sid): Peer {
-    return this.peers.get(sid) ?? { id: sid, isClassic: false, presence: this.#presences.get(sid) };
+    return this.peers.get(sid) ?? this.#described(sid);
+  }
+
+  #described(sid: Sid): Peer {
+    const publicKey = this.#parts.identity?.publicKeyOf(sid);
+    return { id: sid, isClassic: false, publicKey, presence: this.#presences.get(sid) };
   }
 
   #shows(sid: Sid, presence: Uint8Array): void {
     this.#presences.set(sid, presence);
-    this.#view.updatePeer({ id: sid, isClassic: false, presence });
+    this.#view.updatePeer(this.#described(sid));
   }
 
   #present(peer: Peer | string): Sid {

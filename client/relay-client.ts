@@ -3,9 +3,11 @@ import { ClearPassage } from "./clear-passage.ts";
 import type { Clock } from "./clock.ts";
 import { Emitter } from "./emitter.ts";
 import { ConnectError, DeliveryError, PosternError, TopicError } from "./errors.ts";
-import { Line } from "./line/line.ts";
+import { Line, type LineOptions } from "./line/line.ts";
 import type { PageEvents } from "./line/page-events.ts";
 import type { Dial } from "./line/socket.ts";
+import type { Transport, TransportMemory } from "./line/transport.ts";
+import type { HostedMailboxes, HostsMailboxes, MailboxHost } from "./mailbox-host.ts";
 import { NumberedTopic } from "./numbered-topic.ts";
 import { OVERHEAD_BYTES } from "./overhead.ts";
 import type { OpenPassage } from "./passage.ts";
@@ -14,6 +16,8 @@ import type { ConnectOptions, JoinOptions, Relay, RelayEvents, RelayInfo, RelayS
 import type { Cryptography } from "./sealing/cryptography.ts";
 import { deriveTopic, type SealedTopicName } from "./sealing/derivation.ts";
 import { SealedPassage } from "./sealing/sealed-passage.ts";
+import { GroupSeals } from "./sealing/seals.ts";
+import type { SessionIdentity } from "./session-identity.ts";
 import { withTimeLimit } from "./time-limit.ts";
 import type { Topic } from "./topic.ts";
 
@@ -26,7 +30,10 @@ export type RelayClientParts = {
   readonly clock: Clock;
   /** 0..1, as Math.random: for delays. */
   readonly random: () => number;
+  /** By WebSocket, and by polls. */
   readonly dial: Dial;
+  readonly poll?: Dial | undefined;
+  readonly memory?: TransportMemory | undefined;
   /** Tells when a page sleeps and wakes; left out where there are no pages. */
   readonly pageEvents?: PageEvents | undefined;
   readonly resendBufferBytes: number;
@@ -39,39 +46,39 @@ const PUBLIC_WARNING =
   "A topic with a bare name is public: who runs the relay, or knows the name, reads it. Join by { secret }, or set public: true.";
 
 /** A relay, as an app sees it, and its one line. */
-export class RelayClient implements Relay {
+export class RelayClient implements Relay, HostsMailboxes {
   readonly #parts: RelayClientParts;
+  readonly #lineOptions: LineOptions;
   readonly #line: Line;
   readonly #emitter = new Emitter<RelayEvents>();
   readonly #topics = new Map<string, NumberedTopic | PlainTopic>();
+  #mailboxes: HostedMailboxes | undefined;
   #lastError: PosternError | undefined;
   #isClosing = false;
   #hasWarned = false;
 
   /** Dials at once. @throws ConnectError `address-invalid`, `option-invalid` */
   constructor(parts: RelayClientParts, address: string, options: ConnectOptions) {
-    const { token, reconnect, signal } = options;
+    const { token, reconnect, signal, transports } = options;
     this.#parts = parts;
-    this.#line = new Line(
-      parts,
-      {
-        address: checkedAddress(address),
-        token,
-        reconnect: checkedReconnect(reconnect),
-        connectTimeoutMs: CONNECT_TIMEOUT_MS,
+    this.#lineOptions = {
+      address: checkedAddress(address),
+      token,
+      reconnect: checkedReconnect(reconnect),
+      transports: checkedTransports(transports),
+      connectTimeoutMs: CONNECT_TIMEOUT_MS,
+    };
+    this.#line = new Line(parts, this.#lineOptions, {
+      onState: (state) => {
+        // What failed before is no reason for what fails from now on.
+        if (state === "connected") this.#lastError = undefined;
+        this.#emitter.emit("state", state);
       },
-      {
-        onState: (state) => {
-          // What failed before is no reason for what fails from now on.
-          if (state === "connected") this.#lastError = undefined;
-          this.#emitter.emit("state", state);
-        },
-        onError: (error) => {
-          this.#lastError = error;
-          this.#emitter.emit("error", error);
-        },
+      onError: (error) => {
+        this.#lastError = error;
+        this.#emitter.emit("error", error);
       },
-    );
+    });
     signal?.addEventListener("abort", () => void this.close(), { once: true });
     if (signal?.aborted === true) void this.close();
   }
@@ -90,14 +97,16 @@ export class RelayClient implements Relay {
     const { timeoutMs = JOIN_TIMEOUT_MS, signal } = options;
     const { clock, cryptography } = this.#parts;
     const keys = typeof asked === "string" ? undefined : await deriveTopic(cryptography, asked);
+    if (keys === undefined && options.identity !== undefined) throw invalid("identity: the topic has no secret");
+    const identity = keys && (await options.identity?.begin(cryptography, keys));
     const name = keys?.topicId ?? asked;
     if (!isTopic(name)) throw new TopicError("topic-invalid");
     if (this.#topics.has(name)) throw new TopicError("already-joined");
     if (this.#isClosing) throw new ConnectError("closed");
     if (this.state === "closed") throw this.#lastError ?? new ConnectError("closed");
-    const sealed: OpenPassage | undefined =
-      keys && ((parts) => new SealedPassage({ ...parts, clock, cryptography, keys }));
-    const topic = this.#open(name, options, sealed);
+    const seals = identity?.seals ?? (keys && new GroupSeals(cryptography, keys));
+    const sealed: OpenPassage | undefined = seals && ((parts) => new SealedPassage({ ...parts, clock, seals }));
+    const topic = this.#open(name, options, sealed, identity);
     this.#topics.set(name, topic);
     topic.ended.addEventListener("abort", () => this.#topics.delete(name), { once: true });
     try {
@@ -114,6 +123,16 @@ export class RelayClient implements Relay {
     this.#isClosing = true;
     await Promise.all([...this.#topics.values()].map((topic) => topic.leave()));
     this.#line.close();
+    this.#mailboxes?.close();
+  }
+
+  hostMailboxes(make: (host: MailboxHost) => HostedMailboxes): HostedMailboxes {
+    const { clock, cryptography } = this.#parts;
+    const options = this.#lineOptions;
+    const openLine: MailboxHost["openLine"] = (events) => new Line(this.#parts, options, events);
+    this.#mailboxes ??= make({ clock, cryptography, address: options.address, openLine });
+    if (this.#isClosing) this.#mailboxes.close();
+    return this.#mailboxes;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -125,26 +144,34 @@ export class RelayClient implements Relay {
   }
 
   /** @param sealed undefined: the topic is public. */
-  #open(name: string, options: JoinOptions, sealed: OpenPassage | undefined): NumberedTopic | PlainTopic {
+  #open(
+    name: string,
+    options: JoinOptions,
+    sealed: OpenPassage | undefined,
+    identity: SessionIdentity | undefined,
+  ): NumberedTopic | PlainTopic {
     const { plain = false, peerId, presence } = options;
     const open: OpenLine = (how, events) => this.#line.open(name, how, events);
-    if (plain && sealed !== undefined) throw new TopicError("option-invalid", { cause: "a plain topic is not sealed" });
+    if (plain && sealed !== undefined) throw invalid("a plain topic is not sealed");
     if (sealed === undefined && options.public !== true) this.#warnPublic();
-    if (plain && presence !== undefined)
-      throw new TopicError("option-invalid", { cause: "a plain topic has no presence" });
+    if (plain && presence !== undefined) throw invalid("a plain topic has no presence");
     if (plain) return new PlainTopic(name, open, peerId);
     const { clock, resendBufferBytes } = this.#parts;
     // A name of the app's own would be a second identity beside the session.
-    if (peerId !== undefined) throw new TopicError("option-invalid", { cause: "peerId is for plain topics" });
+    if (peerId !== undefined) throw invalid("peerId is for plain topics");
     const canTakeOver = (): boolean => this.#line.can("takeover");
     const openPassage: OpenPassage = sealed ?? ((parts) => new ClearPassage(parts));
-    return new NumberedTopic(name, open, { clock, resendBufferBytes, canTakeOver, openPassage, presence });
+    return new NumberedTopic(name, open, { clock, resendBufferBytes, canTakeOver, openPassage, presence, identity });
   }
 
   #warnPublic(): void {
     if (!this.#hasWarned) this.#parts.warn(PUBLIC_WARNING);
     this.#hasWarned = true;
   }
+}
+
+function invalid(cause: string): TopicError {
+  return new TopicError("option-invalid", { cause });
 }
 
 /** @returns the address to dial. */
@@ -157,6 +184,17 @@ function checkedAddress(address: string): string {
     // Said below.
   }
   throw new ConnectError("address-invalid");
+}
+
+function checkedTransports(transports: readonly Transport[] | undefined): readonly Transport[] | undefined {
+  const known = new Set<string>(["websocket", "polling"]);
+  const given = new Set<string>(transports);
+  if (
+    transports === undefined ||
+    (transports.length > 0 && given.size === transports.length && transports.every((name) => known.has(name)))
+  )
+    return transports;
+  throw new ConnectError("option-invalid", { cause: 'transports: "websocket", "polling"' });
 }
 
 function checkedReconnect({ minDelayMs = 250, maxDelayMs = 30_000 }: ConnectOptions["reconnect"] = {}): {

@@ -1,5 +1,7 @@
 import type { PosternError } from "./errors.ts";
+import type { Transport } from "./line/transport.ts";
 import type { SealedTopicName } from "./sealing/derivation.ts";
+import type { Identity } from "./session-identity.ts";
 import type { Data, Topic } from "./topic.ts";
 
 /**
@@ -20,6 +22,8 @@ export type RelayInfo = {
   readonly maxPayloadBytes: number | undefined;
   /** What the relay can, in its own words; empty for one that is older than that. */
   readonly features: readonly string[];
+  /** By what it is reached now; undefined while it is not. */
+  readonly transport: Transport | undefined;
 } & Partial<Way>;
 
 /** How the last connection got to the relay: on Node, and undefined before there was one. */
@@ -71,6 +75,8 @@ export type JoinOptions = {
   readonly public?: boolean | undefined;
   /** What the others see of this member from the beginning: as `topic.setPresence`. */
   readonly presence?: Data | undefined;
+  /** Whom this member proves to be, and whom it wants to see: `identityOf` of `postern-client/identity`. In sealed topics alone. */
+  readonly identity?: Identity | undefined;
   /** The name that the others see; in plain mode only. Left out: the relay makes one. */
   readonly peerId?: string | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -101,6 +107,11 @@ export type ConnectOptions = {
   readonly token?: string | (() => string | Promise<string>) | undefined;
   /** Closes the relay. */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * By what the relay may be reached, in the order in which it is tried. Left out: a WebSocket, and by polls where a proxy lets
+   * none through; while it polls, a WebSocket is tried again.
+   */
+  readonly transports?: readonly Transport[] | undefined;
   /** How long to wait between attempts to connect; the time is random up to a bound that doubles. */
   readonly reconnect?: { readonly minDelayMs?: number; readonly maxDelayMs?: number } | undefined;
   /** On Node: as `tls.connect` takes them. Elsewhere the platform decides, and it is an `option-invalid`. */

@@ -1,7 +1,7 @@
 /** The package `postern-client/streams`: streams to the peers of a topic, for browsers, Node, Deno and Bun. */
 
 import { DeliveryError } from "./errors.ts";
-import type { HostsStreams } from "./stream-host.ts";
+import { hostsStreams } from "./stream-host.ts";
 import type { Streams } from "./streams/peer-stream.ts";
 import { TopicStreams } from "./streams/topic-streams.ts";
 import type { Topic } from "./topic.ts";
@@ -13,13 +13,9 @@ export { StreamError } from "./streams/stream-error.ts";
  * The streams of a topic: the same object at each call. Until the first call, what peers open is refused with `no-listener`.
  * @throws DeliveryError `plain-topic`; `option-invalid` where the topic is of another copy of this package
  */
-export function streamsOf(topic: Topic): Streams {
+export function streamsOf(topic: Pick<Topic, "peers" | "leave">): Streams {
   if (!hostsStreams(topic)) throw new DeliveryError("plain-topic");
   const streams = topic.hostStreams((...parts) => new TopicStreams(topic, ...parts));
   if (streams instanceof TopicStreams) return streams;
   throw new DeliveryError("option-invalid", { cause: "a topic of another copy of postern-client" });
-}
-
-function hostsStreams(topic: Topic): topic is Topic & HostsStreams {
-  return "hostStreams" in topic;
 }

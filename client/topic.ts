@@ -9,6 +9,8 @@ export type Peer = {
   readonly id: string;
   /** It speaks the five messages of classic clients alone: what it sends is not numbered, and may be lost without a word. */
   readonly isClassic: boolean;
+  /** The key that it has proved to have, as 43 characters of base64url; the same for as long as it has this id. Undefined: none. */
+  readonly publicKey?: string | undefined;
   /** What it shows of itself: 1 to 744 bytes, its app's own. Undefined: nothing, or nothing yet. */
   readonly presence?: Uint8Array | undefined;
 };

@@ -30,6 +30,7 @@ export const errorSentences = {
   "mailboxes-off": "This relay keeps no mailboxes",
   "mailbox-full": "The mailbox, or the relay, may hold no more",
   "deposit-refused": "The owner of the mailbox does not take this deposit",
+  "no-such-mailbox": "Its owner has published no key here",
   "mailbox-not-open": "Prove first that the mailbox is yours",
   "too-many-mailboxes": "This connection has opened as many mailboxes as it may",
   "proof-invalid": "The signature does not prove that the mailbox is yours",

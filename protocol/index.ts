@@ -7,6 +7,7 @@ export * from "./error-codes.ts";
 export type { Unreadable } from "./json-message.ts";
 export * from "./json-structure.ts";
 export * from "./limits.ts";
+export * from "./polling.ts";
 export * from "./subprotocol.ts";
 export * from "./v1-binary.ts";
 export * from "./v1-client-messages.ts";

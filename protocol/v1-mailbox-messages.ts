@@ -1,5 +1,5 @@
 import type { ErrorCode } from "./error-codes.ts";
-import { isCount, isData, isRef, isWord, optional } from "./fields.ts";
+import { isCount, isData, isFlag, isRef, isWord, optional } from "./fields.ts";
 import { type MessageTable, readMessage, type Unreadable, type UntrustedObject, writeMessage } from "./json-message.ts";
 
 /** The client's own number for a message. */
@@ -15,6 +15,9 @@ export type DepositBounds = {
   /** A secret that every deposit has to have. */
   readonly secret?: string | undefined;
 };
+
+/** To what a deposit is sealed: an X25519 key, and the signature of `mailboxKeyText` by the mailbox's own; both in base64url. */
+export type MailboxKey = { readonly key: string; readonly signature: string };
 
 /**
  * What a client says about mailboxes. A mailbox is an Ed25519 public key, in base64url.
@@ -34,16 +37,25 @@ export type V1MailboxMessage =
       readonly secret?: string | undefined;
       readonly ref?: Ref;
     }
-  /** @property cursor the sequence of the last message that this device has; left out: it has none. */
   | {
       readonly type: "open-mailbox";
       readonly mailbox: string;
+      /** The sequence of the last message that this device has; left out: it has none. */
       readonly cursor?: number | undefined;
+      /** Whether `mailbox-current` is to stand behind what waits. */
+      readonly marksCurrent?: boolean | undefined;
       readonly ref?: Ref;
     }
   /** The answer to a challenge. @property signature of `mailboxProofText`, in base64url. */
   | { readonly type: "prove"; readonly mailbox: string; readonly signature: string; readonly ref?: Ref }
+  /** Answered where it has a `ref`. */
   | { readonly type: "delete"; readonly mailbox: string; readonly sequence: number; readonly ref?: Ref }
+  /** Nothing more of it is given until it is opened again; the proof holds. It has no answer. */
+  | { readonly type: "close-mailbox"; readonly mailbox: string; readonly ref?: Ref }
+  /** The owner tells to which key deposits are to be sealed. */
+  | ({ readonly type: "publish-key"; readonly mailbox: string; readonly ref?: Ref } & MailboxKey)
+  /** Whoever wants to deposit asks for it. */
+  | { readonly type: "find-key"; readonly mailbox: string; readonly ref?: Ref }
   /** Sets the bounds anew; with none, lifts them. */
   | ({ readonly type: "bound-mailbox"; readonly mailbox: string; readonly ref?: Ref } & DepositBounds);
 
@@ -62,8 +74,23 @@ export type V1MailboxRelayMessage =
       readonly nonce: string;
       readonly ref?: Ref;
     }
-  /** The mailbox is this connection's, or its bounds are set. Its messages follow the first. */
-  | { readonly type: "mailbox-opened" | "mailbox-bounded"; readonly mailbox: string; readonly ref?: Ref }
+  /** The mailbox is this connection's, or its bounds are set, or its key is kept. Its messages follow the first. */
+  | {
+      readonly type: "mailbox-opened" | "mailbox-bounded" | "key-published";
+      readonly mailbox: string;
+      readonly ref?: Ref;
+    }
+  /** The message is there no more. */
+  | { readonly type: "deleted"; readonly mailbox: string; readonly sequence: number; readonly ref?: Ref }
+  /** All that waited has been given; what follows came later. */
+  | { readonly type: "mailbox-current"; readonly mailbox: string }
+  /** @property maxPayloadBytes of a deposit, as of data in topics. */
+  | ({
+      readonly type: "mailbox-key";
+      readonly mailbox: string;
+      readonly maxPayloadBytes: number;
+      readonly ref?: Ref;
+    } & MailboxKey)
   | {
       readonly type: "mailbox-message";
       readonly mailbox: string;
@@ -78,6 +105,16 @@ const fromRelay: MessageTable<V1MailboxRelayMessage> = {
   challenge: { mailbox: isMailbox, host: isHost, nonce: isWord, ref: optional(isRef) },
   "mailbox-opened": { mailbox: isMailbox, ref: optional(isRef) },
   "mailbox-bounded": { mailbox: isMailbox, ref: optional(isRef) },
+  "key-published": { mailbox: isMailbox, ref: optional(isRef) },
+  deleted: { mailbox: isMailbox, sequence: isCount, ref: optional(isRef) },
+  "mailbox-current": { mailbox: isMailbox },
+  "mailbox-key": {
+    mailbox: isMailbox,
+    key: isMailbox,
+    signature: isSignature,
+    maxPayloadBytes: isCount,
+    ref: optional(isRef),
+  },
   "mailbox-message": { mailbox: isMailbox, sequence: isCount, id: isWord, depositedAtMs: isCount, data: isData },
 };
 
@@ -102,6 +139,14 @@ export function mailboxProofText(
   return `postern mailbox\n${host}\n${mailbox}\n${nonce}`;
 }
 
+/**
+ * What the owner of a mailbox signs to tell to which key deposits are to be sealed, as UTF-8.
+ * @param key an X25519 key in base64url.
+ */
+export function mailboxKeyText(mailbox: string, key: string): string {
+  return `postern mailbox key\n${mailbox}\n${key}`;
+}
+
 /** Whether this is 32 bytes in base64url, as a key is. */
 export function isMailbox(value: unknown): value is string {
   // The last digit has four bits of the key, and two that are 0.
@@ -114,11 +159,20 @@ function isSignature(value: unknown): value is string {
 }
 
 /** Whether this may be the id of a deposit, a collapse key or a secret: 1 to 64 letters, digits, `-` and `_`. */
-function isToken(value: unknown): value is string {
+export function isToken(value: unknown): value is string {
   return typeof value === "string" && /^[A-Za-z0-9_-]{1,64}$/.test(value);
 }
 
-const types: ReadonlySet<unknown> = new Set(["deposit", "open-mailbox", "prove", "delete", "bound-mailbox"]);
+const types: ReadonlySet<unknown> = new Set([
+  "deposit",
+  "open-mailbox",
+  "prove",
+  "delete",
+  "close-mailbox",
+  "bound-mailbox",
+  "publish-key",
+  "find-key",
+]);
 
 /** Whether a message is one of these. */
 export function isMailboxType(type: unknown): type is V1MailboxMessage["type"] {
@@ -137,8 +191,9 @@ export function decodeV1MailboxMessage(
     case "deposit":
       return decodeDeposit(mailbox, object, ref);
     case "open-mailbox": {
-      const { cursor } = object;
-      return optional(isCount)(cursor) ? { type, mailbox, cursor, ref } : "bad-message";
+      const { cursor, marksCurrent } = object;
+      if (!optional(isCount)(cursor) || !optional(isFlag)(marksCurrent)) return "bad-message";
+      return { type, mailbox, cursor, marksCurrent, ref };
     }
     case "prove": {
       const { signature } = object;
@@ -147,6 +202,14 @@ export function decodeV1MailboxMessage(
     case "delete": {
       const { sequence } = object;
       return isCount(sequence) ? { type, mailbox, sequence, ref } : "bad-message";
+    }
+    case "close-mailbox":
+    case "find-key":
+      return { type, mailbox, ref };
+    case "publish-key": {
+      const { key, signature } = object;
+      if (!isMailbox(key)) return "bad-message";
+      return isSignature(signature) ? { type, mailbox, key, signature, ref } : "proof-invalid";
     }
     case "bound-mailbox": {
       const { depositors, secret } = object;

@@ -141,8 +141,10 @@ export class Observation {
   #createRoutes(admin: AdminPages | undefined, dialects?: DialectRoutes, tryIt?: TryItPage): Routes {
     const { clock, config, state } = this.#parts;
     const pace = { clock, graceMs: config.handshakeTimeoutMs };
-    const parts = { pace, readiness: () => state.readiness(), figures: () => state.figures(), admin, dialects, tryIt };
-    return new Routes(parts, config);
+    // Where there are no dialects there are no clients either.
+    const polling = dialects && this.#parts.entrance.polling;
+    const shown = { readiness: () => state.readiness(), figures: () => state.figures() };
+    return new Routes({ pace, ...shown, admin, dialects, tryIt, polling }, config);
   }
 
   #createPages(): AdminPages {

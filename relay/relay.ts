@@ -1,6 +1,7 @@
 import type { Server } from "node:http";
 import type { Logger } from "pino";
 import { CloseCode } from "../protocol/close-codes.ts";
+import { POLLING_FEATURE } from "../protocol/polling.ts";
 import { createAuthority } from "./auth/create-authority.ts";
 import { NodeCryptography } from "./auth/cryptography.ts";
 import type { Authority } from "./auth/ports.ts";
@@ -8,6 +9,7 @@ import { Takeovers } from "./auth/takeovers.ts";
 import { type Clock, systemClock, type Timer } from "./clock.ts";
 import { namedDialects, readListeners } from "./config/listener-text.ts";
 import type { Config } from "./config/options.ts";
+import { isPollingOn } from "./config/polling-option.ts";
 import { createDialects as createAllDialects, type DialectParts } from "./dialects/all.ts";
 import { createTopicRates, Entrance } from "./entrance/entrance.ts";
 import { openFrontDoor } from "./http/front-door.ts";
@@ -181,6 +183,7 @@ function createParts(config: Config, { log, clock, createDialects, onDrainReques
   const known = {
     hub,
     limits,
+    linkFeatures: isPollingOn(config) ? [POLLING_FEATURE] : [],
     pingIntervalMs,
     time: turnClock,
     nowMs,

@@ -109,7 +109,9 @@ function report(results: Results, { json, write, add }: Options): void {
 /** Measures two builds of the relay against each other. */
 async function compare(options: Options, parts: CampaignParts, base: { readonly program: string }): Promise<void> {
   const { againstRef = "", burden, rounds = ROUNDS_AGAINST_REF } = options;
-  const chosen = choose(options).filter(({ growth }) => growth === undefined || options.only !== undefined);
+  const chosen = choose(options)
+    .filter(({ growth }) => growth === undefined || options.only !== undefined)
+    .filter((workload) => workload.kind !== "store-size");
   const relays = wantedContestants(options, chosen).filter(({ isRelay, needs }) => isRelay && needs === undefined);
   const settings = { baseProgram: base.program, rounds, slices: SLICES, burdenPercent: burden };
   const comparison = new RefComparison(parts, settings);

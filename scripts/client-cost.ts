@@ -4,7 +4,21 @@ import { describeHardware } from "./bench/machine.ts";
 import { digits, whole } from "./bench/report/numbers.ts";
 import { median } from "./bench/report/statistics.ts";
 import { type MessageCost, measureMessages, USUAL_MESSAGES } from "./client-cost/message-cost.ts";
+import {
+  MAX_CPU_RATIO,
+  measurePipes,
+  type PipeCost,
+  type PipeCostOptions,
+  USUAL_PIPES,
+} from "./client-cost/pipe-cost.ts";
 import { measureRepair, type RepairCost, USUAL_REPAIR } from "./client-cost/repair-cost.ts";
+import {
+  measureReplication,
+  type Replicated,
+  type ReplicationCost,
+  type ReplicationOptions,
+  USUAL_REPLICATIONS,
+} from "./client-cost/replication-cost.ts";
 import type { KillTestContestant } from "./kill-test/contestant.ts";
 import { killTestContestants } from "./kill-test/contestants.ts";
 
@@ -12,13 +26,22 @@ import { killTestContestants } from "./kill-test/contestants.ts";
 const MAX_RATIOS = { Postern: 5, "Postern public": 2.5 };
 const MAX_REPAIR_BYTES = 2_000_000;
 
-type Options = { readonly only?: "C1" | "C2"; readonly with?: string; readonly json?: string };
+/** A swarm by the relay: at least so much of direct UDP's rate, and at most so much of its CPU; and with 100 ms between the peers. */
+const MIN_SWARM_RATE_RATIO = 0.9;
+const MAX_SWARM_CPU_RATIO = 1;
+const MIN_FAR_MEGABYTES_PER_SECOND = 20;
+
+const WORKLOADS = ["C1", "C2", "C3", "C4", "H1", "H2"];
+
+type Options = { readonly only?: string; readonly with?: string; readonly json?: string };
 
 async function main({ only, with: name, json }: Options): Promise<void> {
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
+  const chosen = new Set(only?.split(",") ?? WORKLOADS);
+  for (const workload of chosen) if (!WORKLOADS.includes(workload)) throw new Error(`--only: there is no ${workload}`);
   const messages: Record<string, MessageCost[]> = {};
   const measured = Object.entries(name === undefined ? MAX_RATIOS : { [name]: MAX_RATIOS.Postern });
-  for (const [client, maxRatio] of only === "C2" ? [] : measured) {
+  for (const [client, maxRatio] of chosen.has("C1") ? measured : []) {
     messages[client] = [];
     for (const options of USUAL_MESSAGES) {
       const cost = await measureMessages(contestant(client), contestant("Postern, no SDK"), options);
@@ -26,9 +49,28 @@ async function main({ only, with: name, json }: Options): Promise<void> {
       messages[client].push(cost);
     }
   }
-  const repair = only === "C1" ? undefined : await measureRepair(contestant(name ?? "Postern"), USUAL_REPAIR);
+  const repair = chosen.has("C2") ? await measureRepair(contestant(name ?? "Postern"), USUAL_REPAIR) : undefined;
   if (repair !== undefined) reportRepair(repair);
-  const results = { machine: describeHardware(), finishedAt: new Date().toISOString(), messages, repair };
+  const pipes: PipeCost[] = [];
+  for (const options of USUAL_PIPES.filter(({ workload }) => chosen.has(workload))) {
+    const cost = await measurePipes(contestant("Postern"), options);
+    reportPipe(cost, options);
+    pipes.push(cost);
+  }
+  const replications: ReplicationCost[] = [];
+  for (const options of USUAL_REPLICATIONS.filter(({ workload }) => chosen.has(workload))) {
+    const cost = await measureReplication(contestant("Postern"), options);
+    reportReplication(cost, options);
+    replications.push(cost);
+  }
+  const results = {
+    machine: describeHardware(),
+    finishedAt: new Date().toISOString(),
+    messages,
+    repair,
+    pipes,
+    replications,
+  };
   if (json !== undefined) writeFileSync(json, `${JSON.stringify(results, undefined, 2)}\n`);
 }
 
@@ -58,13 +100,55 @@ function reportRepair({ repairBytes, deliveredBytes, completeCount, tookMs }: Re
   if (repairBytes > MAX_REPAIR_BYTES || tookMs === undefined) process.exitCode = 1;
 }
 
+function reportPipe({ workload, streams, pipes, rateRatio, cpuRatio }: PipeCost, options: PipeCostOptions): void {
+  const { byteCount, roundTripMs, minRateRatio } = options;
+  const [rate, bareRate] = [streams, pipes].map((of) =>
+    digits(median(of.map(({ megabytesPerSecond }) => megabytesPerSecond))),
+  );
+  const [cpu, bareCpu] = [streams, pipes].map((of) =>
+    digits(median(of.map(({ cpuMicrosPerMegabyte }) => cpuMicrosPerMegabyte / 1000))),
+  );
+  say(
+    `${workload}: ${whole(byteCount / 1e6)} MB at a round trip of ${roundTripMs} ms: ${rate} MB/s sealed, ${bareRate} MB/s through a bare pipe: ${digits(rateRatio)} times as fast; the aim is ${minRateRatio}. CPU of both ends for a MB: ${cpu} ms, ${bareCpu} ms: ${digits(cpuRatio)} times as much; the aim is ${MAX_CPU_RATIO}`,
+  );
+  if (rateRatio < minRateRatio || cpuRatio > MAX_CPU_RATIO) process.exitCode = 1;
+}
+
+function reportReplication(
+  { workload, relayed, direct, rateRatio, cpuRatio }: ReplicationCost,
+  options: ReplicationOptions,
+): void {
+  const mine = `${workload}: a hypercore of ${whole(options.blockCount)} blocks of 64 KiB by the relay`;
+  if (rateRatio === undefined || cpuRatio === undefined) {
+    const rate = median(relayed.map(({ megabytesPerSecond }) => megabytesPerSecond));
+    say(
+      `${mine} at a round trip of ${options.roundTripMs} ms: ${figuresOf(relayed)}; the aim is ${MIN_FAR_MEGABYTES_PER_SECOND} MB/s`,
+    );
+    if (rate < MIN_FAR_MEGABYTES_PER_SECOND) process.exitCode = 1;
+    return;
+  }
+  say(
+    `${mine}: ${figuresOf(relayed)}; directly: ${figuresOf(direct)}: ${digits(rateRatio)} times as fast, the aim is ${MIN_SWARM_RATE_RATIO}; ${digits(cpuRatio)} times the CPU, the aim is ${MAX_SWARM_CPU_RATIO}`,
+  );
+  if (rateRatio < MIN_SWARM_RATE_RATIO || cpuRatio > MAX_SWARM_CPU_RATIO) process.exitCode = 1;
+}
+
+function figuresOf(replicated: readonly Replicated[]): string {
+  const rate = median(replicated.map(({ megabytesPerSecond }) => megabytesPerSecond));
+  const cpu = median(replicated.map(({ cpuMicrosPerMegabyte }) => cpuMicrosPerMegabyte));
+  return `${digits(rate)} MB/s, ${digits(cpu / 1000)} ms of both ends for a MB`;
+}
+
 function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
 /** What the SDK costs at the ends: docs/kill-test.md tells how it is measured. Exits 1 where an aim is missed. */
 await new Command("client-cost")
-  .option("--only <workload>", "C1: CPU of both ends for a message; C2: bytes of a repair")
+  .option(
+    "--only <workloads>",
+    "of C1 (CPU of both ends for a message), C2 (bytes of a repair), C3 and C4 (streams), H1 and H2 (Hyperswarm), with commas between",
+  )
   .option("--with <name>", "another client of the kill test in the place of the SDK")
   .option("--json <file>", "write the results there")
   .action(main)

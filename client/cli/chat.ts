@@ -1,6 +1,7 @@
 import { createInterface } from "node:readline";
 import { PosternError } from "../errors.ts";
 import type { ConnectOptions, Relay } from "../relay.ts";
+import type { Identity } from "../session-identity.ts";
 import type { Topic } from "../topic.ts";
 import { isCertificateFailure } from "./advice.ts";
 import type { JoinRequest } from "./join-request.ts";
@@ -20,13 +21,16 @@ export type CommandParts = {
 /** The topic of a chat: a name where it is public. */
 export type ChatTopic = Parameters<Relay["join"]>[0];
 
+/** What a chat joins, and as whom. */
+export type ChatJoining = { readonly topic: ChatTopic; readonly identity: Identity | undefined };
+
 /**
  * One run of `join`: lines of standard input go to the topic, messages of the topic to standard output, until the input ends,
  * a signal comes, or the relay does not let it back.
  */
 export class Chat {
   readonly #request: JoinRequest;
-  readonly #topic: ChatTopic;
+  readonly #joining: ChatJoining;
   readonly #terminal: Terminal;
   readonly #printer: Printer;
   /** The first signal came, the output has ended, or the topic: from then on it leaves. */
@@ -34,9 +38,9 @@ export class Chat {
   #exitCode: ExitCode = ExitCode.success;
   #hasJoined = false;
 
-  constructor(request: JoinRequest, topic: ChatTopic, terminal: Terminal) {
+  constructor(request: JoinRequest, joining: ChatJoining, terminal: Terminal) {
     this.#request = request;
-    this.#topic = topic;
+    this.#joining = joining;
     this.#terminal = terminal;
     this.#printer = new Printer(terminal, request);
   }
@@ -58,11 +62,12 @@ export class Chat {
     try {
       const { isPlain, peerId, name, timeoutMs } = this.#request;
       const signal = this.#stop.signal;
-      const topic = await relay.join(this.#topic, {
+      const topic = await relay.join(this.#joining.topic, {
         public: true,
         plain: isPlain,
         peerId,
         presence: name,
+        identity: this.#joining.identity,
         timeoutMs,
         signal,
       });
@@ -127,7 +132,7 @@ export class Chat {
     const isTyped = this.#terminal.stdout.isTTY === true;
     printer.notice(isTyped ? "joined; type a line and press Enter, end with Ctrl-D" : "joined");
     printer.notice(
-      typeof this.#topic === "string"
+      typeof this.#joining.topic === "string"
         ? "this topic is public: whoever runs the relay, or knows its name, reads it"
         : "sealed: only who has the secret reads it",
     );

@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import { errorSentences } from "../../protocol/error-codes.ts";
 import { isPeerId, isTopic } from "../../protocol/fields.ts";
 import { errorTexts } from "../errors.ts";
+import { MAX_SIGNED_PRESENCE_BYTES } from "../identity/signed-presence.ts";
 import { parseFingerprint } from "../node/fingerprint.ts";
 import { MAX_PRESENCE_BYTES } from "../passage.ts";
 import { CONNECT_OPTIONS } from "./connect-options.ts";
@@ -12,6 +13,10 @@ export type JoinRequest = {
   /** Undefined: the secret alone names it. */
   readonly topic: string | undefined;
   readonly secretFile: string | undefined;
+  /** The private key by which it proves who it is. */
+  readonly keyFile: string | undefined;
+  /** The public keys that are shown alone; empty: everybody. */
+  readonly allow: readonly string[];
   readonly isPlain: boolean;
   readonly peerId: string | undefined;
   /** What it shows to the others as its presence. */
@@ -33,6 +38,8 @@ const OPTIONS = {
   name: { type: "string" },
   ...CONNECT_OPTIONS,
   "secret-file": { type: "string" },
+  "key-file": { type: "string" },
+  allow: { type: "string", multiple: true },
   json: { type: "boolean" },
   stay: { type: "boolean" },
   timeout: { type: "string" },
@@ -60,6 +67,8 @@ export function parseJoin(args: readonly string[]): JoinRequest | "help" | { rea
     address,
     topic,
     secretFile: values["secret-file"],
+    keyFile: values["key-file"],
+    allow: values.allow ?? [],
     isPlain: values.plain === true,
     peerId: values["peer-id"],
     name: values.name,
@@ -88,13 +97,18 @@ function readWords(args: readonly string[]): Words | { readonly problem: string 
   }
 }
 
-function problemOf({ address, topic, secretFile, isPlain, peerId, name, timeoutMs }: JoinRequest): string | undefined {
+function problemOf(request: JoinRequest): string | undefined {
+  const { address, topic, secretFile, keyFile, allow, isPlain, peerId, name, timeoutMs } = request;
   if (!/^wss?:$/.test(URL.parse(address)?.protocol ?? "")) return `${errorTexts["address-invalid"][0]}.`;
   if (topic !== undefined && !isTopic(topic)) return `${errorTexts["topic-invalid"][0]}.`;
   if (isPlain && secretFile !== undefined) return "--secret-file: a plain topic is not sealed.";
+  if (isPlain && keyFile !== undefined) return "--key-file: a plain topic is not sealed.";
+  if (allow.length > 0 && keyFile === undefined)
+    return "--allow goes with --key-file: only who has a key asks for others'.";
   if (name !== undefined && isPlain) return "--name: a plain topic has no presence; see --peer-id.";
-  if (name !== undefined && (name.trim() === "" || Buffer.byteLength(name) > MAX_PRESENCE_BYTES)) {
-    return `--name: 1 to ${MAX_PRESENCE_BYTES} bytes.`;
+  const maxNameBytes = keyFile === undefined ? MAX_PRESENCE_BYTES : MAX_SIGNED_PRESENCE_BYTES;
+  if (name !== undefined && (name.trim() === "" || Buffer.byteLength(name) > maxNameBytes)) {
+    return `--name: 1 to ${maxNameBytes} bytes.`;
   }
   if (peerId !== undefined && !isPlain) return "--peer-id goes with --plain: without it, names are made for you.";
   if (peerId !== undefined && !isPeerId(peerId)) return `--peer-id: ${errorSentences["peer-id-invalid"]}.`;

@@ -1,7 +1,10 @@
+import { identityOf } from "../identity/member-identity.ts";
 import type { ConnectOptions } from "../relay.ts";
+import type { Identity } from "../session-identity.ts";
 import { Chat, type ChatTopic, type CommandParts } from "./chat.ts";
 import { CONNECT_HELP, connectOptionsOf } from "./connect-options.ts";
 import { type JoinRequest, parseJoin } from "./join-request.ts";
+import { readKeyFile } from "./key.ts";
 import { readSecret } from "./secret-source.ts";
 import { SignalWatch } from "./signal-watch.ts";
 import { ExitCode, type Terminal } from "./terminal.ts";
@@ -24,15 +27,17 @@ export async function join(
   }
   let options: ConnectOptions;
   let topic: ChatTopic;
+  let identity: Identity | undefined;
   try {
     options = await connectOptionsOf(request, terminal.env);
     topic = await topicOf(request, terminal);
+    identity = await identityIn(request, topic);
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);
     terminal.stderr.write(`${program} join: ${toTerminalText(problem)}\n`);
     return ExitCode.usage;
   }
-  const chat = new Chat(request, topic, terminal);
+  const chat = new Chat(request, { topic, identity }, terminal);
   const signals = new SignalWatch(terminal.signals, () => chat.stop());
   try {
     return await Promise.race([chat.run(connect, options), signals.second]);
@@ -47,6 +52,13 @@ async function topicOf({ topic, secretFile, isPlain }: JoinRequest, terminal: Te
   if (secret !== undefined) return { secret, name: topic };
   if (topic === undefined) throw new Error("It takes a topic, or a secret: --secret-file, or POSTERN_SECRET.");
   return topic;
+}
+
+/** @throws Error where the file cannot be read, or the topic has no secret; TopicError `key-invalid` */
+async function identityIn({ keyFile, allow }: JoinRequest, topic: ChatTopic): Promise<Identity | undefined> {
+  if (keyFile === undefined) return undefined;
+  if (typeof topic === "string") throw new Error("--key-file goes with a secret: a public topic proves nothing.");
+  return identityOf(await readKeyFile(keyFile), { allow: allow.length > 0 ? allow : undefined });
 }
 
 function helpOf(program: string): string {
@@ -65,6 +77,8 @@ asked for where no topic is given. ${program} secret makes one.
 Options:
 ${CONNECT_HELP}
   --secret-file <path>  the file with the secret that all members have
+  --key-file <path>     prove who you are by this key, made by ${program} key; others are shown with theirs
+  --allow <public key>  with --key-file: show this member; again for each. Nobody else is shown
   --name <text>         what the others see of you, in place of letters and digits
   --plain               for topics with members that do not use this client: nothing is numbered, or sent again
   --peer-id <name>      the name that the others see, with --plain

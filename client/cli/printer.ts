@@ -36,8 +36,9 @@ export class Printer {
   }
 
   join(peer: Peer): void {
-    this.#record({ type: "join", peer: peer.id, isClassic: peer.isClassic, ...presenceOf(peer) });
-    this.notice(`${nameOf(peer)} is here`);
+    this.#record({ type: "join", peer: peer.id, isClassic: peer.isClassic, ...keyOf(peer), ...presenceOf(peer) });
+    const proved = peer.publicKey === undefined ? "" : `, with the key ${peer.publicKey}`;
+    this.notice(`${nameOf(peer)} is here${proved}`);
   }
 
   update(peer: Peer): void {
@@ -109,6 +110,10 @@ function nameOf({ id, presence }: Peer): string {
   return name === "" ? id : `${Array.from(name).slice(0, MAX_NAME_LENGTH).join("")} (${id.slice(0, 6)})`;
 }
 
+function keyOf({ publicKey }: Peer): object {
+  return publicKey === undefined ? {} : { publicKey };
+}
+
 function presenceOf({ presence }: Peer): object {
   return presence === undefined ? {} : { presence: decoder.decode(presence) };
 }
@@ -117,5 +122,5 @@ function presenceOf({ presence }: Peer): object {
 function recordOf({ peer, data, text, isDirect }: Message): object {
   const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
   const content = Buffer.from(text).equals(bytes) ? { text } : { base64: bytes.toString("base64") };
-  return { type: "message", peer: peer.id, isClassic: peer.isClassic, isDirect, ...content };
+  return { type: "message", peer: peer.id, isClassic: peer.isClassic, ...keyOf(peer), isDirect, ...content };
 }

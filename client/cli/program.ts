@@ -1,6 +1,8 @@
 import { VERSION } from "../version.ts";
 import type { Connect } from "./chat.ts";
 import { join } from "./join.ts";
+import { key } from "./key.ts";
+import { mailbox } from "./mailbox.ts";
 import { secret, topicId } from "./secret.ts";
 import { ExitCode, type Terminal } from "./terminal.ts";
 import { toTerminalText } from "./terminal-text.ts";
@@ -12,14 +14,20 @@ const HELP = `Usage: postern-client <command>
   join <relay> [topic]  chat in a topic, or a pipe to and from it
   send [relay] <file>   send a file to whoever has the code that it prints
   receive [relay] <code>
+  doctor <relay>        find out why an app does not get through to a relay
   secret                make a secret that seals a topic
   topic-id [name]       print the topic that a secret names, for a token
+  key <file>            make a private key, or print the public key of one
+  mailbox open <relay>  print what waits for a key; mailbox deposit stores a message for one
   --version             print the version
   --help                print this; behind a command, what it takes
 `;
 
-/** Runs one command line of `postern-client`. @returns the exit code; never throws for what a user can get wrong. */
-export async function run(argv: readonly string[], terminal: Terminal, connect: Connect): Promise<ExitCode> {
+/**
+ * Runs one command line of `postern-client`.
+ * @returns the exit code: an `ExitCode`, or that of a cause that `doctor` has found. Never throws for what a user can get wrong.
+ */
+export async function run(argv: readonly string[], terminal: Terminal, connect: Connect): Promise<number> {
   const [command, ...args] = argv;
   const parts = { connect, program: "postern-client" };
   switch (command) {
@@ -29,10 +37,18 @@ export async function run(argv: readonly string[], terminal: Terminal, connect: 
       return send(args, terminal, parts);
     case "receive":
       return receive(args, terminal, parts);
+    case "doctor": {
+      const { doctor } = await import("./doctor.ts");
+      return doctor(args, terminal, "postern-client");
+    }
     case "secret":
       return secret(args, terminal, "postern-client");
     case "topic-id":
       return topicId(args, terminal, "postern-client");
+    case "key":
+      return key(args, terminal, "postern-client");
+    case "mailbox":
+      return mailbox(args, terminal, parts);
     case "--version":
     case "-V":
       terminal.stdout.write(`${VERSION}\n`);

@@ -10,6 +10,8 @@ export type Sid = string;
 export interface Carrier {
   /** Frames reach the socket, and it has room. While it is false only small frames are sent: status and the like. */
   readonly isWritable: boolean;
+  /** What goes to several of them leaves once, and not once for each. */
+  readonly hasLists: boolean;
   /** Nobody writes to the frame afterwards, the carrier neither: it may be sent again. */
   toAll(frame: Uint8Array): void;
   /** To these alone; who is not here is passed over. */

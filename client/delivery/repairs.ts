@@ -16,12 +16,16 @@ export type RepairsParts = {
 
 /** Who asks within this time is served together. */
 const COLLECT_MS = 20;
+/** Those who were served by one list ask for more a little apart: by another pass for each they would cost as much as single copies. */
+const COLLECT_LIST_MS = 60;
 /** While what this client sends waits at the relay. */
 const COLLECT_CONGESTED_MS = 500;
 const CONGESTED_BUDGET_BYTES = 65_536;
 const MAX_BUDGET_BYTES = 524_288;
-/** So many who lack the same get it by one message to all. */
+/** Fewer who lack the same never get it by a message to all. */
 const MIN_ASKERS_FOR_ALL = 3;
+/** Nor do more, where the relay takes lists, unless they are this part of those who are here: the others would get it for nothing. */
+const MIN_SHARE_FOR_ALL = 0.5;
 /** What went to all is not sent again for so long, but to who was not here. */
 const HOLD_OFF_MS = 1000;
 /** A request that comes so soon after a repair has crossed it: the receiver waits for longer before it asks again. */
@@ -31,18 +35,22 @@ const RETURN_MS = 1500;
 /** Sent at a time, before new messages have their turn. */
 const TURN_BYTES = 131_072;
 
-/** Sends again what others ask for: collected, bounded, and to all where several lack the same. */
+/** Sends again what others ask for: collected, bounded, and once for all who lack the same: to a list of them, or to all members. */
 export class Repairs {
   readonly #parts: RepairsParts;
   readonly #collecting: Alarm;
   readonly #askers = new Set<Member>();
-  #queue: { readonly seq: number; readonly members: readonly Member[] }[] = [];
+  /** Those for whom the queue was made. */
+  readonly #served = new Set<Member>();
+  #queue: { readonly seq: number; readonly members: Set<Member> }[] = [];
   #position = 0;
   #rejoinedAtMs = Number.NEGATIVE_INFINITY;
   /** When the first of several came back who had been away together. */
   #returnedAtMs = Number.NEGATIVE_INFINITY;
   #isConnected = false;
   #isCongested = false;
+  /** The last repairs went to a list. */
+  #wasList = false;
 
   constructor(parts: RepairsParts) {
     this.#parts = parts;
@@ -60,6 +68,7 @@ export class Repairs {
     this.#collecting.cancel();
     for (const member of this.#askers) member.wanted = undefined;
     this.#askers.clear();
+    this.#served.clear();
     this.#queue = [];
     this.#position = 0;
   }
@@ -80,7 +89,8 @@ export class Repairs {
     if (byteBudget === 0) return;
     member.wanted = { ranges, byteBudget: Math.min(byteBudget, MAX_BUDGET_BYTES) };
     this.#askers.add(member);
-    this.#collecting.within(Math.max(this.#isCongested ? COLLECT_CONGESTED_MS : COLLECT_MS, this.#returnMs()));
+    const collectMs = this.#wasList ? COLLECT_LIST_MS : COLLECT_MS;
+    this.#collecting.within(Math.max(this.#isCongested ? COLLECT_CONGESTED_MS : collectMs, this.#returnMs()));
   }
 
   /** Sends what waits, as far as there is room. */
@@ -91,25 +101,31 @@ export class Repairs {
       const repair = this.#queue[this.#position];
       this.#position += 1;
       const kept = repair && buffer.get(repair.seq);
-      if (kept === undefined) continue;
+      if (repair === undefined || kept === undefined) continue;
       const nowMs = clock.monotonicMs();
-      const here =
-        repair?.members.filter((member) => member.isHere && kept.repairedAtMs < missedMs(member, nowMs)) ?? [];
+      const here = [...repair.members].filter((member) => member.isHere && kept.repairedAtMs < missedMs(member, nowMs));
       if (here.length === 0) continue;
       leftBytes -= costOf(kept.frame);
-      if (here.length < MIN_ASKERS_FOR_ALL)
-        carrier.toPeers(
-          here.map(({ sid }) => sid),
-          resendOf(kept.frame),
-        );
-      else {
+      if (here.length >= this.#minAskersForAll()) {
         kept.repairedAtMs = nowMs;
         carrier.toAll(resendOf(kept.frame));
+      } else {
+        const sids = here.map(({ sid }) => sid);
+        carrier.toPeers(sids, resendOf(kept.frame));
+        this.#wasList = sids.length >= MIN_ASKERS_FOR_ALL;
       }
     }
     if (this.#position < this.#queue.length) return;
     this.#queue = [];
     this.#position = 0;
+    this.#served.clear();
+  }
+
+  /** From how many on one message to all is the better one. */
+  #minAskersForAll(): number {
+    const { carrier, members } = this.#parts;
+    if (!carrier.hasLists) return MIN_ASKERS_FOR_ALL;
+    return Math.max(MIN_ASKERS_FOR_ALL, (members.size - this.#awayCount()) * MIN_SHARE_FOR_ALL);
   }
 
   /** How long those who are on their way back are still waited for. */
@@ -127,17 +143,24 @@ export class Repairs {
   #collect(): void {
     this.send();
     if (!this.#isConnected) return;
-    if (this.#queue.length > 0) return this.#collecting.within(COLLECT_MS);
-    const plan = new Map<number, Member[]>();
-    for (const member of this.#askers) this.#plan(member, plan);
-    this.#askers.clear();
-    this.#queue = [...plan].map(([seq, members]) => ({ seq, members })).toSorted((a, b) => a.seq - b.seq);
-    this.send();
-    if (this.#queue.length > 0) this.#collecting.within(COLLECT_MS);
+    // Who asks while others are served gets the rest with them. Who is served itself may have more on its way than it knows of.
+    const askers = [...this.#askers].filter((member) => !this.#served.has(member));
+    if (askers.length > 0) {
+      const plan = new Map(this.#queue.slice(this.#position).map(({ seq, members }) => [seq, members]));
+      for (const member of askers) {
+        this.#askers.delete(member);
+        this.#served.add(member);
+        this.#plan(member, plan);
+      }
+      this.#queue = [...plan].map(([seq, members]) => ({ seq, members })).toSorted((a, b) => a.seq - b.seq);
+      this.#position = 0;
+      this.send();
+    }
+    if (this.#queue.length > 0 || this.#askers.size > 0) this.#collecting.within(COLLECT_MS);
   }
 
   /** What one asker gets now: in order, at least one message, else no more than it has room for. */
-  #plan(member: Member, plan: Map<number, Member[]>): void {
+  #plan(member: Member, plan: Map<number, Set<Member>>): void {
     const { buffer, clock, events } = this.#parts;
     const { wanted } = member;
     member.wanted = undefined;
@@ -156,8 +179,8 @@ export class Repairs {
         if (!member.repairBytes.take(costOf(kept.frame))) return events.onFault(member.sid, "flood");
         leftBytes -= costOf(kept.frame);
         const others = plan.get(seq);
-        if (others === undefined) plan.set(seq, [member]);
-        else others.push(member);
+        if (others === undefined) plan.set(seq, new Set([member]));
+        else others.add(member);
         now.from = Math.min(now.from, seq);
         now.to = Math.max(now.to, seq);
       }

@@ -1,12 +1,14 @@
-import { type BinaryRelayData, decodeBinaryRelayData } from "../../protocol/v1-binary.ts";
+import { decodeBinaryRelayData } from "../../protocol/v1-binary.ts";
 import type { V1ClientMessage } from "../../protocol/v1-client-messages.ts";
-import { decodeV1RelayMessage, type V1RelayMessage } from "../../protocol/v1-relay-messages.ts";
+import { decodeV1RelayMessage } from "../../protocol/v1-relay-messages.ts";
 import type { Clock, Timer } from "../clock.ts";
 import type { PosternError, PosternErrorCode } from "../errors.ts";
 import { type Ending, endingOf, givenUp, type LastWord } from "./ending.ts";
 import { Liveness, type Watched } from "./liveness.ts";
 import type { Dial, Socket } from "./socket.ts";
 import { Renewal, type TokenSource } from "./token.ts";
+import type { Joined, TopicHandler, TopicMessage, TopicQuestion } from "./topic-handler.ts";
+import type { Transport } from "./transport.ts";
 
 /** Above it nothing more is sent until it has left: what waits here cannot be taken back. */
 const MAX_BUFFERED_BYTES = 262_144;
@@ -22,6 +24,8 @@ const MAX_RECONNECT_WITHIN_MS = 60_000;
 const FIRST_WORD_MS = 11_000;
 /** As long as a relay may ask whether the owner of a name is there, and a little more. */
 const ASKING_MS = 45_000;
+/** Larger than a record of TLS. */
+const PROOF_BYTES = 20_480;
 /** So many messages that cannot be are put up with. */
 const MAX_FAULTS = 8;
 /** No message of a relay is longer, however large its frames may be. */
@@ -29,30 +33,11 @@ const MAX_TEXT_CHARACTERS = 71_303_168;
 
 const NO_MESSAGE = { type: "invalid", field: "type" } as const;
 
-/** The answer to a join. */
-export type Joined = Extract<V1RelayMessage, { type: "joined" }>;
-/** What the relay says of one topic. */
-export type TopicMessage = Extract<V1RelayMessage, { topic: string }> & {
-  type: Exclude<V1RelayMessage["type"], "error">;
-};
-/** What one topic asks. */
-export type TopicQuestion = Extract<V1ClientMessage, { type: "join" | "members" | "leave" }>;
-
-/** A topic on a connection: what its messages are given to. */
-export interface TopicHandler {
-  /** @returns false: no relay says that now. */
-  receive(message: TopicMessage, isAnswer: boolean): boolean;
-  receiveData(data: BinaryRelayData): boolean;
-  /** A question was refused, with this code. */
-  refused(error: LastWord, question: TopicQuestion["type"]): void;
-  omitted(peerHandle: number, count: number, sizeBytes: number): void;
-  /** There is room in the socket again. */
-  writable(): void;
-}
-
 /** How a connection is made. */
 export type ConnectionOptions = {
   readonly address: string;
+  /** What `dial` dials. */
+  readonly transport: Transport;
   /** Where newer tokens come from. */
   readonly token?: TokenSource | undefined;
   /** What is presented at first. */
@@ -68,16 +53,19 @@ export interface ConnectionEvents {
   /** Questions may be asked. */
   onOpen(connection: Connection): void;
   /** The relay has answered. */
-  onUp(): void;
+  onUp(connection: Connection): void;
   /** A renewal has failed; what was granted before stays. */
   onError(error: PosternError): void;
   onJoined(joined: Joined, connection: Connection): void;
+  /** The relay says, or refuses, what is about no topic. */
+  onOther(text: string): void;
+  onOtherRefused(error: LastWord): void;
   onEnd(ending: Ending, connection: Connection): void;
 }
 
 type Asked = { readonly handler: TopicHandler; readonly type: TopicQuestion["type"] };
 
-/** One WebSocket to the relay, from the dial to its end. */
+/** One connection to the relay, from the dial to its end. */
 export class Connection implements Watched {
   readonly #clock: Clock;
   readonly #events: ConnectionEvents;
@@ -99,6 +87,7 @@ export class Connection implements Watched {
   #reconnectWithinMs: number | undefined;
   #refCount = 0;
   #pingRef = 0;
+  #proof: { readonly ref: number; readonly onProved: () => void } | undefined;
   #sentBytes = 0;
   #faultCount = 0;
 
@@ -138,6 +127,10 @@ export class Connection implements Watched {
     return this.#wasUp;
   }
 
+  get transport(): Transport {
+    return this.#options.transport;
+  }
+
   get isOpen(): boolean {
     return this.#stage === "open";
   }
@@ -162,11 +155,16 @@ export class Connection implements Watched {
 
   /** Asks something of a topic; the answer, or the refusal, comes to its handler. A handler that asks takes the topic over. */
   ask(handler: TopicHandler, question: TopicQuestion): void {
-    const ref = this.#nextRef();
-    this.#asked.set(ref, { handler, type: question.type });
     if (question.type === "join") this.#topics.set(question.topic, handler);
+    this.#asked.set(this.tell(question), { handler, type: question.type });
+  }
+
+  /** Says something that may have an answer. @returns its number, which the answer or the refusal has too */
+  tell(message: TopicQuestion | Extract<V1ClientMessage, { mailbox: string }>): number {
+    const ref = this.#nextRef();
     this.#liveness.expect();
-    this.#say({ ...question, ref });
+    this.#say({ ...message, ref });
+    return ref;
   }
 
   /** Says what this client shows of itself in a topic. It is not answered. */
@@ -224,6 +222,12 @@ export class Connection implements Watched {
     this.#say({ type: "ping", ref: this.#pingRef });
   }
 
+  /** Asks for a large answer: some proxies let only little things through. @param onProved called when it has come. */
+  prove(onProved: () => void): void {
+    this.#proof = { ref: this.#nextRef(), onProved };
+    this.#say({ type: "ping", pad: "-".repeat(PROOF_BYTES), ref: this.#proof.ref });
+  }
+
   onDead(): void {
     this.abandon("unreachable", "the line is dead");
   }
@@ -257,12 +261,14 @@ export class Connection implements Watched {
     if (message.type !== "error" || message.requestId === undefined) this.#up();
     switch (message.type) {
       case "unknown":
+        return this.#events.onOther(text);
       case "offer":
       case "answer":
       case "candidate":
         return;
       case "pong":
         if (message.ref === this.#pingRef) this.#liveness.answered();
+        if (message.ref === this.#proof?.ref) this.#proof?.onProved();
         return;
       case "authorized":
         return this.#renewal.authorized(message.expiresAtMs);
@@ -279,7 +285,7 @@ export class Connection implements Watched {
   #up(): void {
     if (this.#wasUp || !this.isOpen) return;
     this.#wasUp = true;
-    this.#events.onUp();
+    this.#events.onUp(this);
   }
 
   #receiveOfTopic(message: TopicMessage): void {
@@ -311,7 +317,7 @@ export class Connection implements Watched {
     else if (code === "unauthorized" && error.requestId === undefined) this.#renewal.refused(error.reason);
     else if (code === "omitted" && topic !== undefined && peerHandle !== undefined) {
       this.#topics.get(topic)?.omitted(peerHandle, error.count ?? 1, error.sizeBytes ?? 0);
-    }
+    } else this.#events.onOtherRefused(error);
   }
 
   /** The question that has this number, which is answered with that. */

@@ -12,12 +12,16 @@ export type Ending = {
   readonly reconnect: Reconnect;
   /** The relay wants to be left alone for so long. */
   readonly retryAfterMs: number;
+  /** Whether the way may be to blame, and another transport may do: the relay itself has not said no. */
+  readonly mayBeTheTransport: boolean;
 };
 
 /** However long somebody says: so long is not waited. */
 const MAX_RETRY_AFTER_MS = 300_000;
 /** The relay's word while it stops. The one that follows may be there in a moment: back-off does, and is no burden to it. */
 const DRAINING = "draining";
+/** The relay's word where a proxy has made a plain request of an upgrade. */
+const UPGRADE_STRIPPED = "upgrade-stripped";
 
 /** As constants: the object of all close codes would have to be carried. */
 const POLICY_VIOLATION: typeof CloseCode.policyViolation = 1008;
@@ -42,7 +46,7 @@ const codesByClose: Readonly<Record<number, PosternErrorCode>> = {
 
 /** Of a connection that this client gives up. */
 export function givenUp(code: PosternErrorCode, cause: string): Ending {
-  return { error: new ConnectError(code, { cause }), reconnect: "back-off", retryAfterMs: 0 };
+  return { error: new ConnectError(code, { cause }), reconnect: "back-off", retryAfterMs: 0, mayBeTheTransport: true };
 }
 
 /**
@@ -61,6 +65,7 @@ export function endingOf(end: SocketEnd, said: LastWord | undefined, hasBeenUp: 
     }),
     reconnect,
     retryAfterMs: bounded(said?.retryAfterMs, said?.reason),
+    mayBeTheTransport: code === undefined && said === undefined,
   };
 }
 
@@ -77,6 +82,8 @@ function refused(refusal: Refusal, cause: unknown, hasBeenUp: boolean): Ending {
     error: new ConnectError(code, { ...refusal, cause }),
     reconnect: passes || (word === undefined && hasBeenUp) ? "back-off" : "never",
     retryAfterMs: bounded(retryAfterMs, word),
+    // A proxy says the same to requests; and to ask it twice with a wrong password is once too often.
+    mayBeTheTransport: refusal.code === undefined && (word === undefined || word === UPGRADE_STRIPPED),
   };
 }
 

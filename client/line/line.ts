@@ -1,16 +1,19 @@
 import type { CloseCode } from "../../protocol/close-codes.ts";
-import type { Clock, Timer } from "../clock.ts";
+import type { Timer } from "../clock.ts";
 import { type ConnectError, type PosternError, TopicError } from "../errors.ts";
 import type { RelayInfo, RelayState } from "../relay.ts";
 import { BackOff, type BackOffOptions } from "./back-off.ts";
-import { Connection, type ConnectionEvents, type Joined } from "./connection.ts";
-import type { Ending } from "./ending.ts";
+import { Carrier, type CarrierEvents, type CarrierParts } from "./carrier.ts";
+import type { Connection } from "./connection.ts";
+import type { Ending, LastWord } from "./ending.ts";
 import { learnedInterval } from "./liveness.ts";
 import { Membership, type MembershipLine } from "./membership.ts";
+import { type CreateMembership, MovingTopic } from "./moving-topic.ts";
 import type { PageEvent, PageEvents } from "./page-events.ts";
-import type { Dial } from "./socket.ts";
 import { obtainToken, type TokenSource } from "./token.ts";
+import type { Joined } from "./topic-handler.ts";
 import type { TopicLine, TopicLineEvents, TopicLineOptions } from "./topic-line.ts";
+import type { Transport } from "./transport.ts";
 
 /** A connection that lasted less is a reason for back-off, however it ended. */
 const LASTING_MS = 5000;
@@ -23,14 +26,10 @@ const ENVELOPE_BYTES = 3072;
 const POLICY_VIOLATION: typeof CloseCode.policyViolation = 1008;
 
 /** What a line is made of. */
-export type LineParts = {
-  readonly clock: Clock;
+export type LineParts = CarrierParts & {
   /** From 0 up to, without, 1. */
   readonly random: () => number;
-  readonly dial: Dial;
   readonly pageEvents?: PageEvents | undefined;
-  /** The wall clock, for when a token ends; left out: this machine's. */
-  readonly epochMs?: (() => number) | undefined;
 };
 
 /** How a line is made. Checked by the caller. */
@@ -38,6 +37,8 @@ export type LineOptions = {
   readonly address: string;
   readonly token?: TokenSource | undefined;
   readonly reconnect: BackOffOptions;
+  /** In the order in which they are tried; left out: a WebSocket first. */
+  readonly transports?: readonly Transport[] | undefined;
   /** Less than 20 s: an unanswered upgrade holds others back in some browsers. */
   readonly connectTimeoutMs: number;
 };
@@ -47,18 +48,30 @@ export type LineEvents = {
   readonly onState: (state: RelayState) => void;
   /** The relay was not reached, refuses, or speaks something else; it is tried again unless the state is `closed`. */
   readonly onError: (error: PosternError) => void;
+  /** For what is about no topic; left out where nobody speaks of anything else. */
+  readonly other?: OtherEvents | undefined;
+};
+
+/** What a line tells to who speaks of something else than topics. */
+export type OtherEvents = {
+  /** A connection is open: on it `tell` says something. */
+  readonly onOpen: (channel: Pick<Connection, "tell">) => void;
+  /** It is gone, and what was not answered is not known to be done. */
+  readonly onDown: () => void;
+  readonly onText: (text: string) => void;
+  readonly onRefused: (error: LastWord) => void;
 };
 
 /** The way to one relay: one connection at a time, made anew until `close` or a refusal that only a person can change. */
-export class Line implements ConnectionEvents, MembershipLine {
+export class Line implements CarrierEvents, MembershipLine {
   readonly #parts: LineParts;
   readonly #options: LineOptions;
   readonly #events: LineEvents;
   readonly #backOff: BackOff;
-  readonly #topics = new Map<string, Membership>();
+  readonly #topics = new Map<string, MovingTopic>();
+  readonly #carrier: Carrier;
   readonly #stopPageEvents: (() => void) | undefined;
   #state: RelayState = "connecting";
-  #connection: Connection | undefined;
   /** Waits for the next dial; not before this moment, whatever the page says. */
   #timer: Timer | undefined;
   #notBeforeMs = 0;
@@ -77,6 +90,7 @@ export class Line implements ConnectionEvents, MembershipLine {
     this.#options = options;
     this.#events = events;
     this.#backOff = new BackOff(parts.random, options.reconnect);
+    this.#carrier = new Carrier(parts, options.transports ?? ["websocket", "polling"], this);
     this.#stopPageEvents = parts.pageEvents?.((event) => this.#onPage(event));
     this.#dialAfter(0);
   }
@@ -91,6 +105,7 @@ export class Line implements ConnectionEvents, MembershipLine {
       roundTripMs: this.#connection?.liveness.roundTripMs ?? this.#roundTripMs,
       maxPayloadBytes: this.#maxPayloadBytes,
       features: this.#features,
+      transport: this.#connection?.wasUp === true ? this.#connection.transport : undefined,
     };
   }
 
@@ -106,7 +121,9 @@ export class Line implements ConnectionEvents, MembershipLine {
   open(topic: string, options: TopicLineOptions, events: TopicLineEvents): TopicLine {
     const { clock, random } = this.#parts;
     const backOff = new BackOff(random, this.#options.reconnect);
-    const membership = new Membership({ clock, backOff, line: this }, topic, options, events);
+    const create: CreateMembership = (tell, takeover) =>
+      new Membership({ clock, backOff, line: this }, topic, { ...options, takeover }, tell);
+    const membership = new MovingTopic(create, events);
     const isOpen = this.#topics.has(topic);
     if (this.#state === "closed" || isOpen) {
       const error = isOpen ? new TopicError("option-invalid") : this.#error;
@@ -119,6 +136,11 @@ export class Line implements ConnectionEvents, MembershipLine {
     return membership;
   }
 
+  /** Something is to be said, though no topic is open: dials, where the relay has closed a connection of which nobody made use. */
+  wake(): void {
+    if (this.#isIdle && this.#state !== "closed") this.#dialAfter(0);
+  }
+
   /** Ends all topics and the connection, without another word to their listeners. */
   close(): void {
     if (this.#state === "closed") return;
@@ -127,11 +149,17 @@ export class Line implements ConnectionEvents, MembershipLine {
   }
 
   onOver(topic: string, membership: Membership): void {
-    if (this.#topics.get(topic) === membership) this.#topics.delete(topic);
+    if (this.#topics.get(topic)?.isOn(membership) === true) this.#topics.delete(topic);
   }
 
   onOpen(connection: Connection): void {
     for (const membership of this.#topics.values()) membership.up(connection);
+    this.#events.other?.onOpen(connection);
+  }
+
+  onReplaced(next: Connection | undefined): void {
+    this.#events.other?.onDown();
+    if (next !== undefined) this.#events.other?.onOpen(next);
   }
 
   onUp(): void {
@@ -141,6 +169,14 @@ export class Line implements ConnectionEvents, MembershipLine {
 
   onError(error: PosternError): void {
     this.#events.onError(error);
+  }
+
+  onOther(text: string): void {
+    this.#events.other?.onText(text);
+  }
+
+  onOtherRefused(error: LastWord): void {
+    this.#events.other?.onRefused(error);
   }
 
   onJoined({ limits, features = [], pingIntervalMs }: Joined, { liveness }: Connection): void {
@@ -156,7 +192,6 @@ export class Line implements ConnectionEvents, MembershipLine {
   onEnd(ending: Ending, connection: Connection): void {
     const { error } = ending;
     const { wasUp, liveness } = connection;
-    this.#connection = undefined;
     this.#roundTripMs = liveness.roundTripMs ?? this.#roundTripMs;
     if (wasUp && error.status === undefined && liveness.silentMs >= SILENT_MS) {
       this.#pingIntervalMs = learnedInterval(this.#pingIntervalMs);
@@ -167,6 +202,14 @@ export class Line implements ConnectionEvents, MembershipLine {
     if (!isIdle) this.#planDial(ending, connection);
     this.#interrupted();
     if (!isIdle && (!wasUp || error.code !== "unreachable")) this.onError(error);
+  }
+
+  topics(): Iterable<MovingTopic> {
+    return this.#topics.values();
+  }
+
+  get #connection(): Connection | undefined {
+    return this.#carrier.connection;
   }
 
   /** Nothing is under way: the relay has closed a connection on which nothing was joined. */
@@ -197,11 +240,8 @@ export class Line implements ConnectionEvents, MembershipLine {
   }
 
   #connect(token: string | undefined): void {
-    this.#connection = new Connection(
-      this.#parts,
-      { ...this.#options, firstToken: token, pingIntervalMs: this.#pingIntervalMs, hasBeenUp: this.#hasBeenUp },
-      this,
-    );
+    const pingIntervalMs = this.#pingIntervalMs;
+    this.#carrier.connect({ ...this.#options, firstToken: token, pingIntervalMs, hasBeenUp: this.#hasBeenUp });
   }
 
   /** Once in a row: what a function gives the second time is most likely the same. */
@@ -240,6 +280,7 @@ export class Line implements ConnectionEvents, MembershipLine {
   #interrupted(): void {
     if (this.#hasBeenUp) this.#setState("reconnecting");
     for (const membership of this.#topics.values()) membership.down();
+    this.#events.other?.onDown();
   }
 
   #stop(error: PosternError | undefined): void {
@@ -261,8 +302,7 @@ export class Line implements ConnectionEvents, MembershipLine {
   }
 
   #dropConnection(reason: string): void {
-    this.#connection?.close(reason);
-    this.#connection = undefined;
+    this.#carrier.drop(reason);
   }
 
   #setState(state: RelayState): void {

@@ -3,18 +3,19 @@ import { type BinaryRelayData, encodeBinaryClientData } from "../../protocol/v1-
 import type { Clock, Timer } from "../clock.ts";
 import { type PosternError, type PosternErrorCode, TopicError } from "../errors.ts";
 import type { BackOff } from "./back-off.ts";
-import type { Connection, TopicHandler, TopicMessage, TopicQuestion } from "./connection.ts";
+import type { Connection } from "./connection.ts";
 import type { LastWord } from "./ending.ts";
+import type { TopicHandler, TopicMessage, TopicQuestion } from "./topic-handler.ts";
 import type { LineMember, TopicLine, TopicLineEvents, TopicLineOptions } from "./topic-line.ts";
 
 /** So many members are kept, and asked for in so many pages: a relay that goes on is none. */
 const MAX_MEMBERS = 100_000;
 const MAX_PAGES = 8000;
-/** What comes while the pages are read waits so far; the rest is dropped, as if the line had lost it. */
+/** What comes while the pages are read waits so far; the rest is dropped. */
 const MAX_EARLY_BYTES = 4_194_304;
 /** Each message in that costs memory of its own. */
 const EARLY_MESSAGE_BYTES = 256;
-/** A relay may take 40 s for a join, while it asks the owner of a name. */
+/** A relay may ask the owner of a name for 40 s. */
 const ANSWER_MS = 60_000;
 const LEAVE_MS = 2000;
 
@@ -42,7 +43,10 @@ export interface MembershipLine {
 /** What a membership is made of. */
 export type MembershipParts = { readonly clock: Clock; readonly backOff: BackOff; readonly line: MembershipLine };
 
-/** One topic, over all connections until it is left. */
+/** @property takeover of the membership on another connection, in whose place this one comes. */
+type MembershipOptions = TopicLineOptions & { readonly takeover?: string | undefined };
+
+/** One topic, over one connection after the other until it is left. */
 export class Membership implements TopicLine, TopicHandler {
   readonly #parts: MembershipParts;
   readonly #topic: string;
@@ -67,15 +71,29 @@ export class Membership implements TopicLine, TopicHandler {
   #takenCount = 0;
   #onLeft: (() => void) | undefined;
 
-  constructor(parts: MembershipParts, topic: string, options: TopicLineOptions, events: TopicLineEvents) {
+  constructor(parts: MembershipParts, topic: string, options: MembershipOptions, events: TopicLineEvents) {
     this.#parts = parts;
     this.#topic = topic;
     this.#options = options;
+    this.#takeover = options.takeover;
     this.#events = events;
+  }
+
+  get isJoined(): boolean {
+    return this.#stage === "joined";
+  }
+
+  /** What proves to the relay that who joins elsewhere is this client; undefined: it has told none. */
+  get takeover(): string | undefined {
+    return this.#takeover;
   }
 
   get isWritable(): boolean {
     return this.#stage === "joined" && this.#connection?.isWritable === true;
+  }
+
+  get hasLists(): boolean {
+    return this.#parts.line.can("lists");
   }
 
   sendToAll(payload: Uint8Array): void {
@@ -83,7 +101,7 @@ export class Membership implements TopicLine, TopicHandler {
   }
 
   sendTo(peerHandles: readonly number[], payload: Uint8Array): void {
-    const size = this.#parts.line.can("lists") ? MAX_ADDRESSEES : 1;
+    const size = this.hasLists ? MAX_ADDRESSEES : 1;
     for (let at = 0; at < peerHandles.length; at += size) {
       const to = peerHandles.slice(at, at + size);
       this.#send(to.length === 1 ? to[0] : to, payload);

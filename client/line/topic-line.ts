@@ -51,6 +51,8 @@ export type TopicLineEvents = {
 export interface TopicLine {
   /** Joined, and less than 256 KiB wait in the socket. What is sent while it is false and not joined is passed over. */
   readonly isWritable: boolean;
+  /** The relay takes a list of addressees for one message: up to 64 handles. Without that `sendTo` sends a copy for each. */
+  readonly hasLists: boolean;
   /** Sends to all members. The payload, 1..maxPayloadBytes bytes, is copied. */
   sendToAll(payload: Uint8Array): void;
   /** Sends to these members, any number of handles; absent ones are passed over. The payload is copied. */

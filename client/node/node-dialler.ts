@@ -2,12 +2,12 @@ import { systemClock } from "../clock.ts";
 import { ConnectError } from "../errors.ts";
 import type { ConnectOptions } from "../relay.ts";
 import { Dialler } from "./dialler.ts";
-import { parseFingerprint } from "./fingerprint.ts";
+import { checkedFingerprints } from "./fingerprint.ts";
 import type { Environment } from "./proxies/environment.ts";
 import { ProxyError } from "./proxies/proxy-error.ts";
 import { ProxyFinder } from "./proxies/proxy-finder.ts";
 import { runProgram } from "./proxies/system-settings.ts";
-import { Trust, type TrustOptions } from "./trust.ts";
+import { Trust } from "./trust.ts";
 
 /** Where the process runs. */
 export type Surroundings = { readonly platform: string; readonly env: Environment };
@@ -29,13 +29,4 @@ function checkedFinder(machine: ConstructorParameters<typeof ProxyFinder>[0]["ma
   } catch (cause) {
     throw cause instanceof ProxyError ? new ConnectError("option-invalid", { cause }) : cause;
   }
-}
-
-/** An empty list would trust nobody, or everybody: nobody means that. */
-function checkedFingerprints(given: string | readonly string[] | undefined): TrustOptions["fingerprints"] {
-  if (given === undefined) return undefined;
-  const parsed = (typeof given === "string" ? [given] : given).map(parseFingerprint);
-  const known = parsed.filter((fingerprint) => fingerprint !== undefined);
-  if (known.length > 0 && known.length === parsed.length) return known;
-  throw new ConnectError("option-invalid", { cause: "tls.fingerprint: SHA-256 in 64 hex digits" });
 }

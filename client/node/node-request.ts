@@ -1,6 +1,7 @@
 import { Agent, type IncomingMessage, request } from "node:http";
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import type { HttpAnswer, HttpQuestion, HttpRequest } from "../polling/http-request.ts";
 import type { Dialler } from "./dialler.ts";
 import { explained } from "./explained.ts";
 
@@ -10,28 +11,6 @@ const MAX_SOCKETS = 4;
 const MAX_ANSWER_BYTES = 4_194_304;
 /** Whoever asked may be gone by then, and the connection is there for the next. */
 const DIAL_TIMEOUT_MS = 15_000;
-
-/** One request. */
-export type HttpQuestion = {
-  readonly method: "GET" | "POST";
-  /** `https:` or `http:`. */
-  readonly url: string;
-  readonly headers: Readonly<Record<string, string>>;
-  /** Not to be written to afterwards. */
-  readonly body?: Uint8Array<ArrayBuffer> | undefined;
-  /** Aborted when nobody waits any more. */
-  readonly signal: AbortSignal;
-};
-
-/** Its answer, whole. @property header by lower-case name; undefined where it did not come. */
-type HttpAnswer = {
-  readonly status: number;
-  readonly header: (name: string) => string | undefined;
-  readonly body: Uint8Array;
-};
-
-/** Sends a request, and follows no redirection. Rejects with ProxyError, or an Error in plain words. Nothing is sent twice. */
-type HttpRequest = (question: HttpQuestion) => Promise<HttpAnswer>;
 
 /** Sends requests over the connections of a dialler, by the same proxies and with the same trust as the WebSocket; and keeps some for the next. */
 export function nodeRequest(dialler: Pick<Dialler, "openSocket">): HttpRequest {

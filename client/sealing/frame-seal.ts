@@ -20,6 +20,21 @@ export class ConnectionKeys<Source = unknown, Key = unknown> {
     this.name = name;
   }
 
+  /** Whether this connection may be heard, once it has proved to have the secret. */
+  get isAdmitted(): boolean {
+    return true;
+  }
+
+  /** It is never to be heard. */
+  get isRefused(): boolean {
+    return false;
+  }
+
+  /** This end has not proved itself to it by all that it knows now. */
+  get owesProof(): boolean {
+    return false;
+  }
+
   /**
    * Seals a frame. One to the same receiver with the same number is the same but for its resend flag.
    * @param receiver to whom, where it is not for all: the name of its connection, and its session.
@@ -29,7 +44,7 @@ export class ConnectionKeys<Source = unknown, Key = unknown> {
     return whenHere(this.#keyFor(head, receiver), (key) => this.#cryptography.seal(key, frame, head.clearBytes, how));
   }
 
-  /** Opens a frame of this connection. @returns undefined: it is not its, not to this receiver, or was changed */
+  /** Opens a frame of this connection. @returns undefined: it is not its, not to this receiver, or was changed; empty: nothing to be used */
   open(sealed: Uint8Array, head: FrameHead, receiver: Receiver | undefined): Soon<Uint8Array | undefined> {
     const how = sealingOf(head, receiver);
     return whenHere(this.#keyFor(head, receiver), (key) => this.#cryptography.open(key, sealed, head.clearBytes, how));
@@ -45,15 +60,15 @@ export class ConnectionKeys<Source = unknown, Key = unknown> {
   }
 }
 
-/** @property nameBytes the name of its connection, in UTF-8. */
-export type Receiver = { readonly sid: Sid; readonly nameBytes: Uint8Array };
+/** @property nameBytes the name of its connection, in UTF-8. @property keys of that connection, where they are at hand. */
+export type Receiver = { readonly sid: Sid; readonly nameBytes: Uint8Array; readonly keys?: ConnectionKeys };
 
 /**
  * The nonce is `u16 0, stream u32, seq u48`; what is bound to the ciphertext is `type u8, flags u8` without the resend flag,
  * and for control frames to one receiver the name of its connection. Messages and chunks are sent again to other connections
  * of a receiver, so they are not bound to that one.
  */
-function sealingOf({ kind, type, flags, seq, stream }: FrameHead, receiver: Receiver | undefined): Sealing {
+export function sealingOf({ kind, type, flags, seq, stream }: FrameHead, receiver: Receiver | undefined): Sealing {
   const nonce = new Uint8Array(12);
   const view = new DataView(nonce.buffer);
   view.setUint32(2, stream);

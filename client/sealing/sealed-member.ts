@@ -3,6 +3,7 @@ import type { FrameHead } from "../delivery/frame.ts";
 import type { Sid } from "../delivery/ports.ts";
 import type { ConnectionKeys, Receiver } from "./frame-seal.ts";
 import type { PresenceSeal } from "./presence-seal.ts";
+import { InOrder } from "./soon.ts";
 
 /** Who has sent so many frames that did not open, and none that did, is not looked at any more. */
 const MAX_FAULTS = 100;
@@ -14,6 +15,10 @@ export class SealedMember implements Receiver {
   readonly peerHandle: number;
   readonly keys: ConnectionKeys;
   readonly presenceSeal: PresenceSeal;
+  /** What comes of it before it is admitted, in that order: nobody else waits for that to be opened. */
+  readonly opening: InOrder = new InOrder();
+  /** The same for what it shows, which may wait for what comes. */
+  readonly showing: InOrder = new InOrder();
   readonly nameBytes: Uint8Array;
   #hasOpened = false;
   #isProved = false;
@@ -55,7 +60,7 @@ export class SealedMember implements Receiver {
 
   /** What it sends is not opened any more: that would cost time for nothing. */
   get isIgnored(): boolean {
-    return !this.#hasOpened && this.#faultCount >= MAX_FAULTS;
+    return this.keys.isRefused || (!this.#hasOpened && this.#faultCount >= MAX_FAULTS);
   }
 
   /** Takes a frame that has opened. @returns whether it is new: control frames rise on a connection. Delivery tells others apart */
@@ -68,9 +73,9 @@ export class SealedMember implements Receiver {
     return true;
   }
 
-  /** @returns whether this end should prove itself now: two proofs that cross need no answer */
+  /** @returns whether this end should prove itself now: two proofs that cross need no answer, unless there is more to say */
   mayProve(nowMs: number): boolean {
-    if (nowMs - this.#provedAtMs < CROSSED_MS) return false;
+    if (this.isIgnored || (nowMs - this.#provedAtMs < CROSSED_MS && !this.keys.owesProof)) return false;
     this.#provedAtMs = nowMs;
     return true;
   }

@@ -5,12 +5,11 @@ import type { LineMember, TopicLineEvents } from "../line/topic-line.ts";
 import type { Passage, PassageParts } from "../passage.ts";
 import { randomWord } from "../random.ts";
 import { sidOfName, wireName } from "../roster.ts";
-import type { Cryptography } from "./cryptography.ts";
-import type { TopicKeys } from "./derivation.ts";
-import { ConnectionKeys } from "./frame-seal.ts";
-import { PresenceSeal } from "./presence-seal.ts";
+import type { ConnectionKeys } from "./frame-seal.ts";
+import type { PresenceSeal } from "./presence-seal.ts";
 import { SealedMember } from "./sealed-member.ts";
 import { SealedSending } from "./sealed-sending.ts";
+import type { Seals } from "./seals.ts";
 import { InOrder, type Soon } from "./soon.ts";
 
 /** Who has not proved itself is asked again after so long, each time for as long again. */
@@ -20,15 +19,11 @@ const MAX_ASKS = 4;
 const MEET_MS = 1000;
 /** More are not heard. */
 const MAX_MEMBERS = 10_000;
-/** What waits to be opened; more is dropped, and asked for again. */
+/** What waits to be opened, of those who are admitted and of the others; more is dropped, and asked for again. */
 const MAX_OPENING_BYTES = 4_194_304;
 
 /** What a sealed passage is made of. */
-export type SealedPassageParts = PassageParts & {
-  readonly clock: Clock;
-  readonly cryptography: Cryptography;
-  readonly keys: TopicKeys;
-};
+export type SealedPassageParts = PassageParts & { readonly clock: Clock; readonly seals: Seals };
 
 /**
  * The passage of a topic with a secret: what leaves is sealed, and only who has the secret is heard. A session is heard when a
@@ -41,7 +36,8 @@ export class SealedPassage implements Passage {
   readonly #sending: SealedSending;
   readonly #opening = new InOrder();
   readonly #showing = new InOrder();
-  #openingBytes = 0;
+  readonly #waiting = { bytes: 0 };
+  readonly #newcomersWaiting = { bytes: 0 };
   readonly #members = new Map<number, SealedMember>();
   readonly #heard = new Map<Sid, SealedMember>();
   /** Sessions that have proved themselves, until they are gone. */
@@ -55,7 +51,7 @@ export class SealedPassage implements Passage {
   constructor(parts: SealedPassageParts) {
     this.#parts = parts;
     this.#own = this.#keysOf("");
-    this.#ownPresenceSeal = this.#presenceSealOf("");
+    this.#ownPresenceSeal = parts.seals.presenceSealOf(this.#own);
     this.#sending = new SealedSending({
       line: parts.line,
       memberOf: (sid) => this.#heard.get(sid),
@@ -67,7 +63,7 @@ export class SealedPassage implements Passage {
   nextName(): string {
     const name = wireName(this.#parts.ownSid, randomWord());
     this.#own = this.#keysOf(name);
-    this.#ownPresenceSeal = this.#presenceSealOf(name);
+    this.#ownPresenceSeal = this.#parts.seals.presenceSealOf(this.#own);
     return name;
   }
 
@@ -108,7 +104,7 @@ export class SealedPassage implements Passage {
   peerLeft(peerHandle: number): void {
     const member = this.#members.get(peerHandle);
     // Behind what it has sent before, which may still be opened.
-    if (member !== undefined) this.#opening.add(member, () => this.#left(member));
+    if (member !== undefined) this.#orderOf(member).add(member, () => this.#left(member));
   }
 
   #left(member: SealedMember): void {
@@ -118,20 +114,24 @@ export class SealedPassage implements Passage {
     if (this.#heard.get(sid) !== member) return;
     this.#heard.delete(sid);
     this.#parts.events.onAway(sid);
-    const [next, ...others] = [...this.#members.values()].filter((other) => other.sid === sid);
-    if (next === undefined) return;
-    this.#heard.set(sid, next);
-    this.#tellPresence(next);
-    this.#parts.events.onHere(sid);
+    const others = [...this.#members.values()].filter((other) => other.sid === sid);
+    const next = others.find(({ keys }) => keys.isAdmitted);
+    if (next !== undefined) {
+      this.#heard.set(sid, next);
+      this.#tellPresence(next);
+      this.#parts.events.onHere(sid);
+    }
     for (const other of others) if (this.#mustProve(other)) this.#ask(other);
   }
 
   shown(peerHandle: number, presence: string): void {
     const member = this.#members.get(peerHandle);
     if (member === undefined || member.isIgnored) return;
-    this.#opening.add(member.presenceSeal.open(presence), (opened) => {
+    const order = member.keys.isAdmitted ? this.#orderOf(member) : member.showing;
+    order.add(member.presenceSeal.open(presence), (opened) => {
       if (this.#members.get(peerHandle) !== member) return;
       if (opened === undefined) return this.#fault(member);
+      if (opened.byteLength === 0) return;
       member.show(opened);
       if (this.#heard.get(member.sid) === member) this.#tellPresence(member);
     });
@@ -144,22 +144,27 @@ export class SealedPassage implements Passage {
     const sealed = typeof payload === "string" ? undefined : payload;
     const head = sealed && readHead(sealed);
     if (sealed === undefined || head === undefined) return this.#fault(member);
-    if (this.#openingBytes > MAX_OPENING_BYTES) return;
-    this.#openingBytes += sealed.byteLength;
+    const waiting = member.keys.isAdmitted ? this.#waiting : this.#newcomersWaiting;
+    if (waiting.bytes > MAX_OPENING_BYTES) return;
+    waiting.bytes += sealed.byteLength;
     const receiver = isAddressed || head.kind === "chunk" ? this.#sending.own : undefined;
-    this.#opening.add(member.keys.open(sealed, head, receiver), (frame) => {
-      this.#openingBytes -= sealed.byteLength;
-      if (this.#members.get(peerHandle) !== member) return;
+    this.#orderOf(member).add(member.keys.open(sealed, head, receiver), (frame) => {
+      waiting.bytes -= sealed.byteLength;
+      if (this.#members.get(peerHandle) !== member || frame?.byteLength === 0) return;
       if (frame === undefined || !member.accept(head)) return this.#fault(member);
-      if (!this.#hears(member, isAddressed && head.kind === "control")) return;
+      const { isAdmitted } = member.keys;
+      const isHeard = this.#hears(member, isAdmitted && isAddressed && head.kind === "control");
       const proof = decodeProof(head);
-      if (proof === undefined) this.#parts.events.onFrame(member.sid, frame, { isAddressed });
-      else if (proof.wantsReply) this.#prove(member, { wantsReply: false });
+      if (proof === undefined && isHeard) this.#parts.events.onFrame(member.sid, frame, { isAddressed });
+      else if (proof?.wantsReply === true && (isHeard || !isAdmitted)) this.#prove(member, { wantsReply: !isAdmitted });
+      if (!isAdmitted) this.#settleMet();
     });
   }
 
   gone(sid: Sid): void {
-    if (!this.#heard.has(sid)) this.#proved.delete(sid);
+    if (this.#heard.has(sid)) return;
+    this.#proved.delete(sid);
+    this.#parts.seals.gone(sid);
   }
 
   sidOf(peerHandle: number): Sid | undefined {
@@ -181,14 +186,13 @@ export class SealedPassage implements Passage {
     return this.#sending.settled();
   }
 
-  #keysOf(name: string): ConnectionKeys {
-    const { cryptography, keys } = this.#parts;
-    return new ConnectionKeys(cryptography, keys.group, name);
+  /** Who is not admitted may have to wait for what an app decides, and the others do not wait with it. */
+  #orderOf({ keys, opening }: SealedMember): InOrder {
+    return keys.isAdmitted && opening.isIdle ? this.#opening : opening;
   }
 
-  #presenceSealOf(name: string): PresenceSeal {
-    const { cryptography, keys } = this.#parts;
-    return new PresenceSeal(cryptography, keys.presence, name);
+  #keysOf(name: string): ConnectionKeys {
+    return this.#parts.seals.keysOf(name, () => this.#opening.settled());
   }
 
   /** As soon as it is sealed, unless it is of an earlier connection by then. */
@@ -213,9 +217,10 @@ export class SealedPassage implements Passage {
       events.onFault("overflow", undefined);
       return undefined;
     }
-    const member = new SealedMember(sid, peerHandle, this.#keysOf(peerId), this.#presenceSealOf(peerId));
+    const keys = this.#keysOf(peerId);
+    const member = new SealedMember(sid, peerHandle, keys, this.#parts.seals.presenceSealOf(keys));
     this.#members.set(peerHandle, member);
-    if (this.#proved.has(sid) && !this.#heard.has(sid)) this.#heard.set(sid, member);
+    if (keys.isAdmitted && this.#proved.has(sid) && !this.#heard.has(sid)) this.#heard.set(sid, member);
     if (presence !== undefined) this.shown(peerHandle, presence);
     return member;
   }

@@ -42,6 +42,10 @@ export class SealedSending implements Carrier {
     return this.#sealingBytes < MAX_SEALING_BYTES && this.#parts.line()?.isWritable === true;
   }
 
+  get hasLists(): boolean {
+    return this.#parts.line()?.hasLists === true;
+  }
+
   /** Seals by the keys of a new connection from now on. */
   begin(keys: ConnectionKeys): void {
     this.#connection = { keys, controlSeq: 0, nameBytes: utf8(keys.name), sid: sidOfName(keys.name) ?? "" };

@@ -11,6 +11,11 @@ export class InOrder {
   #last: Promise<void> = Promise.resolve();
   #count = 0;
 
+  /** Nothing waits. */
+  get isIdle(): boolean {
+    return this.#count === 0;
+  }
+
   /** @param use must not throw. A value that fails is passed over. */
   add<T>(value: Soon<T>, use: (value: T) => void): void {
     if (this.#count === 0 && !(value instanceof Promise)) return use(value);

@@ -3,6 +3,7 @@ import { type AcknowledgementFrame, type ChunkFrame, chunkCost } from "../delive
 import type { Lane } from "../delivery/lane.ts";
 import type { Turns } from "../delivery/turns.ts";
 import type { PosternError } from "../errors.ts";
+import type { StreamHalf } from "../stream-host.ts";
 import type { Peer } from "../topic.ts";
 import type { KeptBudget } from "./kept-budget.ts";
 import type { AbortReason, PeerStream } from "./peer-stream.ts";
@@ -30,13 +31,14 @@ export type OpenStreamParts = {
 };
 
 /** What it is, as the app sees it. */
-export type StreamIdentity = Pick<PeerStream, "peer" | "label" | "isIncoming">;
+export type StreamIdentity = Pick<PeerStream, "peer" | "label" | "isIncoming" | "forwardSecret">;
 
 /** One stream, from its first chunk until both directions have ended. */
 export class OpenStream implements PeerStream {
   readonly peer: Peer;
   readonly label: string;
   readonly isIncoming: boolean;
+  readonly forwardSecret: boolean;
   readonly lane: Lane;
   readonly #parts: OpenStreamParts;
   readonly #read: ReadSide;
@@ -49,12 +51,15 @@ export class OpenStream implements PeerStream {
   #isMeasured = false;
   #isOver = false;
   #error: PosternError | undefined;
+  #half: StreamHalf | undefined;
+  #agreed: Promise<boolean> | undefined;
 
-  constructor(parts: OpenStreamParts, { peer, label, isIncoming }: StreamIdentity) {
+  constructor(parts: OpenStreamParts, { peer, label, isIncoming, forwardSecret }: StreamIdentity) {
     const { clock, pool, lane, budget, pieceBytes } = parts;
     this.peer = peer;
     this.label = label;
     this.isIncoming = isIncoming;
+    this.forwardSecret = forwardSecret;
     this.lane = lane;
     this.#parts = parts;
     this.#window = new ReadWindow(clock, pool, lane.receiver);
@@ -96,6 +101,22 @@ export class OpenStream implements PeerStream {
     return this.#isOpen;
   }
 
+  /** What this end gives to the key of the stream, where it has one of its own. */
+  get half(): StreamHalf | undefined {
+    return this.#half;
+  }
+
+  /** Whether the two halves have given a key; undefined: it has none, or the other half is not here yet. */
+  get agreed(): Promise<boolean> | undefined {
+    return this.#agreed;
+  }
+
+  /** It gets a key of its own. @param agreed whether it does, once the half of the peer is here. */
+  keyed(half: StreamHalf, agreed?: Promise<boolean>): void {
+    this.#half = half;
+    this.#agreed = agreed;
+  }
+
   abort(reason: AbortReason = {}): void {
     const error = new StreamError(wellFormed(reasonOf(reason)));
     this.#note(error);
@@ -107,7 +128,7 @@ export class OpenStream implements PeerStream {
   /** The app has taken what the peer has opened. */
   accept(): void {
     const { lane } = this.#parts;
-    lane.add({ frame: acceptChunk(lane.stream, lane.peerStream ?? 0), isControl: true });
+    lane.add({ frame: acceptChunk(lane.stream, lane.peerStream ?? 0, this.#half?.publicKey), isControl: true });
     this.#begin();
   }
 

@@ -21,6 +21,11 @@ export interface PeerStream {
   /** The peer has opened it. */
   readonly isIncoming: boolean;
   /**
+   * It has keys of its own, which are gone when it has ended: both ends have an identity. Else it is sealed by the keys of the topic,
+   * or not at all where that is public.
+   */
+  readonly forwardSecret: boolean;
+  /**
    * What the peer writes, in pieces that need not be those of the writer. Ends when the peer has closed its writable.
    * `cancel(reason)` tells the peer that nothing more is wanted; the other direction goes on.
    * Fails with StreamError `stream-aborted`, DeliveryError `peer-gone`, PosternError as the topic ended.

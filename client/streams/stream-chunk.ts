@@ -14,8 +14,13 @@ import type { AbortReason } from "./peer-stream.ts";
  * | 3 end | | this direction ends here |
  * | 4 abort | u32, text of at most 800 bytes | this direction ends here, and what was not read is not to be read |
  * | 5 stop | as abort | the sender of this wants no more of the other direction |
+ * | 6 open | key of 32 bytes, label | as 1, to a peer with an identity: the stream gets a key of its own |
+ * | 7 accept | u32, key of 32 bytes | as 2, for such a stream |
  */
-const kinds = ["data", "open", "accept", "end", "abort", "stop"] as const;
+const kinds = ["data", "open", "accept", "end", "abort", "stop", "open", "accept"] as const;
+const KEYED_OPEN = 6;
+const KEYED_ACCEPT = 7;
+const KEY_BYTES = 32;
 
 /** The longest label, in bytes. */
 const MAX_LABEL_BYTES = 256;
@@ -29,8 +34,8 @@ type Reason = { readonly reasonCode: number; readonly reason: string };
 /** A chunk as it was read. */
 export type StreamChunk =
   | { readonly kind: "data"; readonly bytes: Uint8Array }
-  | { readonly kind: "open"; readonly label: string }
-  | { readonly kind: "accept"; readonly stream: number }
+  | { readonly kind: "open"; readonly label: string; readonly key: Uint8Array | undefined }
+  | { readonly kind: "accept"; readonly stream: number; readonly key: Uint8Array | undefined }
   | { readonly kind: "end" }
   | ({ readonly kind: "abort" } & Reason)
   | ({ readonly kind: "stop" } & Reason)
@@ -42,16 +47,18 @@ export function dataChunk(stream: number, bytes: Uint8Array): Uint8Array {
   return encodeChunk(stream, bytes, 0);
 }
 
-/** Writes the first chunk of an opener. @returns undefined where the label is none. */
-export function openChunk(stream: number, label: string): Uint8Array | undefined {
+/** Writes the first chunk of an opener. @param key its half of the stream's key. @returns undefined where the label is none. */
+export function openChunk(stream: number, label: string, key: Uint8Array | undefined): Uint8Array | undefined {
   const bytes = utf8(label);
   const isLabel = label.isWellFormed() && bytes.byteLength > 0 && bytes.byteLength <= MAX_LABEL_BYTES;
-  return isLabel ? encodeChunk(stream, bytes, 1) : undefined;
+  if (!isLabel) return undefined;
+  return key === undefined ? encodeChunk(stream, bytes, 1) : encodeChunk(stream, joined(key, bytes), KEYED_OPEN);
 }
 
-/** Writes the first chunk of the other side. */
-export function acceptChunk(stream: number, accepted: number): Uint8Array {
-  return encodeChunk(stream, u32(accepted), 2);
+/** Writes the first chunk of the other side. @param key its half of the stream's key. */
+export function acceptChunk(stream: number, accepted: number, key: Uint8Array | undefined): Uint8Array {
+  const number = u32(accepted);
+  return key === undefined ? encodeChunk(stream, number, 2) : encodeChunk(stream, joined(number, key), KEYED_ACCEPT);
 }
 
 /** Writes the end of a direction. */
@@ -62,11 +69,7 @@ export function endChunk(stream: number): Uint8Array {
 /** Writes why a direction is over before its end, or should be. */
 export function reasonChunk(stream: number, kind: "abort" | "stop", reason: AbortReason): Uint8Array {
   const { reasonCode, reason: text } = wellFormed(reason);
-  const bytes = utf8(text);
-  const content = new Uint8Array(4 + bytes.byteLength);
-  content.set(u32(reasonCode));
-  content.set(bytes, 4);
-  return encodeChunk(stream, content, kinds.indexOf(kind));
+  return encodeChunk(stream, joined(u32(reasonCode), utf8(text)), kinds.indexOf(kind));
 }
 
 /** A reason as it is told: a number that is none is 0, and a text is cut off. */
@@ -94,20 +97,22 @@ export function reasonOf(given: unknown): AbortReason {
 export function decodeStreamChunk(content: Uint8Array): StreamChunk {
   const [kindNumber] = content;
   const kind = kindNumber === undefined ? "unreadable" : (kinds[kindNumber] ?? "unknown-kind");
-  return decodeBody(kind, content.subarray(1)) ?? { kind: "unreadable" };
+  const isKeyed = kindNumber === KEYED_OPEN || kindNumber === KEYED_ACCEPT;
+  return decodeBody(kind, content.subarray(1), isKeyed ? KEY_BYTES : 0) ?? { kind: "unreadable" };
 }
 
-function decodeBody(kind: StreamChunk["kind"], body: Uint8Array): StreamChunk | undefined {
+function decodeBody(kind: StreamChunk["kind"], body: Uint8Array, keyBytes: number): StreamChunk | undefined {
   const size = body.byteLength;
   switch (kind) {
     case "data":
       return size > 0 ? { kind, bytes: body } : undefined;
     case "open": {
-      const label = size > 0 && size <= MAX_LABEL_BYTES ? textOf(body) : undefined;
-      return label === undefined ? undefined : { kind, label };
+      const isPossible = size > keyBytes && size <= keyBytes + MAX_LABEL_BYTES;
+      const label = isPossible ? textOf(body.subarray(keyBytes)) : undefined;
+      return label === undefined ? undefined : { kind, label, key: keyOf(body.subarray(0, keyBytes)) };
     }
     case "accept":
-      return size === 4 ? { kind, stream: numberOf(body) } : undefined;
+      return size === 4 + keyBytes ? { kind, stream: numberOf(body), key: keyOf(body.subarray(4)) } : undefined;
     case "end":
       return size === 0 ? { kind } : undefined;
     case "abort":
@@ -118,6 +123,17 @@ function decodeBody(kind: StreamChunk["kind"], body: Uint8Array): StreamChunk | 
     default:
       return { kind };
   }
+}
+
+function keyOf(bytes: Uint8Array): Uint8Array | undefined {
+  return bytes.byteLength === 0 ? undefined : bytes.slice();
+}
+
+function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(first.byteLength + second.byteLength);
+  bytes.set(first);
+  bytes.set(second, first.byteLength);
+  return bytes;
 }
 
 function u32(value: number): Uint8Array {

@@ -3,7 +3,7 @@ import type { AcknowledgementFrame, ChunkFrame, Frame } from "../delivery/frame.
 import { Lane } from "../delivery/lane.ts";
 import type { Sid } from "../delivery/ports.ts";
 import { DeliveryError, type PosternError, type PosternErrorCode } from "../errors.ts";
-import type { StreamHost } from "../stream-host.ts";
+import type { StreamHalf, StreamHost, StreamSecrets } from "../stream-host.ts";
 import { withTimeLimit } from "../time-limit.ts";
 import type { Peer, WaitOptions } from "../topic.ts";
 import { KeptBudget } from "./kept-budget.ts";
@@ -11,7 +11,7 @@ import { IncomingStreams, Listeners } from "./listeners.ts";
 import { OpenStream, type StreamIdentity } from "./open-stream.ts";
 import type { LabelOptions, PeerStream, StreamHandler, Streams } from "./peer-stream.ts";
 import { MAX_WINDOW_BYTES, MIN_WINDOW_BYTES, WindowPool } from "./read-window.ts";
-import { decodeStreamChunk, openChunk, reasonOf } from "./stream-chunk.ts";
+import { decodeStreamChunk, openChunk, reasonOf, type StreamChunk } from "./stream-chunk.ts";
 
 const OPEN_TIMEOUT_MS = 30_000;
 
@@ -23,8 +23,9 @@ const MAX_WAITING_IN_ALL = 256;
 /** What all streams may have unread, and may keep until it is acknowledged, beyond the smallest window of each. */
 const SHARED_BYTES = 64 * 1024 * 1024;
 
-/** The largest piece of a stream in one chunk, with its kind; and what the chunk has around it at most. */
-const MAX_CHUNK_BYTES = 32 * 1024;
+/** The largest piece of a stream in one chunk, behind its kind: what a pipe of Node writes at once is one chunk. */
+const MAX_CHUNK_BYTES = 64 * 1024;
+const KIND_BYTES = 1;
 
 /** So many streams of a peer that have ended are remembered, by one number each: it may not have heard it. */
 const MAX_ENDED_OF_PEER = 256;
@@ -36,6 +37,8 @@ const refusals: readonly PosternErrorCode[] = ["peer-gone", "no-listener", "too-
 const GONE = 0;
 const NO_LISTENER = 1;
 const TOO_MANY = 2;
+
+type ChunkOf<Kind extends StreamChunk["kind"]> = Extract<StreamChunk, { readonly kind: Kind }>;
 
 /** The streams with one peer. */
 type WithPeer = {
@@ -52,6 +55,7 @@ export class TopicStreams implements Streams, StreamLanes {
   readonly #host: StreamHost;
   readonly #shared: SharedLanes;
   readonly #maxPayloadBytes: () => number;
+  readonly #secrets: StreamSecrets | undefined;
   readonly #pool = new WindowPool(SHARED_BYTES);
   readonly #budget = new KeptBudget(SHARED_BYTES);
   readonly #listeners = new Listeners();
@@ -60,26 +64,35 @@ export class TopicStreams implements Streams, StreamLanes {
   readonly #unsettled = new Set<OpenStream>();
   #lastStream = 0;
 
-  /** @param maxPayloadBytes the largest payload that reaches every member. */
-  constructor(host: StreamHost, shared: SharedLanes, maxPayloadBytes: () => number) {
+  /**
+   * @param maxPayloadBytes the largest payload that reaches every member.
+   * @param secrets the keys of streams; undefined: none has one of its own.
+   */
+  constructor(host: StreamHost, shared: SharedLanes, maxPayloadBytes: () => number, secrets?: StreamSecrets) {
     this.#host = host;
     this.#shared = shared;
     this.#maxPayloadBytes = maxPayloadBytes;
+    this.#secrets = secrets;
   }
 
   async open(peer: Peer | string, label: string, options: WaitOptions = {}): Promise<PeerStream> {
     const { timeoutMs = OPEN_TIMEOUT_MS, signal } = options;
-    if (this.#host.ended.aborted) throw new DeliveryError("closed", { cause: this.#host.ended.reason });
     const sid = typeof peer === "string" ? peer : peer.id;
-    if (this.#host.peers.get(sid) === undefined) throw new DeliveryError("no-such-peer");
-    if (signal?.aborted === true) throw new DeliveryError("aborted", { cause: signal.reason });
-    const chunk = openChunk(this.#lastStream + 1, label);
+    this.#checkPeer(sid, signal);
+    const half = this.#covers(sid) ? await this.#secrets?.offer() : undefined;
+    if (half !== undefined) this.#checkPeer(sid, signal);
+    const chunk = openChunk(this.#lastStream + 1, label, half?.publicKey);
     if (chunk === undefined) throw new DeliveryError("option-invalid", { cause: "a label is 1 to 256 bytes of UTF-8" });
     if (this.#isFull(sid)) throw new DeliveryError("too-many-streams");
-    const stream = this.#add(sid, { peer: this.#peer(sid), label, isIncoming: false });
+    const forwardSecret = half !== undefined;
+    const stream = this.#add(sid, { peer: this.#peer(sid), label, isIncoming: false, forwardSecret });
+    if (half !== undefined) stream.keyed(half);
     stream.lane.add({ frame: chunk, isControl: true });
     try {
-      await withTimeLimit(this.#shared.clock, { timeoutMs, signal }, () => stream.opened);
+      await withTimeLimit(this.#shared.clock, { timeoutMs, signal }, async () => {
+        await stream.opened;
+        if ((await stream.agreed) === false) throw new DeliveryError("peer-gone");
+      });
       return stream;
     } catch (error) {
       const { sender } = stream.lane;
@@ -158,32 +171,65 @@ export class TopicStreams implements Streams, StreamLanes {
     // What comes late of a stream that has ended here is nothing new, and neither is its first chunk.
     if (frame.seq !== 1 || peer?.ended.has(frame.stream) === true) return;
     const chunk = decodeStreamChunk(frame.chunk);
-    if (chunk.kind === "open") this.#onOpen(sid, frame, chunk.label);
-    else if (chunk.kind === "accept") this.#onAccept(sid, frame, chunk.stream);
+    if (chunk.kind === "open") this.#onOpen(sid, frame, chunk);
+    else if (chunk.kind === "accept") this.#onAccept(sid, frame, chunk);
     else this.#shared.onFault(sid, "unreadable");
   }
 
-  #onOpen(sid: Sid, frame: ChunkFrame, label: string): void {
+  #onOpen(sid: Sid, frame: ChunkFrame, { label, key }: ChunkOf<"open">): void {
+    const forwardSecret = this.#covers(sid);
+    // Never less than both ends can do.
+    if (forwardSecret !== (key !== undefined)) return this.#shared.onFault(sid, "unreadable");
     const listener = this.#listeners.find(label);
     // Before anything is made: who opens without end costs no more than this.
     if (listener === undefined || this.#isFull(sid) || !listener.hasRoom(sid)) {
       const why = listener === undefined ? NO_LISTENER : TOO_MANY;
       return this.#shared.answer(sid, frame.stream, { next: 0, byteLimit: why });
     }
-    const stream = this.#add(sid, { peer: this.#peer(sid), label, isIncoming: true }, frame.stream);
+    const stream = this.#add(sid, { peer: this.#peer(sid), label, isIncoming: true, forwardSecret }, frame.stream);
     stream.received(frame);
-    listener.take(stream);
+    if (key === undefined) listener.take(stream);
+    else void this.#takeKeyed(stream, key);
   }
 
-  #onAccept(sid: Sid, frame: ChunkFrame, accepted: number): void {
+  /** An app gets it once it has a key: what it writes at once goes by that. Never rejects. */
+  async #takeKeyed(stream: OpenStream, peersKey: Uint8Array): Promise<void> {
+    const half = await this.#secrets?.offer().catch(() => undefined);
+    if (half !== undefined) stream.keyed(half);
+    const isAgreed = half !== undefined && (await this.#agree(stream, half, peersKey));
+    if (this.#peers.get(stream.lane.sid)?.byOwn.get(stream.lane.stream) !== stream) return;
+    const listener = this.#listeners.find(stream.label);
+    if (isAgreed && listener !== undefined) listener.take(stream);
+    else this.#refuse(stream, NO_LISTENER, new DeliveryError("no-listener"));
+  }
+
+  /** @returns whether the two halves give a key; false where it has ended meanwhile. */
+  async #agree(stream: OpenStream, half: StreamHalf, peersKey: Uint8Array): Promise<boolean> {
+    const { sid, stream: own, peerStream: peers } = stream.lane;
+    // It may have ended while the half was made.
+    const isHere = this.#peers.get(sid)?.byOwn.get(own) === stream;
+    if (!isHere || peers === undefined || this.#secrets === undefined) return false;
+    return this.#secrets.agree({ sid, own, peers, isOpener: !stream.isIncoming }, half, peersKey);
+  }
+
+  #onAccept(sid: Sid, frame: ChunkFrame, { stream: accepted, key }: ChunkOf<"accept">): void {
     const stream = this.#peers.get(sid)?.byOwn.get(accepted);
     // It has ended here; or it has another stream of this peer already.
     if (stream === undefined || stream.isIncoming || stream.lane.peerStream !== undefined) {
       return this.#shared.answer(sid, frame.stream, { next: 0, byteLimit: GONE });
     }
+    const { half } = stream;
+    if ((half === undefined) !== (key === undefined)) return this.#shared.onFault(sid, "unreadable");
     stream.lane.bind(frame.stream);
     this.#peers.get(sid)?.byPeers.set(frame.stream, stream);
+    if (half !== undefined && key !== undefined) void this.#agreeOrDrop(stream, half, key);
     stream.received(frame);
+  }
+
+  async #agreeOrDrop(stream: OpenStream, half: StreamHalf, peersKey: Uint8Array): Promise<void> {
+    const agreed = this.#agree(stream, half, peersKey);
+    stream.keyed(half, agreed);
+    if (!(await agreed)) this.#drop(stream, new DeliveryError("peer-gone"));
   }
 
   #onAsk(sid: Sid, frame: AcknowledgementFrame): void {
@@ -193,6 +239,18 @@ export class TopicStreams implements Streams, StreamLanes {
     // Its first chunk is not here yet: then it begins with that.
     const next = peer?.ended.get(frame.stream) ?? (frame.next === 1 ? 1 : 0);
     this.#shared.answer(sid, frame.stream, { next, byteLimit: GONE });
+  }
+
+  /** @throws DeliveryError `closed`, `no-such-peer`, `aborted` */
+  #checkPeer(sid: Sid, signal: AbortSignal | undefined): void {
+    if (this.#host.ended.aborted) throw new DeliveryError("closed", { cause: this.#host.ended.reason });
+    if (this.#host.peers.get(sid) === undefined) throw new DeliveryError("no-such-peer");
+    if (signal?.aborted === true) throw new DeliveryError("aborted", { cause: signal.reason });
+  }
+
+  /** Whether streams with this peer have keys of their own. */
+  #covers(sid: Sid): boolean {
+    return this.#secrets?.covers(sid) === true;
   }
 
   #isFull(sid: Sid): boolean {
@@ -234,7 +292,7 @@ export class TopicStreams implements Streams, StreamLanes {
         lane,
         pool: this.#pool,
         budget: this.#budget,
-        pieceBytes: () => Math.min(MAX_CHUNK_BYTES, this.#maxPayloadBytes()) - 1,
+        pieceBytes: () => Math.min(MAX_CHUNK_BYTES, this.#maxPayloadBytes() - KIND_BYTES),
         onFault: (kind) => this.#shared.onFault(sid, kind),
         onOver: (over) => this.#forget(over),
         onSettled: (settled) => this.#unsettled.delete(settled),
@@ -264,6 +322,7 @@ export class TopicStreams implements Streams, StreamLanes {
     const { byOwn, byPeers, ended } = this.#withPeer(lane.sid);
     byOwn.delete(lane.stream);
     if (lane.peerStream === undefined) return;
+    this.#secrets?.forget({ sid: lane.sid, own: lane.stream, peers: lane.peerStream });
     byPeers.delete(lane.peerStream);
     ended.set(lane.peerStream, lane.receiver.next);
     for (const oldest of ended.keys()) {

@@ -178,6 +178,15 @@ function addClientCommands(program: Command, terminal: Terminal, ended: (exitCod
     const { topicId } = await import("../../client/cli/secret.ts");
     ended(await topicId(words, clientTerminal, "postern"));
   });
+  command("key", "make a private key, or print the public key of one").action(async (words: readonly string[]) => {
+    const { key } = await import("../../client/cli/key.ts");
+    ended(await key(words, clientTerminal, "postern"));
+  });
+  command("mailbox", "print what waits for a key, or store a message").action(async (words: readonly string[]) => {
+    const { mailbox } = await import("../../client/cli/mailbox.ts");
+    const { connect } = await import("../../client/node.ts");
+    ended(await mailbox(words, clientTerminal, { connect, program: "postern" }));
+  });
 }
 
 function createProgram(terminal: Terminal): Command {

@@ -23,6 +23,9 @@ export function warnAtStart(log: Logger, { config, warnings }: LoadedConfig, { h
   if (config.auth === "tokens" && config.authJwksUrl !== "" && config.authAudience === "") {
     log.warn("taking tokens for every audience: set AUTH_AUDIENCE where the issuer serves others too");
   }
+  if (config.reusePort && config.polling === "auto") {
+    log.info("the long poll is off: relays that share a port would each get a part of a client's requests");
+  }
   const { limit, wanted } = descriptorsFor({ ...config, portCount: config.listen.length + 1 });
   if (limit < wanted) {
     log.warn({ limit, wanted }, "the limit of open files is below what MAX_CONNECTIONS wants");

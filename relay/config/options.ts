@@ -41,6 +41,16 @@ const startOptions = {
     default: false,
     sentence: "Share the port with other relays of the same user, one per core: see operations.md, Several cores.",
   },
+  // With one port for several relays a client's requests would come to any of them.
+  polling: {
+    kind: "choice",
+    flag: "--polling",
+    env: "POLLING",
+    default: "auto",
+    choices: ["auto", "on", "off"],
+    sentence:
+      "Take clients by plain HTTP requests too, where a proxy lets no WebSocket through. auto: unless REUSE_PORT is set; on with it wants a balancer that keeps a session at one relay.",
+  },
   environment: {
     kind: "choice",
     flag: "--environment",

@@ -126,10 +126,17 @@ export class Admission {
     return this.#parts.dialects.claiming(targetOf(request));
   }
 
-  /** Everything that is known at once. After undefined the caller owes a `left`. */
-  check(request: IncomingMessage, { clientAddress, isOverRate, visit }: Applicant): UpgradeRefusal | undefined {
+  /**
+   * Everything that is known at once. After undefined the caller owes a `left`.
+   * @param by an upgrade has no body; the request by which a long poll begins has one.
+   */
+  check(
+    request: IncomingMessage,
+    { clientAddress, isOverRate, visit }: Applicant,
+    by: "upgrade" | "poll" = "upgrade",
+  ): UpgradeRefusal | undefined {
     const { limits } = this.#parts;
-    if (!isWellFormed(request)) return "bad-request";
+    if (!hasOneHost(request) || (by === "upgrade" && announcesBody(request))) return "bad-request";
     if (this.claiming(request).dialects.length === 0) return "no-such-path";
     if (isOfAnotherVersion(request)) return "subprotocol";
     if (this.#isDraining) return "draining";
@@ -200,14 +207,14 @@ async function releaseLate(verdict: Promise<Verdict>): Promise<void> {
   if ("access" in late) late.access.release();
 }
 
-/**
- * RFC 9112 section 3.2: one host, no more and no less; Node sees to none of it here. And no body: whoever reads the
- * request otherwise than we do would take a part of it for frames, or of the frames for a request.
- */
-function isWellFormed({ rawHeaders, headers }: IncomingMessage): boolean {
-  const hosts = rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === "host").length;
-  const hasBody = headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) !== 0;
-  return hosts === 1 && !hasBody;
+/** RFC 9112 section 3.2: one host, no more and no less; Node sees to none of it here. */
+function hasOneHost({ rawHeaders }: IncomingMessage): boolean {
+  return rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === "host").length === 1;
+}
+
+/** Whoever reads such an upgrade otherwise than we do would take a part of it for frames, or of the frames for a request. */
+function announcesBody({ headers }: IncomingMessage): boolean {
+  return headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) !== 0;
 }
 
 /** Subprotocols that are offered (RFC 6455 section 11.3.4); an empty element is none, as with any list (RFC 9110 section 5.6.1). */

@@ -53,8 +53,8 @@ export type GateOptions = { readonly proxyProtocol: boolean; readonly handshakeT
 /** How long who comes back whatever it is told waits before TLS. */
 const PARKED_MS = 1000;
 
-/** What a connection counts as: one on its way in, one of plain HTTP, or what others count. */
-type Stage = "handshake" | "http" | "over";
+/** What a connection counts as: one on its way in, one of plain HTTP, one of a session that polls, or what others count. */
+type Stage = "handshake" | "http" | "polling" | "over";
 
 /** @property countedAs undefined where its address stands for many clients. */
 type Entry = Arrived & { readonly countedAs: string | undefined; stage: Stage };
@@ -110,9 +110,23 @@ export class ConnectionGate {
       this.#leaveStage(entry);
       entry.stage = "http";
     }
-    if (entry.stage === "http") return true;
+    if (entry.stage === "http" || entry.stage === "polling") return true;
     this.#httpRefused += 1;
     return false;
+  }
+
+  /** The connection is one of a client that polls from now on, and counts with that. */
+  polls(socket: Socket): void {
+    const entry = this.#entries.get(keyOf(socket));
+    if (entry === undefined) return;
+    this.#leaveStage(entry);
+    entry.stage = "polling";
+  }
+
+  /** Its session is over: it is one of plain HTTP, if there is a place among those. */
+  pollsNoMore(socket: Socket): void {
+    const entry = this.#entries.get(keyOf(socket));
+    if (entry?.stage === "polling") entry.stage = this.#parts.limits.tryHttp(entry.countedAs) ? "http" : "over";
   }
 
   counts(): GateCounts {

@@ -3,26 +3,33 @@ import type { Socket } from "node:net";
 import type { Logger } from "pino";
 import type { Authority } from "../auth/ports.ts";
 import type { Config } from "../config/options.ts";
+import { isPollingOn } from "../config/polling-option.ts";
 import { Networks } from "../limits/address.ts";
 import { AddressLimits } from "../limits/address-limits.ts";
 import { MemoryPressure } from "../limits/memory-pressure.ts";
+import { maxUploadBytesFor } from "../limits/poll-limits.ts";
 import { RateClasses } from "../limits/rate-classes.ts";
 import { Returners } from "../limits/returners.ts";
 import { ratesOf } from "../limits/sender-rate.ts";
 import { TopicRates } from "../limits/topic-rates.ts";
 import type { EntranceReading } from "../observability/readings.ts";
+import { Polling } from "../polling/polling.ts";
 import type { Connections } from "../session/connections.ts";
 import type { Dialects } from "../session/dialects.ts";
 import type { TurnClock } from "../turn-clock.ts";
+import { Flusher, type LatencySink } from "../websocket/flusher.ts";
 import { Throttle } from "../websocket/throttle.ts";
 import { Admission } from "./admission.ts";
 import { ClientAddresses } from "./client-address.ts";
 import { ConnectionGate } from "./connection-gate.ts";
+import { HeldAnswers } from "./held-answers.ts";
+import { PollOpening } from "./poll-opening.ts";
 import { Reception } from "./reception.ts";
 import { Upgrade, type UpgradeParts } from "./upgrade.ts";
 
 /** What it uses. */
-export type EntranceParts = Pick<UpgradeParts, "accessLog" | "latency"> & {
+export type EntranceParts = Pick<UpgradeParts, "accessLog"> & {
+  readonly latency: LatencySink;
   readonly clock: TurnClock;
   readonly dialects: Dialects;
   readonly log: Logger;
@@ -46,6 +53,9 @@ export class Entrance {
   readonly #topicRates: TopicRates;
   readonly #memory: MemoryPressure;
   readonly #upgrade: Upgrade;
+  readonly #answers: HeldAnswers;
+  /** Undefined where it is off. */
+  readonly #polling: Polling | undefined;
 
   constructor(config: Config, { clock, log, connections, dialects, authority, topicRates, ...parts }: EntranceParts) {
     const trustedProxies = new Networks(config.trustedProxies);
@@ -81,10 +91,29 @@ export class Entrance {
     this.#throttle = throttle;
     this.#topicRates = topicRates;
     this.#memory = memory;
-    this.#upgrade = new Upgrade(
-      { ...parts, clock, admission, reception, throttle, onUpgraded },
-      { ...config, closeTimeoutMs: config.drainTimeoutMs },
+    const flusher = new Flusher(clock, config, parts.latency);
+    const linkOptions = { ...config, closeTimeoutMs: config.drainTimeoutMs };
+    this.#upgrade = new Upgrade({ ...parts, clock, flusher, admission, reception, throttle, onUpgraded }, linkOptions);
+    this.#answers = new HeldAnswers(clock);
+    const openings = new PollOpening(
+      { ...parts, admission, reception, links: { clock, flusher, throttle } },
+      linkOptions,
     );
+    const maxUploadBytes = maxUploadBytesFor(config.maxFrameBytes);
+    const polling = {
+      clock,
+      openings,
+      places: gate,
+      answers: this.#answers,
+      graceMs: config.handshakeTimeoutMs,
+      maxUploadBytes,
+    };
+    this.#polling = isPollingOn(config) ? new Polling(polling) : undefined;
+  }
+
+  /** Answers the requests of long polls; undefined where there are none. */
+  get polling(): Polling | undefined {
+    return this.#polling;
   }
 
   /** To be called before the server listens, and before others look at its connections. */
@@ -106,6 +135,7 @@ export class Entrance {
   stop(): void {
     this.#memory.stop();
     this.#upgrade.stop();
+    this.#answers.stop();
   }
 
   /** Takes an `upgrade` event of the HTTP server. */
@@ -115,7 +145,7 @@ export class Entrance {
 
   /** A plain request has come. @returns whether its connection may stay for another one. */
   requested(request: IncomingMessage): boolean {
-    return this.#gate.requested(request.socket);
+    return this.#polling?.hasPlaceFor(request) === true || this.#gate.requested(request.socket);
   }
 
   /** Answers a request whose Upgrade was taken on the way. @returns whether it was one. */
@@ -144,7 +174,8 @@ export class Entrance {
   reading(): EntranceReading {
     const { handshakesInFlight, httpConnections, addresses } = this.#gate.counts();
     const throttled = this.#throttle.waitingCount;
-    return { handshakesInFlight, httpConnections, clientAddresses: addresses, throttled };
+    const polling = this.#polling?.count ?? 0;
+    return { handshakesInFlight, httpConnections, clientAddresses: addresses, throttled, polling };
   }
 
   /** Times that each limit was hit since the start: refusals of connections and upgrades, and waits of senders. */

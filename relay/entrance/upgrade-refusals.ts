@@ -74,23 +74,43 @@ export function isFinal({ status }: Refused): boolean {
   return status === 401 || status === 403;
 }
 
+/** What a request is answered by which it is refused. @property body one line. */
+export type RefusalAnswer = {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+};
+
+/** The answer to a refused request, as far as it is the same for a WebSocket and a long poll. */
+export function refusalAnswer(
+  request: IncomingMessage,
+  { refused, requestId }: { readonly refused: Refused; readonly requestId: string },
+): RefusalAnswer {
+  const { status, detail } = refused;
+  return {
+    status,
+    headers: {
+      "Content-Type": "text/plain; charset=utf-8",
+      "X-Request-Id": requestId,
+      [REFUSAL_HEADER]: wordOf(refused),
+      ...headersFor(refused, request),
+    },
+    body: `${detail ?? upgradeRefusals[refused.refused].text}\n`,
+  };
+}
+
 /** Answers with the HTTP status, and closes. */
 export function answerRefused(
   request: IncomingMessage,
   socket: Socket,
-  { refused, requestId }: { readonly refused: Refused; readonly requestId: string },
+  about: { readonly refused: Refused; readonly requestId: string },
 ): void {
-  const { status, detail } = refused;
-  const body = `${detail ?? upgradeRefusals[refused.refused].text}\n`;
-  const headers = [
-    `X-Request-Id: ${requestId}`,
-    `${REFUSAL_HEADER}: ${wordOf(refused)}`,
-    ...headersFor(refused, request),
-  ];
+  const { status, headers, body } = refusalAnswer(request, about);
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.once("finish", () => socket.destroy());
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n` +
-      `Date: ${new Date().toUTCString()}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n${headers.map((line) => `${line}\r\n`).join("")}` +
+      `Date: ${new Date().toUTCString()}\r\nConnection: close\r\n${lines.join("")}` +
       `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
 }
@@ -102,15 +122,15 @@ function retryAfterMsOf({ refused, detail }: Refused): number | undefined {
 }
 
 /** What a refusal says beside its status. */
-function headersFor(refused: Refused, request: IncomingMessage): readonly string[] {
+function headersFor(refused: Refused, request: IncomingMessage): Readonly<Record<string, string>> {
   // RFC 9110 sections 11.6.1, 10.2.3 and 10.2.1, RFC 6455 section 4.4.
   // And RFC 6750 section 3: some libraries show headers of a refusal, and no body.
   if (refused.status === 401) {
-    return [`WWW-Authenticate: Bearer error="invalid_token", error_description="${wordOf(refused)}"`];
+    return { "WWW-Authenticate": `Bearer error="invalid_token", error_description="${wordOf(refused)}"` };
   }
   const retryAfterMs = retryAfterMsOf(refused);
-  if (retryAfterMs !== undefined) return [`Retry-After: ${retryAfterMs / 1000}`];
-  if (refused.refused !== "bad-handshake") return [];
-  if (refused.status === 405) return ["Allow: GET"];
-  return request.headers["sec-websocket-version"] === "13" ? [] : ["Sec-WebSocket-Version: 13"];
+  if (retryAfterMs !== undefined) return { "Retry-After": `${retryAfterMs / 1000}` };
+  if (refused.refused !== "bad-handshake") return {};
+  if (refused.status === 405) return { Allow: "GET" };
+  return request.headers["sec-websocket-version"] === "13" ? {} : { "Sec-WebSocket-Version": "13" };
 }

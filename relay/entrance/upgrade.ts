@@ -2,21 +2,21 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { WebSocket, WebSocketServer } from "ws";
 import type { AccessLog } from "../observability/access-log.ts";
-import type { Access, Applicant, Asked, Dialect, Opening } from "../session/ports.ts";
+import type { Access, Applicant } from "../session/ports.ts";
 import type { TurnClock } from "../turn-clock.ts";
-import { Flusher, type LatencySink } from "../websocket/flusher.ts";
+import type { Flusher } from "../websocket/flusher.ts";
 import { type LinkOptions, type LinkParts, WebSocketLink } from "../websocket/link.ts";
 import { Pacing } from "../websocket/pacing.ts";
 import type { Throttle } from "../websocket/throttle.ts";
 import { type Admission, type Decision, offeredSubprotocols } from "./admission.ts";
-import { HeldAnswers, MAX_HELD_ANSWER_MS } from "./held-answers.ts";
+import { HeldAnswers } from "./held-answers.ts";
+import { candidatesOf, choiceOf, heldBackMs, maxMessageBytesOf, openingOf } from "./opening.ts";
 import type { Reception } from "./reception.ts";
 import { RequestIds } from "./request-id.ts";
 import { type Farewell, ToldRefusals } from "./told-refusals.ts";
 import {
   answerRefused,
   closeOf,
-  isFinal,
   REFUSAL_HEADER,
   type Refused,
   refusal,
@@ -37,7 +37,8 @@ export type UpgradeParts = {
   readonly reception: Reception;
   readonly throttle: Throttle;
   readonly accessLog: AccessLog;
-  readonly latency: LatencySink;
+  /** Of all links: what goes to both kinds is joined once. */
+  readonly flusher: Flusher;
   /** Told that a connection is a WebSocket now. */
   readonly onUpgraded: (socket: Socket) => void;
 };
@@ -79,7 +80,7 @@ export class Upgrade {
     this.#pacing = new Pacing(parts.clock);
     this.#linkParts = {
       clock: parts.clock,
-      flusher: new Flusher(parts.clock, options, parts.latency),
+      flusher: parts.flusher,
       pacing: this.#pacing,
       throttle: parts.throttle,
     };
@@ -182,10 +183,9 @@ export class Upgrade {
 
   #opened({ request, socket, head, requestId, applicant }: Attempt, access: Access, subprotocol: string): void {
     const { asked, dialects } = this.#parts.admission.claiming(request);
-    const [first, ...others] = dialects;
+    const candidates = candidatesOf(dialects);
     // It was claimed when it was checked, and dialects do not change.
-    if (first === undefined) return;
-    const candidates: Candidates = [first, ...others];
+    if (candidates === undefined) return;
     const maxFrameBytes = maxMessageBytesOf(candidates, this.#options.maxFrameBytes);
     const link = new WebSocketLink(this.#linkParts, socket, { ...this.#options, maxFrameBytes });
     const opening = openingOf(request, asked, subprotocol);
@@ -225,21 +225,6 @@ export class Upgrade {
   }
 }
 
-function openingOf({ url = "", headers }: IncomingMessage, asked: Asked, subprotocol: string): Opening {
-  return {
-    ...asked,
-    subprotocol,
-    query: url.split("?").slice(1).join("?"),
-    authorization: headers.authorization ?? "",
-  };
-}
-
-/** How long its answer is held back. */
-function heldBackMs({ visit }: Applicant, refused: Refused): number {
-  if (refused.refused === "returning") return MAX_HELD_ANSWER_MS;
-  return isFinal(refused) ? visit.refused() : 0;
-}
-
 /**
  * What ws makes of an accepted handshake. It would now read and write the socket; here it does not, and the socket stays
  * with the caller: reading and writing frames is the hot path, and our own (link.ts).
@@ -248,26 +233,6 @@ class Handshake extends WebSocket {
   setSocket(): void {
     // Nothing: see above. A test fails if ws should come to use another way.
   }
-}
-
-/** What the first dialect that knows one of them chooses. */
-function choiceOf(
-  claiming: readonly Dialect[],
-  offered: ReadonlySet<string>,
-): { readonly dialect: Dialect; readonly subprotocol: string } | undefined {
-  for (const dialect of claiming) {
-    const subprotocol = dialect.chooseSubprotocol(offered);
-    if (subprotocol !== undefined) return { dialect, subprotocol };
-  }
-  return undefined;
-}
-
-type Candidates = readonly [Dialect, ...Dialect[]];
-
-/** Until it is known which of them it is, a message may be as large as the most generous of them takes. */
-function maxMessageBytesOf(candidates: Candidates, maxFrameBytes: number): number {
-  const bounds = candidates.map(({ maxMessageBytes = maxFrameBytes }) => maxMessageBytes);
-  return Math.min(maxFrameBytes, Math.max(...bounds));
 }
 
 /** A peer that resets while its upgrade is answered is gone, and that is all. */

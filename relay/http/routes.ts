@@ -52,9 +52,17 @@ export interface TryItRoutes {
   file(path: string): Page | undefined;
 }
 
+/** The requests of clients that poll. Implemented by relay/polling/polling.ts. */
+export interface PollRoutes {
+  /** Answers a request, if it is one of those. @returns whether it was. */
+  handle(request: IncomingMessage, response: ServerResponse): boolean;
+}
+
 /** What the routes ask of the relay. `admin`: the pages for who runs it, where they are on this listener; `tryIt` likewise. */
 export type RoutesParts = {
   readonly tryIt?: TryItRoutes | undefined;
+  /** Undefined where no client polls. */
+  readonly polling?: PollRoutes | undefined;
   readonly figures: () => RelayFigures;
   readonly readiness: () => Readiness;
   readonly admin: AdminRoutes | undefined;
@@ -84,6 +92,7 @@ type Details = { readonly details: object } | { readonly refusal: Answer } | und
 export class Routes {
   readonly #routes: ReadonlyMap<string, Page>;
   readonly #tryIt: TryItRoutes | undefined;
+  readonly #polling: PollRoutes | undefined;
   readonly #admin: AdminRoutes | undefined;
   readonly #dialects: DialectRoutes | undefined;
   readonly #pace: Omit<BodyPace, "isEarning">;
@@ -95,6 +104,7 @@ export class Routes {
 
   constructor(parts: RoutesParts, { showVersion, hstsMaxAgeSeconds, securityContact }: RoutesOptions) {
     this.#tryIt = parts.tryIt;
+    this.#polling = parts.polling;
     this.#admin = parts.admin;
     this.#dialects = parts.dialects;
     this.#pace = parts.pace;
@@ -124,6 +134,7 @@ export class Routes {
     // RFC 6797 section 7.2: not where it could be anybody's word.
     if (this.#transportSecurity !== undefined && socket instanceof TLSSocket)
       response.setHeader("strict-transport-security", this.#transportSecurity);
+    if (this.#polling?.handle(request, response) === true) return;
     const answer = this.#answerTo(request, response);
     if (!(answer instanceof Promise)) {
       writeAnswer(request, response, answer);

@@ -60,7 +60,7 @@ export class Outbox {
    */
   offer(frame: Uint8Array, origin?: Origin): "queued" | "congested" | "outbox-full" | "closed" {
     if (this.isEnough) return "closed";
-    if (this.#link.bufferedBytes >= this.#maxOutboxBytes) {
+    if (this.#link.bufferedBytes + this.#link.inFlightBytes >= this.#maxOutboxBytes) {
       this.#isClosed = true;
       return "outbox-full";
     }

@@ -15,6 +15,11 @@ export interface Link extends Origin {
   /** Bytes accepted by `send` and not yet taken from it. */
   readonly bufferedBytes: number;
   /**
+   * Memory of what was taken from it, is on its way, and is kept until the peer has it. It congests nobody, and counts
+   * towards the hard limit. 0 where the system keeps that.
+   */
+  readonly inFlightBytes: number;
+  /**
    * Queues one frame, header and all. Never waits, never throws; does nothing on a link that is closing. The link keeps
    * the reference.
    * @param origin undefined: nobody's message, it goes at once.

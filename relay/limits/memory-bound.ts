@@ -77,12 +77,14 @@ function connectionBoundBytes(config: Config): number {
   const outgoingBytes = Math.max(maxFrameBytes + ENVELOPE_BYTES, MAX_ANSWER_BYTES);
   return (
     CONNECTION_BYTES +
+    // Answers to polls that are on their way count towards the outbox, twice: as they are kept and as TLS has them.
     Math.ceil(PIECE_RATIO * (maxOutboxBytes + outgoingBytes)) +
     // What TLS holds of its own until the operating system has taken it.
     MAX_WRITE_BYTES +
     // A message that is held for receivers without room.
     maxFrameBytes +
-    // A message in fragments: what is together of it, and the fragment that is coming in.
+    // A message in fragments: what is together of it, and the fragment that is coming in. Who polls has no fragments, and two
+    // uploads in place of that, once as they came and once joined (poll-limits.ts).
     2 * maxFrameBytes +
     maxTopicsPerConnection * MEMBERSHIP_BYTES +
     (mailboxStore === "off" ? 0 : MAILBOX_PAGE_BYTES + maxFrameBytes) +

@@ -29,6 +29,7 @@ export const latencyMetric = {
  */
 export const metricsTable: readonly MetricRow[] = [
   gauge("relay_connections_active", "WebSocket connections that are open", (r) => r.connections),
+  gauge("relay_connections_polling", "Open connections that poll, for want of a WebSocket", (r) => r.entrance.polling),
   gauge("relay_connections_undecided", "Open connections that have not joined yet", (r) => r.undecided),
   {
     name: "relay_connections_total",

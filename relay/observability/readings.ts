@@ -30,6 +30,8 @@ export type EntranceReading = {
   readonly clientAddresses: number;
   /** Connections that are not read because they, or their topics, are above their rate. */
   readonly throttled: number;
+  /** Connections that poll. */
+  readonly polling: number;
 };
 
 /** What waits in mailboxes, and what became of it since the start. */

@@ -54,7 +54,7 @@ export class Connections {
   /** What waits to be written to all of them: looked up one by one, so not for the hot path. */
   get bufferedBytes(): number {
     let byteCount = 0;
-    for (const { link } of this.#all) byteCount += link.bufferedBytes;
+    for (const { link } of this.#all) byteCount += link.bufferedBytes + link.inFlightBytes;
     return byteCount;
   }
 

@@ -72,6 +72,11 @@ export class Mailboxes {
     return { maxCount, maxBytes };
   }
 
+  /** How long a message waits at most. */
+  get ttlMs(): number {
+    return this.#options.mailboxTtlMs;
+  }
+
   /** Milliseconds since the epoch, as what expires is judged. */
   nowMs(): number {
     return this.#time.nowMs();

@@ -40,6 +40,7 @@ const ASKED_FROM_BYTES = 8192;
  */
 export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, GatedReading, SocketOwner, Throttled {
   readonly openedAtMs: number;
+  readonly inFlightBytes = 0;
   readonly #parts: LinkParts;
   readonly #options: LinkOptions;
   readonly #socket: Socket;

@@ -3,7 +3,6 @@ import { controlFrame, FrameStart, numberedPing, PING } from "../wire/control-fr
 import { frameMemory, LARGE_FRAME_BYTES } from "../wire/frame-memory.ts";
 import { Fragments } from "../wire/message-frame.ts";
 import type { Batch } from "./batch.ts";
-import type { ReaderProgress } from "./reader-progress.ts";
 
 /** Pongs that may wait for a client that pings faster than it reads. */
 const MAX_PONGS = 64;
@@ -15,6 +14,19 @@ const MAX_HEADER_BYTES = 10;
 const MIN_COMPACTION = 1024;
 
 const NOTHING = new Uint8Array(0);
+
+/** How much may be taken at once, and whether the reader is to be asked what it has read. Implemented by relay/websocket/reader-progress.ts. */
+export interface WriteRoom {
+  readonly roomBytes: number;
+  /** Larger messages go in fragments of this. */
+  readonly fragmentBytes: number;
+  /** Whether a ping is to go ahead of what waits. */
+  readonly isPingDue: boolean;
+  /** So many bytes were taken. @returns whether a ping is to go behind them. */
+  wrote(byteCount: number, nowMs: number): boolean;
+  /** A ping was taken. @returns its number. */
+  pinged(nowMs: number): number;
+}
 
 /** What waits to be written to one socket: frames in order, control frames ahead of them, the close frame behind them. */
 export class SendQueue {
@@ -62,6 +74,11 @@ export class SendQueue {
     return this.#isPingDue;
   }
 
+  /** Whether what was taken last is memory that is used again after `written`. */
+  get isLending(): boolean {
+    return this.#lent !== undefined || this.#isInFrame;
+  }
+
   /** Whether the close frame has been taken: nothing follows it. */
   get isCloseTaken(): boolean {
     return this.#isCloseTaken;
@@ -107,7 +124,7 @@ export class SendQueue {
    * write to it: it may be shared.
    * @param progress what is known of the reader; undefined: nothing has been asked of it yet.
    */
-  take(progress: ReaderProgress | undefined, nowMs: number): Uint8Array | undefined {
+  take(progress: WriteRoom | undefined, nowMs: number): Uint8Array | undefined {
     const control = this.#isInFrame ? undefined : this.#takeControl(progress, nowMs);
     const batch = this.#batch;
     const roomBytes = Math.min(MAX_WRITE_BYTES, progress?.roomBytes ?? MAX_WRITE_BYTES);
@@ -134,14 +151,14 @@ export class SendQueue {
   }
 
   /** A ping behind what was taken, where it is time for one. */
-  #askBehind(pieces: Uint8Array[], progress: ReaderProgress, nowMs: number): void {
+  #askBehind(pieces: Uint8Array[], progress: WriteRoom, nowMs: number): void {
     let byteCount = 0;
     for (const piece of pieces) byteCount += piece.length;
     const isDue = byteCount > 0 && progress.wrote(byteCount, nowMs);
     if (isDue && !this.#isInFrame) pieces.push(numberedPing(progress.pinged(nowMs)));
   }
 
-  #takeControl(progress: ReaderProgress | undefined, nowMs: number): Uint8Array | undefined {
+  #takeControl(progress: WriteRoom | undefined, nowMs: number): Uint8Array | undefined {
     const isAskDue = progress?.isPingDue === true;
     if (this.#pongs.length === 0 && !this.#isPingDue && !isAskDue) return undefined;
     const frames = this.#isPingDue ? [...this.#pongs, PING] : this.#pongs;

@@ -25,6 +25,9 @@ export interface FrameHandler {
   onClose(code: number | undefined): void;
 }
 
+/** What a client may send. @property mayBeFragmented whether messages may come in fragments; left out: they may. */
+export type FrameParserOptions = { readonly maxMessageBytes: number; readonly mayBeFragmented?: boolean };
+
 /**
  * Finds messages in a client's byte stream (RFC 6455 section 5). Each is unmasked in place and given out whole,
  * most of them without a copy: a view of the chunk they came in.
@@ -32,6 +35,7 @@ export interface FrameHandler {
 export class FrameParser {
   readonly #handler: FrameHandler;
   readonly #maxMessageBytes: number;
+  readonly #mayBeFragmented: boolean;
   /** The beginning of a frame whose end has not come; its first `#tailBytes` bytes are set. */
   #tail: Buffer | undefined;
   #tailBytes = 0;
@@ -48,9 +52,15 @@ export class FrameParser {
   #isEnded = false;
   #fault: ProtocolFault | undefined;
 
-  constructor(handler: FrameHandler, options: { readonly maxMessageBytes: number }) {
+  constructor(handler: FrameHandler, { maxMessageBytes, mayBeFragmented = true }: FrameParserOptions) {
     this.#handler = handler;
-    this.#maxMessageBytes = options.maxMessageBytes;
+    this.#maxMessageBytes = maxMessageBytes;
+    this.#mayBeFragmented = mayBeFragmented;
+  }
+
+  /** Whether some of what was pushed waits for `resume`. */
+  get isBehind(): boolean {
+    return this.#rest !== undefined;
   }
 
   /** Stops after the message at hand: what is left of the chunk waits for `resume`. */
@@ -156,6 +166,7 @@ export class FrameParser {
       return (second & 0x7f) > 125 ? fault("control frame too long") : undefined;
     }
     if (opcode > Opcode.binary) return fault("unknown opcode");
+    if (!this.#mayBeFragmented && (first & 0x80) === 0) return fault("fragmented message");
     const isInMessage = this.#fragmentCount > 0;
     if (isInMessage !== (opcode === Opcode.continuation)) return fault("fragments out of order");
     return undefined;

@@ -104,7 +104,8 @@ export class Campaign {
       const environment = isRelay ? (workload.relayEnvironment ?? {}) : {};
       const options = { prefix: isolation.serverPrefix, directory, relayProgram, environment };
       server = await startServer(contestant, certificate, options);
-      const about = { workload, sessionName, port: server.port, certificate: certificate.pem, serverPid: server.pid };
+      const { port, pid: serverPid, directory: serverDirectory } = server;
+      const about = { workload, sessionName, port, certificate: certificate.pem, serverPid, serverDirectory };
       const result = await runGenerator({ ...about, ...aim }, isolation.generatorPrefix);
       return { result, printed: server.printed() };
     } catch (error) {

@@ -7,6 +7,7 @@ import {
   irohCommand,
   mosquittoCommand,
   natsCommand,
+  natsJetStreamCommand,
   nchanCommand,
 } from "./peers/commands.ts";
 import type { ServerCommand, ServerSetting } from "./server-command.ts";
@@ -31,6 +32,11 @@ export type Contestant = {
 /** The name of the yardstick: ratios are to it. */
 export const YARDSTICK = "plain ws";
 
+/** What the rate of deposits is compared with: a server that commits each message by itself. */
+export const COMMIT_PER_MESSAGE = "a commit per message";
+/** And one that stores as durably, of those that a user would pick. */
+export const JETSTREAM = "NATS JetStream";
+
 /** Where Debian's libjemalloc2 puts what the image allocates with (Dockerfile). */
 const JEMALLOC = "/usr/lib/*/libjemalloc.so.2";
 
@@ -44,6 +50,9 @@ const GROWTH = ["G2", "G3", "G4", "G5"];
 /** Readers that stall: without backpressure a server would keep what they do not read until it has no memory left. */
 const STALLED = ["S"];
 
+/** What servers that store messages take part in. */
+const STORES = ["M1", "M3"];
+
 const RELAY = { isPeer: false, isRelay: true, command: relayCommand } as const;
 const PEER = { isPeer: true, isRelay: false } as const;
 
@@ -53,7 +62,7 @@ export const contestants: readonly Contestant[] = [
     ...RELAY,
     name: "postern binary",
     sessionName: "v1-binary",
-    workloadPrefixes: [...EXCHANGES, ...STALLED, "G1", "G2", "G3"],
+    workloadPrefixes: [...EXCHANGES, ...STALLED, "M4", "G1", "G2", "G3"],
   },
   {
     ...RELAY,
@@ -82,6 +91,7 @@ export const contestants: readonly Contestant[] = [
     install: "apt-get install libjemalloc2",
     command: (setting) => ["env", `LD_PRELOAD=${globSync(JEMALLOC)[0]}`, ...relayCommand(setting)],
   },
+  { ...RELAY, name: "postern mailbox", sessionName: "v1-mailbox", workloadPrefixes: [...STORES, "M2"] },
   {
     name: YARDSTICK,
     sessionName: "classic-json",
@@ -97,6 +107,14 @@ export const contestants: readonly Contestant[] = [
     isRelay: false,
     workloadPrefixes: ["W3"],
     command: (setting) => scriptServer("./peers/pipe-server.ts", setting),
+  },
+  {
+    name: COMMIT_PER_MESSAGE,
+    sessionName: "v1-mailbox",
+    isPeer: false,
+    isRelay: false,
+    workloadPrefixes: STORES,
+    command: (setting) => scriptServer("./peers/commit-server.ts", setting),
   },
   {
     ...PEER,
@@ -134,6 +152,16 @@ export const contestants: readonly Contestant[] = [
     needs: [{ program: "nats-server" }],
     install: "go install github.com/nats-io/nats-server/v2@latest",
     command: natsCommand,
+  },
+  {
+    ...PEER,
+    // Of 2.10 and later: those before cannot be told to sync before they answer.
+    name: JETSTREAM,
+    sessionName: "nats-jetstream",
+    workloadPrefixes: STORES,
+    needs: [{ program: "nats-server" }],
+    install: "go install github.com/nats-io/nats-server/v2@latest",
+    command: natsJetStreamCommand,
   },
   {
     ...PEER,

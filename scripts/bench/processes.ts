@@ -29,6 +29,8 @@ process.on("exit", () => {
 export type Server = {
   readonly port: number;
   readonly pid: number;
+  /** Its own, in which it runs. */
+  readonly directory: string;
   /** The beginning of what it has printed. */
   readonly printed: () => string;
   stop(): Promise<void>;
@@ -57,7 +59,7 @@ export async function startServer(
   const port = await freePort();
   const directory = mkdtempSync(join(parent, "server-"));
   const setting = { port, keyPath, certificatePath, directory, relayProgram };
-  const child = start([...prefix, ...contestant.command(setting)], environment);
+  const child = start([...prefix, ...contestant.command(setting)], { environment, directory });
   const printed = collectStart(child);
   const output = collect(child);
   const deadlineMs = performance.now() + START_TIMEOUT_MS;
@@ -68,7 +70,7 @@ export async function startServer(
     }
     await after(START_POLL_MS);
   }
-  return { port, pid: child.pid ?? 0, printed, stop: () => stop(child) };
+  return { port, pid: child.pid ?? 0, directory, printed, stop: () => stop(child) };
 }
 
 /** Runs a generator to its end. @throws Error with what it printed, where it fails. */
@@ -84,11 +86,14 @@ export async function runGenerator(task: Task, prefix: readonly string[]): Promi
   return JSON.parse(Buffer.concat(printed).toString()) as TaskResult;
 }
 
-function start([program = "", ...programArguments]: readonly string[], environment: Environment = {}): ChildProcess {
+function start(
+  [program = "", ...programArguments]: readonly string[],
+  { environment = {}, directory }: { readonly environment?: Environment; readonly directory?: string } = {},
+): ChildProcess {
   // A packed program asks the path for its Node: it is to be this one.
   const path = [dirname(process.execPath), process.env["PATH"]].join(delimiter);
   const env = { ...process.env, PATH: path, ...environment };
-  const child = spawn(program, programArguments, { stdio: ["ignore", "pipe", "pipe"], env });
+  const child = spawn(program, programArguments, { stdio: ["ignore", "pipe", "pipe"], env, cwd: directory });
   running.add(child);
   child.on("error", () => running.delete(child));
   child.on("exit", () => running.delete(child));

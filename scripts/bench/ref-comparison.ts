@@ -4,7 +4,7 @@ import type { DuelResult } from "./generator/duel.ts";
 import type { Pair, SliceOptions } from "./generator/slices.ts";
 import { setReceiveBuffers } from "./isolation.ts";
 import { runGenerator, type Server, startServer } from "./processes.ts";
-import type { Workload } from "./workload.ts";
+import type { ComparedWorkload } from "./workload.ts";
 
 /** How much is measured, and against what. */
 type ComparisonOptions = {
@@ -18,13 +18,13 @@ type ComparisonOptions = {
 
 /** One workload over one protocol: the pairs of each round. */
 export type Comparison = {
-  readonly workload: Workload;
+  readonly workload: ComparedWorkload;
   readonly contestant: string;
   readonly rounds: readonly (readonly Pair[])[];
 };
 
 /** Workloads of one contestant that have the same members, and so the same connections. */
-type Group = { readonly contestant: Contestant; readonly workloads: readonly Workload[] };
+type Group = { readonly contestant: Contestant; readonly workloads: readonly ComparedWorkload[] };
 
 const BURDEN_PATH = new URL("./burden.ts", import.meta.url).pathname;
 
@@ -44,7 +44,10 @@ export class RefComparison {
     this.#options = options;
   }
 
-  async run(workloads: readonly Workload[], contestants: readonly Contestant[]): Promise<readonly Comparison[]> {
+  async run(
+    workloads: readonly ComparedWorkload[],
+    contestants: readonly Contestant[],
+  ): Promise<readonly Comparison[]> {
     const groups = contestants.flatMap((contestant) => groupsOf(contestant, contestantsOfAll(workloads, contestant)));
     const settings = Map.groupBy(groups, settingOf);
     for (let round = 0; round < this.#options.rounds; round += 1) {
@@ -123,17 +126,17 @@ export class RefComparison {
   }
 }
 
-function contestantsOfAll(workloads: readonly Workload[], contestant: Contestant): readonly Workload[] {
+function contestantsOfAll(workloads: readonly ComparedWorkload[], contestant: Contestant): readonly ComparedWorkload[] {
   return workloads.filter((workload) => contestantsOf(workload, [contestant]).length > 0);
 }
 
-function groupsOf(contestant: Contestant, workloads: readonly Workload[]): readonly Group[] {
+function groupsOf(contestant: Contestant, workloads: readonly ComparedWorkload[]): readonly Group[] {
   const groups = Map.groupBy(workloads, membersKeyOf);
   return [...groups.values()].map((own) => ({ contestant, workloads: own }));
 }
 
 /** The same for workloads whose members can be connected once: all is equal but when they send. */
-function membersKeyOf(workload: Workload): string {
+function membersKeyOf(workload: ComparedWorkload): string {
   if (workload.kind !== "exchange") return workload.id;
   const { pace: _pace, id: _id, sentence: _sentence, growth: _growth, ...members } = workload;
   return JSON.stringify(members);

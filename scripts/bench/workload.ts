@@ -17,6 +17,14 @@ export type StalledReaders = {
   readonly payloadBytes: number;
 };
 
+/** Messages that are stored for others beside the exchange, on connections of their own. */
+export type BesideDeposits = {
+  readonly connectionCount: number;
+  /** Over all of them, evenly spread. The run fails where fewer are stored. */
+  readonly depositsPerSecond: number;
+  readonly payloadBytes: number;
+};
+
 /** One of several workloads that differ in size alone. */
 export type GrowthPlace = {
   /** What grows: the workloads of one series become one line for each contestant in the chart. */
@@ -48,6 +56,7 @@ export type ExchangeWorkload = Common & {
   /** One message unless told otherwise. */
   readonly recordContent?: RecordContent;
   readonly stalledReaders?: StalledReaders;
+  readonly besideDeposits?: BesideDeposits;
   /** What the kernel takes in for one connection before it is read; large unless told otherwise. */
   readonly receiveBuffers?: ReceiveBuffers;
 };
@@ -76,4 +85,37 @@ export type ChurnWorkload = Common & {
   readonly visitsPerSecond: number;
 };
 
-export type Workload = ExchangeWorkload | IdleWorkload | HandshakeWorkload | ChurnWorkload;
+/** Messages are stored for who is away; each counts when it is on the disk. */
+export type DepositWorkload = Common & {
+  readonly kind: "deposit";
+  readonly connectionCount: number;
+  /** Of each connection. */
+  readonly underWayCount: number;
+  readonly payloadBytes: number;
+};
+
+/** An owner comes back, again and again, and is given all that waits. */
+export type FetchWorkload = Common & {
+  readonly kind: "fetch";
+  readonly messageCount: number;
+  readonly payloadBytes: number;
+};
+
+/** So many messages are stored: what the server's directory grew by. */
+export type StoreSizeWorkload = Common & {
+  readonly kind: "store-size";
+  readonly messageCount: number;
+  readonly payloadBytes: number;
+};
+
+export type Workload =
+  | ExchangeWorkload
+  | IdleWorkload
+  | HandshakeWorkload
+  | ChurnWorkload
+  | DepositWorkload
+  | FetchWorkload
+  | StoreSizeWorkload;
+
+/** What two builds can be compared by. The size of a store is the same in every slice, and no work. */
+export type ComparedWorkload = Exclude<Workload, StoreSizeWorkload>;

@@ -1,4 +1,5 @@
 import { growthWorkloads } from "./growth-workloads.ts";
+import { mailboxWorkloads } from "./mailbox-workloads.ts";
 import type { Workload } from "./workload.ts";
 
 const fanOut = { kind: "exchange", topicCount: 1, membersPerTopic: 101, senders: "first", payloadBytes: 1024 } as const;
@@ -93,5 +94,6 @@ export const workloads: readonly Workload[] = [
     sentence: "the same beside 1,000 stalled readers in 10 other topics",
     stalledReaders: { topicCount: 10, readersPerTopic: 100, payloadBytes: 16_384 },
   },
+  ...mailboxWorkloads,
   ...growthWorkloads,
 ];

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { SILENT } from "../kill-test/contestant.ts";
 import { killTestContestants } from "../kill-test/contestants.ts";
+import { cpuMicros, serveEnd } from "./end-process.ts";
 
 /** What the parent asks of an end, one thing at a time. Each is answered with a number. */
 export type EndRequest =
@@ -24,7 +25,7 @@ const BURST_EVERY_MS = 5;
 const RECEIVE_TIMEOUT_MS = 30_000;
 const RECEIVE_POLL_MS = 5;
 
-/** One end of a topic of two as a process of its own, so that its CPU time is that of the client and of nothing else. */
+/** One end of a topic of two. */
 const setting = JSON.parse(process.argv[2] ?? "") as EndSetting;
 const contestant = killTestContestants.find(({ name }) => name === setting.contestant);
 if (contestant === undefined) throw new Error(`no contestant ${setting.contestant}`);
@@ -35,14 +36,7 @@ const member = await contestant.openMember(
 );
 const payload = new Uint8Array(setting.payloadBytes).fill(7);
 
-process.on("message", (request: EndRequest) => {
-  answer(request).then(
-    (value) => process.send?.(value),
-    () => process.exit(1),
-  );
-});
-process.on("disconnect", () => process.exit(0));
-process.send?.(0);
+serveEnd(answer);
 
 function answer(request: EndRequest): Promise<number> {
   switch (request.ask) {
@@ -50,10 +44,8 @@ function answer(request: EndRequest): Promise<number> {
       return publish(request.count, request.perSecond);
     case "received":
       return whenReceived(request.atLeast);
-    case "cpu": {
-      const { user, system } = process.cpuUsage();
-      return Promise.resolve(user + system);
-    }
+    case "cpu":
+      return Promise.resolve(cpuMicros());
   }
 }
 

@@ -1,15 +1,16 @@
-import { type ChildProcess, fork } from "node:child_process";
-import { once } from "node:events";
 import { setTimeout as pause } from "node:timers/promises";
 import { median } from "../bench/report/statistics.ts";
 import type { KillTestContestant } from "../kill-test/contestant.ts";
 import { onStage, type Stage } from "../kill-test/stage.ts";
 import type { EndRequest, EndSetting } from "./end.ts";
+import { EndProcess } from "./end-process.ts";
 
-const END_PATH = new URL("./end.ts", import.meta.url).pathname;
+const END_PATH = new URL("./end.ts", import.meta.url);
 const HELLO_ATTEMPTS = 100;
 const HELLO_EVERY_MS = 100;
 const SETTLE_MS = 500;
+
+type End = EndProcess<EndRequest>;
 
 /** What C1 measures. */
 export type MessageCostOptions = {
@@ -56,9 +57,9 @@ export async function measureMessages(
 
 function measureOnce(contestant: KillTestContestant, options: MessageCostOptions): Promise<number> {
   return onStage(contestant, 2, async (stage) => {
-    const receiver = await End.open(contestant, stage, 1, options.payloadBytes);
+    const receiver = await openEnd(contestant, stage, 1, options.payloadBytes);
     try {
-      const publisher = await End.open(contestant, stage, 0, options.payloadBytes);
+      const publisher = await openEnd(contestant, stage, 0, options.payloadBytes);
       try {
         return await exchange(publisher, receiver, options);
       } finally {
@@ -104,50 +105,8 @@ async function cpuOf(publisher: End, receiver: End): Promise<number> {
   return (await publisher.ask({ ask: "cpu" })) + (await receiver.ask({ ask: "cpu" }));
 }
 
-/** A process that is one end. */
-class End {
-  readonly #child: ChildProcess;
-
-  private constructor(child: ChildProcess) {
-    this.#child = child;
-  }
-
-  /** Resolves when it has joined. */
-  static async open(contestant: KillTestContestant, stage: Stage, index: number, payloadBytes: number): Promise<End> {
-    const { proxy, ca } = stage;
-    const setting: EndSetting = { contestant: contestant.name, port: proxy.port(index), ca, index, payloadBytes };
-    const end = new End(fork(END_PATH, [JSON.stringify(setting)]));
-    await end.#answered();
-    return end;
-  }
-
-  /** @throws Error where the process has ended */
-  ask(request: EndRequest): Promise<number> {
-    const answered = this.#answered();
-    this.#child.send(request);
-    return answered;
-  }
-
-  async close(): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    const exited = once(this.#child, "exit");
-    this.#child.kill("SIGKILL");
-    await exited;
-  }
-
-  async #answered(): Promise<number> {
-    const over = new AbortController();
-    const ended = once(this.#child, "exit", { signal: over.signal }).then(() => {
-      throw new Error("an end has ended");
-    });
-    const answered = once(this.#child, "message", { signal: over.signal }) as Promise<[number]>;
-    try {
-      const [value] = await Promise.race([answered, ended]);
-      return value;
-    } finally {
-      ended.catch(() => undefined);
-      answered.catch(() => undefined);
-      over.abort();
-    }
-  }
+function openEnd(contestant: KillTestContestant, stage: Stage, index: number, payloadBytes: number): Promise<End> {
+  const { proxy, ca } = stage;
+  const setting: EndSetting = { contestant: contestant.name, port: proxy.port(index), ca, index, payloadBytes };
+  return EndProcess.open(END_PATH, setting);
 }

@@ -4,22 +4,27 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 /** One member's line. */
 type Line = { readonly server: Server; readonly port: number; readonly sockets: Set<Socket>; isCut: boolean };
 
+/** More is not read: several times what 100 ms at full speed are. */
+const MAX_HELD_BYTES = 67_108_864;
+
 /** Bytes that went over a line. */
 export type LineBytes = { toServer: number; fromServer: number };
 
 /** TCP between members and the server, each member on a port of its own, so that its line alone can be cut. */
 export class CutProxy {
   readonly #serverPort: number;
+  readonly #delayMs: number;
   readonly #lines: Line[] = [];
   readonly #bytes: LineBytes[] = [];
 
-  private constructor(serverPort: number) {
+  private constructor(serverPort: number, delayMs: number) {
     this.#serverPort = serverPort;
+    this.#delayMs = delayMs;
   }
 
-  /** Listens for so many members on free ports of loopback. */
-  static async listen(serverPort: number, memberCount: number): Promise<CutProxy> {
-    const proxy = new CutProxy(serverPort);
+  /** Listens for so many members on free ports of loopback. @param delayMs for which each byte is under way; 0: it is passed on */
+  static async listen(serverPort: number, memberCount: number, delayMs: number): Promise<CutProxy> {
+    const proxy = new CutProxy(serverPort, delayMs);
     for (let index = 0; index < memberCount; index += 1) await proxy.#open();
     return proxy;
   }
@@ -87,7 +92,24 @@ export class CutProxy {
         line.sockets.delete(socket);
         other.destroySoon();
       });
-      socket.pipe(other);
+      if (this.#delayMs === 0) socket.pipe(other);
+      else carryLate(socket, other, this.#delayMs);
     }
   }
+}
+
+/** A line of this length, whatever its rate. */
+function carryLate(from: Socket, to: Socket, delayMs: number): void {
+  let heldBytes = 0;
+  from.on("data", (chunk) => {
+    heldBytes += chunk.length;
+    if (heldBytes > MAX_HELD_BYTES) from.pause();
+    setTimeout(() => {
+      to.write(chunk, () => {
+        heldBytes -= chunk.length;
+        if (heldBytes <= MAX_HELD_BYTES) from.resume();
+      });
+    }, delayMs);
+  });
+  from.on("end", () => setTimeout(() => to.end(), delayMs));
 }

@@ -14,11 +14,18 @@ export type Stage = {
   readonly ca: string;
 };
 
+/** What may differ from stage to stage. */
+export type StageOptions = {
+  /** Milliseconds from a member to the server, and as many back; 0 where it is left out. */
+  readonly delayMs?: number;
+};
+
 /** Starts a server with a new certificate, and a proxy for so many members; ends both when the play is over, however it ends. */
 export async function onStage<Result>(
   contestant: KillTestContestant,
   memberCount: number,
   play: (stage: Stage) => Promise<Result>,
+  { delayMs = 0 }: StageOptions = {},
 ): Promise<Result> {
   const directory = mkdtempSync(join(tmpdir(), "kill-test-"));
   const { key, certificate } = createSelfSigned({
@@ -31,7 +38,7 @@ export async function onStage<Result>(
   writeFileSync(certificatePath, certificate);
   const port = await freePort();
   const server = new ServerProcess(contestant.command({ port, keyPath, certificatePath, directory }), port);
-  const proxy = await CutProxy.listen(port, memberCount);
+  const proxy = await CutProxy.listen(port, memberCount, delayMs);
   try {
     await server.start();
     return await play({ server, proxy, ca: certificate });

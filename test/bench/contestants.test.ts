@@ -23,6 +23,7 @@ it("starts every relay as it is packed, and nobody else so", () => {
     "postern json",
     "postern json topic-first",
     "postern json + jemalloc",
+    "postern mailbox",
   ]);
   expect(packed.every(({ isRelay }) => isRelay)).toBe(true);
 });
@@ -48,6 +49,19 @@ it("lets only the relay meet readers that stall: others would keep what they do 
       "postern json topic-first",
     ]);
   }
+});
+
+it("compares stores that are equally durable, and a busy topic with itself alone", () => {
+  const takePartIn = (id: string): readonly string[] =>
+    workloads
+      .filter((workload) => workload.id === id)
+      .flatMap((workload) => contestantsOf(workload, contestants).map(({ name }) => name));
+
+  for (const id of ["M1", "M3"]) {
+    expect(takePartIn(id)).toEqual(["postern mailbox", "a commit per message", "NATS JetStream"]);
+  }
+  expect(takePartIn("M2")).toEqual(["postern mailbox"]);
+  for (const id of ["M4 quiet", "M4 deposits"]) expect(takePartIn(id)).toEqual(["postern binary"]);
 });
 
 it("says what is missing, and how it is installed", () => {

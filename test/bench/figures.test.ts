@@ -102,6 +102,30 @@ it("puts grown memory into KiB per connection", () => {
   expect(toRun({ ...measurement, count: 1000, grownBytes: 51_200_000 }).cost).toBe(50);
 });
 
+it("says how many times the rate of others the relay stores, and what that does to a busy topic", () => {
+  const cellIn = (id: string, contestant: string, run: Partial<Run>): Cell => {
+    const about = workloads.find((candidate) => candidate.id === id);
+    const cell = about && toCell(about, contestant, [{ ...runOf(1), ...run }], []);
+    if (cell === undefined) throw new Error(`no workload ${id}`);
+    return cell;
+  };
+  const results = resultsOf(
+    cellIn("M1", "postern mailbox", { perSecond: 12_000 }),
+    cellIn("M1", "a commit per message", { perSecond: 1000 }),
+    cellIn("M1", "NATS JetStream", { perSecond: 3000 }),
+    cellIn("M4 quiet", "postern binary", { p99Ms: 2 }),
+    cellIn("M4 deposits", "postern binary", { p99Ms: 2.5 }),
+  );
+
+  const page = toMarkdown(results);
+
+  expect(page).toContain(
+    "M1: 12,000 deposits/s, 12.0 times the rate of a commit per message, 4.0 times the rate of NATS JetStream.",
+  );
+  expect(page).toContain("M4, postern binary: while deposits are stored p99 is 1.25 times that without.");
+  expect(page).toContain("| M1 | a commit per message | 1,000 | 1.00 µs per deposit |");
+});
+
 it("compares each round with the yardstick's of the same round", () => {
   const cell = cellOf("postern binary", [1, 2, 9], [2, 4, 18]);
 

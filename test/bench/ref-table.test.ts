@@ -1,10 +1,10 @@
 import { expect, it } from "vitest";
 import type { Comparison } from "../../scripts/bench/ref-comparison.ts";
 import { isWorse, toRefTable, toVerdicts, type Verdict } from "../../scripts/bench/report/ref-table.ts";
-import type { Workload } from "../../scripts/bench/workload.ts";
+import type { ComparedWorkload } from "../../scripts/bench/workload.ts";
 import { workloads } from "../../scripts/bench/workloads.ts";
 
-const [workload] = workloads as readonly [Workload];
+const [workload] = workloads as readonly [ComparedWorkload];
 
 /** Of rounds with these ratios, each of three pairs around it. */
 function verdictOf(...ratios: readonly number[]): Verdict {

@@ -12,8 +12,9 @@ declare -A sources=(
   [python]="install.sh programs/python/requirements.txt"
   [go]="install.sh programs/go"
   [java]="install.sh programs/java"
+  [rust]="install.sh programs/rust"
 )
-declare -A tools=([javascript]=npm [python]=python3 [go]=go [java]=javac)
+declare -A tools=([javascript]=npm [python]=python3 [go]=go [java]=javac [rust]=cargo)
 
 stamp() {
   # shellcheck disable=SC2086 # The sources are words.
@@ -52,12 +53,17 @@ install_java() {
   javac -d "$folder/java" "$here/programs/java/JdkClient.java"
 }
 
+install_rust() {
+  CARGO_TARGET_DIR="$folder/rust/target" cargo install --quiet --locked --root "$folder/rust" --path "$here/programs/rust"
+  rm -rf "$folder/rust/target"
+}
+
 if [[ ${1:-} == --has ]]; then
   has "$2"
   exit
 fi
 mkdir -p "$folder"
-for part in javascript python go java; do
+for part in javascript python go java rust; do
   if has "$part"; then continue; fi
   command -v "${tools[$part]}" >/dev/null || { echo "left out: $part, as there is no ${tools[$part]}" >&2; continue; }
   "install_$part"

@@ -2,7 +2,7 @@
 type Shown = "status and word" | "status" | "nothing";
 
 /** Which programs a row runs with: a part of install.sh, or Debian's browser. */
-export type Part = "javascript" | "python" | "go" | "java" | "chromium";
+export type Part = "javascript" | "python" | "go" | "java" | "rust" | "chromium";
 
 /** One client library, with its defaults, and what is its own about it. */
 export type ClientRow = {

@@ -5,13 +5,17 @@ import { expect } from "vitest";
 import { itWithClients } from "../support/requires.ts";
 import { CLIENTS_FOLDER } from "./start-client.ts";
 
-const PROGRAM = join(import.meta.dirname, "programs/python/sealing_vectors.py");
+const FOLDER = join(import.meta.dirname, "programs/python");
 const it = itWithClients("python");
 
-it("lets a program in Python, written from docs/encryption.md alone, derive, seal and open the same", async () => {
+it.each([
+  ["encryption", "sealing", "13 of 13 agree\n"],
+  ["identity", "identity", "12 of 12 agree\n"],
+])("lets a program in Python, written from docs/%s.md alone, compute the same", async (_page, name, said) => {
   const python = join(CLIENTS_FOLDER, "python/bin/python");
+  const program = join(FOLDER, `${name}_vectors.py`);
 
-  const { stdout } = await promisify(execFile)(python, [PROGRAM, "protocol/vectors/sealing.json"]);
+  const { stdout } = await promisify(execFile)(python, [program, `protocol/vectors/${name}.json`]);
 
-  expect(stdout).toBe("13 of 13 agree\n");
+  expect(stdout).toBe(said);
 });

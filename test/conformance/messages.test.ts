@@ -133,7 +133,10 @@ it("has a vector for every message of both sides", () => {
     "open-mailbox": true,
     prove: true,
     delete: true,
+    "close-mailbox": true,
     "bound-mailbox": true,
+    "publish-key": true,
+    "find-key": true,
   };
   const v1Relay: Record<V1RelayMessage["type"], boolean> = {
     joined: true,
@@ -155,6 +158,10 @@ it("has a vector for every message of both sides", () => {
     challenge: true,
     "mailbox-opened": true,
     "mailbox-bounded": true,
+    "key-published": true,
+    deleted: true,
+    "mailbox-current": true,
+    "mailbox-key": true,
     "mailbox-message": true,
   };
 

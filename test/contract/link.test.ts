@@ -3,6 +3,7 @@ import { connect, createServer, type Socket } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { systemClock } from "../../relay/clock.ts";
 import { RateClasses } from "../../relay/limits/rate-classes.ts";
+import { PollLink } from "../../relay/polling/poll-link.ts";
 import type { ConnectionLink, Ending, LinkOwner } from "../../relay/session/ports.ts";
 import { TurnClock } from "../../relay/turn-clock.ts";
 import { Flusher } from "../../relay/websocket/flusher.ts";
@@ -13,13 +14,13 @@ import { messageFrame } from "../../relay/wire/message-frame.ts";
 import { eventually } from "../support/eventually.ts";
 import { type LinkPeer, SocketPeer } from "../support/link-peer.ts";
 import { MemoryLink } from "../support/memory-link.ts";
+import { PollPeer } from "../support/poll-peer.ts";
 import { decodeFrames, Opcode, type ServerFrame, wholeMessages } from "../support/raw-socket.ts";
 
 const CLOSE_TIMEOUT_MS = 1000;
 const STALLED_MS = 300;
 
 type Scene = { readonly link: ConnectionLink; readonly peer: LinkPeer };
-
 /** An owner that keeps what it is told, in order; a test may act within `receive`. */
 class Owner implements LinkOwner {
   readonly received: string[] = [];
@@ -323,6 +324,23 @@ function shown({ opcode, payload }: ServerFrame): string {
     : payload.toString();
 }
 
+const LINK_OPTIONS = {
+  maxFrameBytes: 1_000_000,
+  closeTimeoutMs: CLOSE_TIMEOUT_MS,
+  stalledReaderTimeoutMs: STALLED_MS,
+  slowReaderTimeoutMs: 60_000,
+  slowReaderBytesPerSecond: 1,
+};
+
+/** What the relay's own links share. */
+function linkParts() {
+  const clock = new TurnClock(systemClock);
+  clock.start();
+  onTestFinished(() => clock.stop());
+  const throttle = new Throttle(clock, new RateClasses({ messages: undefined, bytes: undefined }, []));
+  return { clock, flusher: new Flusher(clock, { flushIntervalMs: 0 }), throttle };
+}
+
 linkContract("a WebSocket on a socket", async () => {
   const server = createServer();
   server.listen(0, "127.0.0.1");
@@ -336,19 +354,19 @@ linkContract("a WebSocket on a socket", async () => {
     far.destroy();
     near.destroy();
   });
-  const clock = new TurnClock(systemClock);
-  clock.start();
-  onTestFinished(() => clock.stop());
-  const throttle = new Throttle(clock, new RateClasses({ messages: undefined, bytes: undefined }, []));
-  const parts = { clock, flusher: new Flusher(clock, { flushIntervalMs: 0 }), pacing: new Pacing(clock), throttle };
-  const link = new WebSocketLink(parts, near, {
-    maxFrameBytes: 1_000_000,
-    closeTimeoutMs: CLOSE_TIMEOUT_MS,
-    stalledReaderTimeoutMs: STALLED_MS,
-    slowReaderTimeoutMs: 60_000,
-    slowReaderBytesPerSecond: 1,
-  });
+  const parts = linkParts();
+  const link = new WebSocketLink({ ...parts, pacing: new Pacing(parts.clock) }, near, LINK_OPTIONS);
   return { link, peer: new SocketPeer(far) };
+});
+
+linkContract("a link that is polled", () => {
+  const link = new PollLink(linkParts(), { ...LINK_OPTIONS, maxOutboxBytes: 16_777_216 }, () => undefined);
+  const peer = new PollPeer(link);
+  onTestFinished(() => {
+    peer.stopReading();
+    link.terminate();
+  });
+  return Promise.resolve({ link, peer });
 });
 
 linkContract("a link in memory", () => {

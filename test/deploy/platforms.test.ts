@@ -85,6 +85,26 @@ it("has a file for DigitalOcean whose edge asks the port that the relay listens 
   expect(service).not.toHaveProperty("dockerfile_path");
 });
 
+it("has a file for Render whose edge asks the port that the relay listens on, and lets it drain", () => {
+  const { services } = parse(readFileSync("infra/render/render.yaml", "utf8")) as {
+    readonly services: readonly {
+      readonly envVars: readonly { readonly key: string; readonly value: string }[];
+      readonly dockerfilePath: string;
+      readonly maxShutdownDelaySeconds: number;
+    }[];
+  };
+  const [service] = services;
+  const env = Object.fromEntries(service?.envVars.map(({ key, value }) => [key, value]) ?? []);
+
+  expect(problemsOf(env)).toEqual([]);
+  expect(env).toMatchObject({ TLS: "off", PORT: "8080" });
+  expect(service).toMatchObject({ type: "web", runtime: "docker", numInstances: 1, healthCheckPath: READY });
+  expect(existsSync(service?.dockerfilePath ?? "")).toBe(true);
+  expect((service?.maxShutdownDelaySeconds ?? 0) * 1000).toBeGreaterThan(config.drainTimeoutMs + 2000);
+  // What the plan `standard` has.
+  expect(memoryProblemsOf(env, bytesOf("2g"))).toEqual([]);
+});
+
 it("has files for Fly.io and DigitalOcean with nothing that their published schemas do not know", () => {
   const fly = parseToml(readFileSync("infra/fly/fly.toml", "utf8"));
   const app: unknown = parse(readFileSync("infra/digitalocean/app.yaml", "utf8"));

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect } from "vitest";
 import { encodeClassicClientMessage } from "../../protocol/classic-client-messages.ts";
@@ -52,9 +52,26 @@ const caddy: ProxyKind = ({ folder, port, upstreamPort, certFile, keyFile }) => 
   return ["caddy", "run", "--adapter", "caddyfile", "--config", join(folder, "Caddyfile")];
 };
 
+const haproxy: ProxyKind = ({ folder, port, upstreamPort, certFile, keyFile }) => {
+  const pemFile = join(folder, "both.pem");
+  writeFileSync(pemFile, readFileSync(certFile, "utf8") + readFileSync(keyFile, "utf8"), { mode: 0o600 });
+  const file = adapted("infra/proxy/haproxy.cfg", {
+    "bind :::443 v4v6 ": `bind 127.0.0.1:${port} `,
+    "/etc/haproxy/relay.example.com.pem": pemFile,
+    "127.0.0.1:8080": `127.0.0.1:${upstreamPort}`,
+    "maxconn 10240": "maxconn 64",
+    "timeout client 120s": `timeout client ${PROXY_TIMEOUT_MS}ms`,
+    "timeout server 120s": `timeout server ${PROXY_TIMEOUT_MS}ms`,
+    "timeout tunnel 120s": `timeout tunnel ${PROXY_TIMEOUT_MS}ms`,
+  });
+  writeFileSync(join(folder, "haproxy.cfg"), file);
+  return ["haproxy", "-db", "-f", join(folder, "haproxy.cfg")];
+};
+
 describe.each([
   ["nginx", nginx, itWithCommands("nginx")],
   ["caddy", caddy, itWithCommands("caddy")],
+  ["haproxy", haproxy, itWithCommands("haproxy")],
 ] as const)("%s, as infra/proxy/ has it", (_, kind, itWithProxy) => {
   itWithProxy("lets clients meet, and passes on large messages and the relay's close code", async () => {
     const relay = await startRelay({ tls: "off" });

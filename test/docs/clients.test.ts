@@ -18,6 +18,15 @@ it("lists in docs/clients.md every client library that the relay is met with, an
   expect(rows).toEqual(expected);
 });
 
+it("says in docs/clients.md of every library what to set, and of others only that no test runs them", () => {
+  const names = tableRows("docs/clients.md", "## What to set").map(([name = ""]) => name);
+
+  const untold = clientRows.filter((row) => !names.some((name) => row.name.startsWith(name)));
+  const others = names.filter((name) => !clientRows.some((row) => row.name.startsWith(name)));
+  expect(untold).toEqual([]);
+  expect(others.filter((name) => !name.includes("not run by the tests"))).toEqual([]);
+});
+
 it("installs the client libraries in the versions that docs/clients.md names", () => {
   const pins = PINS.map((name) => readFileSync(`test/clients/${name}`, "utf8")).join("\n");
 

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { errorTexts } from "../../client/errors.ts";
+import { mailboxErrorTexts } from "../../client/mailbox/mailbox-error.ts";
 import { CloseCode, closeCodes, type Reconnect, reconnectAfter } from "../../protocol/close-codes.ts";
 import { errorSentences } from "../../protocol/error-codes.ts";
 import { refusalCounter, refusalStatus } from "../../relay/auth/refusals.ts";
@@ -36,7 +37,9 @@ it("lists in docs/client.md every error code of the client with its sentence and
   const rows = tableRows("docs/client.md", "## Errors");
 
   const listed = rows.map(([code, sentence, remedy]) => [unquoted(code), sentence, remedy]);
-  expect(listed).toEqual(Object.entries(errorTexts).map(([code, texts]) => [code, ...texts]));
+  expect(listed).toEqual(
+    Object.entries({ ...errorTexts, ...mailboxErrorTexts }).map(([code, texts]) => [code, ...texts]),
+  );
 });
 
 it("lists in docs/protocol.md every close code with its name and whether to come back, and no other", () => {

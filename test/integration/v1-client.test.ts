@@ -23,7 +23,7 @@ it("answers a join with the own name, the members before it in join order, and t
     more: false,
     takeover: expect.stringMatching(/^2\.[\w-]{22}$/),
     pingIntervalMs: 25_000,
-    features: ["congestion", "lists", "ping", "presence", "takeover"],
+    features: ["congestion", "lists", "ping", "presence", "takeover", "polling"],
   });
   expect(JSON.parse(client.texts[0] ?? "")).toMatchObject({
     peerId: expect.stringMatching(/^peer-\d{13}-[0-9a-z]{9}$/),

@@ -4,8 +4,12 @@ import { createConnection } from "node:net";
 import { join } from "node:path";
 import { rolldown } from "rolldown";
 import { afterAll, beforeAll, expect, onTestFinished } from "vitest";
+import { identityOf, type KeyPair, newKeyPair } from "../../client/identity.ts";
+import { mailboxesOf } from "../../client/mailbox.ts";
 import { connect } from "../../client/node.ts";
+import type { Relay } from "../../client/relay.ts";
 import { newSecret } from "../../client/sealing/secret.ts";
+import type { Topic } from "../../client/topic.ts";
 import { freePort } from "../../scripts/loopback/free-port.ts";
 import { CLIENTS_FOLDER } from "../clients/start-client.ts";
 import { BrowserPage } from "../support/browser.ts";
@@ -79,13 +83,14 @@ itInFirefox()("exchanges everything in Firefox, sealed, over a restart of the re
   await exchangeWith("Firefox", (words) => openFirefox(pageOf(port, words)));
 });
 
-/** Both ends in one sealed topic: messages, a request, presence, and a restart of the relay in between. */
+/** Both ends in one sealed topic, with identities: messages, a request, presence, mailboxes, and a restart of the relay in between. */
 async function exchangeWith(name: string, start: (words: Words) => unknown): Promise<void> {
-  const relay = await startRelay({ tls: "off" });
+  const relay = await startRelay({ tls: "off", mailboxStore: "memory" });
   const secret = newSecret();
   const here = connect(relay.url);
   onTestFinished(() => here.close());
-  const topic = await here.join({ secret });
+  const keys = await newKeyPair();
+  const topic = await here.join({ secret }, { identity: identityOf(keys, { requireIdentity: true }) });
   const heard: string[] = [];
   topic.on("message", ({ text }) => heard.push(text));
   await start([relay.url, secret, name]);
@@ -93,21 +98,41 @@ async function exchangeWith(name: string, start: (words: Words) => unknown): Pro
   const [there] = topic.peers.keys();
   const presence = (): string => new TextDecoder().decode(topic.peers.get(there ?? "")?.presence);
 
+  expect(topic.peers.get(there ?? "")?.publicKey).toMatch(/^[\w-]{43}$/);
+  expect(new TextDecoder().decode(await topic.request(there ?? "", "who am I"))).toBe(keys.publicKey);
   await eventually(() => expect(presence()).toBe(name));
   await topic.broadcast("one");
   await topic.send(there ?? "", "two");
   expect(new TextDecoder().decode(await topic.request(there ?? "", "three"))).toBe("three, answered");
+  await writeToEachOther(here, topic, keys, { there: there ?? "", name });
   topic.setPresence("here");
-  await eventually(() => expect(heard.toSorted()).toEqual(["heard alone: two", "heard one", "sees here"]));
+  await eventually(() =>
+    expect(heard.toSorted()).toEqual(["found hello", "heard alone: two", "heard one", "sees here"]),
+  );
   await relay.stop();
   await topic.broadcast("while it is down");
   await startRelay({ tls: "off", port: relay.port });
   await topic.broadcast(`show ${name}, back`);
   await eventually(() => expect(presence()).toBe(`${name}, back`));
 
-  expect(heard.slice(3)).toEqual(["heard while it is down"]);
+  expect(heard.slice(4)).toEqual(["heard while it is down"]);
   await topic.broadcast("end");
   await eventually(() => expect(topic.peers.size).toBe(0));
+}
+
+/** Each deposits for the other, and finds what the other has. */
+async function writeToEachOther(
+  here: Relay,
+  topic: Topic,
+  keys: KeyPair,
+  { there, name }: { readonly there: string; readonly name: string },
+): Promise<void> {
+  const mailbox = await mailboxesOf(here).open(keys);
+  await topic.request(there, "write to me");
+  const { publicKey = "" } = topic.peers.get(there) ?? {};
+  const { value } = await mailbox.messages().next();
+  expect(value).toMatchObject({ text: name, from: publicKey });
+  await mailboxesOf(here).deposit(publicKey, "hello");
 }
 
 async function isListening(port: number): Promise<boolean> {

@@ -110,6 +110,11 @@ export class BrowserPage {
     return (result as { readonly value?: unknown }).value;
   }
 
+  /** Freezes the page, as browsers do with tabs that nobody looks at, or lets it run again. */
+  async setLifecycle(state: "frozen" | "active"): Promise<void> {
+    await this.#send("Page.setWebLifecycleState", { state });
+  }
+
   /** Presses a key, and lets it go. */
   async press(key: "Tab" | "Enter"): Promise<void> {
     const code = { Tab: 9, Enter: 13 }[key];

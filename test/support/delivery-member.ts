@@ -17,6 +17,8 @@ export type NetworkOptions = {
   readonly repairLossRate?: number;
   readonly duplicateRate?: number;
   readonly startMs?: number;
+  /** Whether a frame to several leaves its sender once. */
+  readonly hasLists?: boolean;
   readonly defect?: Defect;
 };
 
@@ -95,5 +97,6 @@ export const networkDefaults: Required<Omit<NetworkOptions, "seed">> = {
   repairLossRate: 0,
   duplicateRate: 0,
   startMs: 0,
+  hasLists: true,
   defect: {},
 };

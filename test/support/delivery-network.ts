@@ -292,6 +292,7 @@ export class DeliveryNetwork {
       get isWritable() {
         return isWritable();
       },
+      hasLists: this.#options.hasLists,
       toAll: (frame) => this.#send(this.member(sid), frame, undefined),
       toPeers: (to, frame) => this.#send(this.member(sid), frame, to),
     };

@@ -1,5 +1,6 @@
 import type { DeliveryFigures } from "../../client/delivery/delivery.ts";
 import { decodeFrame, FRAME_COST_BYTES, type StatusFrame } from "../../client/delivery/frame.ts";
+import { noRepairs, type Repaired, withRepair } from "./repaired.ts";
 
 /** An invariant of the delivery layer is broken: its number, and what was seen. */
 export class Broken extends Error {
@@ -73,6 +74,7 @@ export class DeliveryTruth {
   /** How often messages were sent again, and how many were missed by somebody. */
   resendCount = 0;
   resendBytes = 0;
+  repaired: Repaired = noRepairs;
   lostCount = 0;
   releasedCount = 0;
 
@@ -135,7 +137,7 @@ export class DeliveryTruth {
       const sealed = body[0] + body.slice(2);
       const before = sender.frames.get(decoded.seq);
       if (before !== undefined && before !== sealed) throw new Broken(4, `message ${decoded.seq} was made anew`);
-      if (decoded.isResend) return this.#resent(sid, frame, to);
+      if (decoded.isResend) return this.#resent(sid, frame, to, here.length);
       if (before !== undefined) throw new Broken(4, `message ${decoded.seq} was sent twice as new`);
       if (decoded.seq !== sender.head + 1) throw new Broken(12, `${decoded.seq} follows ${sender.head}`);
       sender.frames.set(decoded.seq, sealed);
@@ -162,9 +164,10 @@ export class DeliveryTruth {
     }
   }
 
-  #resent(sid: string, frame: Uint8Array, to: readonly string[] | undefined): void {
+  #resent(sid: string, frame: Uint8Array, to: readonly string[] | undefined, hereCount: number): void {
     this.resendCount += 1;
     this.resendBytes += frame.byteLength;
+    this.repaired = withRepair(this.repaired, frame, to, hereCount);
     for (const receiver of to ?? []) {
       const pair = this.pair(receiver, sid);
       pair.inFlightBytes += frame.byteLength + FRAME_COST_BYTES;

@@ -117,6 +117,7 @@ export class FakeRelay implements Relay {
     roundTripMs: undefined,
     maxPayloadBytes: undefined,
     features: [],
+    transport: undefined,
   };
   readonly topic: FakeTopic = new FakeTopic("t");
   /** What it was connected and joined with. */

@@ -9,6 +9,7 @@ export class FakeTopicLine implements TopicLine {
   readonly sent: Sent[] = [];
   readonly presences: string[] = [];
   isWritable = false;
+  hasLists = true;
   hasLeft = false;
   #events: TopicLineEvents | undefined;
 

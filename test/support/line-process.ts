@@ -41,6 +41,12 @@ export class LineProcess {
     if (this.#child.exitCode === null && this.#child.signalCode === null) process.kill(-this.pid, signal);
   }
 
+  /** Asks it to stop, and waits until it has. */
+  async stop(): Promise<void> {
+    this.signal("SIGTERM");
+    await this.#exited;
+  }
+
   async end(): Promise<void> {
     this.signal("SIGKILL");
     await this.#exited;

@@ -19,6 +19,7 @@ export class MemoryLink implements ConnectionLink, GatedReading {
   readonly openedAtMs: number;
   readonly mayWait = false;
   readonly isPingWaiting = false;
+  readonly inFlightBytes = 0;
   /** What it was charged beside what it said. */
   readonly charges: { readonly messageCount: number; readonly byteCount: number }[] = [];
   readonly #clock: Clock;

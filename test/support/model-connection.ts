@@ -35,6 +35,7 @@ export class ModelConnection implements Link {
   isPaused = false;
   verdict: SlowReason | undefined;
   bufferedBytes = 0;
+  readonly inFlightBytes = 0;
   readonly mayWait = false;
   readonly receivedAtMs = 0;
   #below: { readonly bytes: number; readonly callback: () => void } | undefined;

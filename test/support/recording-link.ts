@@ -8,6 +8,7 @@ export class RecordingLink implements ConnectionLink {
   readonly frames: unknown[] = [];
   closed: { readonly code: number; readonly reason: string } | undefined;
   bufferedBytes = 0;
+  inFlightBytes = 0;
   readByPeerBytes = 0;
   readonly mayWait = false;
   readonly receivedAtMs = 0;

@@ -5,6 +5,9 @@ import { NumberedTopic } from "../../client/numbered-topic.ts";
 import type { Cryptography } from "../../client/sealing/cryptography.ts";
 import { deriveTopic, type TopicKeys } from "../../client/sealing/derivation.ts";
 import { SealedPassage } from "../../client/sealing/sealed-passage.ts";
+import { GroupSeals } from "../../client/sealing/seals.ts";
+import type { Identity, SessionIdentity } from "../../client/session-identity.ts";
+import { quietCryptography, watchCryptography } from "./quiet-cryptography.ts";
 import { SimClock } from "./sim-clock.ts";
 
 /** A frame on its way through the simulated relay, which sees who has sent it and to whom. */
@@ -18,7 +21,15 @@ export type Passing = {
 /** What the relay does with a frame for one receiver: nothing is nothing delivered. */
 export type Tamper = (passing: Passing, receiver: SimLine) => readonly Uint8Array[];
 
+/** What a member is, beside the keys of its topic. */
+type MemberOptions = {
+  readonly cryptography: Cryptography;
+  readonly presence?: string | undefined;
+  readonly identity?: SessionIdentity | undefined;
+};
+
 const LATENCY_MS = 5;
+const STEP_MS = 10;
 const REJOIN_MS = 200;
 
 /** One topic with sealed members on a relay that can do with their frames what it likes. Time is simulated. */
@@ -32,7 +43,26 @@ export class SealedNetwork {
 
   /** A member of the topic of these keys; of an own relay name where it is not the same topic. */
   add(keys: TopicKeys, cryptography: Cryptography = new NodeCryptography(), presence?: string): SealedMemberSim {
-    const member = new SealedMemberSim(this, keys, cryptography, presence);
+    return this.#admit(keys, { cryptography, presence });
+  }
+
+  /** A member that proves who it is. Its proofs are made by WebCrypto, which takes real time: see `settle`. */
+  async addIdentified(keys: TopicKeys, identity: Identity, presence?: string): Promise<SealedMemberSim> {
+    watchCryptography();
+    const cryptography = new NodeCryptography();
+    return this.#admit(keys, { cryptography, presence, identity: await identity.begin(cryptography, keys) });
+  }
+
+  /** Lets time pass, in small steps between which what WebCrypto does can end. */
+  async settle(durationMs: number): Promise<void> {
+    for (let passedMs = 0; passedMs < durationMs; passedMs += STEP_MS) {
+      this.run(STEP_MS);
+      await quietCryptography();
+    }
+  }
+
+  #admit(keys: TopicKeys, options: MemberOptions): SealedMemberSim {
+    const member = new SealedMemberSim(this, keys, options);
     this.members.push(member);
     return member;
   }
@@ -92,6 +122,7 @@ export class SealedNetwork {
 
 /** The line of one member: it joins anew `REJOIN_MS` after each cut. */
 export class SimLine implements TopicLine {
+  readonly hasLists: boolean = true;
   readonly #network: SealedNetwork;
   readonly #options: TopicLineOptions;
   readonly #events: TopicLineEvents | undefined;
@@ -174,7 +205,7 @@ export class SealedMemberSim {
   readonly lost: number[] = [];
   readonly faults: string[] = [];
 
-  constructor(network: SealedNetwork, keys: TopicKeys, cryptography: Cryptography, presence?: string) {
+  constructor(network: SealedNetwork, keys: TopicKeys, { cryptography, presence, identity }: MemberOptions) {
     const clock: Clock = network.clock;
     let line: SimLine | undefined;
     this.topic = new NumberedTopic(
@@ -189,7 +220,9 @@ export class SealedMemberSim {
         resendBufferBytes: 1_048_576,
         canTakeOver: () => true,
         presence,
-        openPassage: (parts) => new SealedPassage({ ...parts, clock, cryptography, keys }),
+        openPassage: (parts) =>
+          new SealedPassage({ ...parts, clock, seals: identity?.seals ?? new GroupSeals(cryptography, keys) }),
+        identity,
       },
     );
     if (line === undefined) throw new Error("the topic has opened no line");

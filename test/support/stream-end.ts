@@ -1,5 +1,6 @@
 import type { DirectLanes, SharedLanes } from "../../client/delivery/direct-lanes.ts";
 import { PosternError } from "../../client/errors.ts";
+import type { StreamSecrets } from "../../client/stream-host.ts";
 import type { PeerStream } from "../../client/streams/peer-stream.ts";
 import { TopicStreams } from "../../client/streams/topic-streams.ts";
 
@@ -12,9 +13,9 @@ function byteAt(salt: number, offset: number): number {
 }
 
 /** The streams beside these lanes of messages. */
-export function streamsOver(lanes: DirectLanes): TopicStreams {
+export function streamsOver(lanes: DirectLanes, secrets?: StreamSecrets): TopicStreams {
   const host = { peers: { get: (id: string) => ({ id, isClassic: false }) }, ended: new AbortController().signal };
-  const made = lanes.extend((shared: SharedLanes) => new TopicStreams(host, shared, () => 100_000));
+  const made = lanes.extend((shared: SharedLanes) => new TopicStreams(host, shared, () => 100_000, secrets));
   if (!(made instanceof TopicStreams)) throw new Error("other streams");
   return made;
 }

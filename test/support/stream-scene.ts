@@ -1,5 +1,6 @@
 import type { DirectLanes } from "../../client/delivery/direct-lanes.ts";
 import { decodeFrame, encodeChunk, type Frame } from "../../client/delivery/frame.ts";
+import type { StreamSecrets } from "../../client/stream-host.ts";
 import { decodeStreamChunk, type StreamChunk } from "../../client/streams/stream-chunk.ts";
 import type { TopicStreams } from "../../client/streams/topic-streams.ts";
 import { type LaneScene, laneScene } from "./lane-scene.ts";
@@ -23,10 +24,10 @@ export type StreamScene = Pick<LaneScene, "app" | "clock" | "told"> & {
   readonly take: () => string[];
 };
 
-/** Makes a scene. */
-export function streamScene(): StreamScene {
+/** Makes a scene. @param secrets the keys of streams; left out: none has any. */
+export function streamScene(secrets?: StreamSecrets): StreamScene {
   const { app, clock, lanes, sent, told } = laneScene();
-  const streams = streamsOver(lanes);
+  const streams = streamsOver(lanes, secrets);
   return {
     app,
     clock,
@@ -55,14 +56,18 @@ function summaryOf(frame: Extract<Frame, { type: "chunk" | "acknowledgement" }> 
   return `${to} #${stream} ${frame.seq} ${wordsOf(decodeStreamChunk(frame.chunk))}`;
 }
 
+function keyText(key: Uint8Array | undefined): string {
+  return key === undefined ? "" : ` by ${key[0]}`;
+}
+
 function wordsOf(chunk: StreamChunk): string {
   switch (chunk.kind) {
     case "data":
       return `data ${chunk.bytes.byteLength}`;
     case "open":
-      return `open ${chunk.label}`;
+      return `open ${chunk.label}${keyText(chunk.key)}`;
     case "accept":
-      return `accept ${chunk.stream}`;
+      return `accept ${chunk.stream}${keyText(chunk.key)}`;
     case "abort":
     case "stop":
       return `${chunk.kind} ${chunk.reasonCode} ${chunk.reason}`.trim();

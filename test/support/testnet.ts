@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import HyperDHT from "hyperdht";
-import createTestnet from "hyperdht/testnet";
+import createTestnet from "hyperdht/testnet.js";
 import { onTestFinished } from "vitest";
 import { DirectAttempt } from "../../client/hyperswarm/direct-attempt.ts";
 

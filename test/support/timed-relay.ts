@@ -82,6 +82,7 @@ class TimedLink implements Link {
   takenAtMs: number = 0;
   congestedAtMs: number = Number.POSITIVE_INFINITY;
   readonly mayWait: boolean = false;
+  readonly inFlightBytes: number = 0;
   readonly receivedAtMs: number = 0;
   readonly #relay: TimedRelay;
   readonly #queue: SendQueue = new SendQueue(Batch.empty());

@@ -6,6 +6,8 @@ const DEFAULTS = {
   address: "wss://relay.example.com",
   topic: "t",
   secretFile: undefined,
+  keyFile: undefined,
+  allow: [],
   isPlain: false,
   peerId: undefined,
   name: undefined,

@@ -6,6 +6,7 @@ import type { Cryptography } from "../../client/sealing/cryptography.ts";
 import { deriveTopic } from "../../client/sealing/derivation.ts";
 import { ConnectionKeys } from "../../client/sealing/frame-seal.ts";
 import { WebCryptography } from "../../client/sealing/web-cryptography.ts";
+import { identityVectors } from "../../scripts/sealing-vectors/identity.ts";
 import { sealingVectors } from "../../scripts/sealing-vectors/values.ts";
 
 type Vectors = {
@@ -24,6 +25,7 @@ const file: Vectors = JSON.parse(readFileSync("protocol/vectors/sealing.json", "
 
 it("gives the vectors that are published, byte for byte: `npm run vectors` after a change that is meant", async () => {
   expect(await sealingVectors()).toEqual(file);
+  expect(await identityVectors()).toEqual(JSON.parse(readFileSync("protocol/vectors/identity.json", "utf8")));
 });
 
 it.each([

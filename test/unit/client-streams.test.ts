@@ -23,11 +23,11 @@ describe("who opens a stream", () => {
     say("p", 1, "progress", 2, MEBIBYTE);
     const { writable } = await opening;
     const writer = writable.getWriter();
-    await writer.write(new Uint8Array(40_000));
+    await writer.write(new Uint8Array(80_000));
     void writer.close();
     await manyTurns();
 
-    expect(take()).toEqual([`p #1 progress 2 ${MEBIBYTE}`, "p #1 2 data 32767", "p #1 3 data 7233", "p #1 4 end"]);
+    expect(take()).toEqual([`p #1 progress 2 ${MEBIBYTE}`, "p #1 2 data 65536", "p #1 3 data 14464", "p #1 4 end"]);
   });
 
   it("may have 64 with one peer; the next is too-many-streams, until one has ended", async () => {
@@ -157,9 +157,9 @@ it("shares the connection: a stream and messages take turns", async () => {
   const { writable } = await opening;
   take();
   app.isWritable = false;
-  void writable.getWriter().write(new Uint8Array(3 * 32_767));
+  void writable.getWriter().write(new Uint8Array(3 * 65_536));
   await manyTurns();
-  for (let count = 0; count < 3; count += 1) await lanes.send("p", new Uint8Array(30_000));
+  for (let count = 0; count < 3; count += 1) await lanes.send("p", new Uint8Array(60_000));
   app.isWritable = true;
   lanes.writable();
 

@@ -76,6 +76,7 @@ it("what goes to all takes turns with what goes to one, whichever of them has no
         get isWritable() {
           return roomBytes > 0;
         },
+        hasLists: true,
         toAll: (frame) => decodeFrame(frame).type === "message" && take("all", frame.byteLength),
         toPeers: () => undefined,
       },

@@ -5,6 +5,7 @@ import type { MemberIdentity, TurnTime } from "../../hub/ports.ts";
 import type { Member } from "../../hub/topic.ts";
 import type { SessionConnection } from "../../session/ports.ts";
 import type { Mailboxes } from "../../store/mailboxes.ts";
+import type { DepositRules } from "./deposit-rules.ts";
 import type { TopicTraffic } from "./traffic.ts";
 
 /** Whose connection a peer is: for those who want its name. */
@@ -31,6 +32,8 @@ interface TakeoverSecrets {
 export type SessionParts = {
   readonly hub: Hub;
   readonly limits: ConnectionLimits & { readonly maxPayloadBytes: number };
+  /** What clients may reach the relay by beside a WebSocket, in the words of `features`. Left out: by nothing. */
+  readonly linkFeatures?: readonly string[] | undefined;
   /** How often a connection is pinged. */
   readonly pingIntervalMs: number;
   readonly traffic: TopicTraffic;
@@ -42,4 +45,6 @@ export type SessionParts = {
   readonly takeovers: TakeoverSecrets;
   /** Undefined where the relay keeps none. */
   readonly mailboxes?: Mailboxes | undefined;
+  /** Who may deposit into which; undefined with them. */
+  readonly depositRules: DepositRules | undefined;
 };

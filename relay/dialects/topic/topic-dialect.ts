@@ -14,6 +14,7 @@ import type {
 } from "../../session/ports.ts";
 import { ClassicSession } from "./classic-session.ts";
 import { classicEncoding, textFrame, v1BinaryEncoding, v1JsonEncoding } from "./codec.ts";
+import { DepositRules } from "./deposit-rules.ts";
 import { PeerConnections, type SessionParts } from "./session-parts.ts";
 import { TopicTraffic } from "./traffic.ts";
 import { V1Session } from "./v1-session.ts";
@@ -25,7 +26,7 @@ const OTHER_PROTOCOL = /^\/(gun(\/.*)?|(topic\/)?[0-9a-f]{64})$/;
 const CLASSIC = "classic";
 
 /** What it is made with. */
-export type TopicDialectParts = Omit<SessionParts, "traffic" | "connections">;
+export type TopicDialectParts = Omit<SessionParts, "traffic" | "connections" | "depositRules">;
 
 /** Topics: peers join one and what one sends, the others get. The README beside this says who speaks it. */
 export class TopicDialect implements Dialect {
@@ -41,7 +42,13 @@ export class TopicDialect implements Dialect {
   readonly #startedAtMs: number;
 
   constructor(parts: TopicDialectParts) {
-    this.#parts = { ...parts, traffic: new TopicTraffic(), connections: new PeerConnections() };
+    const { mailboxes } = parts;
+    this.#parts = {
+      ...parts,
+      traffic: new TopicTraffic(),
+      connections: new PeerConnections(),
+      depositRules: mailboxes && new DepositRules(mailboxes),
+    };
     this.#startedAtMs = parts.time.nowMs;
   }
 

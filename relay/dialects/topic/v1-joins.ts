@@ -193,7 +193,7 @@ export class V1Joins {
 
   #joined(own: Member, { members, more }: Page, ref: number | undefined): string {
     const { topicName: topic, topicHandle } = own;
-    const { limits, mailboxes, pingIntervalMs, takeovers } = this.#own.parts;
+    const { limits, linkFeatures = [], mailboxes, pingIntervalMs, takeovers } = this.#own.parts;
     return encodeV1RelayMessage({
       type: "joined",
       topic,
@@ -205,7 +205,7 @@ export class V1Joins {
       more,
       takeover: takeovers.secretOf(own),
       pingIntervalMs,
-      features: mailboxes === undefined ? features : [...features, MAILBOX_FEATURE],
+      features: [...features, ...(mailboxes === undefined ? [] : [MAILBOX_FEATURE]), ...linkFeatures],
       ref,
     });
   }

@@ -1,6 +1,7 @@
 import type { ErrorCode } from "../../../protocol/error-codes.ts";
 import {
   encodeV1MailboxRelayMessage,
+  mailboxKeyText,
   mailboxProofText,
   type V1MailboxMessage,
 } from "../../../protocol/v1-mailbox-messages.ts";
@@ -12,7 +13,7 @@ import type { Feed } from "../../store/feed.ts";
 import { hashOfSecret, isSignedBy, newMessageId, newNonce } from "../../store/owner-proof.ts";
 import type { StoredMessage } from "../../store/ports.ts";
 import { StoreError } from "../../store/store-error.ts";
-import { DepositRules } from "./deposit-rules.ts";
+import { SealingKeys } from "./sealing-keys.ts";
 import type { SessionParts } from "./session-parts.ts";
 
 /** While more than this waits for a client, it is given no more of its mailboxes: its topics are not to wait for them. */
@@ -22,6 +23,9 @@ const MAX_UNDER_WAY = 64;
 const MAX_UNDER_WAY_BYTES = 1_048_576;
 /** How a message stands in the store: text, or the bytes for which base64 stood. */
 const [AS_TEXT, AS_BYTES] = ["t", "b"];
+
+/** What a client has asked to open, and how. */
+type Challenge = { readonly nonce: string; readonly cursor: number; readonly marksCurrent: boolean };
 
 type Of<Type extends V1MailboxMessage["type"]> = Extract<V1MailboxMessage, { readonly type: Type }>;
 
@@ -47,7 +51,7 @@ export type MailboxesOwn = {
 /** The mailboxes of one connection: those that it has proved to be its own, and what it deposits in others. */
 export class V1Mailboxes {
   readonly #own: MailboxesOwn;
-  readonly #challenges = new Map<string, { readonly nonce: string; readonly cursor: number }>();
+  readonly #challenges = new Map<string, Challenge>();
   /** Those that it has proved; undefined: it is given nothing of them any more. */
   readonly #open = new Map<string, Feed | undefined>();
   #underWayCount = 0;
@@ -79,8 +83,14 @@ export class V1Mailboxes {
         return this.#prove(message);
       case "delete":
         return this.#delete(message);
+      case "close-mailbox":
+        return this.#close(message);
       case "bound-mailbox":
         return this.#bound(message);
+      case "publish-key":
+        return this.#publishKey(message);
+      case "find-key":
+        return this.#findKey(message);
     }
   }
 
@@ -111,10 +121,10 @@ export class V1Mailboxes {
     { data, note = "" }: { readonly data: Uint8Array<ArrayBuffer>; readonly note: string | undefined },
   ): Promise<ErrorCode | undefined> {
     const { connection, answer, parts } = this.#own;
-    const { mailboxes } = parts;
-    if (mailboxes === undefined) return "mailboxes-off";
+    const { mailboxes, depositRules } = parts;
+    if (mailboxes === undefined || depositRules === undefined) return "mailboxes-off";
     const provedKeys = new Set(this.#open.keys());
-    if (!(await new DepositRules(mailboxes).allow(mailbox, { secret, provedKeys }))) return "deposit-refused";
+    if (!(await depositRules.allow(mailbox, { secret, provedKeys }))) return "deposit-refused";
     // Nobody takes the place of what somebody else has deposited.
     const collapse =
       collapseKey === undefined ? {} : { collapseKey: hashOfSecret(`${connection.access.subject}\n${collapseKey}`) };
@@ -125,20 +135,20 @@ export class V1Mailboxes {
     return undefined;
   }
 
-  #challenge({ mailbox, cursor = 0, ref }: Of<"open-mailbox">): ErrorCode | undefined {
+  #challenge({ mailbox, cursor = 0, marksCurrent = false, ref }: Of<"open-mailbox">): ErrorCode | undefined {
     const { parts, host, answer } = this.#own;
     const isNew = !this.#open.has(mailbox) && !this.#challenges.has(mailbox);
     if (isNew && this.#open.size + this.#challenges.size >= parts.limits.maxTopicsPerConnection)
       return "too-many-mailboxes";
     const nonce = newNonce();
-    this.#challenges.set(mailbox, { nonce, cursor });
+    this.#challenges.set(mailbox, { nonce, cursor, marksCurrent });
     answer(encodeV1MailboxRelayMessage({ type: "challenge", mailbox, host, nonce, ref }));
     return undefined;
   }
 
   /** A challenge is good once, whatever comes of it. */
   #prove({ mailbox, signature, ref }: Of<"prove">): ErrorCode | undefined {
-    const { parts, host, answer } = this.#own;
+    const { parts, host, answer, tell } = this.#own;
     const challenge = this.#challenges.get(mailbox);
     this.#challenges.delete(mailbox);
     if (challenge === undefined) return "mailbox-not-open";
@@ -152,7 +162,9 @@ export class V1Mailboxes {
       mailbox: nameOf(mailbox),
       after: { rank: 0, sequence: challenge.cursor },
       give: (message) => this.#give(mailbox, message),
-      caughtUp: () => undefined,
+      caughtUp: () => {
+        if (challenge.marksCurrent) tell(encodeV1MailboxRelayMessage({ type: "mailbox-current", mailbox }));
+      },
       failed: () => this.#failed(mailbox),
     });
     this.#open.set(mailbox, feed);
@@ -162,19 +174,57 @@ export class V1Mailboxes {
   #delete({ mailbox, sequence, ref }: Of<"delete">): ErrorCode | undefined {
     if (!this.#open.has(mailbox)) return "mailbox-not-open";
     this.#track(0, ref, async () => {
-      await this.#own.parts.mailboxes?.remove({ mailbox: nameOf(mailbox), sequence });
+      const { parts, answer } = this.#own;
+      await parts.mailboxes?.remove({ mailbox: nameOf(mailbox), sequence });
+      if (ref !== undefined) answer(encodeV1MailboxRelayMessage({ type: "deleted", mailbox, sequence, ref }));
       return undefined;
     });
     return undefined;
   }
 
+  #close({ mailbox }: Of<"close-mailbox">): ErrorCode | undefined {
+    if (!this.#open.has(mailbox)) return "mailbox-not-open";
+    const feed = this.#open.get(mailbox);
+    if (feed !== undefined) this.#own.parts.mailboxes?.close(feed);
+    this.#open.set(mailbox, undefined);
+    return undefined;
+  }
+
   #bound({ mailbox, depositors, secret, ref }: Of<"bound-mailbox">): ErrorCode | undefined {
+    const { parts, answer } = this.#own;
+    const { depositRules } = parts;
+    if (depositRules === undefined || !this.#open.has(mailbox)) return "mailbox-not-open";
+    this.#track(0, ref, async () => {
+      if (!(await depositRules.set(mailbox, { depositors, secret }))) return "mailbox-full";
+      answer(encodeV1MailboxRelayMessage({ type: "mailbox-bounded", mailbox, ref }));
+      return undefined;
+    });
+    return undefined;
+  }
+
+  #publishKey({ mailbox, key, signature, ref }: Of<"publish-key">): ErrorCode | undefined {
     const { parts, answer } = this.#own;
     const { mailboxes } = parts;
     if (mailboxes === undefined || !this.#open.has(mailbox)) return "mailbox-not-open";
+    if (!isSignedBy(mailbox, mailboxKeyText(mailbox, key), signature)) return "proof-invalid";
     this.#track(0, ref, async () => {
-      if (!(await new DepositRules(mailboxes).set(mailbox, { depositors, secret }))) return "mailbox-full";
-      answer(encodeV1MailboxRelayMessage({ type: "mailbox-bounded", mailbox, ref }));
+      if (!(await new SealingKeys(mailboxes).keep(mailbox, { key, signature }))) return "mailbox-full";
+      answer(encodeV1MailboxRelayMessage({ type: "key-published", mailbox, ref }));
+      return undefined;
+    });
+    return undefined;
+  }
+
+  #findKey({ mailbox, ref }: Of<"find-key">): ErrorCode | undefined {
+    const { parts, answer } = this.#own;
+    const { mailboxes, limits } = parts;
+    if (mailboxes === undefined) return "mailboxes-off";
+    this.#isUsed = true;
+    this.#track(0, ref, async () => {
+      const found = await new SealingKeys(mailboxes).find(mailbox);
+      if (found === undefined) return "no-such-mailbox";
+      const { maxPayloadBytes } = limits;
+      answer(encodeV1MailboxRelayMessage({ type: "mailbox-key", mailbox, ...found, maxPayloadBytes, ref }));
       return undefined;
     });
     return undefined;

@@ -1,7 +1,9 @@
-import type { Workload } from "../workload.ts";
+import type { ComparedWorkload, Workload } from "../workload.ts";
 import { Churn } from "./churn.ts";
 import { createTarget } from "./connection.ts";
+import { Deposits } from "./deposits.ts";
 import { ExchangeConnections } from "./exchange-connections.ts";
+import { Fetches } from "./fetches.ts";
 import { Handshakes } from "./handshakes.ts";
 import { measureIdle } from "./idle.ts";
 import type { Load } from "./load.ts";
@@ -20,7 +22,7 @@ export type DuelTask = {
   readonly certificate: string;
   readonly sessionName: SessionName;
   /** Workloads with the same members: they are connected once for all of them. */
-  readonly workloads: readonly Workload[];
+  readonly workloads: readonly ComparedWorkload[];
   readonly slices: SliceOptions;
 };
 
@@ -54,7 +56,10 @@ function sideOf({ certificate, sessionName }: DuelTask, { port, pid }: Running):
   return { subject, connections: new ExchangeConnections(subject), pid };
 }
 
-function loadOf({ subject, connections }: Contender, workload: Exclude<Workload, { readonly kind: "idle" }>): Load {
+function loadOf(
+  { subject, connections }: Contender,
+  workload: Exclude<ComparedWorkload, { readonly kind: "idle" }>,
+): Load {
   switch (workload.kind) {
     case "exchange":
       return connections.load(workload);
@@ -62,6 +67,10 @@ function loadOf({ subject, connections }: Contender, workload: Exclude<Workload,
       return new Handshakes(subject, workload);
     case "churn":
       return new Churn(subject, workload);
+    case "deposit":
+      return new Deposits(subject, workload);
+    case "fetch":
+      return new Fetches(subject, workload);
   }
 }
 

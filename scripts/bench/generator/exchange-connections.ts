@@ -1,6 +1,7 @@
 import { setTimeout as after } from "node:timers/promises";
 import type { ExchangeWorkload } from "../workload.ts";
 import type { Connection, Receiver } from "./connection.ts";
+import { DepositStream } from "./deposit-stream.ts";
 import type { Load } from "./load.ts";
 import { openAll, receiverCount, type Subject } from "./members.ts";
 import type { Member } from "./sessions/session.ts";
@@ -10,12 +11,13 @@ import { Traffic } from "./traffic.ts";
 /** How much of a delivery is kept, in bytes: to know what it is, the longest envelope before a payload, and the stamp. */
 const HEAD_BYTES = 256;
 
-/** The members of a workload, connected; and before them those who stall, where it has such. */
+/** The members of a workload, connected; before them those who stall, and behind them those who deposit, where it has such. */
 export class ExchangeConnections implements Receiver {
   list: readonly Connection[] = [];
   readonly #subject: Subject;
   readonly #keepBytes: number;
   #stalled: StalledTopics | undefined;
+  #deposits: DepositStream | undefined;
   #receiver: Receiver | undefined;
   #failure: Error | undefined;
 
@@ -31,6 +33,10 @@ export class ExchangeConnections implements Receiver {
       await this.#stalled.stall(workload.stalledReaders);
     }
     this.list = await openAll(this.#subject, workload, this, this.#keepBytes);
+    if (workload.besideDeposits !== undefined) {
+      this.#deposits = new DepositStream(this.#subject.target, workload.besideDeposits);
+      await this.#deposits.start();
+    }
     if (this.#failure !== undefined) throw this.#failure;
   }
 
@@ -62,21 +68,23 @@ export class ExchangeConnections implements Receiver {
         await Promise.race([after(durationMs), traffic.failure]);
         traffic.pause();
         await traffic.drained();
-        this.throwIfReleased();
+        this.throwIfNotBeside();
         return traffic.deliveryCount - countBefore;
       },
       close: () => traffic.pause(),
     };
   }
 
-  /** @throws Error where one who was to stall has read. */
-  throwIfReleased(): void {
+  /** @throws Error where one who was to stall has read, or fewer deposits were stored than were to be. */
+  throwIfNotBeside(): void {
     this.#stalled?.throwIfReleased();
+    this.#deposits?.throwIfBehind();
   }
 
   close(): void {
     for (const connection of this.list) connection.close();
     this.#stalled?.close();
+    this.#deposits?.close();
   }
 
   onChunk(): void {

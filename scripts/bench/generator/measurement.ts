@@ -14,7 +14,7 @@ export type Measurement = {
   readonly p50Micros: number;
   readonly p99Micros: number;
   readonly serverResidentBytes: number;
-  /** Of idle connections: what the server's memory grew by. */
+  /** Of idle connections: what the server's memory grew by; of stored messages: what its directory did. */
   readonly grownBytes?: number;
   /** Of handshakes: how many resumed a session. */
   readonly resumedCount?: number;

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { appendFileSync, copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { programPath } from "../needs.ts";
 import type { ServerCommand, ServerSetting } from "../server-command.ts";
@@ -12,6 +12,13 @@ websocket { host: "127.0.0.1", port: ${port}, compression: false
   tls { cert_file: "${certificatePath}", key_file: "${keyPath}" } }`,
   );
   return [programPath("nats-server"), "-c", path];
+}
+
+/** The same, and it stores what is published for a stream: it answers when that is on the disk, as the relay does. */
+export function natsJetStreamCommand(setting: ServerSetting): ServerCommand {
+  const [program, option = "", path = ""] = natsCommand(setting);
+  appendFileSync(path, `jetstream { store_dir: "${setting.directory}/jetstream", sync_interval: always }\n`);
+  return [program, option, path];
 }
 
 /** MQTT over TLS, with queues that have no bound: at QoS 0 it drops what does not fit. */

@@ -6,7 +6,14 @@ import { median } from "./statistics.ts";
 export const DISTURBED_SHARE = 0.1;
 
 /** What a figure of cost is of. */
-export type CostUnit = "µs per delivery" | "µs per connection" | "µs per join and leave" | "KiB per connection";
+export type CostUnit =
+  | "µs per delivery"
+  | "µs per connection"
+  | "µs per join and leave"
+  | "KiB per connection"
+  | "µs per deposit"
+  | "µs per message fetched"
+  | "KiB of the store per message";
 
 /** What one run says, in the units of the table. */
 export type Run = {
@@ -86,6 +93,12 @@ export function unitOf({ kind }: Workload): CostUnit {
       return "µs per join and leave";
     case "idle":
       return "KiB per connection";
+    case "deposit":
+      return "µs per deposit";
+    case "fetch":
+      return "µs per message fetched";
+    case "store-size":
+      return "KiB of the store per message";
   }
 }
 

@@ -1,5 +1,6 @@
 import { QUIET_ID } from "../workloads.ts";
 import { growthLines } from "./growth.ts";
+import { mailboxLines } from "./mailbox-lines.ts";
 import { digits, whole } from "./numbers.ts";
 import { type Cell, DISTURBED_SHARE, type Results } from "./results.ts";
 
@@ -29,6 +30,7 @@ export function toMarkdown(results: Results): string {
     "",
     ...pipeLines(plain),
     ...stalledLines(plain),
+    ...mailboxLines(plain),
     ...growthLines(cells),
     `Correctness pass: ${verifiedCount} deliveries verified for order, content and count, ${faulty.length} of ${checks.length} passes with faults.`,
     ...faulty.map(({ workload, contestant, faults }) => `- ${workload}, ${contestant}: ${faults.join("; ")}`),

@@ -53,6 +53,12 @@ export interface Session {
   isEnvelope(before: Buffer, after: Buffer, sender: { readonly member: Member; readonly session: Session }): boolean;
 }
 
+/** Of a protocol that stores messages: what `publication` gives is a deposit, the same bytes each time. */
+export interface StoringSession extends Session {
+  /** Called for each deposit that the server has acknowledged, in the order in which they were sent. */
+  onStored: () => void;
+}
+
 /** Whether what comes is in WebSocket frames, with their pings and closes. */
 export function isWebSocket({ framing }: Session): boolean {
   return framing === "frames" || framing === "lines-in-frames" || framing === "nats-in-frames";

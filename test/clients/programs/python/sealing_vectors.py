@@ -79,4 +79,5 @@ def main() -> None:
     print(f"{count} of {total} agree")
 
 
-main()
+if __name__ == "__main__":
+    main()

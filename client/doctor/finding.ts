@@ -1,0 +1,53 @@
+import type { CauseName } from "./causes.ts";
+
+/** What is looked at, in this order. */
+export const checkNames = [
+  "name",
+  "tcp",
+  "tls",
+  "first flight",
+  "interception",
+  "http",
+  "clock",
+  "upgrade",
+  "join",
+  "frames",
+  "round trip",
+  "throughput",
+  "udp",
+  "quiet",
+] as const;
+
+/** What is looked at. */
+export type CheckName = (typeof checkNames)[number];
+
+/** What one check has found. */
+export type Finding = {
+  readonly check: CheckName;
+  /** `failed`: no app gets past this. `warned`: it does, and should know. `skipped`: there was no need, or no way, to look. */
+  readonly state: "ok" | "failed" | "warned" | "skipped";
+  /** For people; with nothing secret in it. What others have said is in it as it came: show it as such. */
+  readonly text: string;
+  /** Only where it has failed. */
+  readonly cause?: CauseName | undefined;
+};
+
+/** That it is as it should be. */
+export function ok(check: CheckName, text: string): Finding {
+  return { check, state: "ok", text };
+}
+
+/** That no app gets past it. */
+export function failed(check: CheckName, cause: CauseName, text: string): Finding {
+  return { check, state: "failed", text, cause };
+}
+
+/** That apps get past it, and should know. */
+export function warned(check: CheckName, text: string): Finding {
+  return { check, state: "warned", text };
+}
+
+/** That nobody has looked. */
+export function skipped(check: CheckName, text: string): Finding {
+  return { check, state: "skipped", text };
+}

@@ -1,0 +1,42 @@
+import type { Socket } from "node:net";
+import type { Clock } from "../clock.ts";
+import type { TlsOptions } from "../relay.ts";
+
+/** What the doctor is asked to look at. */
+export type Patient = {
+  readonly clock: Clock;
+  /** Milliseconds since the epoch, by this machine. */
+  readonly epochMs: () => number;
+  /** `wss:` or `ws:`. */
+  readonly url: URL;
+  readonly tls: TlsOptions;
+  readonly token: string | undefined;
+  /** Every connection that was opened, to be ended with the diagnosis. */
+  readonly opened: Set<{ destroy: () => unknown }>;
+};
+
+/** The way to the relay's port: each call gives a connection of its own, with nothing sent on it. */
+export type Way = () => Promise<Socket>;
+
+/** The name or address that is dialled, without the brackets of IPv6. */
+export function hostOf({ url }: Patient): string {
+  return url.hostname.replace(/^\[|\]$/g, "");
+}
+
+/** The port that is dialled. */
+export function portOf({ url }: Patient): number {
+  if (url.port !== "") return Number(url.port);
+  return url.protocol === "wss:" ? 443 : 80;
+}
+
+/** Time from now on. @returns how many milliseconds have gone, whole ones. */
+export function stopwatch(clock: Clock): () => number {
+  const startedMs = clock.monotonicMs();
+  return () => Math.round(clock.monotonicMs() - startedMs);
+}
+
+/** Node's name for what has failed; of several addresses the first one's. */
+export function codeOf(error: unknown): string {
+  const first: unknown = error instanceof AggregateError ? (error.errors[0] ?? error) : error;
+  return first instanceof Error && "code" in first && typeof first.code === "string" ? first.code : "";
+}

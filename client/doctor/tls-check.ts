@@ -1,0 +1,118 @@
+import type { DetailedPeerCertificate, PeerCertificate } from "node:tls";
+import { type Finding, failed, ok, skipped, warned } from "./finding.ts";
+import { askPlainly, isRelay } from "./http-question.ts";
+import { type Patient, stopwatch, type Way } from "./scene.ts";
+import { dialTls, faultOf, helloBytes, isOfPublicAuthority, type TlsOutcome } from "./tls-dial.ts";
+import { vendorOf } from "./vendors.ts";
+
+const TIME_MS = 5000;
+/** The second dials ask what a first one, that heard nothing, means. */
+const SECOND_TIME_MS = 4000;
+/** RFC 7301 section 3.2: the alert of a server that speaks no such protocol. */
+const NO_SUCH_PROTOCOL = /no.?application.?protocol|alert number 120/i;
+
+/** A secured way to the relay, and what was found on the way. */
+export type TlsFound = { readonly findings: readonly Finding[]; readonly way?: Way | undefined };
+
+/** Speaks TLS with whatever answers, and judges its certificate. Nothing is sent to one that is not trusted, but a question for `/`. */
+export async function checkTls(patient: Patient, way: Way): Promise<TlsFound> {
+  const tookMs = stopwatch(patient.clock);
+  const outcome = await dialTls(patient, await way(), { timeMs: TIME_MS });
+  if (outcome.kind === "silent") return { findings: await explainSilence(patient, way) };
+  if (outcome.kind === "failed") return { findings: [refused(outcome)] };
+  const { socket, certificate } = outcome;
+  const fault = faultOf(patient, socket, certificate);
+  if (fault !== undefined) return { findings: [await untrusted(patient, outcome, fault)] };
+  const until = certificate.valid_to;
+  const text = `${socket.getProtocol()} in ${tookMs()} ms; certificate by ${issuerOf(certificate)}, until ${until}`;
+  socket.destroy();
+  const hello = ok("first flight", `a ClientHello of ${await helloBytes(patient, false)} bytes is answered`);
+  return { findings: [ok("tls", text), hello, interception(patient, certificate)], way: () => secured(patient, way) };
+}
+
+async function secured(patient: Patient, way: Way): Promise<Awaited<ReturnType<Way>>> {
+  const outcome = await dialTls(patient, await way(), { timeMs: TIME_MS });
+  if (outcome.kind === "secured" && faultOf(patient, outcome.socket, outcome.certificate) === undefined) {
+    return outcome.socket;
+  }
+  throw new Error(outcome.kind === "failed" ? outcome.message : "TLS does not work any more");
+}
+
+/** Nothing came behind the hello: it may be too large, or the answer, or nobody speaks TLS. */
+async function explainSilence(patient: Patient, way: Way): Promise<readonly Finding[]> {
+  const usual = await helloBytes(patient, false);
+  const silence = `no answer to a ClientHello of ${usual} bytes in ${TIME_MS} ms`;
+  const wish = { timeMs: SECOND_TIME_MS, hasSmallHello: true };
+  const [small, question] = await Promise.all([
+    dialTls(patient, await way(), wish),
+    // Its answer is small: an alert.
+    dialTls(patient, await way(), { ...wish, alpn: "postern-doctor" }),
+  ]);
+  const smaller = `one of ${await helloBytes(patient, true)} bytes`;
+  if (small.kind === "secured") {
+    const text = `${silence}; ${smaller} is answered`;
+    return [failed("first flight", "hello-too-large", text)];
+  }
+  const hasAnswered =
+    question.kind === "secured" || (question.kind === "failed" && NO_SUCH_PROTOCOL.test(question.message));
+  if (!hasAnswered) return [failed("tls", "tls-silent", `${silence}, nor to ${smaller}`)];
+  return [failed("tls", "large-packets-lost", `${silence}; ${smaller} gets a short answer, and no long one`)];
+}
+
+function refused({ code, message }: Extract<TlsOutcome, { kind: "failed" }>): Finding {
+  if (/wrong version number|packet length too long|http request/i.test(message)) {
+    return failed("tls", "no-tls", `what answers speaks no TLS (${code})`);
+  }
+  const alert = /alert(?: number)? ?(\d+)?/i.exec(message);
+  if (alert !== null && code !== "ECONNRESET") return failed("tls", "tls-refused", `TLS is refused (${code})`);
+  return failed("tls", "hello-cut", `cut before an answer to the ClientHello (${code || message})`);
+}
+
+/** Whether it is the relay behind somebody who looks into TLS, or a page in its place, is told by what it answers. */
+async function untrusted(
+  patient: Patient,
+  { socket, certificate }: Extract<TlsOutcome, { kind: "secured" }>,
+  fault: string,
+): Promise<Finding> {
+  const text = `certificate for ${namesOf(certificate)} by ${issuerOf(certificate)} (${fault})`;
+  switch (fault) {
+    case "CERTIFICATE_MISMATCH":
+      return failed("tls", "certificate-not-pinned", `${text}, SHA-256 ${certificate.fingerprint256}`);
+    case "ERR_TLS_CERT_ALTNAME_INVALID":
+      return failed("tls", "certificate-other-name", text);
+    case "CERT_HAS_EXPIRED":
+    case "CERT_NOT_YET_VALID":
+      return failed("tls", "certificate-dates", `${text}, from ${certificate.valid_from} to ${certificate.valid_to}`);
+    case "DEPTH_ZERO_SELF_SIGNED_CERT":
+      return failed("tls", "certificate-self-signed", `${text}, SHA-256 ${certificate.fingerprint256}`);
+  }
+  const answer = await askPlainly(patient, socket);
+  if (answer !== undefined && !isRelay(answer)) {
+    return failed("tls", "page-instead", `${text}; it answers HTTP ${answer.status}, and is no relay`);
+  }
+  return failed("tls", "certificate-untrusted", text);
+}
+
+function interception({ tls, url }: Patient, certificate: DetailedPeerCertificate): Finding {
+  if (url.protocol === "ws:") return skipped("interception", "there is no TLS");
+  if (tls.fingerprint !== undefined) return ok("interception", "none: the certificate is the one that is pinned");
+  const vendor = vendorOf(issuerOf(certificate));
+  const issuer = issuerOf(certificate);
+  if (vendor !== undefined) return warned("interception", `${vendor} looks into TLS (${issuer})`);
+  return isOfPublicAuthority(certificate)
+    ? ok("interception", "none to be seen: the authority is a public one")
+    : warned("interception", `perhaps: ${issuer} is an authority that was added to this machine or named to it`);
+}
+
+/** Who has issued it, by its organization and its name. */
+function issuerOf({ issuer }: PeerCertificate): string {
+  const { O: organization, CN: name } = issuer;
+  return [...new Set([organization, name].flat())].filter((part) => part !== undefined).join(", ") || "nobody";
+}
+
+function namesOf({ subject, subjectaltname }: PeerCertificate): string {
+  const names = (subjectaltname ?? "").split(", ").map((name) => name.replace(/^(DNS|IP Address):/, ""));
+  const known = names.filter((name) => name !== "");
+  if (known.length === 0) return [subject.CN].flat().join(", ");
+  return known.length > 3 ? `${known.slice(0, 3).join(", ")} and ${known.length - 3} more` : known.join(", ");
+}

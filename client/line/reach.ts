@@ -1,0 +1,85 @@
+import type { Clock, Timer } from "../clock.ts";
+import type { Transport, TransportMemory } from "./transport.ts";
+
+/** So long after the first dial without an answer of the relay's the other transport is tried beside it. */
+const SECOND_MS = 1500;
+/** While it polls, a WebSocket is tried again after this; doubled each time it does not do, up to the last. */
+const FIRST_RETRY_MS = 10_000;
+const MAX_RETRY_MS = 300_000;
+
+/** Which transport is dialled, and when the other one. */
+export class Reach {
+  readonly #clock: Clock;
+  readonly #transports: readonly Transport[];
+  readonly #memory: TransportMemory;
+  #timer: Timer | undefined;
+  #retryMs = FIRST_RETRY_MS;
+
+  /** @param transports those that may be used, at least one. */
+  constructor(clock: Clock, transports: readonly Transport[], memory: TransportMemory = new OwnMemory()) {
+    this.#clock = clock;
+    this.#transports = transports;
+    this.#memory = memory;
+  }
+
+  /** The one to dial: what worked in this network, else a WebSocket. */
+  get first(): Transport {
+    const known = this.#memory.recall();
+    const [first = "websocket"] = this.#transports;
+    return known !== undefined && this.#transports.includes(known) ? known : first;
+  }
+
+  /** The one to try where that does not do; undefined: there is no other. */
+  otherThan(transport: Transport): Transport | undefined {
+    return this.#transports.find((other) => other !== transport);
+  }
+
+  /** One was dialled. @param dialOther called where the relay has not answered in time. */
+  dialled(transport: Transport, dialOther: (other: Transport) => void): void {
+    const other = this.otherThan(transport);
+    if (other !== undefined) this.#after(SECOND_MS, () => dialOther(other));
+  }
+
+  /** This one is dialled the next time. */
+  prefer(transport: Transport): void {
+    this.#memory.remember(transport);
+  }
+
+  /** The relay has answered by this one. @param retry called where a WebSocket is to be tried again. */
+  up(transport: Transport, retry: () => void): void {
+    this.#memory.remember(transport);
+    this.stop();
+    if (transport === "websocket") this.#retryMs = FIRST_RETRY_MS;
+    else if (this.otherThan(transport) !== undefined) this.#after(this.#retryMs, retry);
+  }
+
+  /** A WebSocket was tried again and does not do. */
+  failedAgain(retry: () => void): void {
+    this.#retryMs = Math.min(MAX_RETRY_MS, this.#retryMs * 2);
+    this.#after(this.#retryMs, retry);
+  }
+
+  /** Nothing is called any more, until the next of these. */
+  stop(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  #after(delayMs: number, task: () => void): void {
+    this.stop();
+    this.#timer = this.#clock.after(delayMs, task);
+  }
+}
+
+/** Of this line alone. */
+class OwnMemory implements TransportMemory {
+  #transport: Transport | undefined;
+
+  recall(): Transport | undefined {
+    return this.#transport;
+  }
+
+  remember(transport: Transport): void {
+    this.#transport = transport;
+  }
+}

@@ -1,0 +1,75 @@
+import { expect, it } from "vitest";
+import { causes } from "../../client/doctor/causes.ts";
+import { JoinScene as Scene } from "../support/join-scene.ts";
+import { startRelay } from "../support/relay.ts";
+
+/** Nothing listens there. */
+const NOBODY = "wss://127.0.0.1:1";
+
+it("prints a checklist and the verdict, and exits with 0 where apps get through", async () => {
+  const relay = await startRelay({ tls: "off" });
+  const scene = new Scene().reading();
+
+  expect(await scene.run("doctor", relay.url)).toBe(0);
+
+  expect(scene.printed).toMatch(/^ok {6}name .*\nok {6}tcp .*/);
+  expect(scene.printed).toMatch(/\n\nApps get through to the relay\.\n$/);
+});
+
+it("says what stops an app, what to do and who can, and exits with the code of the cause", async () => {
+  const scene = new Scene().reading();
+
+  expect(await scene.run("doctor", NOBODY)).toBe(causes["port-refused"].exitCode);
+
+  expect(scene.printed).toContain("FAILED  tcp           port 1 of 127.0.0.1: ECONNREFUSED\n-       udp");
+  for (const line of ["(port-refused)", "What to do: Have", "Who can: IT.", "To be sure: ", "--ticket"]) {
+    expect(scene.printed).toContain(line);
+  }
+});
+
+it("writes a text for the help desk, and nothing else to standard output", async () => {
+  const scene = new Scene({ env: { POSTERN_TOKEN: "hidden-token" } }).reading();
+
+  expect(await scene.run("doctor", `${NOBODY}/path?key=hidden`, "--ticket")).toBe(21);
+
+  expect(scene.printed).toMatch(/^An app cannot connect to wss:\/\/127\.0\.0\.1:1\/path\. .*port-refused/);
+  expect(scene.printed).toMatch(/to {7}127\.0\.0\.1, TCP port 1, outgoing alone/);
+  expect(scene.said).toContain("FAILED  tcp");
+  expect(scene.printed + scene.said).not.toContain("hidden");
+});
+
+it("prints JSON for programs, with the exit code", async () => {
+  const scene = new Scene().reading();
+
+  await scene.run("doctor", NOBODY, "--json");
+
+  expect(JSON.parse(scene.printed)).toMatchObject({
+    address: NOBODY,
+    exitCode: 21,
+    verdict: { works: false, cause: "port-refused", who: "IT" },
+  });
+});
+
+it.each([
+  [[], "It takes the address of one relay"],
+  [["wss://a.test", "wss://b.test"], "It takes the address of one relay"],
+  [["https://a.test"], "A relay's address begins with wss:// or ws://"],
+  [["wss://a.test", "--ticket", "--json"], "either --ticket or --json"],
+  [["wss://a.test", "--idle", "soon"], "--idle takes a whole number"],
+  [["wss://a.test", "--stun", "65536"], "--stun takes a whole number from 1 to 65535"],
+  [["wss://a.test", "--ca-file", "/no/such/file"], "no such file"],
+  [["wss://a.test", "--what"], "Unknown option"],
+])("refuses %j", async (args, problem) => {
+  const scene = new Scene().reading();
+
+  expect(await scene.run("doctor", ...args)).toBe(2);
+
+  expect(scene.said).toContain(problem);
+});
+
+it("prints its help", async () => {
+  const scene = new Scene().reading();
+
+  expect(await scene.run("doctor", "--help")).toBe(0);
+  expect(scene.printed).toContain("Usage: postern-client doctor <relay> [options]");
+});
