@@ -3,6 +3,10 @@ import { TEST_TIMEOUT_MS, TIME_FACTOR } from "./test/support/patience.ts";
 
 /** How much longer than a short one a long test may take, and wait for one thing. */
 const LONG_FACTOR = 4;
+/** Relays of tests are on this machine, whatever proxy it has for others. */
+const NO_PROXY = [process.env["no_proxy"] ?? process.env["NO_PROXY"], "localhost", "127.0.0.1", "::1"]
+  .filter(Boolean)
+  .join();
 const FIXED_SEED = ["test/support/fixed-seed.setup.ts"];
 
 /** Which files a kind of test is in, and how much longer than usual it may take. */
@@ -60,7 +64,7 @@ function project(name: string, { include, exclude, factor, setupFiles = [] }: Ki
       testTimeout: TEST_TIMEOUT_MS * factor,
       hookTimeout: TEST_TIMEOUT_MS * factor,
       // What tests wait for follows: see test/support/patience.ts.
-      env: { TEST_TIME_FACTOR: `${TIME_FACTOR * factor}` },
+      env: { TEST_TIME_FACTOR: `${TIME_FACTOR * factor}`, no_proxy: NO_PROXY },
     },
   };
 }

@@ -23,9 +23,9 @@ const RESEND_BUFFER_BYTES = 4 * 1024 * 1024;
  * @throws ConnectError `address-invalid`, `option-invalid`
  */
 export function connect(relays: string | readonly string[] | RelayList, options: ConnectOptions = {}): Relay {
-  const { ca, fingerprint } = options.tls ?? {};
-  if ((ca ?? fingerprint) !== undefined) {
-    throw new ConnectError("option-invalid", { cause: "tls: the platform decides" });
+  const { tls, proxy } = options;
+  if (Object.values({ ...tls, proxy }).some((value) => value !== undefined)) {
+    throw new ConnectError("option-invalid", { cause: "tls, proxy: for Node" });
   }
   const parts = {
     clock: systemClock,

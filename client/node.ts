@@ -1,15 +1,14 @@
 /** The package `postern-client` on Node: the same names, and the same types, as in index.ts. */
 
 import { systemClock } from "./clock.ts";
-import { ConnectError } from "./errors.ts";
-import { parseFingerprint } from "./node/fingerprint.ts";
 import { NetworkMemory } from "./node/network-memory.ts";
 import { NodeCryptography } from "./node/node-cryptography.ts";
+import { diallerFor } from "./node/node-dialler.ts";
 import { nodeRequest } from "./node/node-request.ts";
 import { nodeDial } from "./node/node-socket.ts";
 import { pollDial } from "./polling/poll-socket.ts";
 import { randomWord } from "./random.ts";
-import type { ConnectOptions, Relay, RelayList, TlsOptions } from "./relay.ts";
+import type { ConnectOptions, Relay, RelayList } from "./relay.ts";
 import { RelayClient } from "./relay-client.ts";
 
 export * from "./public.ts";
@@ -23,23 +22,18 @@ const RESEND_BUFFER_BYTES = 16 * 1024 * 1024;
  * @throws ConnectError `address-invalid`, `option-invalid`
  */
 export function connect(relays: string | readonly string[] | RelayList, options: ConnectOptions = {}): Relay {
-  const trust = { ca: options.tls?.ca, fingerprint: checkedFingerprint(options.tls) };
+  const dialler = diallerFor(options, { platform: process.platform, env: process.env });
   const memory = new NetworkMemory();
   const parts = {
     clock: systemClock,
     random: Math.random,
-    dial: nodeDial(trust),
-    poll: pollDial({ clock: systemClock, request: nodeRequest(trust), newToken: randomWord }),
+    dial: nodeDial({ clock: systemClock, dialler }),
+    poll: pollDial({ clock: systemClock, request: nodeRequest(dialler), newToken: randomWord }),
     memoryOf: () => memory,
+    wayOf: (address: string) => dialler.wayTo(new URL(address)),
     resendBufferBytes: RESEND_BUFFER_BYTES,
     cryptography: new NodeCryptography(),
     warn: (text: string) => process.emitWarning(text, "PosternWarning"),
   };
   return new RelayClient(parts, relays, options);
-}
-
-function checkedFingerprint({ fingerprint }: TlsOptions = {}): string | undefined {
-  const parsed = fingerprint === undefined ? undefined : parseFingerprint(fingerprint);
-  if (fingerprint === undefined || parsed !== undefined) return parsed;
-  throw new ConnectError("option-invalid", { cause: "tls.fingerprint: SHA-256 in 64 hex digits" });
 }

@@ -4,10 +4,10 @@ import type { Clock } from "./clock.ts";
 import { Emitter } from "./emitter.ts";
 import { ConnectError, DeliveryError, type PosternError, TopicError } from "./errors.ts";
 import { BackOff } from "./line/back-off.ts";
-import { Line } from "./line/line.ts";
+import { Line, type LineParts } from "./line/line.ts";
 import type { PageEvents } from "./line/page-events.ts";
 import type { Dial } from "./line/socket.ts";
-import type { Transport, TransportMemory } from "./line/transport.ts";
+import type { Transport } from "./line/transport.ts";
 import type { HostedMailboxes, HostsMailboxes, MailboxHost } from "./mailbox-host.ts";
 import { NumberedTopic } from "./numbered-topic.ts";
 import { OVERHEAD_BYTES } from "./overhead.ts";
@@ -46,7 +46,8 @@ export type RelayClientParts = {
   /** By WebSocket, and by polls. */
   readonly dial: Dial;
   readonly poll?: Dial | undefined;
-  readonly memoryOf?: ((address: string) => TransportMemory) | undefined;
+  readonly memoryOf?: LineParts["memoryOf"];
+  readonly wayOf?: LineParts["wayOf"];
   /** Tells when a page sleeps and wakes; left out where there are no pages. */
   readonly pageEvents?: PageEvents | undefined;
   readonly resendBufferBytes: number;

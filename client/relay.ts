@@ -24,6 +24,37 @@ export type RelayInfo = {
   readonly features: readonly string[];
   /** By what it is reached now; undefined while it is not. */
   readonly transport: Transport | undefined;
+} & Partial<Way>;
+
+/** How the last connection got to the relay: on Node, and undefined before there was one. */
+export type Way = {
+  /** The proxy that is configured for this relay; undefined where there is none. */
+  readonly proxy: ProxyInfo | undefined;
+  /** Undefined for `ws://`. */
+  readonly tls: TlsInfo | undefined;
+};
+
+/** A proxy, and who has named it. */
+export type ProxyInfo = {
+  /** Without user and password. */
+  readonly url: string;
+  /** `option`, the name of the variable, `system`; behind it ` (PAC)` where a script has chosen. */
+  readonly source: string;
+  /** The entry of NO_PROXY, or of the system's exceptions, by which the relay is dialled without this proxy. */
+  readonly noProxyEntry?: string | undefined;
+};
+
+/** What a TLS connection shows. */
+export type TlsInfo = {
+  /** Who has signed the certificate: behind a proxy that looks into TLS, its owner. */
+  readonly issuer: string | undefined;
+  /** SHA-256 of the certificate, `AA:BB:...`. */
+  readonly fingerprint: string;
+  /**
+   * TLS was silent at first, and a hello that fits one packet got through. It has no post-quantum key exchange; whoever is on the
+   * way can force this.
+   */
+  readonly isSmallHello: boolean;
 };
 
 /** One of several relays: what is known of it, and how it is. */
@@ -103,12 +134,46 @@ export type ConnectOptions = {
   readonly reconnect?: { readonly minDelayMs?: number; readonly maxDelayMs?: number } | undefined;
   /** On Node: as `tls.connect` takes them. Elsewhere the platform decides, and it is an `option-invalid`. */
   readonly tls?: TlsOptions | undefined;
+  /**
+   * On Node: the proxy. `env`: as the environment says; `system`: as the system's settings say; `none`; or a URL (`http://`,
+   * `https://`, `socks5://`, and of a PAC file `pac+https://`). Left out: the environment, and where it names none, the system.
+   * Elsewhere the platform decides, and it is an `option-invalid`.
+   */
+  readonly proxy?: string | ProxyOptions | undefined;
 };
+
+/** A proxy whose user signs in. */
+export type ProxyOptions = {
+  /** As `proxy` itself. */
+  readonly url?: string | undefined;
+  readonly onProxyAuth?: OnProxyAuth | undefined;
+};
+
+/**
+ * Asked when a proxy answers 407, and again for its next answers on the same connection: Negotiate and NTLM need up to three.
+ * @returns the value of `Proxy-Authorization`, or undefined to give up. It has ten seconds.
+ */
+export type OnProxyAuth = (question: ProxyQuestion) => string | undefined | Promise<string | undefined>;
+
+/** What a proxy wants. */
+export type ProxyQuestion = {
+  /** The proxy's URL without user and password; its host name is what a ticket is for. */
+  readonly url: string;
+  /** From 1 up; each dial begins anew. */
+  readonly round: number;
+  /** What it offers, in its order. @property parameters what stands behind the scheme: a realm, or the token of Negotiate and NTLM. */
+  readonly challenges: readonly ProxyChallenge[];
+};
+
+/** A scheme of authentication that a proxy offers (RFC 9110 section 11.6.1). */
+export type ProxyChallenge = { readonly scheme: string; readonly parameters: string };
 
 /** Whom to trust. */
 export type TlsOptions = {
   /** PEM, in place of the platform's roots. */
   readonly ca?: string | readonly string[] | undefined;
-  /** SHA-256 of the one certificate to trust, self-signed or not, in any usual form of hex. */
-  readonly fingerprint?: string | undefined;
+  /** PEM, beside the platform's roots. */
+  readonly extraCa?: string | readonly string[] | undefined;
+  /** SHA-256 of the certificates to trust, self-signed or not, and of no others; in any usual form of hex. */
+  readonly fingerprint?: string | readonly string[] | undefined;
 };

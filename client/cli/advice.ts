@@ -30,12 +30,19 @@ const NETWORK_ADVICE: Readonly<Record<string, string>> = {
 };
 
 const CODE_ADVICE: Partial<Record<PosternErrorCode, string>> = {
+  "proxy-invalid": "Correct it: --proxy, HTTPS_PROXY, or the system's settings. --proxy none goes without.",
+  "proxy-unreachable": "Is the proxy's address right, and is this machine in its network? --proxy none goes without.",
+  "proxy-auth-required": "Put user and password into the proxy's URL: http://user:password@host:port.",
+  "proxy-refused":
+    "It is the proxy that says no, not the relay: ask whoever runs it to allow the relay's name and port.",
   unauthorized: "Give it a token that it accepts: --token-file, or the variable POSTERN_TOKEN.",
   "plain-topic": "Leave out --plain.",
 };
 
 /** What to do about a failure, in a sentence for whoever typed the command. */
 export function adviceFor(error: unknown): string | undefined {
+  // Whatever failed beneath it, it was the proxy's and not the relay's.
+  if (error instanceof PosternError && error.code.startsWith("proxy-")) return CODE_ADVICE[error.code];
   for (const code of codesOf(error)) {
     const advice = CERTIFICATE_ADVICE[code] ?? NETWORK_ADVICE[code];
     if (advice !== undefined) return advice;

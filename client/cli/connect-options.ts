@@ -8,6 +8,7 @@ export const CONNECT_OPTIONS = {
   relay: { type: "string", multiple: true },
   fingerprint: { type: "string" },
   "ca-file": { type: "string" },
+  proxy: { type: "string" },
   "token-file": { type: "string" },
 } as const;
 
@@ -15,6 +16,7 @@ export const CONNECT_OPTIONS = {
 export const CONNECT_HELP = `  --relay <address>     another relay to use beside the first: as often as there are more. A topic is on three of them at once
   --fingerprint <text>  trust exactly the certificate with this SHA-256, as the relay, openssl or a browser shows it
   --ca-file <path>      trust the authorities in this PEM file, in place of this machine's
+  --proxy <url>         the proxy, in place of the one in HTTPS_PROXY or the system's settings; or none, env, system
   --token-file <path>   the file with a token, for a relay that wants one; or set POSTERN_TOKEN`;
 
 /** How to connect, as it was typed. */
@@ -22,12 +24,13 @@ export type ConnectWords = {
   /** In any usual form of hex. */
   readonly fingerprint?: string | undefined;
   readonly caFile?: string | undefined;
+  readonly proxy?: string | undefined;
   readonly tokenFile?: string | undefined;
 };
 
 /** @throws Error where a file cannot be read: now, and not at some later connection; or where the fingerprint is none. */
 export async function connectOptionsOf(words: ConnectWords, env: Terminal["env"]): Promise<ConnectOptions> {
-  const { caFile, tokenFile } = words;
+  const { caFile, tokenFile, proxy } = words;
   if (tokenFile !== undefined) await readTrimmed(tokenFile);
   const ca = caFile === undefined ? undefined : await readFile(caFile, "utf8");
   // The file is read again for each connection: whoever renews it need not restart this.
@@ -38,7 +41,7 @@ export async function connectOptionsOf(words: ConnectWords, env: Terminal["env"]
       "--fingerprint: the SHA-256 fingerprint of a certificate has 64 hex digits, with or without colons.",
     );
   }
-  return { token, tls: ca === undefined && fingerprint === undefined ? undefined : { ca, fingerprint } };
+  return { token, proxy, tls: ca === undefined && fingerprint === undefined ? undefined : { ca, fingerprint } };
 }
 
 /** Whether a word may be the address of a relay. */

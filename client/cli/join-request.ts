@@ -25,6 +25,7 @@ export type JoinRequest = {
   /** As Node writes it. */
   readonly fingerprint: string | undefined;
   readonly caFile: string | undefined;
+  readonly proxy: string | undefined;
   readonly tokenFile: string | undefined;
   readonly isJson: boolean;
   /** Goes on listening after the end of standard input. */
@@ -74,6 +75,7 @@ export function parseJoin(args: readonly string[]): JoinRequest | "help" | { rea
     name: values.name,
     fingerprint,
     caFile: values["ca-file"],
+    proxy: values.proxy,
     tokenFile: values["token-file"],
     isJson: values.json === true,
     isStaying: values.stay === true,

@@ -1,6 +1,6 @@
 import { type Clock, epochMs, systemClock } from "../clock.ts";
 import { ConnectError } from "../errors.ts";
-import { parseFingerprint } from "../node/fingerprint.ts";
+import { checkedFingerprints } from "../node/fingerprint.ts";
 import type { TlsOptions } from "../relay.ts";
 import { type CauseName, type Curer, causeOf, TO_SETTLE } from "./causes.ts";
 import { Echo } from "./echo.ts";
@@ -172,10 +172,7 @@ function verdictOf(findings: readonly Finding[]): Verdict {
 }
 
 function patientOf(clock: Clock, address: string, { tls = {}, token, quietSeconds = 0 }: DiagnoseOptions): Patient {
-  const fingerprint = tls.fingerprint === undefined ? undefined : parseFingerprint(tls.fingerprint);
-  if (fingerprint === undefined && tls.fingerprint !== undefined) {
-    throw new ConnectError("option-invalid", { cause: "tls.fingerprint: SHA-256 in 64 hex digits" });
-  }
+  const fingerprint = checkedFingerprints(tls.fingerprint);
   if (!(quietSeconds >= 0 && quietSeconds <= 3600)) {
     throw new ConnectError("option-invalid", { cause: "quietSeconds: 0 to 3600" });
   }

@@ -82,7 +82,7 @@ export async function helloBytes(patient: Patient, hasSmallHello: boolean): Prom
 export function faultOf(patient: Patient, socket: TLSSocket, certificate: PeerCertificate): string | undefined {
   const { fingerprint } = patient.tls;
   if (fingerprint !== undefined) {
-    return certificate.fingerprint256 === fingerprint ? undefined : "CERTIFICATE_MISMATCH";
+    return [fingerprint].flat().includes(certificate.fingerprint256) ? undefined : "CERTIFICATE_MISMATCH";
   }
   // The chain is judged before the name, and the name tells more.
   const wrongName = checkServerIdentity(hostOf(patient), certificate);
@@ -114,7 +114,10 @@ function chainOf(certificate: DetailedPeerCertificate): readonly DetailedPeerCer
   return chain;
 }
 
-function contextOf({ tls: { ca } }: Patient, hasSmallHello: boolean): SecureContext {
+function contextOf({ tls: { ca, extraCa = [] } }: Patient, hasSmallHello: boolean): SecureContext {
   const roots = ca === undefined ? [...getCACertificates("default"), ...getCACertificates("system")] : [ca].flat();
-  return createSecureContext({ ca: [...new Set(roots)], ...(hasSmallHello ? { ecdhCurve: SMALL_GROUP } : {}) });
+  return createSecureContext({
+    ca: [...new Set([extraCa, roots].flat(2))],
+    ...(hasSmallHello ? { ecdhCurve: SMALL_GROUP } : {}),
+  });
 }

@@ -1,7 +1,7 @@
 import type { ClientRequest, IncomingMessage } from "node:http";
 import { WebSocket } from "ws";
 import { SUBPROTOCOL_V1 } from "../../protocol/subprotocol.ts";
-import type { UpgradeRefusal } from "../line/socket.ts";
+import type { Refusal } from "../line/socket.ts";
 import { readRefusal } from "../node/refused-upgrade.ts";
 import type { CauseName } from "./causes.ts";
 import { type Finding, failed, ok } from "./finding.ts";
@@ -15,7 +15,7 @@ export type UpgradeFound = { readonly finding: Finding; readonly webSocket?: Web
 
 type Opening =
   | { readonly kind: "open"; readonly webSocket: WebSocket }
-  | { readonly kind: "refused"; readonly refusal: UpgradeRefusal; readonly text: string }
+  | { readonly kind: "refused"; readonly refusal: Refusal; readonly text: string }
   | { readonly kind: "failed"; readonly text: string };
 
 /** What the relay's own refusals mean, by their HTTP status. */
@@ -75,7 +75,7 @@ async function refused(question: ClientRequest, response: IncomingMessage): Prom
 }
 
 /** A refusal is the relay's own where it bears a word of it. */
-function causeOf({ status, word }: UpgradeRefusal, isRelayThere: boolean): CauseName {
+function causeOf({ status = 0, word }: Refusal, isRelayThere: boolean): CauseName {
   if (word !== undefined) return causesByStatus[status] ?? "unexplained";
   if (isRelayThere) return status >= 500 ? "relay-down" : "upgrade-refused";
   return status >= 500 ? "relay-down" : "page-instead";

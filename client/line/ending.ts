@@ -1,7 +1,7 @@
 import { type CloseCode, type Reconnect, reconnectAfter } from "../../protocol/close-codes.ts";
 import type { V1RelayMessage } from "../../protocol/v1-relay-messages.ts";
 import { ConnectError, type PosternErrorCode } from "../errors.ts";
-import type { SocketEnd, UpgradeRefusal } from "./socket.ts";
+import type { Refusal, SocketEnd } from "./socket.ts";
 
 /** The relay's last word before a close: WebKit hides some codes, and says 1006. */
 export type LastWord = Extract<V1RelayMessage, { type: "error" }>;
@@ -63,7 +63,7 @@ export function givenUp(code: PosternErrorCode, cause: string): Ending {
  * @param hasBeenUp whether this address has once been a relay: then a proxy's no is taken for a passing one.
  */
 export function endingOf(end: SocketEnd, said: LastWord | undefined, hasBeenUp: boolean): Ending {
-  if (end.refusal !== undefined) return refusedUpgrade(end.refusal, end.cause, hasBeenUp);
+  if (end.refusal !== undefined) return refused(end.refusal, end.cause, hasBeenUp);
   const code = end.code ?? closeOf(said);
   const reconnect = code === undefined || end.reason === "no join in time" ? "back-off" : reconnectAfter(code);
   return {
@@ -78,15 +78,21 @@ export function endingOf(end: SocketEnd, said: LastWord | undefined, hasBeenUp: 
   };
 }
 
-/** An HTTP answer that only a person can change: the relay's own, or the first thing that was ever heard of this address. */
-function refusedUpgrade(refusal: UpgradeRefusal, cause: unknown, hasBeenUp: boolean): Ending {
-  const { status, word, requestId, retryAfterMs } = refusal;
-  const passes = status >= 500 || status === 408 || status === 425 || status === 429;
+/** What only a person can change: the relay's own answer, or the first thing that was ever heard of this address. */
+function refused(refusal: Refusal, cause: unknown, hasBeenUp: boolean): Ending {
+  const {
+    status = 0,
+    word,
+    retryAfterMs,
+    code = status === 401 ? "unauthorized" : "refused",
+    passes = status >= 500 || status === 408 || status === 425 || status === 429,
+  } = refusal;
   return {
-    error: new ConnectError(status === 401 ? "unauthorized" : "refused", { cause, status, requestId }),
+    error: new ConnectError(code, { ...refusal, cause }),
     reconnect: passes || (word === undefined && hasBeenUp) ? "back-off" : "never",
     retryAfterMs: bounded(retryAfterMs, word),
-    mayBeTheTransport: word === undefined || word === UPGRADE_STRIPPED,
+    // A proxy says the same to requests; and to ask it twice with a wrong password is once too often.
+    mayBeTheTransport: refusal.code === undefined && (word === undefined || word === UPGRADE_STRIPPED),
   };
 }
 

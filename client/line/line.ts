@@ -32,7 +32,11 @@ export type LineParts = Omit<CarrierParts, "memory"> & {
   /** From 0 up to, without, 1. */
   readonly random: () => number;
   readonly pageEvents?: PageEvents | undefined;
+  /** How a relay was reached, where the runtime shows it. */
+  readonly wayOf?: ((address: string) => Pick<RelayInfo, "proxy" | "tls"> | undefined) | undefined;
 };
+
+const NO_WAY = { proxy: undefined, tls: undefined };
 
 /** How a line is made. Checked by the caller. */
 export type LineOptions = {
@@ -112,6 +116,7 @@ export class Line implements CarrierEvents, MembershipLine {
       maxPayloadBytes: this.#maxPayloadBytes,
       features: this.#features,
       transport: this.#connection?.wasUp === true ? this.#connection.transport : undefined,
+      ...(this.#parts.wayOf?.(this.#options.address) ?? NO_WAY),
     };
   }
 

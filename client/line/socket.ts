@@ -7,17 +7,22 @@ export type SocketEnd = {
   readonly reason: string;
   /** Why it failed, where the runtime says so: an error of the network, of TLS, or the HTTP answer to the upgrade. */
   readonly cause?: unknown;
-  /** What the HTTP answer says by which an upgrade was refused; where the runtime shows it, which browsers do not. */
-  readonly refusal?: UpgradeRefusal | undefined;
+  /** By whom and how the upgrade, or the way to it, was refused; where the runtime shows it, which browsers do not. */
+  readonly refusal?: Refusal | undefined;
 };
 
-/** The HTTP answer to an upgrade that was refused. */
-export type UpgradeRefusal = {
-  readonly status: number;
+/** A connection that was refused: by an HTTP answer to the upgrade, or on the way to it. */
+export type Refusal = {
+  /** Of the HTTP answer; undefined where there was none. */
+  readonly status: number | undefined;
   /** The relay's own word, from `X-Refusal`; undefined where the answer is somebody else's. */
-  readonly word: string | undefined;
-  readonly requestId: string | undefined;
+  readonly word?: string | undefined;
+  readonly requestId?: string | undefined;
   readonly retryAfterMs: number | undefined;
+  /** Where a proxy is the reason, or how it is set; left out: the status says why. */
+  readonly code?: "proxy-invalid" | "proxy-unreachable" | "proxy-auth-required" | "proxy-refused" | undefined;
+  /** Whether it may be better by itself; left out: the status says so. */
+  readonly passes?: boolean | undefined;
 };
 
 /** Called in this order: `onOpen` once or never, the others, `onEnd` once, and nothing behind it. */

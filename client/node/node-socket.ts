@@ -1,20 +1,14 @@
-import type { Agent, ClientRequest, IncomingMessage } from "node:http";
-import { createSecureContext, getCACertificates, type SecureContext } from "node:tls";
+import type { ClientRequest, IncomingMessage } from "node:http";
+import type { Socket as NetSocket } from "node:net";
 import { type ClientOptions, WebSocket } from "ws";
 import { SUBPROTOCOL_V1 } from "../../protocol/subprotocol.ts";
+import type { Clock, Timer } from "../clock.ts";
 import type { Dial, Socket, SocketEnd, SocketEvents } from "../line/socket.ts";
+import { StageTimeout } from "./deadline.ts";
+import type { Dialler } from "./dialler.ts";
 import { explained } from "./explained.ts";
-import { sendWhenTrusted } from "./pinned.ts";
+import { ProxyError } from "./proxies/proxy-error.ts";
 import { readRefusal } from "./refused-upgrade.ts";
-
-/** Whom to trust, and which way to go. */
-export type NodeDialOptions = {
-  /** PEM, in place of all other roots. Left out: those that Node brings, and those of the system. */
-  readonly ca?: string | readonly string[] | undefined;
-  /** SHA-256 of the one certificate to trust, as Node writes it: `AA:BB:...`. */
-  readonly fingerprint?: string | undefined;
-  readonly agent?: Agent | undefined;
-};
 
 /** As large as a relay may ever be told to take and give, with the envelope of JSON. */
 const MAX_MESSAGE_BYTES = 71_303_168;
@@ -25,41 +19,35 @@ const MAX_MESSAGE_BYTES = 71_303_168;
 const MAX_PENDING_PONGS = 10_000;
 /** How long the closing handshake may take before the connection is cut. */
 const CLOSE_TIMEOUT_MS = 2000;
-/** Node gives up an address after 250 ms: one lost SYN, or a line with 600 ms, fails then. */
-const ADDRESS_TIMEOUT_MS = 3000;
+/** How long the answer to the upgrade may take. */
+const HTTP_TIMEOUT_MS = 10_000;
 const NO_CODES: ReadonlySet<number> = new Set([1005, 1006]);
 
 /** What `ws` takes and its types do not name. */
-type AllOptions = ClientOptions & {
-  readonly maxPendingAutoPongs: number;
-  readonly closeTimeout: number;
-  readonly autoSelectFamilyAttemptTimeout: number;
-  readonly secureContext?: SecureContext | undefined;
-};
+type AllOptions = ClientOptions & { readonly maxPendingAutoPongs: number; readonly closeTimeout: number };
 
-/** Dials with `ws`, which tells why a connection failed and closes as it should on every Node. */
-export function nodeDial(options: NodeDialOptions = {}): Dial {
-  return (address, events) => new NodeSocket(address, events, options);
+/** What a socket is made of. */
+export type NodeDialParts = { readonly clock: Clock; readonly dialler: Pick<Dialler, "openSocket"> };
+
+/** Dials with `ws`, which closes as it should on every Node, over the connections of a dialler, which tells why one failed. */
+export function nodeDial(parts: NodeDialParts): Dial {
+  return (address, events) => new NodeSocket(address, events, parts);
 }
 
 class NodeSocket implements Socket {
   readonly #events: SocketEvents;
-  readonly #socket: WebSocket | undefined;
+  readonly #clock: Clock;
+  /** Ends the dial. */
+  readonly #given = new AbortController();
+  #socket: WebSocket | undefined;
+  #timer: Timer | undefined;
   #cause: unknown;
   #isOver = false;
 
-  constructor(address: string, events: SocketEvents, options: NodeDialOptions) {
+  constructor(address: string, events: SocketEvents, { clock, dialler }: NodeDialParts) {
     this.#events = events;
-    try {
-      this.#socket = new WebSocket(address, SUBPROTOCOL_V1, {
-        ...dialOptions(address, options),
-        finishRequest: (request: ClientRequest) =>
-          sendWhenTrusted(request, options.fingerprint, (cause) => this.#fail(cause)),
-      });
-      this.#listen(this.#socket, new URL(address).hostname);
-    } catch (cause) {
-      queueMicrotask(() => this.#end({ code: undefined, reason: "", cause }));
-    }
+    this.#clock = clock;
+    queueMicrotask(() => void this.#dial(address, dialler));
   }
 
   get bufferedBytes(): number {
@@ -76,13 +64,37 @@ class NodeSocket implements Socket {
     else this.#socket?.terminate();
   }
 
+  async #dial(address: string, dialler: NodeDialParts["dialler"]): Promise<void> {
+    try {
+      const url = new URL(address);
+      const socket = await dialler.openSocket(url, this.#given.signal);
+      if (this.#isOver) socket.destroy();
+      else this.#upgrade(url, socket);
+    } catch (cause) {
+      this.#fail(cause);
+    }
+  }
+
+  #upgrade({ href, hostname }: URL, stream: NetSocket): void {
+    const options: AllOptions = {
+      perMessageDeflate: false,
+      maxPayload: MAX_MESSAGE_BYTES,
+      maxPendingAutoPongs: MAX_PENDING_PONGS,
+      closeTimeout: CLOSE_TIMEOUT_MS,
+      createConnection: () => stream,
+    };
+    this.#socket = new WebSocket(href, SUBPROTOCOL_V1, options);
+    this.#timer = this.#clock.after(HTTP_TIMEOUT_MS, () => this.#fail(new StageTimeout("http", HTTP_TIMEOUT_MS)));
+    this.#listen(this.#socket, hostname);
+  }
+
   #listen(socket: WebSocket, hostname: string): void {
     socket.on("upgrade", ({ socket: stream }: IncomingMessage) => {
       // Behind the listener of ws, which is added in this turn: the bytes are its own.
       queueMicrotask(() => stream.on("data", () => !this.#isOver && this.#events.onBytesSeen?.()));
       stream.on("drain", () => !this.#isOver && this.#events.onDrained?.());
     });
-    socket.on("open", () => !this.#isOver && this.#events.onOpen());
+    socket.on("open", () => this.#opened());
     socket.on("message", (data: Buffer, isBinary) => {
       if (this.#isOver) return;
       if (isBinary) this.#events.onBytes(data);
@@ -96,59 +108,28 @@ class NodeSocket implements Socket {
     );
   }
 
+  #opened(): void {
+    this.#timer?.cancel();
+    if (!this.#isOver) this.#events.onOpen();
+  }
+
   async #refused(request: ClientRequest, response: IncomingMessage): Promise<void> {
+    this.#timer?.cancel();
     const { refusal, text } = await readRefusal(response);
     request.destroy();
     this.#end({ code: undefined, reason: "", cause: new Error(text), refusal });
   }
 
-  #fail(cause: Error): void {
-    this.#end({ code: undefined, reason: "", cause });
+  #fail(cause: unknown): void {
+    this.#end({ code: undefined, reason: "", cause, refusal: cause instanceof ProxyError ? cause : undefined });
     this.#socket?.terminate();
   }
 
   #end(end: SocketEnd): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#timer?.cancel();
+    this.#given.abort();
     this.#events.onEnd(end);
   }
-}
-
-function dialOptions(address: string, options: NodeDialOptions): AllOptions {
-  return {
-    perMessageDeflate: false,
-    maxPayload: MAX_MESSAGE_BYTES,
-    maxPendingAutoPongs: MAX_PENDING_PONGS,
-    closeTimeout: CLOSE_TIMEOUT_MS,
-    agent: options.agent,
-    ...trustOptions(options, address.startsWith("wss:")),
-  };
-}
-
-/** How a socket connects, and what a TLS one trusts. */
-export type TrustOptions = {
-  readonly autoSelectFamilyAttemptTimeout: number;
-  readonly rejectUnauthorized: boolean;
-  readonly ca?: string | string[];
-  readonly secureContext?: SecureContext;
-};
-
-/** The same for a WebSocket and for plain requests. */
-export function trustOptions({ ca, fingerprint }: NodeDialOptions, isTls: boolean): TrustOptions {
-  return {
-    autoSelectFamilyAttemptTimeout: ADDRESS_TIMEOUT_MS,
-    rejectUnauthorized: fingerprint === undefined,
-    ...(ca === undefined ? {} : { ca: typeof ca === "string" ? ca : [...ca] }),
-    ...(isTls && ca === undefined && fingerprint === undefined ? { secureContext: allRoots() } : {}),
-  };
-}
-
-let rootsContext: SecureContext | undefined;
-
-/** Node's own roots with those of `NODE_EXTRA_CA_CERTS`, and the system's: read once, as it takes a while. */
-function allRoots(): SecureContext {
-  rootsContext ??= createSecureContext({
-    ca: [...new Set([...getCACertificates("default"), ...getCACertificates("system")])],
-  });
-  return rootsContext;
 }

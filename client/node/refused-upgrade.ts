@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import type { UpgradeRefusal } from "../line/socket.ts";
+import type { Refusal } from "../line/socket.ts";
 
 const MAX_BODY_CHARACTERS = 300;
 const MAX_WORD_CHARACTERS = 128;
@@ -7,13 +7,13 @@ const MAX_WORD_CHARACTERS = 128;
 const BODY_TIMEOUT_MS = 2000;
 
 /** What an HTTP answer to an upgrade says. @property text its status and the beginning of its body, for people. */
-export type ReadRefusal = { readonly refusal: UpgradeRefusal; readonly text: string };
+export type ReadRefusal = { readonly refusal: Refusal; readonly text: string };
 
 /** Reads a refused upgrade. Never rejects; the caller ends the connection. */
 export async function readRefusal(response: IncomingMessage): Promise<ReadRefusal> {
   const status = response.statusCode ?? 0;
   const retryAfter = Number(response.headers["retry-after"]);
-  const refusal: UpgradeRefusal = {
+  const refusal: Refusal = {
     status,
     word: headerOf(response, "x-refusal"),
     requestId: headerOf(response, "x-request-id"),

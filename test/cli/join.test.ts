@@ -166,6 +166,25 @@ it("goes on dialling where it may get better, and says each reason once", async 
   expect(scene.said).toContain("  Nothing listens there");
 });
 
+it.each([
+  ["proxy-auth-required", /^ {2}Put user and password into the proxy's URL/m],
+  ["proxy-unreachable", /^ {2}Is the proxy's address right/m],
+  ["proxy-refused", /^ {2}It is the proxy that says no, not the relay/m],
+  ["proxy-invalid", /^ {2}Correct it: --proxy, HTTPS_PROXY/m],
+] as const)(
+  "says of a proxy what to do about it, and blames no relay for what fails beneath: %s",
+  async (code, advice) => {
+    const scene = new Scene().reading();
+    const cause = Object.assign(new Error("nothing listens"), { code: "ECONNREFUSED" });
+    scene.relay.joinError = new ConnectError(code, { cause });
+
+    expect(await scene.join("--proxy", "http://proxy.test:3128")).toBe(1);
+    expect(scene.said).toMatch(advice);
+    expect(scene.said).not.toContain("is the relay running");
+    expect(scene.relay.connectOptions).toMatchObject({ proxy: "http://proxy.test:3128" });
+  },
+);
+
 it("tells when the connection is gone, and when it is back", async () => {
   const scene = new Scene().reading();
   const exitCode = scene.join();
@@ -280,7 +299,7 @@ it("takes a token of the environment, which other users of the machine cannot re
   scene.stdin.end();
 
   expect(await scene.join()).toBe(0);
-  expect(scene.relay.connectOptions).toEqual({ token: "abc", tls: undefined });
+  expect(scene.relay.connectOptions).toEqual({ token: "abc", proxy: undefined, tls: undefined });
 });
 
 it.each([

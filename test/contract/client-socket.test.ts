@@ -5,8 +5,8 @@ import { type WebSocket as ServerSocket, WebSocketServer } from "ws";
 import { systemClock } from "../../client/clock.ts";
 import type { Dial, Socket, SocketEnd } from "../../client/line/socket.ts";
 import { webSocketDial } from "../../client/line/web-socket.ts";
-import { nodeDial } from "../../client/node/node-socket.ts";
 import { eventually } from "../support/eventually.ts";
+import { testDial } from "../support/node-dial.ts";
 
 type Accept = (socket: ServerSocket) => void;
 
@@ -137,5 +137,5 @@ function socketContract(name: string, dial: Dial): void {
   });
 }
 
-socketContract("the socket over ws", nodeDial());
+socketContract("the socket over ws", testDial());
 socketContract("the socket over the runtime's WebSocket", webSocketDial(systemClock));

@@ -5,29 +5,11 @@ import { createServer, type TLSSocket } from "node:tls";
 import { expect, it, onTestFinished } from "vitest";
 import { type WebSocket as ServerSocket, WebSocketServer } from "ws";
 import type { Socket, SocketEnd } from "../../client/line/socket.ts";
-import { type NodeDialOptions, nodeDial } from "../../client/node/node-socket.ts";
 import { createSelfSigned } from "../../relay/tls/self-signed.ts";
 import { eventually } from "../support/eventually.ts";
+import { causeOf, failureOf, outcomeOf, testDial } from "../support/node-dial.ts";
 import { startRelay } from "../support/relay.ts";
 import { sharedCertificate } from "../support/shared-certificate.ts";
-
-/** Dials, and waits for what comes of it. */
-async function outcomeOf(address: string, options: NodeDialOptions): Promise<"open" | SocketEnd> {
-  const { promise, resolve } = Promise.withResolvers<"open" | SocketEnd>();
-  const socket = nodeDial(options)(address, {
-    onOpen: () => resolve("open"),
-    onText: () => undefined,
-    onBytes: () => undefined,
-    onEnd: resolve,
-  });
-  onTestFinished(() => socket.close(""));
-  return promise;
-}
-
-async function causeOf(address: string, options: NodeDialOptions = {}): Promise<string> {
-  const end = await outcomeOf(address, options);
-  return end !== "open" && end.cause instanceof Error ? end.cause.message : `no error: ${JSON.stringify(end)}`;
-}
 
 /** A TLS server that keeps what it is sent, and answers nothing. */
 async function serveTls(material: { readonly certificate: string; readonly key: string }) {
@@ -49,18 +31,22 @@ it("trusts the one certificate that is pinned, whoever has signed it", async () 
   const relay = await startRelay();
   const { fingerprint256 } = new X509Certificate(relay.certificate ?? "");
 
-  expect(await outcomeOf(relay.url, { fingerprint: fingerprint256 })).toBe("open");
+  expect(await outcomeOf(relay.url, { tls: { fingerprint: fingerprint256 } })).toMatchObject({
+    tls: { fingerprint: fingerprint256, issuer: "localhost", isSmallHello: false },
+  });
+  const several = ["AB".repeat(32), fingerprint256];
+  expect(await outcomeOf(relay.url, { tls: { fingerprint: several } })).toMatchObject({ tls: expect.anything() });
 });
 
 it("sends nothing, not even the head of its request, to a server with another certificate than the pinned one", async () => {
   const { received, url } = await serveTls(sharedCertificate());
   const other = "AB:".repeat(31) + "AB";
 
-  expect(await causeOf(url, { fingerprint: other })).toContain("another certificate than the pinned one");
-  expect(await causeOf(url.replace("wss:", "ws:"), { fingerprint: other })).toContain("has no TLS");
+  expect(await causeOf(url, { tls: { fingerprint: other } })).toContain("another certificate than the pinned one");
+  expect(await causeOf(url.replace("wss:", "ws:"), { tls: { fingerprint: other } })).toContain("has no TLS");
 
   // A third connection is through its handshake after the first: what that one had sent would be here.
-  void outcomeOf(url, { ca: sharedCertificate().certificate });
+  void outcomeOf(url, { tls: { ca: sharedCertificate().certificate } });
   await eventually(() => expect(received).toHaveLength(1));
   expect(received[0]).toMatch(/^GET \/ HTTP/);
 });
@@ -75,8 +61,11 @@ it("names what is wrong with a certificate: not trusted, for another name, no TL
   onTestFinished(() => void plain.close());
   const plainAddress = plain.address();
 
-  expect(await causeOf(relay.url)).toContain("self-signed: trust it by its fingerprint (DEPTH_ZERO_SELF_SIGNED_CERT)");
-  expect(await causeOf(url, { ca: other.certificate })).toContain(
+  // Who has signed it, and for how long, only a second connection shows.
+  expect(await causeOf(relay.url)).toMatch(
+    /self-signed: trust it by its fingerprint \(DEPTH_ZERO_SELF_SIGNED_CERT\); it is signed by localhost, for the time from .* to .* GMT$/,
+  );
+  expect(await causeOf(url, { tls: { ca: other.certificate } })).toContain(
     "the certificate is for other.test, not for localhost",
   );
   expect(await causeOf(`wss://localhost:${typeof plainAddress === "object" ? plainAddress?.port : ""}`)).toContain(
@@ -87,13 +76,13 @@ it("names what is wrong with a certificate: not trusted, for another name, no TL
 it("reads the relay's word, its sentence and the request's id where an upgrade is refused", async () => {
   const relay = await startRelay();
 
-  const end = await outcomeOf(`${relay.url}/nowhere`, { ca: relay.certificate });
+  const end = await failureOf(`${relay.url}/nowhere`, { tls: { ca: relay.certificate } });
 
   expect(end).toMatchObject({
     code: undefined,
     refusal: { status: 404, word: "no-such-path", requestId: expect.any(String), retryAfterMs: undefined },
   });
-  expect(end !== "open" && end.cause instanceof Error && end.cause.message).toBe("HTTP 404: no-such-path: Not Found");
+  expect(end.cause instanceof Error && end.cause.message).toBe("HTTP 404: no-such-path: Not Found");
 });
 
 it("lives on while a server that does not read it sends more pings than can be answered", async () => {
@@ -108,7 +97,7 @@ it("lives on while a server that does not read it sends more pings than can be a
   const texts: string[] = [];
   const ends: SocketEnd[] = [];
   const { promise: opened, resolve } = Promise.withResolvers<void>();
-  const socket: Socket = nodeDial()(`ws://127.0.0.1:${typeof address === "object" ? address?.port : ""}`, {
+  const socket: Socket = testDial()(`ws://127.0.0.1:${typeof address === "object" ? address?.port : ""}`, {
     onOpen: resolve,
     onText: (text) => texts.push(text),
     onBytes: () => undefined,

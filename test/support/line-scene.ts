@@ -5,9 +5,9 @@ import { systemClock } from "../../client/clock.ts";
 import type { PosternError } from "../../client/errors.ts";
 import { Line, type LineOptions, type LineParts } from "../../client/line/line.ts";
 import type { LineJoined, LineMember, TopicLine, TopicLineOptions } from "../../client/line/topic-line.ts";
-import { nodeDial } from "../../client/node/node-socket.ts";
 import type { RelayState } from "../../client/relay.ts";
 import { eventually } from "./eventually.ts";
+import { testDial } from "./node-dial.ts";
 import type { TestRelay } from "./relay.ts";
 
 /** What a topic has told, oldest first. */
@@ -86,7 +86,7 @@ export class TestLine {
 
   constructor(address: string, parts: Partial<LineParts> = {}, options: Partial<LineOptions> = {}) {
     this.line = new Line(
-      { clock: systemClock, random: Math.random, dial: nodeDial(), ...parts },
+      { clock: systemClock, random: Math.random, dial: testDial(), ...parts },
       { address, reconnect: { minDelayMs: 20, maxDelayMs: 500 }, connectTimeoutMs: 5000, ...options },
       {
         onState: (state) => this.states.push(state),
@@ -100,7 +100,11 @@ export class TestLine {
   /** Dials a relay of the tests over TLS. */
   static to(relay: TestRelay, options: Partial<LineOptions> = {}, port: number = relay.port): TestLine {
     const scheme = relay.certificate === undefined ? "ws" : "wss";
-    return new TestLine(`${scheme}://localhost:${port}`, { dial: nodeDial({ ca: relay.certificate }) }, options);
+    return new TestLine(
+      `${scheme}://localhost:${port}`,
+      { dial: testDial({ tls: { ca: relay.certificate } }) },
+      options,
+    );
   }
 
   /** Joins under a new name each time. */

@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import { explained } from "../../client/node/explained.ts";
 
+const refused = (address: string): Error => failure("ECONNREFUSED", { address });
 const failure = (code: string, fields: object = {}): Error =>
   Object.assign(new Error("what Node says"), { code, ...fields });
 
@@ -36,4 +37,36 @@ it("tells plain HTTP from TLS, and takes the first of several addresses", () => 
   );
   expect(explained(failure("ESOMETHING"), "relay.test").message).toBe("what Node says");
   expect(explained("text", "relay.test").message).toBe("text");
+});
+
+it("says what a second look has shown", () => {
+  const certificate = { issuer: "Corp Root", from: "Jan 1 00:00:00 2026 GMT", until: "Jan 1 00:00:00 2027 GMT" };
+
+  expect(explained(failure("SELF_SIGNED_CERT_IN_CHAIN"), "relay.test", { certificate }).message).toMatch(
+    /not trusted.*; it is signed by Corp Root, for the time from Jan 1 .* to Jan 1 /,
+  );
+  expect(explained(failure("ESOMETHING"), "relay.test", { isNarrow: true }).message).toContain("the path's MTU");
+});
+
+it.each([
+  [112, "a filter refuses it (TLS alert 112)"],
+  [49, "as filters do it (TLS alert 49)"],
+  [120, "HTTP/2 alone"],
+])("reads the alert %i by its number", (alert, words) => {
+  const error = Object.assign(new Error(`ssl3_read_bytes:tlsv1 alert:SSL alert number ${alert}\n`), { code: "EPROTO" });
+
+  expect(explained(error, "relay.test").message).toContain(words);
+});
+
+it("finds a name that a filter in the DNS leads to this machine", () => {
+  expect(explained(refused("0.0.0.0"), "relay.test").message).toContain("a filter in the DNS");
+  expect(explained(refused("127.0.0.1"), "localhost").message).toContain("nothing listens");
+  expect(explained(refused("127.0.0.1"), "127.0.0.1").message).toContain("nothing listens");
+  expect(explained(refused("192.0.2.1"), "relay.test").message).toContain("nothing listens");
+});
+
+it("explains once", () => {
+  const once = explained(failure("ENOTFOUND"), "relay.test");
+
+  expect(explained(once, "other.test")).toBe(once);
 });

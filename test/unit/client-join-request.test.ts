@@ -13,6 +13,7 @@ const DEFAULTS = {
   name: undefined,
   fingerprint: undefined,
   caFile: undefined,
+  proxy: undefined,
   tokenFile: undefined,
   isJson: false,
   isStaying: false,

@@ -84,7 +84,12 @@ export async function transfer(
     }
     request = requestOf(positionals, values, terminal.env);
     prepared = await end.prepare(request, terminal, program);
-    const words = { fingerprint: values.fingerprint, caFile: values["ca-file"], tokenFile: values["token-file"] };
+    const words = {
+      fingerprint: values.fingerprint,
+      caFile: values["ca-file"],
+      proxy: values.proxy,
+      tokenFile: values["token-file"],
+    };
     relay = connect(request.relays, await connectOptionsOf(words, terminal.env));
   } catch (error) {
     return usage(error instanceof Error ? error.message : String(error));

@@ -10,7 +10,6 @@ export const proxyRows: readonly Row[] = [
     name: "proxy",
     network: "routes nothing; Squid takes CONNECT to port 443, and only it can look up names",
     needs: ["squid"],
-    awaits: ["proxies"],
     expected: passes(),
     build: async (office) => {
       await startSquid(office);
@@ -21,7 +20,6 @@ export const proxyRows: readonly Row[] = [
     name: "proxy with a password",
     network: "the same, and Squid wants a password (Basic)",
     needs: ["squid"],
-    awaits: ["proxies"],
     expected: passes(),
     build: async (office) => {
       await startSquid(office, { basic: { user: "alex", password: "p@ss:word" } });
@@ -32,8 +30,7 @@ export const proxyRows: readonly Row[] = [
     name: "proxy with a wrong password",
     network: "the same, and the password is wrong",
     needs: ["squid"],
-    awaits: ["proxies"],
-    expected: fails(/407|password|credentials/, 3000),
+    expected: fails(/does not take this user and password/, 3000, "proxy-auth-required"),
     build: async (office) => {
       await startSquid(office, { basic: { user: "alex", password: "p@ss:word" } });
       askProxy(office, "alex:wrong@");
@@ -42,15 +39,13 @@ export const proxyRows: readonly Row[] = [
   {
     name: "proxy that is gone",
     network: "routes nothing, and nothing listens at the address of the proxy",
-    awaits: ["proxies"],
-    expected: fails(/proxy/, 3000),
+    expected: fails(/nothing listens/, 3000, "proxy-unreachable"),
     build: (office) => askProxy(office),
   },
   {
     name: "proxy that looks into TLS",
     network: "Squid looks into TLS with an authority that the machine trusts, and lets WebSockets through",
     needs: BUMPING_SQUID,
-    awaits: ["proxies"],
     expected: passes(),
     build: async (office) => {
       await startSquid(office, { intercept: { letsUpgrade: true } });
@@ -62,7 +57,6 @@ export const proxyRows: readonly Row[] = [
     name: "proxy that looks into TLS, as shipped",
     network: "the same as Squid is shipped: it takes the Upgrade header away",
     needs: BUMPING_SQUID,
-    awaits: ["proxies"],
     expected: passes(),
     build: async (office) => {
       await startSquid(office, { intercept: {} });
@@ -74,7 +68,6 @@ export const proxyRows: readonly Row[] = [
     name: "mitmproxy as a proxy",
     network: "routes nothing; mitmproxy looks into TLS with an authority that the machine trusts",
     needs: ["mitmdump"],
-    awaits: ["proxies"],
     expected: passes(),
     build: async (office) => {
       await startMitmproxy(office, "asked");

@@ -1,0 +1,37 @@
+import type { Refusal } from "../../line/socket.ts";
+
+type ProxyFault = NonNullable<Refusal["code"]>;
+
+/** What is known of a proxy that failed. */
+export type ProxyFailure = {
+  /** Its URL without user and password. */
+  readonly proxy?: string | undefined;
+  readonly status?: number | undefined;
+  /** What it offers, where it wants its user to sign in. */
+  readonly schemes?: readonly string[] | undefined;
+  /** It may be better by itself; left out: only a person can change it. */
+  readonly passes?: boolean | undefined;
+  readonly retryAfterMs?: number | undefined;
+  readonly cause?: unknown;
+};
+
+/** There is no way to the relay because of a proxy, or of how it is set. The sentence names no user and no password. */
+export class ProxyError extends Error implements Refusal {
+  override readonly name = "ProxyError";
+  readonly code: ProxyFault;
+  readonly proxy: string | undefined;
+  readonly status: number | undefined;
+  readonly schemes: readonly string[];
+  readonly passes: boolean;
+  readonly retryAfterMs: number;
+
+  constructor(code: ProxyFault, text: string, failure: ProxyFailure = {}) {
+    super(text, { cause: failure.cause });
+    this.code = code;
+    this.proxy = failure.proxy;
+    this.status = failure.status;
+    this.schemes = failure.schemes ?? [];
+    this.passes = failure.passes ?? false;
+    this.retryAfterMs = failure.retryAfterMs ?? 0;
+  }
+}
