@@ -2,11 +2,12 @@
 
 import { systemClock } from "./clock.ts";
 import { ConnectError } from "./errors.ts";
+import type { Dial } from "./line/socket.ts";
 import { parseFingerprint } from "./node/fingerprint.ts";
 import { NetworkMemory } from "./node/network-memory.ts";
 import { NodeCryptography } from "./node/node-cryptography.ts";
 import { nodeRequest } from "./node/node-request.ts";
-import { nodeDial } from "./node/node-socket.ts";
+import { type NodeDialOptions, nodeDial } from "./node/node-socket.ts";
 import { pollDial } from "./polling/poll-socket.ts";
 import { randomWord } from "./random.ts";
 import type { ConnectOptions, Relay, TlsOptions } from "./relay.ts";
@@ -27,13 +28,19 @@ export function connect(address: string, options: ConnectOptions = {}): Relay {
     clock: systemClock,
     random: Math.random,
     dial: nodeDial(trust),
-    poll: pollDial({ clock: systemClock, request: nodeRequest(trust), newToken: randomWord }),
+    poll: nodePoll(trust),
     memory: new NetworkMemory(),
     resendBufferBytes: RESEND_BUFFER_BYTES,
     cryptography: new NodeCryptography(),
     warn: (text: string) => process.emitWarning(text, "PosternWarning"),
   };
   return new RelayClient(parts, address, options);
+}
+
+/** Each conversation has connections of its own: the polls of one, which wait, would keep the uploads of another from going. */
+function nodePoll(trust: NodeDialOptions): Dial {
+  return (address, events) =>
+    pollDial({ clock: systemClock, request: nodeRequest(trust), newToken: randomWord })(address, events);
 }
 
 function checkedFingerprint({ fingerprint }: TlsOptions = {}): string | undefined {
