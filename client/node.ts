@@ -1,6 +1,8 @@
 /** The package `postern-client` on Node: the same names, and the same types, as in index.ts. */
 
 import { systemClock } from "./clock.ts";
+import type { Dial } from "./line/socket.ts";
+import type { Dialler } from "./node/dialler.ts";
 import { NetworkMemory } from "./node/network-memory.ts";
 import { NodeCryptography } from "./node/node-cryptography.ts";
 import { diallerFor } from "./node/node-dialler.ts";
@@ -28,7 +30,7 @@ export function connect(relays: string | readonly string[] | RelayList, options:
     clock: systemClock,
     random: Math.random,
     dial: nodeDial({ clock: systemClock, dialler }),
-    poll: pollDial({ clock: systemClock, request: nodeRequest(dialler), newToken: randomWord }),
+    poll: nodePoll(dialler),
     memoryOf: () => memory,
     wayOf: (address: string) => dialler.wayTo(new URL(address)),
     resendBufferBytes: RESEND_BUFFER_BYTES,
@@ -36,4 +38,10 @@ export function connect(relays: string | readonly string[] | RelayList, options:
     warn: (text: string) => process.emitWarning(text, "PosternWarning"),
   };
   return new RelayClient(parts, relays, options);
+}
+
+/** Each conversation has connections of its own: the polls of one, which wait, would keep the uploads of another from going. */
+function nodePoll(dialler: Dialler): Dial {
+  return (address, events) =>
+    pollDial({ clock: systemClock, request: nodeRequest(dialler), newToken: randomWord })(address, events);
 }

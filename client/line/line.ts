@@ -61,7 +61,7 @@ export type LineEvents = {
 };
 
 /** What a line tells to who speaks of something else than topics. */
-export type OtherEvents = {
+type OtherEvents = {
   /** A connection is open: on it `tell` says something. */
   readonly onOpen: (channel: Pick<Connection, "tell">) => void;
   /** It is gone, and what was not answered is not known to be done. */

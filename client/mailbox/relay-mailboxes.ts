@@ -158,7 +158,8 @@ export class RelayMailboxes implements Mailboxes {
     const shown = [...this.#shown.values()].filter(({ publicKey }) => !this.#own.has(publicKey));
     // What is not proved is refused to who asks for it.
     const proofs = shown.map((keys) => this.#prove(keys).catch(() => undefined));
-    await Promise.all([...[...this.#own.values()].map((mailbox) => mailbox.up()), ...proofs]);
+    const opened = [...this.#own.values()].map((mailbox) => mailbox.up());
+    await Promise.all([...opened, ...proofs]);
   }
 
   #receive(message: V1MailboxRelayMessage): void {
@@ -166,7 +167,7 @@ export class RelayMailboxes implements Mailboxes {
   }
 
   #each(work: (mailbox: OwnMailbox) => void): void {
-    for (const mailbox of [...this.#own.values()]) work(mailbox);
+    for (const mailbox of this.#own.values()) work(mailbox);
   }
 }
 

@@ -102,13 +102,14 @@ it("puts grown memory into KiB per connection", () => {
   expect(toRun({ ...measurement, count: 1000, grownBytes: 51_200_000 }).cost).toBe(50);
 });
 
+function cellIn(id: string, contestant: string, run: Partial<Run>): Cell {
+  const about = workloads.find((candidate) => candidate.id === id);
+  const cell = about && toCell(about, contestant, [{ ...runOf(1), ...run }], []);
+  if (cell === undefined) throw new Error(`no workload ${id}`);
+  return cell;
+}
+
 it("says how many times the rate of others the relay stores, and what that does to a busy topic", () => {
-  const cellIn = (id: string, contestant: string, run: Partial<Run>): Cell => {
-    const about = workloads.find((candidate) => candidate.id === id);
-    const cell = about && toCell(about, contestant, [{ ...runOf(1), ...run }], []);
-    if (cell === undefined) throw new Error(`no workload ${id}`);
-    return cell;
-  };
   const results = resultsOf(
     cellIn("M1", "postern mailbox", { perSecond: 12_000 }),
     cellIn("M1", "a commit per message", { perSecond: 1000 }),

@@ -1,45 +1,15 @@
-import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import { expect, it } from "vitest";
 import { SUBPROTOCOL_V1 } from "../../protocol/subprotocol.ts";
-import { mailboxKeyText, mailboxProofText } from "../../protocol/v1-mailbox-messages.ts";
+import { mailboxProofText } from "../../protocol/v1-mailbox-messages.ts";
 import type { Config } from "../../relay/config/options.ts";
 import { Client, openV1, type Received } from "../support/client.ts";
 import { eventually } from "../support/eventually.ts";
+import { Owner } from "../support/mailbox-owner.ts";
 import { storeDirectory } from "../support/mailbox-store.ts";
 import { startRelay, type TestRelay } from "../support/relay.ts";
 import { token, tokenOptions } from "../support/tokens.ts";
 
 const HOUR_MS = 3_600_000;
-
-/** A mailbox and its key. */
-class Owner {
-  readonly mailbox: string;
-  readonly #key: KeyObject;
-
-  constructor() {
-    const { privateKey, publicKey } = generateKeyPairSync("ed25519");
-    this.#key = privateKey;
-    this.mailbox = publicKey.export({ format: "der", type: "spki" }).subarray(12).toString("base64url");
-  }
-
-  sign(text: string): string {
-    return sign(null, Buffer.from(text), this.#key).toString("base64url");
-  }
-
-  /** Asks for the challenge and answers it. @returns what the relay says to that. */
-  async open(client: Client, cursor?: number, more: object = {}): Promise<Received> {
-    client.send({ type: "open-mailbox", mailbox: this.mailbox, cursor, ref: 1, ...more });
-    const challenge = await client.next();
-    expect(challenge).toMatchObject({ type: "challenge", mailbox: this.mailbox, host: "localhost", ref: 1 });
-    client.send({ type: "prove", mailbox: this.mailbox, signature: this.answerTo(challenge), ref: 2 });
-    return client.next();
-  }
-
-  /** The signature that a challenge asks for. */
-  answerTo({ host, nonce }: Received): string {
-    return this.sign(mailboxProofText(this.mailbox, { host: String(host), nonce: String(nonce) }));
-  }
-}
 
 function start(options: Partial<Config> = {}): Promise<TestRelay> {
   return startRelay({ mailboxStore: "memory", ...options });
@@ -224,100 +194,6 @@ it("takes deposits within the owner's bounds alone: by a secret, or of those who
   expect(await outcome(friends)).toBe("deposit-refused");
   await bound({});
   expect(await outcome(stranger)).toBe("deposited");
-});
-
-it("holds to the owner's bounds over a restart, and to the last ones from when they were said", async () => {
-  const options = { mailboxStore: "sqlite", mailboxDirectory: await storeDirectory() } as const;
-  const first = await start(options);
-  const owner = new Owner();
-  const { mailbox } = owner;
-  const [mine, sender] = [await Client.openV1(first), await Client.openV1(first)];
-  expect(await deposit(sender, mailbox, "MQ==")).toMatchObject({ type: "deposited" });
-  await owner.open(mine, 1);
-  mine.send({ type: "bound-mailbox", mailbox, secret: "one" });
-  mine.send({ type: "bound-mailbox", mailbox, secret: "two" });
-  await mine.settled();
-  expect(await deposit(sender, mailbox, "Mg==", { secret: "one" })).toMatchObject({ code: "deposit-refused" });
-  expect(await deposit(sender, mailbox, "Mg==", { secret: "two" })).toMatchObject({ type: "deposited" });
-  await first.stop();
-
-  const later = await Client.openV1(await start(options));
-
-  expect(await deposit(later, mailbox, "Mw==", { secret: "one" })).toMatchObject({ code: "deposit-refused" });
-  expect(await deposit(later, mailbox, "Mw==", { secret: "two" })).toMatchObject({ type: "deposited" });
-});
-
-it("keeps the key to which an owner wants deposits sealed, for whoever asks, over a restart, and no other's", async () => {
-  const options = { mailboxStore: "sqlite", mailboxDirectory: await storeDirectory() } as const;
-  const first = await start(options);
-  const [owner, stranger] = [new Owner(), new Owner()];
-  const { mailbox } = owner;
-  const key = new Owner().mailbox;
-  const publication = (by: Owner): object => ({
-    type: "publish-key",
-    mailbox,
-    key,
-    signature: by.sign(mailboxKeyText(mailbox, key)),
-    ref: 3,
-  });
-  const [mine, sender] = [await Client.openV1(first), await Client.openV1(first)];
-  sender.send({ type: "find-key", mailbox, ref: 4 });
-  expect(await sender.next()).toMatchObject({ type: "error", code: "no-such-mailbox", ref: 4 });
-  sender.send(publication(owner));
-  expect(await sender.next()).toMatchObject({ code: "mailbox-not-open" });
-  await owner.open(mine);
-  mine.send(publication(stranger));
-  expect(await mine.next()).toMatchObject({ code: "proof-invalid" });
-  mine.send(publication(owner));
-  expect(await mine.next()).toEqual({ type: "key-published", mailbox, ref: 3 });
-  await first.stop();
-
-  const later = await Client.openV1(await start(options));
-  later.send({ type: "find-key", mailbox, ref: 5 });
-
-  expect(await later.next()).toEqual({
-    type: "mailbox-key",
-    mailbox,
-    key,
-    signature: owner.sign(mailboxKeyText(mailbox, key)),
-    maxPayloadBytes: expect.any(Number),
-    ref: 5,
-  });
-});
-
-it("says when all that waited has been given, and when a message is deleted, to who asks for it", async () => {
-  const relay = await start();
-  const owner = new Owner();
-  const { mailbox } = owner;
-  const [client, sender] = [await Client.openV1(relay), await Client.openV1(relay)];
-  for (const data of ["MQ==", "Mg=="]) await deposit(sender, mailbox, data);
-
-  await owner.open(client, undefined, { marksCurrent: true });
-
-  expect(await dataOf(client, 2)).toEqual(["MQ==", "Mg=="]);
-  expect(await client.next()).toEqual({ type: "mailbox-current", mailbox });
-  client.send({ type: "delete", mailbox, sequence: 1, ref: 7 });
-  expect(await client.next()).toEqual({ type: "deleted", mailbox, sequence: 1, ref: 7 });
-});
-
-it("gives nothing more of a mailbox that was closed until it is opened again; its owner it stays", async () => {
-  const relay = await start();
-  const owner = new Owner();
-  const { mailbox } = owner;
-  const [client, sender] = [await Client.openV1(relay), await Client.openV1(relay)];
-  client.send({ type: "close-mailbox", mailbox });
-  expect(await client.next()).toMatchObject({ code: "mailbox-not-open" });
-  await owner.open(client);
-
-  client.send({ type: "close-mailbox", mailbox });
-  await client.settled();
-  for (const data of ["MQ==", "Mg=="]) await deposit(sender, mailbox, data);
-  await client.expectNothing();
-  client.send({ type: "delete", mailbox, sequence: 1, ref: 7 });
-  expect(await client.next()).toMatchObject({ type: "deleted", sequence: 1 });
-
-  await owner.open(client);
-  expect(await dataOf(client, 1)).toEqual(["Mg=="]);
 });
 
 it("says why with a typed error: no mailboxes, a full one, a large payload, too many, no key", async () => {

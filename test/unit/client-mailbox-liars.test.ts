@@ -163,7 +163,7 @@ it("takes messages behind its proof alone, forwards, and of its own mailbox", as
   scene.say(await messageFor(owner, 5, "five again"));
   scene.say(await messageFor(owner, 4, "four"));
   scene.say(await messageFor(other, 6, "of another"));
-  scene.say({ ...(await messageFor(other, 7, "stolen")), mailbox } as V1MailboxRelayMessage);
+  scene.say({ ...(await messageFor(other, 7, "stolen")), mailbox });
   scene.say(await messageFor(owner, 8, "eight"));
   scene.say({ type: "mailbox-current", mailbox });
 

@@ -28,7 +28,7 @@ export class DepositRules {
     const secretHash = secret === undefined ? undefined : hashOfSecret(secret);
     const isKept = this.#keep(mailbox, { depositors, secretHash });
     // What comes behind is judged by them.
-    this.#remember(
+    void this.#remember(
       mailbox,
       isKept.then((kept) => (kept ? { depositors, secretHash } : this.#find(mailbox))),
     );
