@@ -3,14 +3,13 @@ metadata description = 'A relay on TCP 443 with TLS in Azure Container Instances
 
 targetScope = 'resourceGroup'
 
-import { cloudProblems, containerSuffixOf, isSovereign, locationProblems, regionOf } from 'infra/checks.bicep'
-import { customDomainProblems, domainOf, domainProblems, recordNameIn } from 'infra/checks.bicep'
-import { certificateTestProblems, directoryOf, directoryProblems } from 'infra/checks.bicep'
-import { imageProblems, registryOf, registrySuffixOf, sourceOf, sourceProblems } from 'infra/image-checks.bicep'
-import { labelProblems, mailProblems, nameProblems, roleProblems } from 'infra/checks.bicep'
+import * as checks from 'infra/checks.bicep'
+import { originProblems, registryOf, registrySuffixOf } from 'infra/image-checks.bicep'
 import { networkProblems } from 'infra/addresses.bicep'
-import { memoryProblems, tenthsOf } from 'infra/sizing.bicep'
-import { limitIn, limitProblems, secretProblems, settingProblems, settingsOf, stunProblems } from 'infra/settings.bicep'
+import { listenerOf, portProblems, portsOf } from 'infra/listeners.bicep'
+import { namesOf } from 'infra/names.bicep'
+import { memoryLimitsIn, memoryProblems, relayLimits } from 'infra/sizing.bicep'
+import { limitProblems, optionVariables, secretVariablesOf, settingProblems, settingsOf } from 'infra/settings.bicep'
 import { accessLogType, certificateSourceType, environmentType } from 'infra/types.bicep'
 import { dnsZoneType, networkType, registryType, zoneType } from 'infra/types.bicep'
 
@@ -92,6 +91,9 @@ param accessLog accessLogType = 'off'
 @maxValue(65535)
 param stunPort int = 0
 
+@description('Optional. Further ports for clients with a fixed one, as LISTEN has them, such as wss:8765=mesh. Azure opens five of a group, 443 and that of STUN among them.')
+param listen string[] = []
+
 @description('Optional. Whether Azure asks from outside, every quarter of an hour, if the certificate is good; left out, it does in prod where letsencrypt signs. It costs a little.')
 param certificateTest bool?
 
@@ -114,11 +116,11 @@ param alertsOnly bool = false
 param tags { *: string } = {}
 
 // What was typed, put right where that is possible.
-var region = regionOf(location)
-var ownDomain = domainOf(customDomain)
-var zoneName = domainOf(dnsZone.?name ?? '')
-var directory = directoryOf(acmeDirectory)
-var gitUrl = sourceOf(source)
+var region = toLower(replace(location, ' ', ''))
+var ownDomain = checks.domainOf(customDomain)
+var zoneName = checks.domainOf(dnsZone.?name ?? '')
+var directory = checks.directoryOf(acmeDirectory)
+var gitUrl = trim(source)
 var hasSource = gitUrl != ''
 var givenImage = trim(image ?? (hasSource ? '' : loadJsonContent('infra/image.json').image))
 var label = dnsLabel == null ? null : toLower(trim(dnsLabel!))
@@ -127,81 +129,50 @@ var hasNetwork = network != null
 var hasRegistry = registry != null || hasSource
 var hasRecord = dnsZone != null
 
-// The bound of the relay's memory fits into the group's, and it refuses newcomers before Azure ends it: docs/operations.md,
-// Sizing. settings have the last word on all but the first.
-var limits = union(
-  {
-    MAX_CONNECTIONS: string(maxConnections)
-    MAX_TOPICS_PER_CONNECTION: '16'
-    MAX_FRAME_BYTES: '262144'
-    OUTBOX_HIGH_WATER_BYTES: '262144'
-    MAX_OUTBOX_BYTES: '1048576'
-    // 64 senders with a message each.
-    MAX_HELD_BYTES: '16777216'
-    MAX_RSS_BYTES: string(tenthsOf(memoryInGB) * 70000000)
-  },
-  ownSettings
-)
+var relayOptions = loadJsonContent('infra/relay-options.json')
+var limits = relayLimits(memoryInGB, maxConnections, ownSettings)
+var listeners = map(listen, text => listenerOf(text))
 
 // Everything that cannot work is told at once, before anything is made.
 var problems = concat(
-  locationProblems(region),
-  nameProblems(toLower(trim(name))),
-  alertsOnly
-    ? []
-    : hasSource
-        ? sourceProblems(gitUrl, image != null, registry != null)
-        : imageProblems(givenImage, registryOf(registry.?name ?? ''), hasRegistry),
-  customDomain == '' ? [] : domainProblems('customDomain', ownDomain),
-  customDomainProblems(ownDomain, zoneName, hasRecord, hasNetwork),
-  hasNetwork ? [] : labelProblems(label),
-  hasNetwork ? networkProblems(network.?addressPrefix ?? '', network.?subnetPrefix ?? '') : [],
-  cloudProblems(region, hasNetwork, certificateTest ?? false),
-  acmeEmail == '' ? [] : mailProblems('acmeEmail', trim(acmeEmail)),
-  flatten(map(alertEmails, address => mailProblems('alertEmails', trim(address)))),
-  directoryProblems(directory),
-  certificateTestProblems(certificateTest ?? false, monitoring, directory),
-  roleProblems(vaultRole),
-  memoryProblems(memoryInGB, {
-    maxConnections: maxConnections
-    maxFrameBytes: limitIn(limits, 'MAX_FRAME_BYTES', 262144)
-    maxOutboxBytes: limitIn(limits, 'MAX_OUTBOX_BYTES', 1048576)
-    maxHeldBytes: limitIn(limits, 'MAX_HELD_BYTES', 16777216)
-    maxTopicsPerConnection: limitIn(limits, 'MAX_TOPICS_PER_CONNECTION', 16)
-    maxHttpConnections: limitIn(limits, 'MAX_HTTP_CONNECTIONS', 64)
-  }),
-  limitProblems(limitIn(limits, 'OUTBOX_HIGH_WATER_BYTES', 262144), limitIn(limits, 'MAX_OUTBOX_BYTES', 1048576)),
-  stunProblems(stunPort),
-  settingProblems('settings', ownSettings, loadJsonContent('infra/relay-options.json'))
+  checks.locationProblems(region),
+  checks.nameProblems(toLower(trim(name))),
+  alertsOnly ? [] : originProblems(gitUrl, givenImage, image != null, registry.?name),
+  checks.customDomainProblems(customDomain, zoneName, hasRecord, hasNetwork),
+  hasNetwork ? networkProblems(network.?addressPrefix ?? '', network.?subnetPrefix ?? '') : checks.labelProblems(label),
+  checks.cloudProblems(region, hasNetwork, certificateTest ?? false),
+  acmeEmail == '' ? [] : checks.mailProblems('acmeEmail', trim(acmeEmail)),
+  flatten(map(alertEmails, address => checks.mailProblems('alertEmails', trim(address)))),
+  checks.directoryProblems(directory),
+  checks.certificateTestProblems(certificateTest ?? false, monitoring, directory),
+  checks.roleProblems(vaultRole),
+  memoryProblems(memoryInGB, memoryLimitsIn(maxConnections, limits)),
+  limitProblems(limits),
+  portProblems(stunPort, listeners),
+  settingProblems('settings', ownSettings, relayOptions)
 )
 // All names are made of this one, and so nothing is made where there are problems.
 var baseName = empty(problems) ? toLower(trim(name)) : fail(join(problems, ' '))
 
-var deploymentName = '${baseName}-${environment}'
+var names = namesOf(baseName, environment, region, resourceGroup().id)
+var furtherPorts = portsOf(stunPort, listeners)
 var allTags = union(tags, { application: 'postern', environment: environment })
 var hasCustomDomain = ownDomain != ''
-var identityName = '${deploymentName}-identity'
-var identityId = resourceId('Microsoft.ManagedIdentity/userAssignedIdentities', identityName)
-// The region is in the names of what is kept when it is deleted: they come back, or are free, in their own region alone.
-var vaultName = '${baseName}-${uniqueString(resourceGroup().id, baseName, environment, region)}'
-// A name of the world's, of letters and digits alone.
-var builtInName = '${replace(baseName, '-', '')}${uniqueString(resourceGroup().id, baseName, environment, region)}'
-var registryName = hasSource ? builtInName : registryOf(registry.?name ?? '')
+var identityId = resourceId('Microsoft.ManagedIdentity/userAssignedIdentities', names.identity)
+var registryName = hasSource ? names.builtInRegistry : registryOf(registry.?name ?? '')
 // A registry of somebody else may have a hash in its host.
-var registryServer = hasSource ? '${builtInName}.${registrySuffixOf(region)}' : split(givenImage, '/')[0]
-var workspaceName = '${deploymentName}-${region}-logs'
-var workspaceId = monitoring ? resourceId('Microsoft.OperationalInsights/workspaces', workspaceName) : null
+var registryServer = hasSource ? '${names.builtInRegistry}.${registrySuffixOf(region)}' : split(givenImage, '/')[0]
+var workspaceId = monitoring ? resourceId('Microsoft.OperationalInsights/workspaces', names.workspace) : null
 // Known before the deployment, so that a what-if can tell what is public and what is not.
-var virtualNetworkName = '${deploymentName}-vnet'
-var subnetId = hasNetwork ? resourceId('Microsoft.Network/virtualNetworks/subnets', virtualNetworkName, 'relay') : null
+var subnetId = hasNetwork ? resourceId('Microsoft.Network/virtualNetworks/subnets', names.network, 'relay') : null
 
 // Without a domain of your own the relay has to know its name before it exists. That is so with the scope Unsecure alone;
 // the others put a hash into the name that cannot be computed here. With a custom domain the certificate is not for this
 // name, and nobody else in the world may get the label once it is free.
 var dnsNameLabelScope = hasCustomDomain ? 'TenantReuse' : 'Unsecure'
-var dnsNameLabel = label ?? '${deploymentName}-${uniqueString(resourceGroup().id, baseName, environment)}'
-var domain = hasCustomDomain ? ownDomain : '${dnsNameLabel}.${region}.${containerSuffixOf(region)}'
-var recordName = recordNameIn(ownDomain, zoneName)
+var dnsNameLabel = label ?? names.dnsLabel
+var domain = hasCustomDomain ? ownDomain : '${dnsNameLabel}.${region}.${checks.containerSuffixOf(region)}'
+var recordName = ownDomain == zoneName ? '@' : take(ownDomain, length(ownDomain) - length(zoneName) - 1)
 var recordId = resourceId(
   dnsZone.?subscriptionId ?? subscription().subscriptionId,
   dnsZone.?resourceGroup ?? resourceGroup().name,
@@ -213,11 +184,11 @@ var recordId = resourceId(
 var recordTags = hasRecord && length(recordId) <= 256 ? { 'dns-record': recordId } : {}
 
 var isTrusted = certificateSource == 'acme' && directory == 'letsencrypt'
-var isWatched = certificateSource == 'acme' && (certificateTest ?? (environment == 'prod' && isTrusted && !isSovereign(region)))
+var isWatched = certificateSource == 'acme' && (certificateTest ?? (environment == 'prod' && isTrusted && !checks.isSovereign(region)))
 
 module identity 'infra/modules/identity.bicep' = if (!alertsOnly) {
   params: {
-    name: identityName
+    name: names.identity
     location: region
     tags: allTags
   }
@@ -225,18 +196,18 @@ module identity 'infra/modules/identity.bicep' = if (!alertsOnly) {
 
 module relayNetwork 'infra/modules/network.bicep' = if (hasNetwork && !alertsOnly) {
   params: {
-    name: deploymentName
-    virtualNetworkName: virtualNetworkName
+    name: names.deployment
+    virtualNetworkName: names.network
     location: region
     network: network ?? { addressPrefix: '', subnetPrefix: '' }
-    stunPort: stunPort
+    furtherPorts: furtherPorts
     tags: allTags
   }
 }
 
 module certStore 'infra/modules/cert-store.bicep' = if (!alertsOnly) {
   params: {
-    name: vaultName
+    name: names.vault
     location: region
     environment: environment
     principalId: identity!.outputs.principalId
@@ -291,8 +262,8 @@ module imageBuild 'infra/modules/image-build.bicep' = if (hasSource && !alertsOn
 
 module workspace 'infra/modules/monitoring.bicep' = if (monitoring) {
   params: {
-    name: workspaceName
-    operatorsName: '${deploymentName}-operators'
+    name: names.workspace
+    operatorsName: '${names.deployment}-operators'
     location: region
     retentionInDays: retentionInDays
     alertEmails: map(alertEmails, address => trim(address))
@@ -300,35 +271,27 @@ module workspace 'infra/modules/monitoring.bicep' = if (monitoring) {
   }
 }
 
-var optionVariables = concat(
-  [
-    { name: 'PORT', value: '443' }
-    { name: 'NODE_ENV', value: environment }
-    { name: 'TLS', value: certificateSource }
-    { name: 'DOMAIN', value: domain }
-    { name: 'ACME_DIRECTORY', value: directory }
-  ],
-  acmeEmail == '' ? [] : [{ name: 'EMAIL', value: trim(acmeEmail) }],
-  // An option that is newer than some images; an older relay does not read it.
-  accessLog == 'off' ? [] : [{ name: 'ACCESS_LOG', value: accessLog }],
-  stunPort == 0 ? [] : [{ name: 'STUN_PORT', value: string(stunPort) }]
-)
-var ownSecrets = settingsOf(secretSettings)
-var refusedSecrets = secretProblems(ownSecrets, limits, loadJsonContent('infra/relay-options.json'))
 // Apart from the problems above: what is made of a secret is not shown in a what-if.
-var secretVariables = empty(refusedSecrets)
-  ? map(items(ownSecrets), setting => { name: setting.key, secureValue: setting.value })
-  : fail(join(refusedSecrets, ' '))
+var secretVariables = secretVariablesOf(settingsOf(secretSettings), limits, relayOptions)
 
 module relay 'infra/modules/container-group.bicep' = if (!alertsOnly) {
   params: {
-    name: deploymentName
+    name: names.deployment
     location: region
     image: hasSource ? '${registryServer}/postern@${imageBuild!.outputs.digest}' : givenImage
     identityId: identityId
     // What waits for the outputs of the store waits for its role assignment too: the relay starts with its rights.
     environmentVariables: concat(
-      optionVariables,
+      optionVariables({
+        environment: environment
+        certificateSource: certificateSource
+        domain: domain
+        directory: directory
+        acmeEmail: trim(acmeEmail)
+        accessLog: accessLog
+        stunPort: stunPort
+        listeners: map(listeners, listener => listener.text)
+      }),
       [
         { name: 'KEY_VAULT_URL', value: certStore!.outputs.vaultUri }
         { name: 'AZURE_CLIENT_ID', value: identity!.outputs.clientId }
@@ -342,7 +305,7 @@ module relay 'infra/modules/container-group.bicep' = if (!alertsOnly) {
     dnsNameLabelScope: dnsNameLabelScope
     registryServer: hasRegistry ? registryServer : null
     subnetId: subnetId
-    stunPort: stunPort
+    furtherPorts: furtherPorts
     zone: zone
     workspaceId: workspaceId
     tags: union(allTags, recordTags)
@@ -355,13 +318,13 @@ module relay 'infra/modules/container-group.bicep' = if (!alertsOnly) {
 
 module loadBalancer 'infra/modules/load-balancer.bicep' = if (hasNetwork && !alertsOnly) {
   params: {
-    name: deploymentName
+    name: names.deployment
     location: region
     subnetId: subnetId ?? ''
     // One address. Several relays do not share topics yet: what connects them is to be added here.
     relayAddresses: [relay!.outputs.ip]
     idleTimeoutInMinutes: network.?idleTimeoutInMinutes ?? 30
-    stunPort: stunPort
+    furtherPorts: furtherPorts
     tags: allTags
   }
 }
@@ -381,15 +344,15 @@ module dnsRecord 'infra/modules/dns-zone.bicep' = if (hasRecord && !alertsOnly) 
 
 module alerts 'infra/modules/alerts.bicep' = if (monitoring) {
   params: {
-    name: deploymentName
+    name: names.deployment
     location: region
-    workspaceId: resourceId('Microsoft.OperationalInsights/workspaces', workspaceName)
-    groupId: resourceId('Microsoft.ContainerInstance/containerGroups', deploymentName)
-    groupName: deploymentName
+    workspaceId: resourceId('Microsoft.OperationalInsights/workspaces', names.workspace)
+    groupId: resourceId('Microsoft.ContainerInstance/containerGroups', names.deployment)
+    groupName: names.deployment
     cpu: cpu
     actionGroupIds: empty(alertEmails)
       ? []
-      : [resourceId('Microsoft.Insights/actionGroups', '${deploymentName}-operators')]
+      : [resourceId('Microsoft.Insights/actionGroups', '${names.deployment}-operators')]
     watchedHost: isWatched ? domain : null
     hasAccessLog: accessLog != 'off'
     tags: allTags
@@ -416,10 +379,10 @@ output certificateSource string = certificateSource
 output isCertificateTrusted bool = isTrusted
 
 @description('The container group.')
-output containerGroupName string = deploymentName
+output containerGroupName string = names.deployment
 
 @description('The vault that keeps the certificates.')
-output vaultName string = vaultName
+output vaultName string = names.vault
 
 @description('Its address; empty with alertsOnly.')
 output vaultUri string = alertsOnly ? '' : certStore!.outputs.vaultUri

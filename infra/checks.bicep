@@ -16,17 +16,13 @@ func isLabel(text string) bool =>
 
 func startsWithLetter(text string) bool => length(text) > 0 && contains('abcdefghijklmnopqrstuvwxyz', take(text, 1))
 
-func withoutEnd(text string, end string) string =>
-  endsWith(text, end) ? substring(text, 0, length(text) - length(end)) : text
-
-func withoutStart(text string, start string) string => startsWith(text, start) ? skip(text, length(start)) : text
-
 // The host in what may be a URL, may have a port, and may be a wildcard.
-func hostIn(text string) string => withoutStart(split(split(last(split(text, '://')), '/')[0], ':')[0], '*.')
+func hostIn(text string) string => replace(split(split(last(split(text, '://')), '/')[0], ':')[0], '*.', '')
 
 @export()
 @description('A name of DNS in its one form: lower case, and neither blanks around it nor a dot behind it.')
-func domainOf(given string) string => withoutEnd(toLower(trim(given)), '.')
+func domainOf(given string) string =>
+  endsWith(trim(given), '.') ? toLower(take(trim(given), length(trim(given)) - 1)) : toLower(trim(given))
 
 @export()
 @description('What a name of DNS lacks that a parameter gives, in the form of domainOf.')
@@ -56,8 +52,14 @@ func domainProblems(parameter string, given string) string[] =>
                             : []
 
 @export()
-@description('What is wrong with a custom domain, its zone, and the two together. The names are in the form of domainOf.')
-func customDomainProblems(domain string, zone string, hasZone bool, hasNetwork bool) string[] =>
+@description('What is wrong with a custom domain, which may be left out, its zone, and the two together. The zone is in the form of domainOf.')
+func customDomainProblems(given string, zone string, hasZone bool, hasNetwork bool) string[] =>
+  concat(
+    given == '' ? [] : domainProblems('customDomain', domainOf(given)),
+    placeProblems(domainOf(given), zone, hasZone, hasNetwork)
+  )
+
+func placeProblems(domain string, zone string, hasZone bool, hasNetwork bool) string[] =>
   concat(
     hasZone && domain == '' ? ['dnsZone is given and customDomain is not: write customDomain=relay.${zone}.'] : [],
     hasNetwork && domain == ''
@@ -91,10 +93,6 @@ func nameProblems(name string) string[] =>
     : [
         'name is "${name}": write 3 to 10 lower-case letters, digits and hyphens that begin with a letter, end with none of the hyphens and have no two in a row, such as postern.'
       ]
-
-@export()
-@description('A region in its short form: westeurope for West Europe.')
-func regionOf(location string) string => toLower(replace(location, ' ', ''))
 
 @export()
 @description('What is wrong with a region in its short form.')
@@ -191,10 +189,6 @@ func certificateTestProblems(asksForTest bool, monitoring bool, directory string
                 'certificateTest is true, and nobody trusts what letsencrypt-staging signs: leave certificateTest out, or write acmeDirectory=letsencrypt.'
               ]
             : []
-
-@export()
-@description('The name of the record of a domain in its zone.')
-func recordNameIn(domain string, zone string) string => domain == zone ? '@' : withoutEnd(domain, '.${zone}')
 
 @export()
 @description('What is wrong with the id of a role, which may be left out.')

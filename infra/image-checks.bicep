@@ -8,7 +8,12 @@ import { hasOnly, isSovereign } from 'checks.bicep'
 func registryOf(given string) string => split(toLower(trim(given)), '.azurecr.')[0]
 
 @export()
-@description('What is wrong with an image, and with the registry that it is pulled from.')
+@description('What is wrong with where the image comes from: a source without blanks around it, or else an image, and the registry that it is pulled from, where one is given.')
+func originProblems(source string, image string, isImageGiven bool, registry string?) string[] =>
+  source == ''
+    ? imageProblems(image, registryOf(registry ?? ''), registry != null)
+    : sourceProblems(source, isImageGiven, registry != null)
+
 func imageProblems(image string, registry string, hasRegistry bool) string[] =>
   endsWith(image, '@sha256:0000000000000000000000000000000000000000000000000000000000000000')
     ? [
@@ -44,10 +49,6 @@ func imageProblems(image string, registry string, hasRegistry bool) string[] =>
 func registrySuffixOf(region string) string =>
   isSovereign(region) ? (startsWith(region, 'china') ? 'azurecr.cn' : 'azurecr.us') : 'azurecr.io'
 
-@export()
-@description('A Git URL without blanks around it.')
-func sourceOf(given string) string => trim(given)
-
 // The part before the branch, without what a web page of a repository has behind its name.
 func repositoryIn(source string) string => split(split(split(split(source, '#')[0], '?')[0], '/tree/')[0], '/-/')[0]
 
@@ -62,14 +63,6 @@ func branchIn(source string) string =>
     ? '#${split(source, '/tree/')[1]}'
     : contains(source, '#') ? '#${split(source, '#')[1]}' : ''
 
-// git@HOST:OWNER/NAME.git and ssh://git@HOST/OWNER/NAME.git as addresses that need no key.
-func withoutKey(source string) string =>
-  startsWith(source, 'ssh://')
-    ? 'https://${last(split(skip(source, 6), '@'))}'
-    : 'https://${replace(last(split(source, '@')), ':', '/')}'
-
-@export()
-@description('What is wrong with the Git URL of a source, in the form of sourceOf, and with what is given beside it.')
 func sourceProblems(source string, hasImage bool, hasRegistry bool) string[] =>
   concat(
     hasImage
@@ -85,7 +78,10 @@ func sourceProblems(source string, hasImage bool, hasRegistry bool) string[] =>
           'source is "${source}": write one Git URL without blanks and quotes, such as https://github.com/OWNER/postern.git.'
         ]
       : startsWith(source, 'ssh://') || startsWith(source, 'git@')
-          ? ['source is "${source}", for which Azure has no key: write ${withoutKey(source)}.']
+          // git@HOST:OWNER/NAME.git and ssh://git@HOST/OWNER/NAME.git as addresses that need no key.
+          ? [
+              'source is "${source}", for which Azure has no key: write https://${startsWith(source, 'ssh://') ? last(split(skip(source, 6), '@')) : replace(last(split(source, '@')), ':', '/')}.'
+            ]
           : contains(source, '@')
               ? [
                   'source has an @ in it, and Azure shows it to whoever may read the deployment: write a URL without a password; for a source that is not public run npm run azure:deploy in a checkout.'

@@ -90,6 +90,9 @@ param accessLog accessLogType?
 @maxValue(65535)
 param stunPort int?
 
+@description('Optional. Further ports for clients with a fixed one, as LISTEN has them, such as wss:8765=mesh. Azure opens five of a group, 443 and that of STUN among them.')
+param listen string[]?
+
 @description('Optional. Whether Azure asks from outside, every quarter of an hour, if the certificate is good; left out, it does in prod where letsencrypt signs. It costs a little.')
 param certificateTest bool?
 
@@ -154,6 +157,7 @@ module relay '../relay.bicep' = {
     alertEmails: alertEmails
     accessLog: accessLog
     stunPort: stunPort
+    listen: listen
     certificateTest: certificateTest
     assignRoles: assignRoles
     vaultRole: vaultRole

@@ -20,6 +20,7 @@ var connectionsGiven = readEnvironmentVariable('POSTERN_MAX_CONNECTIONS', '')
 var zoneGiven = readEnvironmentVariable('POSTERN_ZONE', '')
 var accessLogGiven = readEnvironmentVariable('POSTERN_ACCESS_LOG', '')
 var stunPortGiven = readEnvironmentVariable('POSTERN_STUN_PORT', '')
+var listenGiven = readEnvironmentVariable('POSTERN_LISTEN', '')
 var alertEmailGiven = readEnvironmentVariable('POSTERN_ALERT_EMAIL', '')
 var networkGiven = readEnvironmentVariable('POSTERN_NETWORK', '')
 var subnetGiven = readEnvironmentVariable('POSTERN_SUBNET', '')
@@ -56,6 +57,7 @@ param maxConnections = empty(connectionsGiven) ? null : int(connectionsGiven)
 param zone = empty(zoneGiven) ? null : zoneGiven
 param accessLog = empty(accessLogGiven) ? null : accessLogGiven
 param stunPort = empty(stunPortGiven) ? null : int(stunPortGiven)
+param listen = empty(listenGiven) ? [] : split(listenGiven, ',')
 param alertEmails = empty(alertEmailGiven) ? [] : [alertEmailGiven]
 param network = empty(networkGiven)
   ? null

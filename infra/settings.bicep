@@ -2,6 +2,7 @@ metadata name = 'Settings'
 metadata description = 'The options of the relay that people add to those of the template: which they may be, and that the relay takes their values.'
 
 import { hasOnly } from 'checks.bicep'
+import { accessLogType, certificateSourceType, environmentType } from 'types.bicep'
 
 @export()
 @description('What the relay takes for one of its options, where it can be told here.')
@@ -17,6 +18,53 @@ type optionType = {
 
   @description('The words.')
   choices: string[]?
+}
+
+@export()
+@description('Parameters that are options of the relay, put right.')
+type optionsType = {
+  @description('What the deployment is for.')
+  environment: environmentType
+
+  @description('Where the certificate comes from.')
+  certificateSource: certificateSourceType
+
+  @description('What clients dial.')
+  domain: string
+
+  @description('The authority.')
+  directory: string
+
+  @description('Where the authority may write to; empty for nowhere.')
+  acmeEmail: string
+
+  @description('Which connections have a line in the log.')
+  accessLog: accessLogType
+
+  @description('The UDP port for STUN; 0 for none.')
+  stunPort: int
+
+  @description('Further ports.')
+  listeners: string[]
+}
+
+// What functions give must not be secure by its type: Azure refuses the template.
+@description('A variable, as functions give it.')
+type variableType = {
+  @description('Its name.')
+  name: string
+
+  @description('Its value.')
+  value: string
+}
+
+@description('A variable that nobody reads back, as functions give it.')
+type secretVariableType = {
+  @description('Its name.')
+  name: string
+
+  @description('Its value.')
+  secureValue: string
 }
 
 // What the template sets: what it is as a parameter, or why it is for nobody to set.
@@ -35,14 +83,16 @@ func ownVariables() { *: string } => {
   ACME_DIRECTORY: 'write the parameter acmeDirectory'
   ACCESS_LOG: 'write the parameter accessLog'
   STUN_PORT: 'write the parameter stunPort'
+  LISTEN: 'write the parameter listen'
+  STUN_ADDRESSES: 'a container group has one address: leave it out'
+  STUN_OTHER_PORT: 'a container group has one address: leave it out'
   MAX_CONNECTIONS: 'write the parameter maxConnections'
 }
 
-func isWholeNumber(text string) bool => length(text) >= 1 && length(text) <= 15 && hasOnly(text, '0123456789')
-
-func wordsOf(option optionType) string[] => option.?choices ?? []
-
-func numberIn(text string) int => isWholeNumber(trim(text)) ? int(trim(text)) : -1
+@export()
+@description('The whole number in a text; -1 where it is none.')
+func numberIn(text string) int =>
+  length(trim(text)) >= 1 && length(trim(text)) <= 15 && hasOnly(trim(text), '0123456789') ? int(trim(text)) : -1
 
 @export()
 @description('Settings with their names in upper case, as the relay reads them.')
@@ -76,9 +126,9 @@ func valueProblem(parameter string, name string, value string, option optionType
         ? (parameter == 'secretSettings'
             ? []
             : ['${parameter} has ${name}, which is secret: write it in secretSettings, which nobody reads back.'])
-        : contains(wordsOf(option), toLower(value))
+        : contains(option.choices!, toLower(value))
             ? []
-            : ['${parameter} has a value for ${name} that the relay refuses: write ${join(wordsOf(option), ', ')}.']
+            : ['${parameter} has a value for ${name} that the relay refuses: write ${join(option.choices!, ', ')}.']
 
 @export()
 @description('A number among settings, or another one where they have none that can be read.')
@@ -87,20 +137,37 @@ func limitIn(settings { *: string }, name string, otherwise int) int =>
 
 @export()
 @description('What is wrong with limits that contradict each other.')
-func limitProblems(highWaterBytes int, maxOutboxBytes int) string[] =>
-  highWaterBytes > maxOutboxBytes
+func limitProblems(limits { *: string }) string[] =>
+  limitIn(limits, 'OUTBOX_HIGH_WATER_BYTES', 262144) > limitIn(limits, 'MAX_OUTBOX_BYTES', 1048576)
     ? [
-        'settings have OUTBOX_HIGH_WATER_BYTES of ${highWaterBytes} above MAX_OUTBOX_BYTES of ${maxOutboxBytes}: write ${maxOutboxBytes} for the first, or more for the second.'
+        'settings have OUTBOX_HIGH_WATER_BYTES of ${limitIn(limits, 'OUTBOX_HIGH_WATER_BYTES', 262144)} above MAX_OUTBOX_BYTES of ${limitIn(limits, 'MAX_OUTBOX_BYTES', 1048576)}: write ${limitIn(limits, 'MAX_OUTBOX_BYTES', 1048576)} for the first, or more for the second.'
       ]
     : []
 
 @export()
-@description('What is wrong with the port for STUN.')
-func stunProblems(port int) string[] =>
-  port == 443 ? ['stunPort is 443, which Azure opens for TCP alone then: write 3478, or another port.'] : []
+@description('The options that the template sets by its parameters. What is newer than some images is there where it is asked for alone.')
+func optionVariables(given optionsType) variableType[] =>
+  concat(
+    [
+      { name: 'PORT', value: '443' }
+      { name: 'NODE_ENV', value: given.environment }
+      { name: 'TLS', value: given.certificateSource }
+      { name: 'DOMAIN', value: given.domain }
+      { name: 'ACME_DIRECTORY', value: given.directory }
+    ],
+    given.acmeEmail == '' ? [] : [{ name: 'EMAIL', value: given.acmeEmail }],
+    given.accessLog == 'off' ? [] : [{ name: 'ACCESS_LOG', value: given.accessLog }],
+    given.stunPort == 0 ? [] : [{ name: 'STUN_PORT', value: string(given.stunPort) }],
+    empty(given.listeners) ? [] : [{ name: 'LISTEN', value: join(given.listeners, ',') }]
+  )
 
 @export()
-@description('What is wrong with settings that are secret, alone and together with all the others. Both in the form of settingsOf.')
+@description('Settings that are secret as variables that nobody reads back. Fails where something is wrong with them, alone and together with all the others. Both in the form of settingsOf.')
+func secretVariablesOf(secrets { *: string }, others { *: string }, options { *: optionType }) secretVariableType[] =>
+  empty(secretProblems(secrets, others, options))
+    ? map(items(secrets), setting => { name: setting.key, secureValue: setting.value })
+    : fail(join(secretProblems(secrets, others, options), ' '))
+
 func secretProblems(secrets { *: string }, others { *: string }, options { *: optionType }) string[] =>
   concat(
     settingProblems('secretSettings', secrets, options),

@@ -2,6 +2,7 @@ metadata name = 'Sizing'
 metadata description = 'Whether the memory of a container group holds what its relay may need, by the arithmetic of relay/limits/memory-bound.ts.'
 
 import { hasOnly } from 'checks.bicep'
+import { limitIn } from 'settings.bicep'
 
 // Tenths of a GB, because Bicep has no decimals. 0 is what cannot be read.
 @export()
@@ -17,6 +18,34 @@ func isMemory(text string) bool =>
     replace(text, '.', ''),
     '0123456789'
   ) && (!contains(text, '.') || length(last(split(text, '.'))) == 1) && (take(text, 1) != '0' || startsWith(text, '0.'))
+
+@export()
+@description('The limits of a relay that fit into memory. Its bound fits into that of the group, and it refuses newcomers before Azure ends it: docs/operations.md, Sizing. settings have the last word on all but the connections.')
+func relayLimits(memoryInGB string, maxConnections int, settings { *: string }) { *: string } =>
+  union(
+    {
+      MAX_CONNECTIONS: string(maxConnections)
+      MAX_TOPICS_PER_CONNECTION: '16'
+      MAX_FRAME_BYTES: '262144'
+      OUTBOX_HIGH_WATER_BYTES: '262144'
+      MAX_OUTBOX_BYTES: '1048576'
+      // 64 senders with a message each.
+      MAX_HELD_BYTES: '16777216'
+      MAX_RSS_BYTES: string(tenthsOf(memoryInGB) * 70000000)
+    },
+    settings
+  )
+
+@export()
+@description('Those among variables of which the memory of a relay depends.')
+func memoryLimitsIn(maxConnections int, variables { *: string }) limitsType => {
+  maxConnections: maxConnections
+  maxFrameBytes: limitIn(variables, 'MAX_FRAME_BYTES', 262144)
+  maxOutboxBytes: limitIn(variables, 'MAX_OUTBOX_BYTES', 1048576)
+  maxHeldBytes: limitIn(variables, 'MAX_HELD_BYTES', 16777216)
+  maxTopicsPerConnection: limitIn(variables, 'MAX_TOPICS_PER_CONNECTION', 16)
+  maxHttpConnections: limitIn(variables, 'MAX_HTTP_CONNECTIONS', 64)
+}
 
 @export()
 @description('The limits of a relay of which its memory depends.')
@@ -42,12 +71,13 @@ type limitsType = {
 
 // No function may be called in what another call of it is given: Azure takes that for a circle. So divisions that round
 // up are written out.
-func outgoingBytes(limits limitsType) int => max(limits.maxFrameBytes + 3072, 24576)
-
 @export()
 @description('The bytes that a relay cannot exceed, whatever its clients do.')
 func memoryBoundBytes(limits limitsType) int =>
-  144703488 + limits.maxHeldBytes + 8 * limits.maxFrameBytes + limits.maxHttpConnections * 65536 + limits.maxConnections * (65536 + (9 * (limits.maxOutboxBytes + outgoingBytes(limits)) + 7) / 8 + 131072 + 3 * limits.maxFrameBytes + 10240 * limits.maxTopicsPerConnection)
+  144703488 + limits.maxHeldBytes + 8 * limits.maxFrameBytes + limits.maxHttpConnections * 65536 + limits.maxConnections * (65536 + (9 * (limits.maxOutboxBytes + max(
+    limits.maxFrameBytes + 3072,
+    24576
+  )) + 7) / 8 + 131072 + 3 * limits.maxFrameBytes + 10240 * limits.maxTopicsPerConnection)
 
 // Nine tenths of the memory are for what the relay counts. Of GB, not GiB: Azure does not say which it means.
 func tenthsFor(limits limitsType) int => (memoryBoundBytes(limits) + 89999999) / 90000000

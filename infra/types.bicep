@@ -69,6 +69,22 @@ type networkType = {
 }
 
 @export()
+@description('A port that is opened beside 443.')
+type portType = {
+  @description('Required. What its rules are called.')
+  name: string
+
+  @description('Required. Its number.')
+  number: int
+
+  @description('Required. What goes over it.')
+  protocol: 'TCP' | 'UDP'
+
+  @description('Required. Whom it is for, in a sentence.')
+  purpose: string
+}
+
+@export()
 @description('One environment variable of a container.')
 type environmentVariableType = {
   @description('Required. Its name.')

@@ -3,14 +3,16 @@ import { isInstalled } from "./installation.ts";
 import type { ListenFailure } from "./listen-on.ts";
 import { RelayError } from "./relay-error.ts";
 
+/** Where an operator sets something: its variable, and its flag. */
+export type SettingPlace = { readonly option: string; readonly flag: string };
+
 /** The port that could not be had, and where an operator sets it. */
-type WantedPort = {
+type WantedPort = SettingPlace & {
   readonly host: string;
   readonly port: number;
   readonly transport: "TCP" | "UDP";
-  /** Its variable, and its flag. */
-  readonly option: string;
-  readonly flag: string;
+  /** Where its address is set; left out: HOST, which may also be every address. */
+  readonly addressPlace?: SettingPlace | undefined;
 };
 
 /** The ways to get a port below 1024 as an ordinary user. */
@@ -23,7 +25,7 @@ export const PRIVILEGED_PORT_WAYS: readonly string[] = [
 
 /** PORT_IN_USE, PORT_NOT_PERMITTED, ADDRESS_NOT_AVAILABLE or LISTEN_FAILED, with the fix in its message. */
 export function listenError(error: ListenFailure, wanted: WantedPort): RelayError {
-  const { host, port, transport, option, flag } = wanted;
+  const { host, port, transport, option, flag, addressPlace } = wanted;
   const named = transport === "TCP" ? `Port ${port}` : `Port ${port} (UDP)`;
   const cause = { cause: error };
   switch (error.code) {
@@ -43,7 +45,7 @@ export function listenError(error: ListenFailure, wanted: WantedPort): RelayErro
     case "ENOTFOUND":
       return new RelayError(
         "ADDRESS_NOT_AVAILABLE",
-        `This machine has no address ${host}. Set HOST or --host to one of its own, or to :: for all.`,
+        `This machine has no address ${host}. ${addressAdvice(addressPlace)}`,
         cause,
       );
     case "ENOTSUP":
@@ -59,4 +61,10 @@ export function listenError(error: ListenFailure, wanted: WantedPort): RelayErro
         cause,
       );
   }
+}
+
+function addressAdvice(place: SettingPlace | undefined): string {
+  return place === undefined
+    ? "Set HOST or --host to one of its own, or to :: for all."
+    : `Set ${place.option} or ${place.flag} to those of its own.`;
 }

@@ -10,6 +10,7 @@ import { type Clock, systemClock, type Timer } from "./clock.ts";
 import { namedDialects, readListeners } from "./config/listener-text.ts";
 import type { Config } from "./config/options.ts";
 import { isPollingOn } from "./config/polling-option.ts";
+import { readVirtualHosts } from "./config/virtual-host-text.ts";
 import { createDialects as createAllDialects, type DialectParts } from "./dialects/all.ts";
 import { createTopicRates, Entrance } from "./entrance/entrance.ts";
 import { openFrontDoor } from "./http/front-door.ts";
@@ -211,11 +212,12 @@ function createParts(config: Config, { log, clock, createDialects, onDrainReques
   return { ...parts, kept, observation, statistics, turnClock };
 }
 
-/** On the shared port those that `DIALECTS` names, on each further port those that it names. */
+/** At the shared address those that `DIALECTS` names, at each further port and each virtual host those that it names. */
 function placeDialects(config: Config, all: readonly Dialect[]): Dialects {
   const apart = namedDialects(config).filter((name) => !config.dialects.includes(name));
   const dialects = new Dialects(all, apart);
   for (const { port, dialects: names } of readListeners(config.listen)) dialects.listenOn(port, names);
+  for (const { host, dialects: names } of readVirtualHosts(config.virtualHosts)) dialects.answerAs(host, names);
   return dialects;
 }
 

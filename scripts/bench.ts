@@ -4,7 +4,7 @@ import { Command, InvalidArgumentError } from "commander";
 import { type Builds, givenBuilds, prepareBuilds, toEnvironment } from "./bench/builds.ts";
 import { Campaign, type CampaignParts } from "./bench/campaign.ts";
 import { createCertificate } from "./bench/certificate.ts";
-import { type Contestant, contestants, contestantsOf, whatIsMissing, YARDSTICK } from "./bench/contestants.ts";
+import { type Contestant, contestants, contestantsOf, whatIsMissing } from "./bench/contestants.ts";
 import { isolate, runInNamespace } from "./bench/isolation.ts";
 import { describeMachine } from "./bench/machine.ts";
 import { RefComparison } from "./bench/ref-comparison.ts";
@@ -144,7 +144,7 @@ function wantedContestants({ against, peers = false }: Options, chosen: readonly
   return contestants.filter(
     (contestant) =>
       chosen.some((workload) => contestantsOf(workload, [contestant]).length > 0) &&
-      (contestant.name === YARDSTICK ||
+      (contestant.isYardstick ||
         (against === undefined ? peers || !contestant.isPeer : against.includes(contestant.name))),
   );
 }
@@ -180,7 +180,7 @@ await new Command("bench")
     parseCount,
   )
   .option("--only <ids>", "workloads whose ids begin with one of these, comma-separated: W1,W3", parseList)
-  .option("--against <names>", "only these contestants, comma-separated; plain ws always runs", parseList)
+  .option("--against <names>", "only these contestants, comma-separated; plain ws and plain mesh always run", parseList)
   .option(
     "--against-ref <ref>",
     "compare the working tree with a commit, both in one run; exit 1 where it got dearer by 3 % or more",

@@ -14,7 +14,10 @@ export function lineOf({ check, state, text }: Finding): string {
 
 /** The verdict, what to do, and who can. */
 export function verdictLines(verdict: Verdict, program: string): readonly string[] {
-  if (verdict.works) return [`${verdict.sentence}.`];
+  if (verdict.works) {
+    const { sentence, hindrance } = verdict;
+    return [`${sentence}.${hindrance === undefined ? "" : ` (${hindrance})`}`];
+  }
   const { sentence, cause, remedy, who, toSettle } = verdict;
   return [
     `${sentence}. (${cause})`,

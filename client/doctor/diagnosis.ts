@@ -8,6 +8,7 @@ import { type CheckName, checkNames, type Finding, skipped } from "./finding.ts"
 import { checkFrames, checkJoin, checkQuiet, checkRoundTrip, checkThroughput } from "./frames-check.ts";
 import { checkHttp } from "./http-check.ts";
 import { checkName } from "./name-check.ts";
+import { checkPoll } from "./poll-check.ts";
 import type { Patient, Way } from "./scene.ts";
 import { checkTcp } from "./tcp-check.ts";
 import { checkTls } from "./tls-check.ts";
@@ -37,7 +38,8 @@ export type Diagnosis = {
 
 /** Whether apps get through. */
 export type Verdict =
-  | { readonly works: true; readonly sentence: string }
+  /** @property hindrance what keeps WebSockets from working, where apps get past it by the long poll. */
+  | { readonly works: true; readonly sentence: string; readonly hindrance: CauseName | undefined }
   | {
       readonly works: false;
       readonly cause: CauseName;
@@ -69,6 +71,14 @@ export async function diagnoseBy(clock: Clock, address: string, options: Diagnos
   const { findings } = examination;
   return { address: shown(address), findings, verdict: verdictOf(findings) };
 }
+
+const HINDRANCES: ReadonlySet<CauseName> = new Set([
+  "upgrade-stripped",
+  "upgrade-refused",
+  "frames-swallowed",
+  "large-frames-lost",
+  "connection-cut",
+]);
 
 /** One pass through the checks. */
 class Examination {
@@ -114,6 +124,8 @@ class Examination {
     if (this.#hasFailed) return;
     const { finding, webSocket } = await checkUpgrade(this.#patient, way, isRelayThere);
     if (this.#note(finding) && webSocket !== undefined) await this.#talk(new Echo(this.#patient, webSocket));
+    const failure = this.findings.find(({ state }) => state === "failed");
+    if (failure?.cause !== undefined && isGotPast(failure.cause)) this.#note(await checkPoll(this.#patient));
   }
 
   async #talk(echo: Echo): Promise<void> {
@@ -140,13 +152,23 @@ class Examination {
   }
 }
 
+/** What keeps a WebSocket from working, and perhaps not the long poll. */
+function isGotPast(cause: CauseName): boolean {
+  return HINDRANCES.has(cause);
+}
+
 /** The first that has failed has to be cured first. */
 function verdictOf(findings: readonly Finding[]): Verdict {
   const failure = findings.find(({ state }) => state === "failed");
-  if (failure === undefined) return { works: true, sentence: "Apps get through to the relay" };
+  const sentence = "Apps get through to the relay";
+  if (failure === undefined) return { works: true, sentence, hindrance: undefined };
   const cause = failure.cause ?? "unexplained";
-  const { sentence, remedy, who, isUnsure } = causeOf(cause);
-  return { works: false, cause, sentence, remedy, who, toSettle: isUnsure === true ? TO_SETTLE : undefined };
+  const { sentence: hindrance, remedy, who, isUnsure } = causeOf(cause);
+  if (findings.some(({ check, state }) => check === "long poll" && state === "ok")) {
+    return { works: true, sentence: `${sentence}, by the long poll. ${hindrance}`, hindrance: cause };
+  }
+  const toSettle = isUnsure === true ? TO_SETTLE : undefined;
+  return { works: false, cause, sentence: hindrance, remedy, who, toSettle };
 }
 
 function patientOf(clock: Clock, address: string, { tls = {}, token, quietSeconds = 0 }: DiagnoseOptions): Patient {

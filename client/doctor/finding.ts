@@ -14,6 +14,7 @@ export const checkNames = [
   "frames",
   "round trip",
   "throughput",
+  "long poll",
   "udp",
   "quiet",
 ] as const;

@@ -47,7 +47,7 @@ export async function checkUpgrade(patient: Patient, way: Way, isRelayThere: boo
 }
 
 /** Opens a WebSocket to the relay. Never rejects. */
-export async function openWebSocket(patient: Patient, way: Way): Promise<Opening> {
+async function openWebSocket(patient: Patient, way: Way): Promise<Opening> {
   let socket: Awaited<ReturnType<Way>>;
   try {
     socket = await way();

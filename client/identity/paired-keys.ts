@@ -83,6 +83,7 @@ export class PairedKeys extends ConnectionKeys {
     if (isPlain && isProof && this.#isIdentified && receiver !== undefined) {
       const judged = whenHere(this.#judging, () => this.#openProof(sealed, head, receiver));
       this.#judging = judged;
+      void this.#hasJudged(judged);
       return judged;
     }
     if (isPlain) return super.open(sealed, head, receiver);
@@ -121,6 +122,12 @@ export class PairedKeys extends ConnectionKeys {
   #openProof(sealed: Uint8Array, head: FrameHead, receiver: Receiver): Soon<Uint8Array | undefined> {
     if (this.#falseCount >= MAX_FALSE) return undefined;
     return whenHere(super.open(sealed, head, receiver), (frame) => frame && this.#judge(frame, head, receiver));
+  }
+
+  /** From then on nothing waits: where the platform computes at once, frames are opened at once again. */
+  async #hasJudged(judged: Soon<unknown>): Promise<void> {
+    await Promise.allSettled([judged]);
+    if (this.#judging === judged) this.#judging = undefined;
   }
 
   async #judge(frame: Uint8Array, head: FrameHead, receiver: Receiver): Promise<Uint8Array | undefined> {

@@ -16,6 +16,15 @@ export type Ending = {
   readonly mayBeTheTransport: boolean;
 };
 
+/** Why a topic cannot be joined, whatever is tried; other codes are a `refused` with the relay's word as the cause. */
+const finalTopicCodes: readonly PosternErrorCode[] = [
+  "not-permitted",
+  "unauthorized",
+  "topic-full",
+  "too-many-topics",
+  "topic-invalid",
+];
+
 /** However long somebody says: so long is not waited. */
 const MAX_RETRY_AFTER_MS = 300_000;
 /** The relay's word while it stops. The one that follows may be there in a moment: back-off does, and is no burden to it. */
@@ -102,4 +111,9 @@ function codeOf(code: number | undefined, reconnect: Reconnect): PosternErrorCod
 
 function bounded(retryAfterMs = 0, word?: string): number {
   return word === DRAINING ? 0 : Math.min(retryAfterMs, MAX_RETRY_AFTER_MS);
+}
+
+/** The code of a topic that cannot be joined, as apps know it. @returns undefined: it may be joined later, or the code is another's */
+export function finalTopicCode(code: string): PosternErrorCode | undefined {
+  return finalTopicCodes.find((known) => known === code);
 }

@@ -1,10 +1,10 @@
 import { MAX_ADDRESSEES } from "../../protocol/limits.ts";
 import { type BinaryRelayData, encodeBinaryClientData } from "../../protocol/v1-binary.ts";
 import type { Clock, Timer } from "../clock.ts";
-import { type PosternError, type PosternErrorCode, TopicError } from "../errors.ts";
+import { type PosternError, TopicError } from "../errors.ts";
 import type { BackOff } from "./back-off.ts";
 import type { Connection } from "./connection.ts";
-import type { LastWord } from "./ending.ts";
+import { finalTopicCode, type LastWord } from "./ending.ts";
 import type { TopicHandler, TopicMessage, TopicQuestion } from "./topic-handler.ts";
 import type { LineMember, TopicLine, TopicLineEvents, TopicLineOptions } from "./topic-line.ts";
 
@@ -18,15 +18,6 @@ const EARLY_MESSAGE_BYTES = 256;
 /** A relay may ask the owner of a name for 40 s. */
 const ANSWER_MS = 60_000;
 const LEAVE_MS = 2000;
-
-/** Why a topic cannot be joined, whatever is tried; other codes are a `refused` with the relay's word as the cause. */
-const finalCodes: readonly PosternErrorCode[] = [
-  "not-permitted",
-  "unauthorized",
-  "topic-full",
-  "too-many-topics",
-  "topic-invalid",
-];
 
 type Data = Parameters<TopicLineEvents["onData"]>[0];
 type Joined = Extract<TopicMessage, { type: "joined" }>;
@@ -354,7 +345,7 @@ export class Membership implements TopicLine, TopicHandler {
   }
 
   #joinRefused({ code, payload }: LastWord): void {
-    const final = finalCodes.find((known) => known === code);
+    const final = finalTopicCode(code);
     if (code === "peer-id-taken") {
       this.#takenCount += 1;
       if (this.#takenCount === 1) this.#join();

@@ -1,7 +1,7 @@
 metadata name = 'Container group'
-metadata description = 'One relay in Azure Container Instances, on TCP port 443 and, where it is asked for, a UDP port.'
+metadata description = 'One relay in Azure Container Instances, on TCP port 443 and, where they are asked for, further ports.'
 
-import { environmentVariableType, zoneType } from '../types.bicep'
+import { environmentVariableType, portType, zoneType } from '../types.bicep'
 
 @description('Required. Its name.')
 param name string
@@ -38,8 +38,8 @@ param registryServer string?
 @description('Optional. The subnet; a public address without one.')
 param subnetId string?
 
-@description('Optional. The UDP port for STUN; 0 opens none.')
-param stunPort int = 0
+@description('Optional. Ports that are opened beside 443.')
+param furtherPorts portType[] = []
 
 @description('Optional. The availability zone.')
 param zone zoneType?
@@ -50,7 +50,10 @@ param workspaceId string?
 @description('Optional. Tags.')
 param tags { *: string } = {}
 
-var ports = concat([{ port: 443, protocol: 'TCP' }], stunPort == 0 ? [] : [{ port: stunPort, protocol: 'UDP' }])
+var ports = concat(
+  [{ port: 443, protocol: 'TCP' }],
+  map(furtherPorts, further => { port: further.number, protocol: further.protocol })
+)
 
 // Not httpGet: whether that checks certificates is not documented, and the relay's is for its public name. It asks
 // /health, which knows nothing of certificates: no restart ever helps an authority or a vault that is away.

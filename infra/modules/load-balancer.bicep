@@ -1,6 +1,8 @@
 metadata name = 'Load balancer'
 metadata description = 'One public address in front of container groups in a network. It passes TCP: TLS ends in the relay, which also answers the challenges of its authority.'
 
+import { portType } from '../types.bicep'
+
 @description('Required. What the names of its parts begin with.')
 param name string
 
@@ -19,8 +21,8 @@ param relayAddresses string[]
 @maxValue(100)
 param idleTimeoutInMinutes int = 30
 
-@description('Optional. The UDP port for STUN; 0 opens none.')
-param stunPort int = 0
+@description('Optional. Ports that are opened beside 443.')
+param furtherPorts portType[] = []
 
 @description('Optional. Tags.')
 param tags { *: string } = {}
@@ -121,23 +123,22 @@ resource balancer 'Microsoft.Network/loadBalancers@2025-05-01' = {
           }
         }
       ],
-      stunPort == 0
-        ? []
-        : [
-            {
-              name: 'stun'
-              properties: {
-                protocol: 'Udp'
-                frontendPort: stunPort
-                backendPort: stunPort
-                disableOutboundSnat: true
-                frontendIPConfiguration: frontend
-                backendAddressPool: pool
-                // Of TCP: a relay that takes clients answers by UDP too.
-                probe: probe
-              }
-            }
-          ]
+      map(furtherPorts, further => {
+        name: further.name
+        properties: union(
+          {
+            protocol: further.protocol == 'UDP' ? 'Udp' : 'Tcp'
+            frontendPort: further.number
+            backendPort: further.number
+            disableOutboundSnat: true
+            frontendIPConfiguration: frontend
+            backendAddressPool: pool
+            // Of port 443: a relay that takes clients there answers at its others too.
+            probe: probe
+          },
+          further.protocol == 'UDP' ? {} : { idleTimeoutInMinutes: idleTimeoutInMinutes, enableTcpReset: true }
+        )
+      })
     )
   }
 }

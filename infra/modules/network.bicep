@@ -1,7 +1,7 @@
 metadata name = 'Network'
 metadata description = 'A virtual network for container groups. They have no public address there, and a NAT gateway is their only way out.'
 
-import { networkType } from '../types.bicep'
+import { networkType, portType } from '../types.bicep'
 
 @description('Required. What the names of its parts begin with.')
 param name string
@@ -15,8 +15,8 @@ param location string
 @description('Required. Its addresses.')
 param network networkType
 
-@description('Optional. The UDP port for STUN; 0 opens none.')
-param stunPort int = 0
+@description('Optional. Ports that are opened beside 443.')
+param furtherPorts portType[] = []
 
 @description('Optional. Tags.')
 param tags { *: string } = {}
@@ -43,24 +43,20 @@ resource securityGroup 'Microsoft.Network/networkSecurityGroups@2025-05-01' = {
           }
         }
       ],
-      stunPort == 0
-        ? []
-        : [
-            {
-              name: 'stun'
-              properties: {
-                description: 'Clients that ask for their public address.'
-                direction: 'Inbound'
-                priority: 110
-                access: 'Allow'
-                protocol: 'Udp'
-                sourceAddressPrefix: 'Internet'
-                sourcePortRange: '*'
-                destinationAddressPrefix: network.subnetPrefix
-                destinationPortRange: string(stunPort)
-              }
-            }
-          ]
+      map(furtherPorts, (further, index) => {
+        name: further.name
+        properties: {
+          description: further.purpose
+          direction: 'Inbound'
+          priority: 110 + 10 * index
+          access: 'Allow'
+          protocol: further.protocol == 'UDP' ? 'Udp' : 'Tcp'
+          sourceAddressPrefix: 'Internet'
+          sourcePortRange: '*'
+          destinationAddressPrefix: network.subnetPrefix
+          destinationPortRange: string(further.number)
+        }
+      })
     )
   }
 }

@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import type { Config } from "../config/options.ts";
+import { readStunAddresses } from "../config/stun-address-text.ts";
 import { isInstalled, relayCommand } from "../installation.ts";
 import { PRIVILEGED_PORT_WAYS } from "../listen-error.ts";
 import type { RelayAddress } from "../open-port.ts";
@@ -26,7 +27,7 @@ export function startUpHints(
     ...row("Certificate", certificateHints(certificate, fingerprint ?? "")),
     ...(config.tryItPage ? row("Try it", tryItHints(`${isEncrypted ? "https" : "http"}://${authority}/`, config)) : []),
     ...row("Or type", [`${join} ${url} my-topic${trust}${token}`, "in two more terminals, and talk"]),
-    ...(config.stunPort === 0 ? [] : row("STUN", [`stun:${shownHost(config)}:${config.stunPort} (UDP)`])),
+    ...(config.stunPort === 0 ? [] : row("STUN", [`stun:${stunHost(config)}:${config.stunPort} (UDP)`])),
   ];
   if (wantedPort !== 0 && port !== wantedPort) {
     lines.push(`  Port ${wantedPort} is not permitted for this user, so it is ${port}. To get ${wantedPort}:`);
@@ -49,6 +50,13 @@ function tryItHints(url: string, { tls, auth }: Config): readonly string[] {
     ...(tls === "self-signed" ? ["It warns of the certificate: nobody but this relay has signed it."] : []),
     ...(auth === "tokens" ? ["The page asks for a token."] : []),
   ];
+}
+
+/** A name leads to the relay's own address, which need not be one of STUN's. */
+function stunHost(config: Config): string {
+  const [first] = readStunAddresses(config.stunAddresses);
+  if (first === undefined) return shownHost(config);
+  return first.version === 6 ? `[${first.public}]` : first.public;
 }
 
 /** What to dial: a certificate of an authority is for its names alone. */

@@ -1,6 +1,8 @@
 import { isIP } from "node:net";
 import { namedDialects, readListeners } from "./listener-text.ts";
 import type { Config, OptionName } from "./options.ts";
+import { areInPairs, readStunAddresses } from "./stun-address-text.ts";
+import { readVirtualHosts } from "./virtual-host-text.ts";
 
 /** What is registered with one process the others of a port would not know. */
 const DIALECTS_WITH_ACCOUNTS: ReadonlySet<string> = new Set(["agent", "mesh"]);
@@ -65,9 +67,9 @@ const rules: readonly Rule[] = [
       ? [`AUTH_JWKS_REFRESH_MS is ${authJwksRefreshMs}, above AUTH_JWKS_MAX_AGE_MS, which is ${authJwksMaxAgeMs}`]
       : [],
   ),
-  rule(["dialects", "listen", "mailboxStore"], ({ mailboxStore, ...named }) =>
+  rule(["dialects", "listen", "virtualHosts", "mailboxStore"], ({ mailboxStore, ...named }) =>
     mailboxStore === "off" && namedDialects(named).includes("mailbox")
-      ? ["DIALECTS or LISTEN names mailbox, and MAILBOX_STORE is off; set it to sqlite"]
+      ? ["DIALECTS, LISTEN or VIRTUAL_HOSTS names mailbox, and MAILBOX_STORE is off; set it to sqlite"]
       : [],
   ),
   rule(["mailboxNoiseKey"], ({ mailboxNoiseKey }) =>
@@ -82,14 +84,41 @@ const rules: readonly Rule[] = [
         ]
       : [],
   ),
+  rule(["stunAddresses"], ({ stunAddresses }) =>
+    areInPairs(readStunAddresses(stunAddresses))
+      ? []
+      : [
+          "STUN_ADDRESSES takes two different IPv4 addresses, two different IPv6 ones, or both; write them, or leave it out",
+        ],
+  ),
+  rule(["stunAddresses", "stunPort"], ({ stunAddresses, stunPort }) =>
+    stunAddresses.length > 0 && stunPort === 0 ? ["STUN_ADDRESSES is set and STUN_PORT is not; set it to 3478"] : [],
+  ),
+  rule(["stunAddresses", "stunPort", "stunOtherPort"], ({ stunAddresses, stunPort, stunOtherPort }) =>
+    stunAddresses.length > 0 && stunPort === stunOtherPort
+      ? [`STUN_OTHER_PORT is ${stunOtherPort}, which is STUN_PORT too; set it to another port`]
+      : [],
+  ),
   rule(["adminPort", "port"], ({ adminPort, port }) => samePorts(["ADMIN_PORT", adminPort], ["PORT", port])),
-  rule(["dialects", "listen", "reusePort"], ({ dialects, listen, reusePort }) => {
-    const kept = namedDialects({ dialects, listen }).filter((name) => DIALECTS_WITH_ACCOUNTS.has(name));
+  rule(["dialects", "listen", "virtualHosts", "reusePort"], ({ reusePort, ...named }) => {
+    const kept = namedDialects(named).filter((name) => DIALECTS_WITH_ACCOUNTS.has(name));
     if (!reusePort || kept.length === 0) return [];
     return [
       `REUSE_PORT is true, and ${kept.join(" and ")} keeps accounts, which one process has; leave one of them out`,
     ];
   }),
+  rule(["virtualHosts"], ({ virtualHosts }) => {
+    const hosts = readVirtualHosts(virtualHosts).map(({ host }) => host);
+    const twice = hosts.filter((host, index) => hosts.indexOf(host) !== index);
+    return [...new Set(twice)].map(
+      (host) => `VIRTUAL_HOSTS has ${host} twice; write its dialects with a plus between them`,
+    );
+  }),
+  rule(["virtualHosts", "tls", "domain"], ({ virtualHosts, tls, domain }) =>
+    readVirtualHosts(virtualHosts)
+      .filter(({ host }) => tls === "acme" && !domain.includes(host))
+      .map(({ host }) => `VIRTUAL_HOSTS has ${host} and DOMAIN does not, so no certificate is for it; add it there`),
+  ),
   rule(["listen", "tls"], ({ listen, tls }) =>
     tls === "off" && readListeners(listen).some(({ scheme }) => scheme === "wss")
       ? ["LISTEN has a port with TLS, and TLS is off; write ws in place of wss, or leave TLS out"]

@@ -16,6 +16,14 @@ export const dialectOptions = {
     sentence:
       "Further ports, each for dialects of its own, as if the relay were their original: wss with the relay's certificate; ws without TLS, for this machine alone unless TLS is off; ws-anywhere without TLS for all.",
   },
+  virtualHosts: {
+    kind: "virtual-hosts",
+    flag: "--virtual-hosts",
+    env: "VIRTUAL_HOSTS",
+    default: [],
+    sentence:
+      "Names that clients dial, each for dialects of its own, as if the relay were their original. The certificate has to be for them too.",
+  },
   // As many as may be undecided: a client that waits costs as little.
   maxWaitingPairs: {
     kind: "integer",

@@ -1,3 +1,5 @@
+import { readVirtualHosts } from "./virtual-host-text.ts";
+
 /** A further port, as an operator writes it: `wss:8443=pair`, `ws:8080=topic+raw`. */
 export type ListenerText = {
   /** `ws`: without TLS, for this machine alone where the relay has TLS. `ws-anywhere`: without TLS, for all. */
@@ -28,8 +30,10 @@ export function readListeners(texts: readonly string[]): readonly ListenerText[]
 export function namedDialects(config: {
   readonly dialects: readonly string[];
   readonly listen: readonly string[];
+  readonly virtualHosts: readonly string[];
 }): readonly string[] {
-  return [...new Set([...config.dialects, ...readListeners(config.listen).flatMap(({ dialects }) => dialects)])];
+  const apart = [...readListeners(config.listen), ...readVirtualHosts(config.virtualHosts)];
+  return [...new Set([...config.dialects, ...apart.flatMap(({ dialects }) => dialects)])];
 }
 
 function isScheme(text: string | undefined): text is ListenerText["scheme"] {

@@ -33,10 +33,13 @@ export function loadConfig(given: ConfigInput): LoadedConfig {
   throw new RelayError("CONFIG_INVALID", [...problems, ...warnings].join("\n"));
 }
 
+/** Where dialects are named. */
+const PLACES_OF_DIALECTS = ["dialects", "listen", "virtualHosts"] as const;
+
 /** Whether the relay speaks the mailbox dialect: then the variables of the original of that are its own. */
 function isMailboxRelay(input: ConfigInput): boolean {
-  const { dialects = [], listen = [] } = readOptions(input, ["dialects", "listen"]).config;
-  return namedDialects({ dialects, listen }).includes("mailbox");
+  const { dialects = [], listen = [], virtualHosts = [] } = readOptions(input, PLACES_OF_DIALECTS).config;
+  return namedDialects({ dialects, listen, virtualHosts }).includes("mailbox");
 }
 
 /** The names of the variables that are read. */

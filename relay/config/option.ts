@@ -44,9 +44,9 @@ type HostOption = Described & { readonly kind: "host"; readonly default: string 
 /** Host names and IP addresses behind each other, with commas. Unset is the empty list. */
 type ListOption = Described & { readonly kind: "list"; readonly default: readonly string[] };
 
-/** Networks, origins of web pages, words, or words with a multiple, behind each other, with commas. Unset is the default. */
+/** Networks, addresses, origins of web pages, words, or words with a multiple, behind each other, with commas. Unset is the default. */
 type SetOption = Described & {
-  readonly kind: "networks" | "origins" | "multiples" | "words" | "listeners";
+  readonly kind: "networks" | "origins" | "multiples" | "words" | "listeners" | "virtual-hosts" | "addresses";
   readonly default: readonly string[];
 };
 
@@ -98,6 +98,10 @@ export function rangeOf(option: Option): string {
       return `up to ${MAX_NAMES} words`;
     case "listeners":
       return `up to ${MAX_NAMES} ports with names of dialects, such as wss:8443=pair or ws:8080=topic+raw`;
+    case "virtual-hosts":
+      return `up to ${MAX_NAMES} host names with names of dialects, such as mesh.example.com=mesh or old.example.com=topic+raw`;
+    case "addresses":
+      return "IP addresses, such as 192.0.2.1, or 10.0.0.4=192.0.2.1 with the public one behind it";
     case "url":
       return [...option.words, "an https URL"].join(", ");
     case "path":

@@ -275,7 +275,17 @@ type ValueOf<O> = O extends { readonly kind: "integer" }
   ? number
   : O extends { readonly kind: "boolean" }
     ? boolean
-    : O extends { readonly kind: "list" | "networks" | "origins" | "multiples" | "words" | "listeners" }
+    : O extends {
+          readonly kind:
+            | "list"
+            | "networks"
+            | "origins"
+            | "multiples"
+            | "words"
+            | "listeners"
+            | "virtual-hosts"
+            | "addresses";
+        }
       ? readonly string[]
       : O extends { readonly choices: readonly (infer C)[] }
         ? C

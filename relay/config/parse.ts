@@ -2,6 +2,8 @@ import { isIP } from "node:net";
 import { readListener } from "./listener-text.ts";
 import { MAX_NAMES, type Option } from "./option.ts";
 import { originProblem } from "./origin.ts";
+import { readStunAddress } from "./stun-address-text.ts";
+import { readVirtualHost } from "./virtual-host-text.ts";
 
 /** What an option's text becomes. */
 export type Value = string | number | boolean | readonly string[];
@@ -45,6 +47,16 @@ export function parse(option: Option, text: string): Parsed {
       return parseList(text, problemOf(isWord));
     case "listeners":
       return parseList(text, problemOf(isListener));
+    case "virtual-hosts":
+      return parseList(
+        text,
+        problemOf((item) => readVirtualHost(item) !== undefined),
+      );
+    case "addresses":
+      return parseList(
+        text,
+        problemOf((item) => readStunAddress(item) !== undefined),
+      );
     case "origins":
       return parseList(text, originProblem);
     default: {
@@ -54,7 +66,7 @@ export function parse(option: Option, text: string): Parsed {
   }
 }
 
-type ListKind = "list" | "networks" | "origins" | "multiples" | "words" | "listeners";
+type ListKind = "list" | "networks" | "origins" | "multiples" | "words" | "listeners" | "virtual-hosts" | "addresses";
 
 /** @returns the value, or undefined where the text is none of the option's. */
 function parseOne(option: Exclude<Option, { readonly kind: ListKind }>, text: string): Value | undefined {

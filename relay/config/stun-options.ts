@@ -12,6 +12,26 @@ export const stunOptions = {
     sentence:
       "UDP port on HOST at which clients are told their public address (STUN), 3478 by custom; 0 opens none. See operations.md, STUN.",
   },
+  // Off: two addresses are rare, and answers that tell of them are larger than their requests.
+  stunAddresses: {
+    kind: "addresses",
+    flag: "--stun-addresses",
+    env: "STUN_ADDRESSES",
+    default: [],
+    sentence:
+      "Two IPv4 addresses of this machine, two IPv6 ones, or both, at which STUN listens in place of HOST: then clients can ask what their NAT does (RFC 5780). Behind a NAT of your own, each with its public address.",
+  },
+  // What clients of RFC 3489 knew as the second port of a server.
+  stunOtherPort: {
+    kind: "integer",
+    flag: "--stun-other-port",
+    env: "STUN_OTHER_PORT",
+    default: 3479,
+    min: 1,
+    max: 65_535,
+    unit: "",
+    sentence: "The second UDP port for STUN, which it wants beside STUN_ADDRESSES. Without those, none is opened.",
+  },
   // An office of 250 whose pages all open at once is answered within the four seconds in which browsers ask again.
   stunRequestsPerSecond: {
     kind: "integer",

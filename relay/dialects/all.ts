@@ -42,7 +42,7 @@ export function createDialects(parts: DialectParts, names: readonly string[]): r
 /** It is named only where there is a store: the options have been checked (relay/config/contradictions.ts). */
 function createMailbox(parts: DialectParts): Dialect {
   if (parts.mailboxes !== undefined) return new MailboxDialect(parts, parts.mailboxes);
-  throw new RelayError("CONFIG_INVALID", "DIALECTS or LISTEN names mailbox, and MAILBOX_STORE is off");
+  throw new RelayError("CONFIG_INVALID", "DIALECTS, LISTEN or VIRTUAL_HOSTS names mailbox, and MAILBOX_STORE is off");
 }
 
 /** @throws RelayError CONFIG_INVALID where one of these names is no dialect's. */
@@ -50,5 +50,8 @@ export function checkDialects(names: readonly string[]): void {
   const unknown = names.filter((name) => !Object.hasOwn(registry, name));
   if (unknown.length === 0) return;
   const known = Object.keys(registry).join(", ");
-  throw new RelayError("CONFIG_INVALID", `DIALECTS or LISTEN names ${unknown.join(", ")}; there are ${known}`);
+  throw new RelayError(
+    "CONFIG_INVALID",
+    `DIALECTS, LISTEN or VIRTUAL_HOSTS names ${unknown.join(", ")}; there are ${known}`,
+  );
 }

@@ -6,8 +6,9 @@ import { Counter, wordsOf } from "../counter.ts";
 import type { Networks } from "../limits/address.ts";
 import type { AddressLimits } from "../limits/address-limits.ts";
 import type { Returners, VisitRequest } from "../limits/returners.ts";
+import { targetOf } from "../request-target.ts";
 import type { Connections } from "../session/connections.ts";
-import type { Claim, Dialects, Target } from "../session/dialects.ts";
+import type { Claim, Dialects } from "../session/dialects.ts";
 import type { Access, AccessRefusal, Applicant } from "../session/ports.ts";
 import { AllowedOrigins } from "./allowed-origins.ts";
 import { type Refused, refusal, type UpgradeRefusal, upgradeRefusals } from "./upgrade-refusals.ts";
@@ -242,10 +243,4 @@ function visitRequestOf(request: IncomingMessage, credential: string): VisitRequ
   const hasCredential =
     credential !== "" || authorization !== "" || offered.some((name) => name.startsWith(TOKEN_SUBPROTOCOL_PREFIX));
   return { asked: [path, host, origin, program, credential, authorization, ...offered], hasCredential };
-}
-
-/** What a request asks for (RFC 9112 section 3.2.1); its query does not matter. */
-function targetOf({ url = "", headers, socket }: IncomingMessage): Target {
-  const host = headers.host?.toLowerCase() ?? "";
-  return { path: url.split("?", 1)[0] ?? "", host: host.replace(/:\d*$/, ""), port: socket.localPort };
 }

@@ -1,13 +1,14 @@
 import type { IncomingMessage } from "node:http";
 import type { Logger } from "pino";
-import type { Route } from "../session/ports.ts";
+import type { Route, Target } from "../session/ports.ts";
 import { type Answer, text } from "./answer.ts";
 
-/** Where a request was sent to. */
-type Target = { readonly path: string; readonly port: number | undefined };
-
 /** Where pages are. Implemented by relay/session/dialects.ts. */
-type Finder = { routesAt(target: Target): readonly { readonly route: Route; readonly path: string }[] };
+type Finder = {
+  routesAt(target: Target): readonly { readonly route: Route; readonly path: string }[];
+  /** Whether an address is for some dialects alone. */
+  isApart(target: Target): boolean;
+};
 
 /** Who asks. Implemented by relay/entrance/. */
 type Visitors = {
@@ -28,6 +29,11 @@ export class DialectRoutes {
 
   constructor(parts: DialectRoutesParts) {
     this.#parts = parts;
+  }
+
+  /** Whether an address is for some dialects alone: the relay shows no page of its own to people there. */
+  isApart(target: Target): boolean {
+    return this.#parts.finder.isApart(target);
   }
 
   /** The methods that are taken here; empty: there is nothing here. */

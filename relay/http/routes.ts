@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
+import { targetOf } from "../request-target.ts";
+import type { Target } from "../session/ports.ts";
 import type { CertificateStatus } from "../tls/source.ts";
 import { statusJson } from "../tls/status-json.ts";
 import { type Answer, json, text } from "./answer.ts";
@@ -151,7 +153,7 @@ export class Routes {
   #root(request: IncomingMessage, version: Version): Answer {
     const vary = { vary: "accept" };
     if (request.headers.accept?.includes("text/html")) {
-      const page = this.#tryIt?.document(version.version) ?? text(404, NO_PAGE);
+      const page = this.#tryItFor(targetOf(request))?.document(version.version) ?? text(404, NO_PAGE);
       return { ...page, headers: { ...page.headers, ...vary } };
     }
     const endpoints = { relay: "/", health: "/health", ready: "/ready", stats: "/stats" };
@@ -159,17 +161,21 @@ export class Routes {
     return { ...json(200, names), headers: vary };
   }
 
+  #tryItFor(target: Target): TryItRoutes | undefined {
+    return this.#dialects?.isApart(target) ? undefined : this.#tryIt;
+  }
+
   #answerTo(request: IncomingMessage, response: ServerResponse): Answer | Promise<Answer> {
-    const path = (request.url ?? "").split("?", 1)[0] ?? "";
+    const target = targetOf(request);
+    const { path } = target;
     const form = this.#admin?.form(path);
     if (form !== undefined && request.method === "POST") return form(request);
-    const target = { path, port: request.socket.localPort };
     const methods = this.#dialects?.methodsAt(target) ?? [];
     if (this.#dialects !== undefined && methods.includes(request.method ?? ""))
       return this.#dialects.answer(request, target);
     // No other route reads a body; closing is what stops a stranger from sending one without end.
     if (hasBody(request)) response.shouldKeepAlive = false;
-    const route = this.#routes.get(path) ?? this.#tryIt?.file(path) ?? this.#admin?.page(path);
+    const route = this.#routes.get(path) ?? this.#tryItFor(target)?.file(path) ?? this.#admin?.page(path);
     if (route !== undefined && (request.method === "GET" || request.method === "HEAD"))
       return hasBody(request) ? text(413, "Payload Too Large") : route(request);
     const allowed = [

@@ -1,15 +1,5 @@
 import type { Accounts } from "./accounts.ts";
-import type { Asked, Dialect, Route, TrafficReading } from "./ports.ts";
-
-/** An address as it was asked for. */
-export type Target = {
-  /** Without the query; as it came. */
-  readonly path: string;
-  /** The Host header in lower case, without a port. */
-  readonly host: string;
-  /** The port of the relay's own that the connection came by. */
-  readonly port: number | undefined;
-};
+import type { Asked, Dialect, Route, Target, TrafficReading } from "./ports.ts";
 
 /** Whose a request may be, and what it asks them for. */
 export type Claim = { readonly asked: Asked; readonly dialects: readonly Dialect[] };
@@ -23,10 +13,12 @@ export class Dialects {
   readonly #shared: readonly Dialect[];
   /** Those that have a port to themselves, by port. */
   readonly #byPort = new Map<number, readonly Dialect[]>();
+  /** Those that have a name to themselves, by name. */
+  readonly #byHost = new Map<string, readonly Dialect[]>();
 
   /**
    * @param all in the order in which they are asked.
-   * @param apart names of those that are not on the shared port, but on ports of their own alone.
+   * @param apart names of those that are not at the shared address, but at ports and names of their own alone.
    */
   constructor(all: readonly Dialect[], apart: readonly string[] = []) {
     this.#all = all;
@@ -40,10 +32,17 @@ export class Dialects {
 
   /** From now on what comes by this port is for these dialects alone. @param names a name that is none of them is passed over. */
   listenOn(port: number, names: readonly string[]): void {
-    this.#byPort.set(
-      port,
-      this.#all.filter(({ name }) => names.includes(name)),
-    );
+    this.#byPort.set(port, this.#named(names));
+  }
+
+  /** From now on what is asked of this host is for these dialects alone, but where it comes by a port that is for others. */
+  answerAs(host: string, names: readonly string[]): void {
+    this.#byHost.set(host, this.#named(names));
+  }
+
+  /** Whether an address is for some dialects alone, as if the relay were their original. */
+  isApart(target: Target): boolean {
+    return this.#apartAt(target) !== undefined;
   }
 
   /**
@@ -56,8 +55,8 @@ export class Dialects {
   }
 
   /** The pages of dialects at an address, for plain HTTP, with the path that each is asked for. */
-  routesAt(target: Omit<Target, "host">): readonly { readonly route: Route; readonly path: string }[] {
-    const { asked, dialects } = this.#locate({ ...target, host: "" });
+  routesAt(target: Target): readonly { readonly route: Route; readonly path: string }[] {
+    const { asked, dialects } = this.#locate(target);
     return dialects
       .flatMap(({ routes }) => routes)
       .filter(({ path, place }) => matches(path, asked.path) && (place === undefined || place === asked.place))
@@ -89,8 +88,18 @@ export class Dialects {
     return sumOf(this.#all.map((dialect) => dialect.rejected()));
   }
 
-  #locate({ path, host, port }: Target): Claim {
-    const own = port === undefined ? undefined : this.#byPort.get(port);
+  #named(names: readonly string[]): readonly Dialect[] {
+    return this.#all.filter(({ name }) => names.includes(name));
+  }
+
+  #apartAt({ port, host }: Target): readonly Dialect[] | undefined {
+    // RFC 1034 section 3.1: a name with a dot behind it is the same name.
+    return (port === undefined ? undefined : this.#byPort.get(port)) ?? this.#byHost.get(host.replace(/\.$/, ""));
+  }
+
+  #locate(target: Target): Claim {
+    const { path, host } = target;
+    const own = this.#apartAt(target);
     const here = own ?? this.#shared;
     const prefix = here.find((dialect) => isUnder(path, dialect.prefix))?.prefix;
     if (prefix === undefined) return { asked: { path, host, place: own ? "own" : "shared" }, dialects: here };

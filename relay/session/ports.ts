@@ -231,6 +231,16 @@ export type Opening = {
   readonly authorization: string;
 };
 
+/** An address as it was asked for. */
+export type Target = {
+  /** Without the query; as it came. */
+  readonly path: string;
+  /** The Host header in lower case, without a port. */
+  readonly host: string;
+  /** The port of the relay's own that the connection came by. */
+  readonly port: number | undefined;
+};
+
 /** What of an upgrade request decides whose it is. */
 export type Asked = Pick<Opening, "path" | "place" | "host">;
 

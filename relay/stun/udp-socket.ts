@@ -1,32 +1,31 @@
-import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
+import { createSocket, type Socket } from "node:dgram";
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
-import { listenError } from "../listen-error.ts";
+import { listenError, type SettingPlace } from "../listen-error.ts";
 import { ListenFailure, type ListenTarget, openWithFallback } from "../listen-on.ts";
 
 /** A socket that is bound, and where: another address than was asked for where the system has no IPv6. */
 export type BoundSocket = { readonly socket: Socket; readonly host: string };
 
-/** What becomes of a datagram. */
-type Take = (datagram: Buffer, from: RemoteInfo) => void;
+/** Where an operator sets the port, and the address where that is not HOST. */
+type Places = { readonly port: SettingPlace; readonly address?: SettingPlace };
 
 /**
  * Binds a UDP socket. `::` takes IPv6 and IPv4, or IPv4 alone where the system has no IPv6. From then on an error of the
  * socket is a datagram that could not be read, and ends nothing.
- * @param take is given every datagram; it must not throw.
  * @throws RelayError PORT_IN_USE, PORT_NOT_PERMITTED, ADDRESS_NOT_AVAILABLE or LISTEN_FAILED.
  */
-export async function bindUdp(target: ListenTarget, take: Take): Promise<BoundSocket> {
+export async function bindUdp(target: ListenTarget, places: Places): Promise<BoundSocket> {
   const { host, port } = target;
   try {
-    return await openWithFallback(host, (given) => tryToBind({ ...target, host: given }, take));
+    return await openWithFallback(host, (given) => tryToBind({ ...target, host: given }));
   } catch (error) {
     if (!(error instanceof ListenFailure)) throw error;
-    throw listenError(error, { host, port, transport: "UDP", option: "STUN_PORT", flag: "--stun-port" });
+    throw listenError(error, { ...places.port, host, port, transport: "UDP", addressPlace: places.address });
   }
 }
 
-async function tryToBind({ host, port, reusePort = false }: ListenTarget, take: Take): Promise<BoundSocket> {
+async function tryToBind({ host, port, reusePort = false }: ListenTarget): Promise<BoundSocket> {
   const { address, family } = await addressOf(host);
   // Every address from here on is one already: without a lookup of its own Node's would come before every send.
   const socket = createSocket({
@@ -44,7 +43,6 @@ async function tryToBind({ host, port, reusePort = false }: ListenTarget, take: 
   await bound;
   socket.removeListener("error", onError);
   socket.on("error", ignoreError);
-  socket.on("message", take);
   return { socket, host };
 }
 

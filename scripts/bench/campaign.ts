@@ -1,5 +1,5 @@
 import type { Certificate } from "./certificate.ts";
-import { type Contestant, contestantsOf, YARDSTICK } from "./contestants.ts";
+import { type Contestant, contestantsOf } from "./contestants.ts";
 import type { Aim, TaskResult } from "./generator/task.ts";
 import { type Isolation, setReceiveBuffers } from "./isolation.ts";
 import { runGenerator, type Server, startServer } from "./processes.ts";
@@ -73,7 +73,8 @@ export class Campaign {
         runs.get(contestant.name)?.push(await this.#measureOnce(contestant, workload, round));
       }
     }
-    const yardstickRuns = runs.get(YARDSTICK) ?? [];
+    const yardstick = taking.find(({ isYardstick }) => isYardstick);
+    const yardstickRuns = runs.get(yardstick?.name ?? "") ?? [];
     return taking.flatMap(({ name }) => toCell(workload, name, runs.get(name) ?? [], yardstickRuns) ?? []);
   }
 

@@ -22,15 +22,14 @@ export type Contestant = {
   readonly isPeer: boolean;
   /** Whether it is this relay, of which two builds can be compared. */
   readonly isRelay: boolean;
+  /** Whether ratios are to it, in the workloads that it takes part in: one in each, which always runs. */
+  readonly isYardstick: boolean;
   /** The workloads it takes part in, by the beginnings of their ids. */
   readonly workloadPrefixes: readonly string[];
   readonly needs?: readonly Need[];
   readonly install?: string;
   readonly command: (setting: ServerSetting) => ServerCommand;
 };
-
-/** The name of the yardstick: ratios are to it. */
-export const YARDSTICK = "plain ws";
 
 /** What the rate of deposits is compared with: a server that commits each message by itself. */
 export const COMMIT_PER_MESSAGE = "a commit per message";
@@ -53,10 +52,17 @@ const STALLED = ["S"];
 /** What servers that store messages take part in. */
 const STORES = ["M1", "M3"];
 
-const RELAY = { isPeer: false, isRelay: true, command: relayCommand } as const;
-const PEER = { isPeer: true, isRelay: false } as const;
+/** A relay that has to take registrations meanwhile. */
+const REGISTERING = ["R"];
 
-/** All contestants; the relay first, then the yardstick. */
+/** Broadcasts in a mesh. */
+const MESHES = ["B"];
+
+const RELAY = { isPeer: false, isRelay: true, isYardstick: false, command: relayCommand } as const;
+const PEER = { isPeer: true, isRelay: false, isYardstick: false } as const;
+const YARDSTICK = { isPeer: false, isRelay: false, isYardstick: true } as const;
+
+/** All contestants; the relay first, then the yardsticks. */
 export const contestants: readonly Contestant[] = [
   {
     ...RELAY,
@@ -74,7 +80,7 @@ export const contestants: readonly Contestant[] = [
     ...RELAY,
     name: "postern json",
     sessionName: "classic-json",
-    workloadPrefixes: [...ALL, ...STALLED, ...GROWTH],
+    workloadPrefixes: [...ALL, ...STALLED, ...REGISTERING, ...GROWTH],
   },
   {
     ...RELAY,
@@ -93,26 +99,38 @@ export const contestants: readonly Contestant[] = [
   },
   { ...RELAY, name: "postern mailbox", sessionName: "v1-mailbox", workloadPrefixes: [...STORES, "M2"] },
   {
-    name: YARDSTICK,
+    ...RELAY,
+    name: "postern mesh",
+    sessionName: "mesh",
+    workloadPrefixes: MESHES,
+  },
+  {
+    ...YARDSTICK,
+    name: "plain ws",
     sessionName: "classic-json",
-    isPeer: false,
-    isRelay: false,
     workloadPrefixes: [...ALL, ...GROWTH],
     command: (setting) => scriptServer("./peers/ws-server.ts", setting),
+  },
+  {
+    ...YARDSTICK,
+    name: "plain mesh",
+    sessionName: "mesh",
+    workloadPrefixes: MESHES,
+    command: (setting) => scriptServer("./peers/mesh-server.ts", setting),
   },
   {
     name: "tls pipe",
     sessionName: "pipe",
     isPeer: false,
     isRelay: false,
+    isYardstick: false,
     workloadPrefixes: ["W3"],
     command: (setting) => scriptServer("./peers/pipe-server.ts", setting),
   },
   {
+    ...YARDSTICK,
     name: COMMIT_PER_MESSAGE,
     sessionName: "v1-mailbox",
-    isPeer: false,
-    isRelay: false,
     workloadPrefixes: STORES,
     command: (setting) => scriptServer("./peers/commit-server.ts", setting),
   },

@@ -59,7 +59,12 @@ export async function startServer(
   const port = await freePort();
   const directory = mkdtempSync(join(parent, "server-"));
   const setting = { port, keyPath, certificatePath, directory, relayProgram };
-  const child = start([...prefix, ...contestant.command(setting)], { environment, directory });
+  // The relay keeps its registrations there; nobody else reads it.
+  const state = { STATE_DIRECTORY: join(directory, "state") };
+  const child = start([...prefix, ...contestant.command(setting)], {
+    environment: { ...state, ...environment },
+    directory,
+  });
   const printed = collectStart(child);
   const output = collect(child);
   const deadlineMs = performance.now() + START_TIMEOUT_MS;

@@ -57,6 +57,8 @@ export type ExchangeWorkload = Common & {
   readonly recordContent?: RecordContent;
   readonly stalledReaders?: StalledReaders;
   readonly besideDeposits?: BesideDeposits;
+  /** Agents that somebody asks to register meanwhile, of a relay that takes some of them. */
+  readonly registrationsPerSecond?: number;
   /** What the kernel takes in for one connection before it is read; large unless told otherwise. */
   readonly receiveBuffers?: ReceiveBuffers;
 };

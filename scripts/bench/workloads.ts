@@ -18,8 +18,18 @@ const besideOthers = {
   receiveBuffers: "usual",
 } as const;
 
-/** What `S1 stalled` is compared with. */
-export const QUIET_ID = "S1 quiet";
+/** What `S1 stalled`, and the others of R1, are compared with. */
+export const QUIET_IDS = { stalled: "S1 quiet", registering: "R1 quiet" } as const;
+
+/** As W1 at its lower rate, for a relay that takes registrations. */
+const besideRegistrations = {
+  ...fanOut,
+  pace: { kind: "rate", deliveriesPerSecond: 50_000 },
+  relayEnvironment: { DIALECTS: "topic,agent" },
+} as const;
+
+/** Broadcasts in a mesh. */
+const broadcasts = { ...fanOut, relayEnvironment: { DIALECTS: "mesh", ACCOUNT_STORE: "memory" } } as const;
 
 /** Closed loops: one message at a time, some, and enough to saturate. */
 const WINDOWS = [1, 8, 64];
@@ -87,7 +97,7 @@ export const workloads: readonly Workload[] = [
     payloadBytes: 128,
     pace: { kind: "ping-pong" },
   },
-  { ...besideOthers, id: QUIET_ID, sentence: "as W2 57k/s, nobody else there" },
+  { ...besideOthers, id: QUIET_IDS.stalled, sentence: "as W2 57k/s, nobody else there" },
   {
     ...besideOthers,
     id: "S1 stalled",
@@ -95,5 +105,25 @@ export const workloads: readonly Workload[] = [
     stalledReaders: { topicCount: 10, readersPerTopic: 100, payloadBytes: 16_384 },
   },
   ...mailboxWorkloads,
+  { ...besideRegistrations, id: QUIET_IDS.registering, sentence: "as W1 50k/s, and nobody registers" },
+  {
+    ...besideRegistrations,
+    id: "R1 at the limit",
+    sentence: "the same, and 150 times a second somebody wants to register, of whom 60 may in an hour",
+    registrationsPerSecond: 150,
+  },
+  {
+    ...besideRegistrations,
+    id: "R1 100/s",
+    sentence: "the same, and of the 150 a second 100 may",
+    relayEnvironment: { ...besideRegistrations.relayEnvironment, AGENT_REGISTRATIONS_PER_HOUR: "360000" },
+    registrationsPerSecond: 150,
+  },
+  ...[8, 64].map((window) => ({
+    ...broadcasts,
+    id: `B1 window ${window}`,
+    sentence: `broadcasts in a mesh, 1 to 100 of 1 KiB, ${window} under way`,
+    pace: { kind: "window", messageCount: window } as const,
+  })),
   ...growthWorkloads,
 ];

@@ -24,6 +24,7 @@ it("starts every relay as it is packed, and nobody else so", () => {
     "postern json topic-first",
     "postern json + jemalloc",
     "postern mailbox",
+    "postern mesh",
   ]);
   expect(packed.every(({ isRelay }) => isRelay)).toBe(true);
 });
@@ -62,6 +63,18 @@ it("compares stores that are equally durable, and a busy topic with itself alone
   }
   expect(takePartIn("M2")).toEqual(["postern mailbox"]);
   for (const id of ["M4 quiet", "M4 deposits"]) expect(takePartIn(id)).toEqual(["postern binary"]);
+});
+
+it("has one yardstick at most in each workload, and one wherever somebody else is to be compared with the relay", () => {
+  for (const workload of workloads) {
+    const taking = contestantsOf(workload, contestants);
+    const isAlone = taking.every(({ isRelay }) => isRelay);
+
+    expect([workload.id, taking.filter(({ isYardstick }) => isYardstick).length]).toEqual([
+      workload.id,
+      isAlone || workload.id.startsWith("G1") ? 0 : 1,
+    ]);
+  }
 });
 
 it("says what is missing, and how it is installed", () => {

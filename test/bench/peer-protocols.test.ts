@@ -8,6 +8,7 @@ import type { ScanHandler } from "../../scripts/bench/generator/scanner.ts";
 import { CentrifugoSession } from "../../scripts/bench/generator/sessions/centrifugo.ts";
 import { createSession } from "../../scripts/bench/generator/sessions/create-session.ts";
 import { keyPairOf, partnerIndexOf } from "../../scripts/bench/generator/sessions/key-pair.ts";
+import { MeshSession } from "../../scripts/bench/generator/sessions/mesh.ts";
 import type { Member } from "../../scripts/bench/generator/sessions/session.ts";
 import type { ExchangeWorkload } from "../../scripts/bench/workload.ts";
 import { workloads } from "../../scripts/bench/workloads.ts";
@@ -103,4 +104,21 @@ it("joins Centrifugo by connecting and subscribing, answers its pings, and knows
 it("sends classic data with the topic in front where that is wanted, and else the same", () => {
   expect(textOf("classic-json")).toBe('{"type":"data","data":"QUFBQUFBQUE="}');
   expect(textOf("classic-json-topic-first")).toBe('{"topic":"t0000","type":"data","data":"QUFBQUFBQUE="}');
+});
+
+it("joins a mesh with its first message, is in it when it is told so, and knows a delivery", () => {
+  const [sender, receiver] = [new MeshSession(a), new MeshSession(b)];
+
+  receiver.hear("message", Buffer.from('{"type":"peers","peers":[]}'));
+  expect(receiver.isJoined).toBe(false);
+  receiver.hear("message", Buffer.from('{"type":"joined","mesh":"t0000","mesh_id":"t0000","node_count":2}'));
+  expect(receiver.isJoined).toBe(true);
+  expect(() => sender.hear("message", Buffer.from('{"type":"error","code":"MESH_FULL"}'))).toThrow("not joined");
+
+  const delivery = '{"type":"message","from":"p00000","payload":{"data":"AAAA","from":"p00000"}}';
+  const before = Buffer.from(delivery.slice(0, receiver.prefixBytes));
+  const after = Buffer.from(delivery.slice(receiver.prefixBytes + 4));
+  expect(after).toHaveLength(receiver.suffixBytes);
+  expect(receiver.isEnvelope(before, after, { member: a })).toBe(true);
+  expect(receiver.isEnvelope(before, after, { member: b })).toBe(false);
 });

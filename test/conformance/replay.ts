@@ -23,6 +23,7 @@ type Step = {
   readonly quiet?: true;
   readonly ping?: true;
   readonly close?: number;
+  readonly terminate?: true;
   readonly closed?: number;
   readonly reason?: string;
   readonly method?: string;
@@ -144,6 +145,7 @@ export class Replay {
       expect(client.heard.slice(this.#readCounts.get(client) ?? 0)).toEqual([]);
     } else if (step.ping) await client.settled();
     else if (step.close !== undefined) client.socket.close(step.close === 1005 ? undefined : step.close);
+    else if (step.terminate) client.socket.terminate();
     else if (step.closed !== undefined) {
       this.counts.closes += 1;
       const { code, reason } = await client.closed();

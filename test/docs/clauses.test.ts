@@ -7,7 +7,9 @@ const tests = readdirSync("test", { recursive: true, encoding: "utf8" })
   .filter((path) => /\.test\.ts$|^contract\//.test(path) && !path.endsWith("clauses.test.ts"))
   .map((path) => readFileSync(`test/${path}`, "utf8"));
 const named = new Set(
-  tests.flatMap((text) => [...text.matchAll(/\[((?:GUN|PAIR|PATH|AGENT|MESH|VAUCHI)-\d+)\]/g)].map(([, id]) => id)),
+  tests.flatMap((text) =>
+    [...text.matchAll(/\[((?:TOPIC|GUN|PAIR|PATH|AGENT|MESH|VAUCHI)-\d+)\]/g)].map(([, id]) => id),
+  ),
 );
 
 it("has a test for every clause of the other systems' protocols, with its id in the title", () => {

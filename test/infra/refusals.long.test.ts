@@ -31,7 +31,7 @@ const secrets = (given: string): string => `param secretSettings = { ${given} }`
 const network = (addresses: string, subnet: string): string =>
   `${OWN}param network = { addressPrefix: '${addresses}', subnetPrefix: '${subnet}' }`;
 const image = (given: string): string => `param image = '${given}'`;
-
+const listen = (...given: readonly string[]): string => `param listen = [${given.map((one) => `'${one}'`).join(", ")}]`;
 const source = (given: string): string => `param source = '${given}'`;
 const GIT = "https://github.com/o/postern.git";
 
@@ -90,6 +90,30 @@ const REFUSED: readonly (readonly [what: string, typed: string, instead: RegExp]
     /write the parameter stunPort/,
   ],
   ["a port for STUN that is the one of clients", "param stunPort = 443", /write 3478, or another port/],
+  ["further ports among the settings", settings("LISTEN: 'wss:8765=mesh'"), /write the parameter listen/],
+  ["STUN's second address", settings("STUN_ADDRESSES: '192.0.2.1,192.0.2.2'"), /has one address: leave it out/],
+  ["a further port without dialects", listen("wss:8765"), /in each text, such as wss:8765=mesh/],
+  ["a further port without a word", listen("8765=mesh"), /in each text, such as wss:8765=mesh/],
+  ["a further port that is no number", listen("wss:many=mesh"), /in each text/],
+  ["a further port that there is not", listen("wss:70000=mesh"), /in each text/],
+  ["a further port with half of a list", listen("wss:8765=mesh+"), /in each text/],
+  ["two further ports in one text", listen("wss:8765=mesh,wss:8766=pair"), /in each text/],
+  ["a further port of the machine's own", listen("ws:8080=pair"), /write wss:8080=pair, or ws-anywhere:8080=pair/],
+  ["a further port that all clients have", listen("wss:443=pair"), /opens for all clients already/],
+  ["a further port that STUN has", `${listen("wss:3478=pair")}\nparam stunPort = 3478`, /opens for STUN already/],
+  ["a further port twice", listen("wss:8765=mesh", "wss:8765=pair"), /with a plus between them/],
+  ["a further port without and with TLS", listen("wss:8765=mesh", "ws-anywhere:8765=pair"), /with a plus between them/],
+  [
+    "more ports than Azure opens",
+    listen(..."12345".split("").map((end) => `wss:876${end}=pair`)),
+    /Azure opens 4 here/,
+  ],
+  [
+    "more ports than Azure opens, STUN's among them",
+    `${listen(..."1234".split("").map((end) => `wss:876${end}=pair`))}\nparam stunPort = 3478`,
+    /Azure opens 3 here/,
+  ],
+  ["a further port for mailboxes", listen("wss:8765=pair+mailbox"), /no disk for mailboxes/],
   ["a word that the relay refuses", settings("LOG_LEVEL: 'verbose'"), /write trace, debug, info/],
   ["a number that the relay refuses", settings("SWEEP_INTERVAL_MS: '20s'"), /write a whole number, 100 to 600000/],
   ["a truth that the relay refuses", settings("AUTH_REQUIRE_EXPIRY: 'maybe'"), /write true, 1, yes/],

@@ -58,6 +58,7 @@ const SNAPSHOTS: Readonly<Record<CommittedSnapshot, { readonly file: string } | 
       param alertEmails = ['ops@example.com', 'night@example.com']
       param accessLog = 'sample'
       param stunPort = 3478
+      param listen = ['wss:8765=pair', ' WS-Anywhere:8080=topic+raw']
       param vaultRole = '00000000-0000-0000-0000-00000000000a'
       param network = { addressPrefix: '10.20.0.0/24', subnetPrefix: '10.20.0.0/26', idleTimeoutInMinutes: 10 }
       param tags = { team: 'edge', application: 'something else' }`,

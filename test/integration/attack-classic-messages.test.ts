@@ -63,7 +63,7 @@ it("ignores every broken message of a classic client that has not joined, and it
   await scene.expectUnharmed();
 });
 
-it("ignores every broken message of a classic client that has joined, and then relays what is sound", async () => {
+it("[TOPIC-3] [TOPIC-11] ignores every broken message of a classic client that has joined, and then relays what is sound", async () => {
   const scene = await openScene();
   const witness = await openClassic(scene, "t", "witness");
   const client = await openClassic(scene, "t", "noisy");

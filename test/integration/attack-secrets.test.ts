@@ -56,7 +56,7 @@ async function converse(scene: Scene): Promise<string[]> {
   return [...classic.texts, ...v1.texts].filter((text) => text.includes('"type":"error"'));
 }
 
-it("tells no topic, peerId, payload, path or header in its log at trace level, nor in errors, nor on its pages", async () => {
+it("[TOPIC-15] tells no topic, peerId, payload, path or header in its log at trace level, nor in errors, nor on its pages", async () => {
   const scene = await openScene({ logLevel: "trace", statsIntervalMs: 100 });
   const keeper = await openClassic(scene, TOPIC, CLASSIC_ID);
 

@@ -30,7 +30,7 @@ async function scene(relay: TestRelay) {
   return { sender, stopped, reader };
 }
 
-it("makes a sender wait for a reader that has stopped, and loses nothing when it reads on", async () => {
+it("[TOPIC-13] makes a sender wait for a reader that has stopped, and loses nothing when it reads on", async () => {
   const relay = await startRelay({ stalledReaderTimeoutMs: 60_000, slowReaderTimeoutMs: 60_000 });
   const { sender, stopped, reader } = await scene(relay);
   await eventually(() => expect(relay.figures().pauses).toBeGreaterThan(0));
@@ -46,7 +46,7 @@ it("makes a sender wait for a reader that has stopped, and loses nothing when it
   expect(relay.figures()).toMatchObject({ peers: 3, outboxesFull: 0, stalledReaders: 0, slowReaders: 0 });
 });
 
-it("closes a reader that drains nothing with 4001, tells the others, and gives them every message", async () => {
+it("[TOPIC-13] closes a reader that drains nothing with 4001, tells the others, and gives them every message", async () => {
   const relay = await startRelay({ stalledReaderTimeoutMs: 2000, drainTimeoutMs: 300 });
 
   const { stopped, reader } = await scene(relay);

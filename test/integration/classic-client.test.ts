@@ -4,7 +4,7 @@ import { Client, openClassic } from "../support/client.ts";
 import { eventually } from "../support/eventually.ts";
 import { startRelay } from "../support/relay.ts";
 
-it("tells every member of a newcomer, and the newcomer of every member, in join order", async () => {
+it("[TOPIC-1] [TOPIC-7] tells every member of a newcomer, and the newcomer of every member, in join order", async () => {
   const relay = await startRelay();
   const a = await openClassic(relay, "topic-1", "peer-a");
   const b = await openClassic(relay, "topic-1", "peer-b");
@@ -25,7 +25,24 @@ it("tells every member of a newcomer, and the newcomer of every member, in join 
   ]);
 });
 
-it("writes compact JSON with the keys in the original's order", async () => {
+it("[TOPIC-18] tells of a peer before it delivers what that peer sends, to who was there and to who comes", async () => {
+  const relay = await startRelay();
+  const a = await openClassic(relay, "t", "a");
+  const b = await Client.open(relay);
+
+  for (let count = 0; count < 50; count += 1) a.send({ type: "data", data: `${count}` });
+  b.send({ type: "join", topic: "t", peerId: "b" });
+  b.send({ type: "data", data: "at once" });
+  for (let count = 0; count < 50; count += 1) a.send({ type: "data", data: `${count}` });
+
+  expect(await b.next()).toEqual({ type: "peer-joined", peerId: "a", topic: "t" });
+  expect(await a.take(2)).toEqual([
+    { type: "peer-joined", peerId: "b", topic: "t" },
+    { type: "data", peerId: "b", data: "at once" },
+  ]);
+});
+
+it("[TOPIC-6] writes compact JSON with the keys in the original's order", async () => {
   const relay = await startRelay();
   const a = await openClassic(relay, "topic-1", "peer-a");
   const b = await openClassic(relay, "topic-1", "peer-b");
@@ -42,7 +59,7 @@ it("writes compact JSON with the keys in the original's order", async () => {
   expect(b.texts[1]).toBe('{"type":"error","payload":"Topic is required for join"}');
 });
 
-it("says nothing to a lone peer", async () => {
+it("[TOPIC-5] says nothing to a lone peer", async () => {
   const relay = await startRelay();
 
   const a = await openClassic(relay, "alone");
@@ -50,7 +67,7 @@ it("says nothing to a lone peer", async () => {
   await a.expectNothing();
 });
 
-it("gives a peer without an id one in the original's form, and an empty or null id counts as none", async () => {
+it("[TOPIC-5] gives a peer without an id one in the original's form, and an empty or null id counts as none", async () => {
   const relay = await startRelay();
   const a = await openClassic(relay, "t", "a");
 
@@ -80,7 +97,7 @@ it("relays data to all others, in order, never back, and does not look into it",
   await a.expectNothing();
 });
 
-it("takes JSON in a binary frame and answers in text", async () => {
+it("[TOPIC-6] takes JSON in a binary frame and answers in text", async () => {
   const relay = await startRelay();
   const a = await openClassic(relay, "t", "a");
   const b = await Client.open(relay);
@@ -109,7 +126,7 @@ it("answers a join without a topic with an error and lets the client try again",
   await a.expectNothing();
 });
 
-it("lets two connections use the same peerId and relays between them", async () => {
+it("[TOPIC-4] lets two connections use the same peerId and relays between them", async () => {
   const relay = await startRelay();
   const first = await openClassic(relay, "dup", "same");
   const second = await openClassic(relay, "dup", "same");
@@ -125,7 +142,7 @@ it("lets two connections use the same peerId and relays between them", async () 
   expect(await second.next()).toEqual({ type: "peer-left", peerId: "same", topic: "dup" });
 });
 
-it("leaves the old topic on a second join: no ghost, no data from there, peer-left to the old peers", async () => {
+it("[TOPIC-8] leaves the old topic on a second join: no ghost, no data from there, peer-left to the old peers", async () => {
   const relay = await startRelay();
   const old = await openClassic(relay, "t-old", "old");
   const mover = await openClassic(relay, "t-old", "mover");
@@ -146,7 +163,7 @@ it("leaves the old topic on a second join: no ghost, no data from there, peer-le
   await eventually(() => expect(relay.figures()).toMatchObject({ topics: 1, peers: 2, connections: 2 }));
 });
 
-it("takes a second join of the same topic as said once", async () => {
+it("[TOPIC-9] takes a second join of the same topic as said once", async () => {
   const relay = await startRelay();
   const a = await openClassic(relay, "self", "a");
   const b = await openClassic(relay, "self", "b");
@@ -161,7 +178,7 @@ it("takes a second join of the same topic as said once", async () => {
   await a.expectNothing();
 });
 
-it("announces a new name in the same topic as left and joined", async () => {
+it("[TOPIC-9] announces a new name in the same topic as left and joined", async () => {
   const relay = await startRelay();
   const a = await openClassic(relay, "t", "a");
   const b = await openClassic(relay, "t", "b");
@@ -183,7 +200,7 @@ it.each([
   ["a topic with a lone surrogate", '{"type":"join","topic":"\\ud800"}'],
   ["an over-long peerId", { type: "join", topic: "t", peerId: "x".repeat(129) }],
   ["a peerId that is no string", { type: "join", topic: "t", peerId: 9 }],
-])("refuses %s with an error and 1008", async (_, join) => {
+])("[TOPIC-10] refuses %s with an error and 1008", async (_, join) => {
   const relay = await startRelay();
   const client = await Client.open(relay);
 
@@ -194,7 +211,7 @@ it.each([
   expect(relay.figures()).toMatchObject({ topics: 0, peers: 0 });
 });
 
-it("takes names at their bound", async () => {
+it("[TOPIC-10] takes names at their bound", async () => {
   const relay = await startRelay();
   const a = await openClassic(relay, "é".repeat(128), "a");
 
@@ -240,7 +257,7 @@ it("carries a frame of a mebibyte", async () => {
   expect(await b.next()).toEqual({ type: "data", peerId: "a", data });
 });
 
-it("takes any query, the /plures prefix, and a subprotocol it does not know", async () => {
+it("[TOPIC-2] takes any query, the /plures prefix, and a subprotocol it does not know", async () => {
   const relay = await startRelay();
   const a = await openClassic(relay, "t", "a");
   const b = await Client.open(relay, { path: "/plures/any?q=1", subprotocols: ["something.else", "other"] });

@@ -13,6 +13,7 @@ import { makePair } from "../support/certificate-files.ts";
 import { startRelay } from "../support/relay.ts";
 import { sharedCertificate } from "../support/shared-certificate.ts";
 import { token, tokenOptions } from "../support/tokens.ts";
+import { WayProxy } from "../support/way-proxy.ts";
 
 const ca = (): DiagnoseOptions => ({ tls: { ca: sharedCertificate().certificate } });
 const IDENTITY = JSON.stringify({ service: "postern" });
@@ -26,7 +27,7 @@ it("finds nothing wrong with a relay, and tells each finding as it is found", as
     onFinding: ({ check }) => told.push(check),
   });
 
-  expect(verdict).toEqual({ works: true, sentence: "Apps get through to the relay" });
+  expect(verdict).toEqual({ works: true, sentence: "Apps get through to the relay", hindrance: undefined });
   expect(findings.map(({ check, state }) => `${check} ${state}`)).toEqual([
     "name ok",
     "tcp ok",
@@ -42,8 +43,9 @@ it("finds nothing wrong with a relay, and tells each finding as it is found", as
     "throughput ok",
     "quiet skipped",
     "udp skipped",
+    "long poll skipped",
   ]);
-  expect(told).toEqual(findings.map(({ check }) => check));
+  expect(told).toEqual(findings.map(({ check }) => check).filter((check) => check !== "long poll"));
   await expect.poll(() => relay.figures().topics).toBe(0);
 });
 
@@ -216,6 +218,22 @@ it("says of a WebSocket on which nothing comes: frames-swallowed; and of one tha
   expect(causeOf(await hurriedly(silent, ca()))).toBe("frames-swallowed");
   expect(causeOf(await hurriedly(cut, ca()))).toBe("connection-cut");
 });
+
+it.each([
+  ["strip", "upgrade-stripped"],
+  ["refuse", "upgrade-refused"],
+  ["swallow", "frames-swallowed"],
+] as const)(
+  "says of a proxy that does this to upgrades, %s, that apps get through by the long poll",
+  async (how, hindrance) => {
+    const relay = await startRelay({ tls: "off" });
+    const proxy = await WayProxy.to(relay.port, how);
+
+    const { verdict } = await hurriedly(`ws://localhost:${proxy.port}`);
+
+    expect(verdict).toMatchObject({ works: true, hindrance });
+  },
+);
 
 it("says of one on which large messages get lost: large-frames-lost", async () => {
   const address = await swallower(() => undefined, { answers: true, maxBytes: 5000 });

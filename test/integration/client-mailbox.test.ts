@@ -164,6 +164,21 @@ it("goes on over a restart of the relay: nothing is lost or given twice, and wha
   expect(await messages.next()).toEqual({ done: true, value: undefined });
 });
 
+it("goes by the long poll where no WebSocket gets through", async () => {
+  const relay = await start();
+  const owner = await newKeyPair();
+  const options = { transports: ["polling"] } as const;
+  const mailbox = await mailboxesAt(relay, connectOnNode, options).open(owner);
+  const messages = mailbox.messages();
+
+  await mailboxesAt(relay, connectOnNode, options).deposit(owner.publicKey, "by polls");
+
+  const message = await next(messages);
+  expect(message.text).toBe("by polls");
+  await mailbox.delete(message);
+  expect(await waiting(await mailboxesAt(relay).open(owner))).toEqual([]);
+});
+
 it("lets what the app does not read wait at the relay, and gives all of it", async () => {
   const relay = await start({ mailboxMaxMessagesPerMailbox: 0, mailboxMaxBytesPerMailbox: 0 });
   const owner = await newKeyPair();

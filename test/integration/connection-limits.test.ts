@@ -92,7 +92,7 @@ it("takes as many undecided connections as it may, refuses one more with 503, an
   await joined.expectNothing();
 });
 
-it("takes as many connections in all as it may, and refuses one more with 503", async () => {
+it("[TOPIC-12] takes as many connections in all as it may, and refuses one more with 503", async () => {
   const relay = await startRelay({ ...PLAIN, maxConnections: 2 });
 
   const asked = await askTimes(relay, 3);
@@ -108,7 +108,7 @@ it("refuses with 503 while the process has more memory than it should, and says 
   expect(answer).toMatch(/^HTTP\/1\.1 503 .*\r\nRetry-After: 30\r\n.*\r\n\r\n.*memory/s);
 });
 
-it("takes as many members of a topic as it may, and tells one more of v1 that it is full", async () => {
+it("[TOPIC-12] takes as many members of a topic as it may, and tells one more of v1 that it is full", async () => {
   const relay = await startRelay({ ...PLAIN, maxMembersPerTopic: 2 });
   const [first] = await openV1(relay, "t", "a");
   await openV1(relay, "t", "b");

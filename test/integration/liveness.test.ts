@@ -20,7 +20,7 @@ it("pings every connection every 25 s and keeps those that answer", async () => 
   expect(relay.figures()).toMatchObject({ peers: 1, swept: 0 });
 });
 
-it("ends a connection of which nothing was heard for one and a half sweeps, and tells the others", async () => {
+it("[TOPIC-14] ends a connection of which nothing was heard for one and a half sweeps, and tells the others", async () => {
   const clock = new FakeClock();
   const relay = await startRelay({}, clock);
   const a = await openClassic(relay, "t", "a");

@@ -195,7 +195,7 @@ it("refuses a payload that would not reach every member, whoever is there, and d
   expect(Math.max(...small.texts.map((text) => Buffer.byteLength(text)))).toBeLessThanOrEqual(taken);
 });
 
-it("closes a classic client with 1009 that sends more than reaches every member", async () => {
+it("[TOPIC-12] closes a classic client with 1009 that sends more than reaches every member", async () => {
   const relay = await startRelay({ tls: "off", maxFrameBytes: 65_536 });
   const reader = await openClassic(relay, "t", "reader");
   const classic = await openClassic(relay, "t", "classic");

@@ -50,7 +50,7 @@ it("speaks the dialects that are named and no other", async () => {
 
 it("does not start with a dialect that there is not, and says which there are", async () => {
   await expect(startRelay({ dialects: ["topic", "tropic"] })).rejects.toThrow(
-    "DIALECTS or LISTEN names tropic; there are mailbox, topic, raw, mesh, pair, agent",
+    "DIALECTS, LISTEN or VIRTUAL_HOSTS names tropic; there are mailbox, topic, raw, mesh, pair, agent",
   );
 });
 
@@ -154,7 +154,7 @@ it("counts a silent client in the access log once, when it is known whose it is"
   expect(connects).toHaveLength(2);
 });
 
-it("answers /health under a prefix in that system's shape, and on its own where no prefix is", async () => {
+it("[TOPIC-17] answers /health under a prefix in that system's shape, and on its own where no prefix is", async () => {
   const relay = await startRelay();
   await openClassic(relay, "t", "a");
 
@@ -296,3 +296,76 @@ async function reach(port: number): Promise<void> {
     socket.destroy();
   }
 }
+
+/** Asks for an address under a name that the machine does not have. */
+const named = (host: string): { readonly headers: Readonly<Record<string, string>> } => ({ headers: { host } });
+
+it("is at a virtual host the system that is named for it, and at any other name what it always is", async () => {
+  const relay = await startRelay({
+    adminToken: ADMIN_TOKEN,
+    dialects: ["topic"],
+    virtualHosts: ["pairs.example.com=pair", "old.example.com=topic+raw"],
+  });
+  const [a, b] = [
+    await PlainClient.open(relay, "/relay/x", named("pairs.example.com")),
+    await PlainClient.open(relay, "/pair/relay/x", named("PAIRS.example.com.:8443")),
+  ];
+  const [c, d] = [
+    await PlainClient.open(relay, PIPE, named("old.example.com")),
+    await PlainClient.open(relay, PIPE, named("old.example.com:443")),
+  ];
+
+  a.send("a pair");
+  c.send("a pipe");
+
+  await b.hears("a pair");
+  await d.hears("a pipe");
+  const statusAt = async (path: string, host: string): Promise<unknown> => {
+    const { status } = await ask(relay, path, named(host));
+    return status;
+  };
+  expect(await Promise.all(["/relay/x", PIPE].map((path) => statusOfUpgrade(relay, path)))).toEqual([404, 404]);
+  expect((await ask(relay, "/health", named("pairs.example.com"))).body).toMatch(/^{"status":"ok","sessions":1,/);
+  expect((await ask(relay, "/stats", named("pairs.example.com"))).body).toMatch(/^{"total_sessions":1,/);
+  expect((await ask(relay, "/health", named("other.example.com"))).body).toMatch(/^{"status":"healthy","version"/);
+  expect(await statusAt("/ready", "pairs.example.com")).toBe(200);
+});
+
+const asPerson = (host: string): ReturnType<typeof named> => ({ headers: { host, accept: "text/html" } });
+
+it("shows people no page of its own at a virtual host, where they would try another system", async () => {
+  const relay = await startRelay({ virtualHosts: ["pairs.example.com=pair"] });
+
+  expect((await ask(relay, "/", asPerson("localhost"))).status).toBe(200);
+  expect((await ask(relay, "/", asPerson("pairs.example.com"))).status).toBe(404);
+});
+
+it("keeps a port of its own for its dialects, whatever Host an attacker writes", async () => {
+  const port = await freePort();
+  const relay = await startRelay({ listen: [`ws:${port}=pair`], virtualHosts: ["old.example.com=topic+raw"] });
+  const atPort = { ...relay, url: `ws://127.0.0.1:${port}` };
+  const { headers } = named("old.example.com");
+
+  const statuses = await Promise.all(["/relay/x", PIPE].map((path) => statusOfUpgrade(atPort, path, headers)));
+
+  expect(statuses).toEqual(["open", 404]);
+});
+
+it.each([
+  ["it is there twice", { VIRTUAL_HOSTS: "a.example=pair,a.example=raw" }, "VIRTUAL_HOSTS has a.example twice"],
+  ["it has no dialect", { VIRTUAL_HOSTS: "a.example=" }, "VIRTUAL_HOSTS is"],
+  ["it is an address", { VIRTUAL_HOSTS: "192.0.2.1=pair" }, "VIRTUAL_HOSTS is"],
+  ["it has a port", { VIRTUAL_HOSTS: "a.example:8443=pair" }, "VIRTUAL_HOSTS is"],
+  [
+    "no certificate is for it",
+    { VIRTUAL_HOSTS: "a.example=pair", TLS: "acme", DOMAIN: "relay.example.com" },
+    "VIRTUAL_HOSTS has a.example and DOMAIN does not",
+  ],
+  [
+    "its dialect keeps accounts, and processes share a port",
+    { VIRTUAL_HOSTS: "a.example=mesh", REUSE_PORT: "true" },
+    "keeps accounts",
+  ],
+])("refuses a virtual host where %s", (_title, env, sentence) => {
+  expect(() => loadConfig({ flags: {}, env })).toThrow(sentence);
+});

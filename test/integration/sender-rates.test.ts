@@ -22,7 +22,7 @@ async function takenIn(relay: TestRelay, durationMs: number): Promise<Taken> {
   return { count, seconds: (performance.now() - startedAtMs) / 1000 };
 }
 
-it("takes from a flooding client what its rate allows, and drops nothing of it", async () => {
+it("[TOPIC-12] takes from a flooding client what its rate allows, and drops nothing of it", async () => {
   const relay = await startRelay({ ...PLAIN, messagesPerSecondPerConnection: FLOOD_PER_SECOND, rateBurstMs: 100 });
   const [flooder] = await openV1(relay, "t", "flooder");
   const [reader] = await openV1(relay, "t", "reader");

@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { expect, it } from "vitest";
+import type { Config } from "../../relay/config/options.ts";
 import { freePort } from "../../scripts/loopback/free-port.ts";
 import { BrowserPage } from "../support/browser.ts";
 import { startRelay } from "../support/relay.ts";
@@ -13,9 +14,9 @@ const CHROMIUM_RETRY_MS = 250;
 
 type Gathered = { readonly candidates: readonly string[]; readonly firstMs: number };
 
-async function startStun(host = "127.0.0.1"): Promise<number> {
+async function startStun(host = "127.0.0.1", options: Partial<Config> = {}): Promise<number> {
   const stunPort = await freePort();
-  await startRelay({ host, stunPort, tls: "off" });
+  await startRelay({ host, stunPort, tls: "off", ...options });
   return stunPort;
 }
 
@@ -38,6 +39,25 @@ itWithCoturn()("tells coturn's client its address and port", async () => {
   const { stdout } = await run("turnutils_stunclient", ["-p", String(port), "127.0.0.1"]);
 
   expect(stdout).toMatch(/UDP reflexive addr: 127\.0\.0\.1:\d+/);
+});
+
+itWithCoturn()("tells coturn's discovery of a NAT's behaviour that there is no NAT", async () => {
+  const stunOtherPort = await freePort();
+  const port = await startStun("127.0.0.1", { stunAddresses: ["127.0.0.1", "127.0.0.2"], stunOtherPort });
+
+  const { stdout } = await run("turnutils_natdiscovery", ["-m", "-f", "-p", String(port), "127.0.0.1"]);
+
+  expect(stdout).toContain(`Other addr: : 127.0.0.2:${stunOtherPort}`);
+  expect(stdout).toMatch(/NAT with Endpoint Independent Mapping|No NAT detected/);
+  expect(stdout).toMatch(/NAT with Endpoint Independent Filtering/);
+});
+
+itWithCoturn()("tells coturn's discovery that it has one address alone", async () => {
+  const port = await startStun();
+
+  const { stdout } = await run("turnutils_natdiscovery", ["-f", "-p", String(port), "127.0.0.1"]);
+
+  expect(stdout).not.toContain("Other addr");
 });
 
 itInBrowser()("gives Chromium the candidate of its public address before it would ask again", async () => {

@@ -32,7 +32,17 @@ async function startResponder(options: Partial<StunResponderOptions> = {}): Prom
   const stunPort = await freePort();
   const responder = new StunResponder(
     { clock, log: createLogger("silent", collector([])) },
-    { host: "::", stunPort, reusePort: false, stunRequestsPerSecond: 5, ipAllow: [], ipDeny: [], ...options },
+    {
+      host: "::",
+      stunPort,
+      stunAddresses: [],
+      stunOtherPort: 3479,
+      reusePort: false,
+      stunRequestsPerSecond: 5,
+      ipAllow: [],
+      ipDeny: [],
+      ...options,
+    },
   );
   await responder.start();
   onTestFinished(() => responder.stop());

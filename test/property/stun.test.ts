@@ -99,3 +99,21 @@ it("answers with a whole message of its own: the length, the cookie and the tran
     }),
   );
 });
+
+it("never throws where it may tell of behaviour either, and tells it in 76 bytes at most, with errors as small as ever", () => {
+  let toldCount = 0;
+  fc.assert(
+    fc.property(anyDatagram, ipv4, (datagram, source) => {
+      const read = readRequest(datagram, { isDiscovery: true });
+      if (typeof read === "string") return;
+      const isTold = read.unknown.length === 0;
+      toldCount += isTold ? 1 : 0;
+
+      const answer = answerTo(datagram, read, source, { origin: source, other: source });
+
+      expect(answer.length).toBeLessThanOrEqual(isTold ? 76 : MAX_RATIO * datagram.length);
+    }),
+    { numRuns: 5000 },
+  );
+  expect(toldCount).toBeGreaterThan(100);
+});

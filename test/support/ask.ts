@@ -44,7 +44,7 @@ export function ask(
   return new Promise((resolve, reject) => {
     const asked =
       plainPort === undefined
-        ? request({ ...options, host: "localhost", port: relay.port, ca: relay.certificate })
+        ? request({ ...options, host: "localhost", servername: "localhost", port: relay.port, ca: relay.certificate })
         : requestPlain({ ...options, host: "127.0.0.1", port: plainPort });
     asked.on("error", reject);
     asked.on("response", (response) => {

@@ -63,8 +63,9 @@ export class PlainClient {
 export async function statusOfUpgrade(
   { url, certificate }: Pick<TestRelay, "url" | "certificate">,
   path: string,
+  headers: Readonly<Record<string, string>> = {},
 ): Promise<number | undefined | "open"> {
-  const socket = new WebSocket(`${url}${path}`, { ca: certificate });
+  const socket = new WebSocket(`${url}${path}`, { ca: certificate, headers });
   socket.on("error", () => undefined);
   try {
     return await new Promise((resolve) => {

@@ -72,9 +72,10 @@ export function itWithRawSockets(): TestAPI | TestAPI["skip"] {
   return needs(runs("/usr/bin/python3", ["-c", program]), "raw sockets (root, and Python)");
 }
 
-/** Tests with coturn's STUN client. */
+/** Tests with coturn's STUN clients. */
 export function itWithCoturn(): TestAPI | TestAPI["skip"] {
-  return needs(runs("sh", ["-c", "command -v turnutils_stunclient"]), "coturn's client (Debian's coturn)");
+  const areThere = runs("sh", ["-c", "command -v turnutils_stunclient && command -v turnutils_natdiscovery"]);
+  return needs(areThere, "coturn's clients (Debian's coturn)");
 }
 
 /** Whether there is an ACME server to test against. */

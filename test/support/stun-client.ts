@@ -14,8 +14,8 @@ export function bindingRequest(number = 1, attributes: Buffer = Buffer.alloc(0))
   return Buffer.concat([header, attributes]);
 }
 
-/** A datagram with the time at which it came. */
-export type Received = { readonly datagram: Buffer; readonly atMs: number };
+/** A datagram with the time at which it came, and from where: `127.0.0.1:3478`. */
+export type Received = { readonly datagram: Buffer; readonly atMs: number; readonly from: string };
 
 /** A socket of UDP at an address of loopback: 127.0.0.0/8 has as many as a test wants. It closes with the test. */
 export class UdpClient {
@@ -24,7 +24,9 @@ export class UdpClient {
 
   private constructor(socket: Socket) {
     this.#socket = socket;
-    socket.on("message", (datagram) => this.received.push({ datagram, atMs: performance.now() }));
+    socket.on("message", (datagram, { address, port }) =>
+      this.received.push({ datagram, atMs: performance.now(), from: `${address}:${port}` }),
+    );
   }
 
   static async open(address = "127.0.0.1"): Promise<UdpClient> {
@@ -49,6 +51,22 @@ export class UdpClient {
     const [bytes] = (await answer) as [Buffer];
     return bytes;
   }
+}
+
+/** A request for an answer from elsewhere (RFC 5780 section 7.2). @param flags 4: the other address; 2: the other port. */
+export function changeRequest(flags: number, number = 1): Buffer {
+  return bindingRequest(number, Buffer.from([0, 3, 0, 4, 0, 0, 0, flags]));
+}
+
+/** The attributes of an answer over IPv4 that hold a plain address, by type: `127.0.0.1:4000`. Read by other means than the relay's. */
+export function plainAddressesIn(answer: Buffer): Readonly<Record<string, string>> {
+  const found: Record<string, string> = {};
+  for (let offset = 20; offset < answer.length; offset += 4 + answer.readUInt16BE(offset + 2)) {
+    const type = answer.subarray(offset, offset + 2).toString("hex");
+    const [, family, high = 0, low = 0, ...address] = answer.subarray(offset + 4, offset + 12);
+    if (family === 1 && type !== "0020") found[type] = `${address.join(".")}:${high * 256 + low}`;
+  }
+  return found;
 }
 
 const RAW_PROGRAM = `

@@ -73,6 +73,18 @@ describe("members with identities", () => {
     expect([gone, anna.faults, bert.faults]).toEqual([[], [], []]);
   });
 
+  it.each([1, 2, 3])("see each other also where %s of the first proofs are lost", async (lostCount) => {
+    const network = new SealedNetwork();
+    let leftCount = lostCount;
+    network.tamper = ({ bytes }) => (bytes[0] === 6 && (leftCount -= 1) >= 0 ? [] : [bytes]);
+    const anna = await network.addIdentified(keys, identityOf(annasKeys));
+    const bert = await network.addIdentified(keys, identityOf(bertsKeys));
+    await network.settle(4000);
+
+    expect([keysSeenBy(anna), keysSeenBy(bert)]).toEqual([[bertsKeys.publicKey], [annasKeys.publicKey]]);
+    expect([...anna.faults, ...bert.faults]).toEqual([]);
+  });
+
   it("are ten who all see each other, each once", async () => {
     const network = new SealedNetwork();
     const members = [];

@@ -129,7 +129,7 @@ it.each([
 it.each([
   ["true", "self-signed"],
   ["no", "off"],
-])("takes the original's ENABLE_TLS=%s as TLS=%s", (text, tls) => {
+])("[TOPIC-16] takes the original's ENABLE_TLS=%s as TLS=%s", (text, tls) => {
   expect(load({ ENABLE_TLS: text })).toMatchObject({ config: { tls }, sources: { tls: "variable" } });
 });
 

@@ -3,7 +3,7 @@ import { crc32 } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { addressBytes } from "../../relay/limits/address.ts";
 import { answerTo, MAX_REQUEST_BYTES, readRequest } from "../../relay/stun/message.ts";
-import { bindingRequest } from "../support/stun-client.ts";
+import { bindingRequest, changeRequest } from "../support/stun-client.ts";
 
 type Vector = { readonly response: string; readonly address: string; readonly port: number };
 const vectors = JSON.parse(readFileSync("test/conformance/stun/rfc5769.json", "utf8")) as {
@@ -34,6 +34,17 @@ function answerFor(request: Buffer, address = "192.0.2.1", port = 32_853): Buffe
   const read = readRequest(request);
   if (typeof read === "string") throw new Error(`it is ${read}`);
   return answerTo(request, read, { address: addressBytes(address), port });
+}
+
+const DISCOVERY = { isDiscovery: true };
+
+/** An answer that tells of behaviour. */
+function discoveredFor(request: Buffer, address: string): Buffer {
+  const read = readRequest(request, DISCOVERY);
+  if (typeof read === "string") throw new Error(`it is ${read}`);
+  const [origin, other] = [1, 2].map((port) => ({ address: addressBytes(address), port: 3477 + port }));
+  if (origin === undefined || other === undefined) throw new Error("two places");
+  return answerTo(request, read, { address: addressBytes(address), port: 32_853 }, { origin, other });
 }
 
 describe("the vectors of RFC 5769", () => {
@@ -151,4 +162,59 @@ function requestOf(byteCount: number): Buffer {
 it("takes a request as long as a packet, and none that is longer", () => {
   expect(readRequest(requestOf(MAX_REQUEST_BYTES))).toEqual({ hasFingerprint: false, unknown: [] });
   expect(readRequest(requestOf(MAX_REQUEST_BYTES + 4))).toBe("malformed");
+});
+
+describe("behaviour discovery (RFC 5780)", () => {
+  it("tells four addresses, the hidden one first", () => {
+    const answer = discoveredFor(bindingRequest(), "192.0.2.1");
+
+    const hidden = "002000080001a147e112a643";
+    const plain = ["0001", "802b", "802c"].map((type, index) => {
+      const port = [32_853, 3478, 3479][index] ?? 0;
+      return `${type}00080001${port.toString(16).padStart(4, "0")}c0000201`;
+    });
+    expect(answer.subarray(20).toString("hex")).toBe([hidden, ...plain].join(""));
+    expect(answer).toHaveLength(68);
+  });
+
+  it("takes 116 bytes over IPv6, and has a FINGERPRINT where the request has one", () => {
+    expect(discoveredFor(bindingRequest(), "2001:db8::1")).toHaveLength(116);
+    const answer = discoveredFor(withFingerprint(CHANGE_REQUEST), "192.0.2.1");
+    expect(answer.readUInt32BE(72)).toBe((crc32(answer.subarray(0, 68)) ^ 0x5354554e) >>> 0);
+  });
+
+  it.each([
+    [0, { address: false, port: false }],
+    [2, { address: false, port: true }],
+    [4, { address: true, port: false }],
+    [6, { address: true, port: true }],
+    [0xf9, { address: false, port: false }],
+  ])("reads the flags of CHANGE-REQUEST: %d", (flags, change) => {
+    expect(readRequest(changeRequest(flags), DISCOVERY)).toMatchObject({ unknown: [], change });
+  });
+
+  it("takes the first of two CHANGE-REQUESTs, and none behind the integrity", () => {
+    const [first, second] = [2, 4].map((flags) => changeRequest(flags).subarray(20));
+    const integrity = attribute(0x0008, Buffer.alloc(20));
+    const twice = bindingRequest(1, Buffer.concat([first ?? CHANGE_REQUEST, second ?? CHANGE_REQUEST]));
+    const behind = bindingRequest(1, Buffer.concat([integrity, CHANGE_REQUEST]));
+
+    expect(readRequest(twice, DISCOVERY)).toMatchObject({ change: { address: false, port: true } });
+    expect(readRequest(behind, DISCOVERY)).toMatchObject({ change: undefined, unknown: [] });
+  });
+
+  it.each([0, 3, 8])("is silent at a CHANGE-REQUEST of %d bytes", (byteCount) => {
+    const request = bindingRequest(1, attribute(0x0003, Buffer.alloc(byteCount)));
+
+    expect(readRequest(request, DISCOVERY)).toBe("malformed");
+  });
+
+  it.each([
+    ["PADDING", 0x0026],
+    ["RESPONSE-PORT", 0x0027],
+  ])("refuses %s: it would make an answer larger, or send it where nobody asked", (_name, type) => {
+    const request = bindingRequest(1, attribute(type, Buffer.alloc(4)));
+
+    expect(readRequest(request, DISCOVERY)).toMatchObject({ unknown: [type] });
+  });
 });

@@ -4,6 +4,7 @@ import type { Connection, Receiver } from "./connection.ts";
 import { DepositStream } from "./deposit-stream.ts";
 import type { Load } from "./load.ts";
 import { openAll, receiverCount, type Subject } from "./members.ts";
+import { Registrar } from "./registrar.ts";
 import type { Member } from "./sessions/session.ts";
 import { StalledTopics } from "./stalled-topics.ts";
 import { Traffic } from "./traffic.ts";
@@ -11,13 +12,14 @@ import { Traffic } from "./traffic.ts";
 /** How much of a delivery is kept, in bytes: to know what it is, the longest envelope before a payload, and the stamp. */
 const HEAD_BYTES = 256;
 
-/** The members of a workload, connected; before them those who stall, and behind them those who deposit, where it has such. */
+/** The members of a workload, connected; before them those who stall, and beside them who deposits or registers, where it has such. */
 export class ExchangeConnections implements Receiver {
   list: readonly Connection[] = [];
   readonly #subject: Subject;
   readonly #keepBytes: number;
   #stalled: StalledTopics | undefined;
   #deposits: DepositStream | undefined;
+  #registrar: Registrar | undefined;
   #receiver: Receiver | undefined;
   #failure: Error | undefined;
 
@@ -38,6 +40,10 @@ export class ExchangeConnections implements Receiver {
       await this.#deposits.start();
     }
     if (this.#failure !== undefined) throw this.#failure;
+    if (workload.registrationsPerSecond !== undefined) {
+      this.#registrar = new Registrar(this.#subject.target, workload.registrationsPerSecond);
+      this.#registrar.start();
+    }
   }
 
   /**
@@ -68,23 +74,25 @@ export class ExchangeConnections implements Receiver {
         await Promise.race([after(durationMs), traffic.failure]);
         traffic.pause();
         await traffic.drained();
-        this.throwIfNotBeside();
+        this.throwIfOthersFailed();
         return traffic.deliveryCount - countBefore;
       },
       close: () => traffic.pause(),
     };
   }
 
-  /** @throws Error where one who was to stall has read, or fewer deposits were stored than were to be. */
-  throwIfNotBeside(): void {
+  /** @throws Error where one who was to stall has read, fewer deposits were stored than were to be, or registrations came to nothing. */
+  throwIfOthersFailed(): void {
     this.#stalled?.throwIfReleased();
     this.#deposits?.throwIfBehind();
+    this.#registrar?.throwIfFailed();
   }
 
   close(): void {
     for (const connection of this.list) connection.close();
     this.#stalled?.close();
     this.#deposits?.close();
+    this.#registrar?.stop();
   }
 
   onChunk(): void {

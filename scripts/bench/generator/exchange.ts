@@ -40,7 +40,7 @@ export async function measureExchange(
   const count = traffic.deliveryCount - countBefore;
   const measurement = accounts.close(count, traffic.latency);
   traffic.pause();
-  connections.throwIfNotBeside();
+  connections.throwIfOthersFailed();
   connections.close();
   if (count === 0) throw new Error(`no delivery in ${measureMs} ms: the loop has stalled`);
   return measurement;
@@ -68,7 +68,7 @@ export async function verifyExchange(
   }
   await Promise.race([after(SURPLUS_MS), traffic.failure]);
   traffic.pause();
-  connections.throwIfNotBeside();
+  connections.throwIfOthersFailed();
   connections.close();
   const { verifiedCount, faults } = verifier;
   const isCountRight = verifiedCount === expectedCount;

@@ -44,6 +44,8 @@ export type Cell = Run & {
   readonly wantedPerSecond?: number;
   /** Of a workload beside stalled readers: how many there are. */
   readonly stalledReaderCount?: number;
+  /** Of a workload beside registrations: how many are asked for in a second. */
+  readonly registrationsPerSecond?: number;
   readonly growth?: GrowthPlace;
   readonly lowestCost: number;
   readonly highestCost: number;
@@ -158,6 +160,7 @@ export function toCell(
       : {}),
     ...(workload.growth === undefined ? {} : { growth: workload.growth }),
     ...stalledOf(workload),
+    ...registrationsOf(workload),
     lowestCost: Math.min(...costs),
     highestCost: Math.max(...costs),
     ...(ratios.length === 0 ? {} : { ratio: median(ratios) }),
@@ -169,6 +172,11 @@ function stalledOf(workload: Workload): Pick<Cell, "stalledReaderCount"> {
   if (workload.kind !== "exchange" || workload.stalledReaders === undefined) return {};
   const { topicCount, readersPerTopic } = workload.stalledReaders;
   return { stalledReaderCount: topicCount * readersPerTopic };
+}
+
+function registrationsOf(workload: Workload): Pick<Cell, "registrationsPerSecond"> {
+  if (workload.kind !== "exchange" || workload.registrationsPerSecond === undefined) return {};
+  return { registrationsPerSecond: workload.registrationsPerSecond };
 }
 
 function medianRun(runs: readonly Run[]): Run {

@@ -1,4 +1,4 @@
-import { QUIET_ID } from "../workloads.ts";
+import { QUIET_IDS } from "../workloads.ts";
 import { growthLines } from "./growth.ts";
 import { mailboxLines } from "./mailbox-lines.ts";
 import { digits, whole } from "./numbers.ts";
@@ -31,6 +31,7 @@ export function toMarkdown(results: Results): string {
     ...pipeLines(plain),
     ...stalledLines(plain),
     ...mailboxLines(plain),
+    ...registeringLines(plain),
     ...growthLines(cells),
     `Correctness pass: ${verifiedCount} deliveries verified for order, content and count, ${faulty.length} of ${checks.length} passes with faults.`,
     ...faulty.map(({ workload, contestant, faults }) => `- ${workload}, ${contestant}: ${faults.join("; ")}`),
@@ -62,7 +63,7 @@ function pipeLines(cells: readonly Cell[]): readonly string[] {
 /** What readers that stall cost those who have nothing to do with them. */
 function stalledLines(cells: readonly Cell[]): readonly string[] {
   return cells.flatMap(({ contestant, stalledReaderCount, p99Ms, residentMib, memoryBoundMib }) => {
-    const quiet = cells.find((cell) => cell.workload === QUIET_ID && cell.contestant === contestant);
+    const quiet = quietCell(cells, QUIET_IDS.stalled, contestant);
     if (stalledReaderCount === undefined || p99Ms === undefined || quiet?.p99Ms === undefined) return [];
     const times = (p99Ms / quiet.p99Ms).toFixed(2);
     return [
@@ -71,6 +72,23 @@ function stalledLines(cells: readonly Cell[]): readonly string[] {
       "",
     ];
   });
+}
+
+/** What registrations cost those who have nothing to do with them. */
+function registeringLines(cells: readonly Cell[]): readonly string[] {
+  return cells.flatMap(({ workload, contestant, registrationsPerSecond, p99Ms }) => {
+    const quiet = quietCell(cells, QUIET_IDS.registering, contestant);
+    if (registrationsPerSecond === undefined || p99Ms === undefined || quiet?.p99Ms === undefined) return [];
+    const times = (p99Ms / quiet.p99Ms).toFixed(2);
+    return [
+      `${workload}, ${contestant}: with ${registrationsPerSecond} registrations asked for in a second p99 is ${times} times that without.`,
+      "",
+    ];
+  });
+}
+
+function quietCell(cells: readonly Cell[], workload: string, contestant: string): Cell | undefined {
+  return cells.find((cell) => cell.workload === workload && cell.contestant === contestant);
 }
 
 function toRow(cell: Cell): string {

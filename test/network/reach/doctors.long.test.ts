@@ -9,26 +9,37 @@ import { environmentOf } from "./desk.ts";
 import { Lab } from "./lab.ts";
 import type { Office } from "./office.ts";
 import { policyRows } from "./policy-rows.ts";
-import type { Row } from "./row.ts";
+import { longestFirst, type Row } from "./row.ts";
 import { sideBySide } from "./side-by-side.ts";
 
 const it = itWithNetworks();
 const AT_A_TIME = 10;
+/** Each row has a time of its own. */
+const ALL_MS = 300_000;
 const COMMAND = [process.execPath, join(import.meta.dirname, "../../../client/cli/main.ts"), "doctor"];
 const MAX_MS = 20_000;
 
-it("names the cause in every kind of network, in less than 20 s, with its exit code", async () => {
-  const rows = policyRows.filter(({ name, needs = [], awaits = [] }) => {
-    return !awaits.includes("proxies") && hasCommands(needs, `the network "${name}"`);
-  });
-  const lab = await Lab.start();
+it(
+  "names the cause in every kind of network, in less than 20 s, with its exit code",
+  async () => {
+    // It does not look at proxies yet.
+    const seen = longestFirst(policyRows).filter(
+      ({ awaits = [], cause }) => awaits.length === 0 || cause !== undefined,
+    );
+    const rows = seen.filter(({ name, needs = [] }) => hasCommands(needs, `the network "${name}"`));
+    const lab = await Lab.start();
 
-  const outcomes = await sideBySide(rows, AT_A_TIME, (row) => verdictIn(lab, row));
+    const outcomes = await sideBySide(rows, AT_A_TIME, (row) => verdictIn(lab, row));
 
-  expect(outcomes).toEqual(
-    rows.map(({ name, cause }) => `${name}: ${cause ?? "works"}, ${cause === undefined ? 0 : causeOf(cause).exitCode}`),
-  );
-});
+    expect(outcomes).toEqual(
+      rows.map(
+        ({ name, cause, hindrance = "nothing" }) =>
+          `${name}: ${cause ?? `works, hindered by ${hindrance}`}, ${cause === undefined ? 0 : causeOf(cause).exitCode}`,
+      ),
+    );
+  },
+  ALL_MS,
+);
 
 async function verdictIn(lab: Lab, { name, build }: Row): Promise<string> {
   const office = lab.office(name);
@@ -37,7 +48,7 @@ async function verdictIn(lab: Lab, { name, build }: Row): Promise<string> {
   const { exitCode, output } = await examine(office);
   const tookMs = performance.now() - startedMs;
   const { verdict, findings } = JSON.parse(output) as {
-    readonly verdict: { readonly works: boolean; readonly cause?: string };
+    readonly verdict: { readonly works: boolean; readonly cause?: string; readonly hindrance?: string };
     readonly findings: readonly { readonly check: string; readonly state: string; readonly text: string }[];
   };
   const seen = findings
@@ -45,7 +56,7 @@ async function verdictIn(lab: Lab, { name, build }: Row): Promise<string> {
     .map(({ check, state, text }) => `${state} ${check}: ${text}`);
   process.stdout.write(`${name}:\n  ${seen.join("\n  ")}\n`);
   const late = tookMs > MAX_MS * TIME_FACTOR ? `, after ${Math.round(tookMs)} ms` : "";
-  return `${name}: ${verdict.works ? "works" : verdict.cause}, ${exitCode}${late}`;
+  return `${name}: ${verdict.works ? `works, hindered by ${verdict.hindrance ?? "nothing"}` : verdict.cause}, ${exitCode}${late}`;
 }
 
 /** Runs the doctor at the desk, and never rejects. */

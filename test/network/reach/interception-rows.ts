@@ -3,7 +3,7 @@ import { startHaproxy } from "./boxes/haproxy.ts";
 import { startMitmproxy } from "./boxes/mitmproxy.ts";
 import { startNginx } from "./boxes/nginx.ts";
 import { startBox } from "./boxes/own.ts";
-import { startSquid } from "./boxes/squid.ts";
+import { BUMPING_SQUID, startSquid } from "./boxes/squid.ts";
 import type { Office } from "./office.ts";
 import { fails, passes, type Row, UNTRUSTED } from "./row.ts";
 
@@ -27,7 +27,7 @@ export const interceptionRows: readonly Row[] = [
   {
     name: "interception by Squid",
     network: "Squid looks into TLS of all, and lets WebSockets through",
-    needs: ["squid"],
+    needs: BUMPING_SQUID,
     expected: passes(),
     build: async (office) => {
       await startSquid(office, { intercept: { isTransparent: true, letsUpgrade: true } });
@@ -37,10 +37,9 @@ export const interceptionRows: readonly Row[] = [
   {
     name: "interception by Squid, as shipped",
     network: "the same as Squid is shipped: it takes the Upgrade header away",
-    needs: ["squid"],
-    awaits: ["polling"],
+    needs: BUMPING_SQUID,
     expected: passes(),
-    cause: "upgrade-stripped",
+    hindrance: "upgrade-stripped",
     build: async (office) => {
       await startSquid(office, { intercept: { isTransparent: true } });
       intercept(office);
@@ -60,9 +59,8 @@ export const interceptionRows: readonly Row[] = [
     name: "no upgrades",
     network: "nginx looks into TLS, and takes the Upgrade header away",
     needs: ["nginx"],
-    awaits: ["polling"],
     expected: passes(),
-    cause: "upgrade-stripped",
+    hindrance: "upgrade-stripped",
     build: async (office) => {
       await startNginx(office);
       intercept(office);
@@ -72,9 +70,8 @@ export const interceptionRows: readonly Row[] = [
     name: "upgrades refused",
     network: "HAProxy looks into TLS, and answers every upgrade 403",
     needs: ["haproxy"],
-    awaits: ["polling"],
     expected: passes(),
-    cause: "upgrade-refused",
+    hindrance: "upgrade-refused",
     build: async (office) => {
       await startHaproxy(office, { kind: "intercept", refusesUpgrades: true });
       intercept(office);
@@ -83,9 +80,8 @@ export const interceptionRows: readonly Row[] = [
   {
     name: "upgrades swallowed",
     network: "agrees to an upgrade (101), and passes no frame on",
-    awaits: ["polling"],
     expected: passes(3500),
-    cause: "frames-swallowed",
+    hindrance: "frames-swallowed",
     build: async (office) => {
       const tls = office.lab.corporateRoot.issue(RELAY_NAME);
       const caFile = office.lab.publicRoot.files.certificate;

@@ -20,7 +20,7 @@ export class Lab {
   /** Starts a relay, and a member that joins what it is told to. */
   static async start(): Promise<Lab> {
     const lab = new Lab();
-    lab.internet.ip("addr", "add", `${RELAY_ADDRESS}/32`, "dev", "lo");
+    lab.internet.ip(`addr add ${RELAY_ADDRESS}/32 dev lo`);
     lab.internet.file("hosts", `127.0.0.1 localhost\n${RELAY_ADDRESS} ${RELAY_NAME}\n`);
     await lab.startRelay();
     lab.#member = lab.internet.start([

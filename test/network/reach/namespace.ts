@@ -22,15 +22,16 @@ export class Namespace {
       rmSync(join(FILES, this.name), { recursive: true, force: true });
     });
     run("ip", "netns", "add", this.name);
-    this.ip("link", "set", "lo", "up");
+    this.ip("link set lo up");
     this.file("hosts", "127.0.0.1 localhost\n");
     // Nothing listens there: a name that is not in the hosts is not found, at once.
     this.file("resolv.conf", "nameserver 127.0.0.1\n");
   }
 
-  /** Runs `ip` in it. */
-  ip(...words: readonly string[]): void {
-    run("ip", "-n", this.name, ...words);
+  /** Has `ip` do this in it, a line each. */
+  ip(...lines: readonly string[]): void {
+    const input = `${lines.join("\n")}\n`;
+    execFileSync("ip", ["-n", this.name, "-batch", "-"], { input, stdio: ["pipe", "ignore", "pipe"] });
   }
 
   /** Runs a command in it, and waits. @throws with what it said. */
@@ -49,9 +50,9 @@ export class Namespace {
     writeFileSync(join(FILES, this.name, name), text);
   }
 
-  /** Sets a kernel's setting: `net.ipv4.ip_forward`. */
-  set(setting: string, value: number): void {
-    this.run("sysctl", "-qw", `${setting}=${value}`);
+  /** Sets settings of the kernel: `net.ipv4.ip_forward=1`. */
+  set(...settings: readonly string[]): void {
+    this.run("sysctl", "-qw", ...settings);
   }
 }
 
@@ -61,11 +62,10 @@ export function wire(
   one: { at: Namespace; address: string },
   other: { at: Namespace; address: string },
 ): void {
-  one.at.ip("link", "add", name, "type", "veth", "peer", "name", name, "netns", other.at.name);
+  one.at.ip(`link add ${name} type veth peer name ${name} netns ${other.at.name}`);
   for (const { at, address } of [one, other]) {
-    at.ip("addr", "add", address, "dev", name);
     // Rules about the length of packets would see bundles of them.
-    at.ip("link", "set", name, "gso_max_segs", "1", "up");
+    at.ip(`addr add ${address} dev ${name}`, `link set ${name} gso_max_segs 1 up`);
   }
 }
 

@@ -96,8 +96,8 @@ export class Office {
 
   /** The box forgets connections that were quiet for so long, and has no part in those that it does not know. */
   forgetAfter(quietSeconds: number): void {
-    this.box.set("net.netfilter.nf_conntrack_tcp_loose", 0);
-    this.box.set("net.netfilter.nf_conntrack_tcp_timeout_established", quietSeconds);
+    const table = "net.netfilter.nf_conntrack_tcp";
+    this.box.set(`${table}_loose=0`, `${table}_timeout_established=${quietSeconds}`);
     this.forward("-m", "conntrack", "--ctstate", "INVALID", "-j", "DROP");
   }
 
@@ -108,14 +108,17 @@ export class Office {
 
   /** The desk has another address from now on, and the old one no more. */
   moveDesk(): void {
-    this.desk.ip("addr", "add", `10.214.${this.number}.3/24`, "dev", INSIDE);
-    this.desk.ip("addr", "del", `${this.deskAddress}/24`, "dev", INSIDE);
-    this.desk.ip("route", "replace", "default", "via", this.boxAddress);
+    // In this order: the kernel takes the second address of a network away with the first.
+    this.desk.ip(
+      `addr del ${this.deskAddress}/24 dev ${INSIDE}`,
+      `addr add 10.214.${this.number}.3/24 dev ${INSIDE}`,
+      `route replace default via ${this.boxAddress}`,
+    );
   }
 
   /** The relay's way to this office takes packets of this size. */
   limitRelayPackets(mtuBytes: number): void {
-    this.lab.internet.ip("route", "replace", `10.215.${this.number}.0/24`, "dev", this.#wire, "mtu", `${mtuBytes}`);
+    this.#routeBack("mtu", `${mtuBytes}`);
   }
 
   /** Starts a program in the box. @returns when it listens on this port. */
@@ -139,10 +142,16 @@ export class Office {
     const [far, near] = [`10.215.${this.number}.1`, `10.215.${this.number}.2`];
     wire(INSIDE, { at: desk, address: `${this.deskAddress}/24` }, { at: box, address: `${this.boxAddress}/24` });
     wire(this.#wire, { at: box, address: `${near}/24` }, { at: this.lab.internet, address: `${far}/24` });
-    desk.ip("route", "add", "default", "via", this.boxAddress);
-    box.ip("route", "add", "default", "via", far);
-    box.set("net.ipv4.ip_forward", 1);
-    box.set("net.netfilter.nf_conntrack_acct", 1);
+    this.#routeBack();
+    desk.ip(`route add default via ${this.boxAddress}`);
+    box.ip(`route add default via ${far}`);
+    box.set("net.ipv4.ip_forward=1", "net.netfilter.nf_conntrack_acct=1");
     box.run("iptables", "-t", "nat", "-A", "POSTROUTING", "-o", this.#wire, "-j", "MASQUERADE");
+  }
+
+  /** What the relay sends comes from the address that was asked. */
+  #routeBack(...words: readonly string[]): void {
+    const way = `10.215.${this.number}.0/24 dev ${this.#wire} src ${RELAY_ADDRESS}`;
+    this.lab.internet.ip(`route replace ${way} ${words.join(" ")}`);
   }
 }

@@ -1,6 +1,6 @@
 import { PROXY_PORT } from "./addresses.ts";
 import { startMitmproxy } from "./boxes/mitmproxy.ts";
-import { startSquid } from "./boxes/squid.ts";
+import { BUMPING_SQUID, startSquid } from "./boxes/squid.ts";
 import type { Office } from "./office.ts";
 import { fails, passes, type Row } from "./row.ts";
 
@@ -49,7 +49,7 @@ export const proxyRows: readonly Row[] = [
   {
     name: "proxy that looks into TLS",
     network: "Squid looks into TLS with an authority that the machine trusts, and lets WebSockets through",
-    needs: ["squid"],
+    needs: BUMPING_SQUID,
     awaits: ["proxies"],
     expected: passes(),
     build: async (office) => {
@@ -61,8 +61,8 @@ export const proxyRows: readonly Row[] = [
   {
     name: "proxy that looks into TLS, as shipped",
     network: "the same as Squid is shipped: it takes the Upgrade header away",
-    needs: ["squid"],
-    awaits: ["proxies", "polling"],
+    needs: BUMPING_SQUID,
+    awaits: ["proxies"],
     expected: passes(),
     build: async (office) => {
       await startSquid(office, { intercept: {} });

@@ -3,7 +3,7 @@ import type { PosternErrorCode } from "../../../client/errors.ts";
 import type { Office } from "./office.ts";
 
 /** What has to be there before a row can have its outcome: a part of the client that is not merged yet. */
-export type Awaited = "polling" | "proxies";
+type Awaited = "proxies";
 
 /** How the client fares, with nothing set but its environment, on a machine that is not busy. */
 export type Expected =
@@ -24,6 +24,8 @@ export type Row = {
   readonly expected: Expected;
   /** What `doctor` says of it; left out: that apps get through. */
   readonly cause?: CauseName;
+  /** What `doctor` says that apps get past, by the long poll. */
+  readonly hindrance?: CauseName;
   /** What the reader of docs/reach.md is told of the outcome, beyond the outcome. */
   readonly remark?: string;
   /** Turns an office with a way out into this network. */
@@ -44,4 +46,9 @@ export function passes(withinMs: number = PROMPT_MS): Expected {
 /** It does not, and says so. */
 export function fails(says: RegExp, withinMs: number, code: PosternErrorCode = "unreachable"): Expected {
   return { outcome: "fails", code, says, withinMs };
+}
+
+/** Those that take long first, so that all of them are done early. */
+export function longestFirst(rows: readonly Row[]): readonly Row[] {
+  return rows.toSorted((a, b) => b.expected.withinMs - a.expected.withinMs);
 }

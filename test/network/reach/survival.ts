@@ -38,6 +38,8 @@ export async function survive(lab: Lab, row: FaultRow): Promise<string> {
       : [`noticed after ${noticedMs} ms`]),
     ...streamProblems(desk),
   ];
+  const noticed = noticedMs === undefined ? "" : `, noticed after ${Math.round(noticedMs)} ms`;
+  process.stdout.write(`${row.name}: ${desk.of("echo").length} messages came back${noticed}\n`);
   return `${row.name}: ${problems.join(", ") || "survived"}`;
 }
 

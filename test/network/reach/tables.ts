@@ -3,7 +3,7 @@ import { policyRows } from "./policy-rows.ts";
 import { PROMPT_MS, type Row } from "./row.ts";
 
 /** The tables of docs/reach.md, by the marks between which they stand: what the rows say, which the tests hold. */
-export const tables: Readonly<Record<string, () => string>> = {
+const tables: Readonly<Record<string, () => string>> = {
   networks: () => table(["network", "it", "the client", "the doctor says"], policyRows.map(policyCells)),
   faults: () =>
     table(["fault", "what happens", "the client"], [...faultRows.map(faultCells), ...quietRows.map(quietCells)]),
@@ -23,12 +23,14 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return [first, `|${"---|".repeat(head.length)}`, ...others].join("\n");
 }
 
-function policyCells({ name, network, expected, cause, awaits = [], remark }: Row): readonly string[] {
+function policyCells({ name, network, expected, cause, hindrance, awaits = [], remark }: Row): readonly string[] {
   const within = `within ${seconds(expected.withinMs)}`;
   const outcome = expected.outcome === "passes" ? passing(expected.withinMs) : `says \`${expected.code}\` ${within}`;
   const result = awaits.length > 0 ? "does not get through yet" : outcome;
-  const verdict = cause === undefined ? "it works" : `\`${cause}\``;
-  return [name, network, remark === undefined ? result : `${result}; ${remark}`, verdict];
+  const works = hindrance === undefined ? "it works" : `it works, by the long poll: \`${hindrance}\``;
+  const verdict = cause === undefined ? works : `\`${cause}\``;
+  const told = awaits.length > 0 && cause === undefined ? "it does not look at proxies yet" : verdict;
+  return [name, network, remark === undefined ? result : `${result}; ${remark}`, told];
 }
 
 function passing(withinMs: number): string {

@@ -2,6 +2,7 @@ import { CentrifugoSession } from "./centrifugo.ts";
 import { ClassicJsonSession } from "./classic-json.ts";
 import { DerpSession } from "./derp.ts";
 import { IrohSession } from "./iroh.ts";
+import { MeshSession } from "./mesh.ts";
 import { MqttSession } from "./mqtt.ts";
 import { NatsSession } from "./nats.ts";
 import { NatsJetStreamSession } from "./nats-jetstream.ts";
@@ -20,6 +21,7 @@ export type SessionName =
   | "v1-binary"
   | "v1-mailbox"
   | "raw"
+  | "mesh"
   | "pipe"
   | "nats"
   | "nats-jetstream"
@@ -36,6 +38,7 @@ const sessions: Readonly<Record<SessionName, (member: Member) => Session>> = {
   "v1-binary": (member) => new V1BinarySession(member),
   "v1-mailbox": (member) => new V1MailboxSession(member),
   raw: (member) => new RawSession(member),
+  mesh: (member) => new MeshSession(member),
   pipe: () => new PipeSession(),
   nats: (member) => new NatsSession(member),
   "nats-jetstream": (member) => new NatsJetStreamSession(member),

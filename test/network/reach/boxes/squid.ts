@@ -18,6 +18,9 @@ export type SquidOptions = {
 
 const HELPERS = "/usr/lib/squid";
 
+/** What a Squid that looks into TLS needs: Debian has it in squid-openssl, and not in squid. */
+export const BUMPING_SQUID: readonly string[] = ["squid", `${HELPERS}/security_file_certgen`];
+
 /** Starts Squid in the box: CONNECT to port 443 alone. */
 export function startSquid(office: Office, options: SquidOptions = {}): Promise<LineProcess> {
   const { folder } = office;

@@ -1,0 +1,27 @@
+import { randomBytes } from "node:crypto";
+import { PosternError } from "../errors.ts";
+import { connect } from "../node.ts";
+import { type Finding, ok, warned } from "./finding.ts";
+import { type Patient, stopwatch } from "./scene.ts";
+
+/** Two requests and their answers. */
+const TIME_MS = 6000;
+
+/** Joins a topic of its own by the long poll alone, as the client does where no WebSocket gets through. Never rejects. */
+export async function checkPoll({ clock, url, tls, token }: Patient): Promise<Finding> {
+  const tookMs = stopwatch(clock);
+  const relay = connect(url.href, { tls, token, transports: ["polling"] });
+  try {
+    await relay.join(`postern-doctor-${randomBytes(16).toString("hex")}`, { public: true, timeoutMs: TIME_MS });
+    return ok("long poll", `a topic with a random name is joined in ${tookMs()} ms, without a WebSocket`);
+  } catch (error) {
+    // The relay has said so, which is all that matters here.
+    if (error instanceof PosternError && error.code === "not-permitted") return ok("long poll", "the relay answers");
+    return warned(
+      "long poll",
+      `it does not get through either: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  } finally {
+    await relay.close();
+  }
+}
