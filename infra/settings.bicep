@@ -86,6 +86,7 @@ func ownVariables() { *: string } => {
   LISTEN: 'write the parameter listen'
   STUN_ADDRESSES: 'a container group has one address: leave it out'
   STUN_OTHER_PORT: 'a container group has one address: leave it out'
+  VIRTUAL_HOSTS: 'the certificate is for one name: leave it out'
   MAX_CONNECTIONS: 'write the parameter maxConnections'
 }
 

@@ -91,6 +91,7 @@ const REFUSED: readonly (readonly [what: string, typed: string, instead: RegExp]
   ],
   ["a port for STUN that is the one of clients", "param stunPort = 443", /write 3478, or another port/],
   ["further ports among the settings", settings("LISTEN: 'wss:8765=mesh'"), /write the parameter listen/],
+  ["a second name", settings("VIRTUAL_HOSTS: 'mesh.example.com=mesh'"), /is for one name: leave it out/],
   ["STUN's second address", settings("STUN_ADDRESSES: '192.0.2.1,192.0.2.2'"), /has one address: leave it out/],
   ["a further port without dialects", listen("wss:8765"), /in each text, such as wss:8765=mesh/],
   ["a further port without a word", listen("8765=mesh"), /in each text, such as wss:8765=mesh/],
