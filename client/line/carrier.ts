@@ -1,6 +1,7 @@
 import type { Clock, Timer } from "../clock.ts";
 import type { PosternError } from "../errors.ts";
-import { Connection, type ConnectionEvents, type ConnectionOptions } from "./connection.ts";
+import { Connection, type ConnectionEvents } from "./connection.ts";
+import type { ConnectionOptions } from "./connection-options.ts";
 import type { Ending, LastWord, Restart } from "./ending.ts";
 import type { MovingTopic } from "./moving-topic.ts";
 import { Reach } from "./reach.ts";

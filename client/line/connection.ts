@@ -3,10 +3,11 @@ import type { V1ClientMessage } from "../../protocol/v1-client-messages.ts";
 import { decodeV1RelayMessage } from "../../protocol/v1-relay-messages.ts";
 import type { Clock, Timer } from "../clock.ts";
 import type { PosternError, PosternErrorCode } from "../errors.ts";
+import type { ConnectionOptions, Proof } from "./connection-options.ts";
 import { type Ending, endingOf, givenUp, type LastWord, type Restart } from "./ending.ts";
 import { Liveness, type Watched } from "./liveness.ts";
 import type { Dial, Socket } from "./socket.ts";
-import { Renewal, type TokenSource } from "./token.ts";
+import { Renewal } from "./token.ts";
 import type { Joined, TopicHandler, TopicMessage, TopicQuestion } from "./topic-handler.ts";
 import type { Transport } from "./transport.ts";
 
@@ -32,24 +33,6 @@ const MAX_FAULTS = 8;
 const MAX_TEXT_CHARACTERS = 71_303_168;
 
 const NO_MESSAGE = { type: "invalid", field: "type" } as const;
-
-/** How a connection is made. */
-export type ConnectionOptions = {
-  readonly address: string;
-  /** What `dial` dials. */
-  readonly transport: Transport;
-  /** Where newer tokens come from. */
-  readonly token?: TokenSource | undefined;
-  /** What is presented at first. */
-  readonly firstToken: string | undefined;
-  readonly connectTimeoutMs: number;
-  readonly pingIntervalMs: number;
-  /** Whether a relay was once reached at this address. */
-  readonly hasBeenUp: boolean;
-};
-
-/** What came of something large: as much, or, as a relay gives that to members alone, a word that it came. */
-export type Proof = "answer" | "refusal";
 
 /** What a connection tells, one event after the other until `onEnd`. */
 export interface ConnectionEvents {
