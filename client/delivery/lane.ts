@@ -24,6 +24,8 @@ const MAX_ASK_AFTER_MS = 12_000;
 
 /** A peer that wants more than one repair in this time gets the next one later: each may cost a whole window. */
 const REWIND_INTERVAL_MS = 300;
+/** So often a peer may say too early that something is missing. */
+const MAX_HASTY = 4;
 
 /** What is left of a lane when its peer has gone: should it be back, no number is given twice, and nothing delivered twice. */
 export type LaneNumbers = SenderNumbers & { readonly next: number };
@@ -75,6 +77,8 @@ export class Lane {
   /** The peer was asked where to go on, and has not answered. */
   #isAsked = false;
   #rewoundAtMs = Number.NEGATIVE_INFINITY;
+  /** How often the peer has said since then that something is missing, unasked. */
+  #hastyCount = 0;
   #silenceCount = 0;
   /** Runs while the peer is here and anything is not acknowledged. */
   readonly #silence: Alarm;
@@ -208,6 +212,7 @@ export class Lane {
       const nowMs = this.#parts.clock.monotonicMs();
       if (!this.#isAsked && nowMs - this.#rewoundAtMs < REWIND_INTERVAL_MS) return this.#delay();
       this.#rewoundAtMs = nowMs;
+      this.#hastyCount = 0;
     }
     // It has to hear first that this is gone.
     if (isGone) return this.#ask();
@@ -218,7 +223,9 @@ export class Lane {
   #delay(): void {
     this.sender.pause();
     this.#watchAnew(REWIND_INTERVAL_MS);
-    this.#parts.onFault(this.sid, "flood");
+    this.#hastyCount += 1;
+    // Who takes another route, or whose relay does, may say it once more for each.
+    if (this.#hastyCount > MAX_HASTY) this.#parts.onFault(this.sid, "flood");
   }
 
   /** Asks where the receiver is, and sends nothing until it has said so: then nothing is sent in vain. */
