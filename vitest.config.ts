@@ -7,6 +7,8 @@ const LONG_FACTOR = 4;
 const NO_PROXY = [process.env["no_proxy"] ?? process.env["NO_PROXY"], "localhost", "127.0.0.1", "::1"]
   .filter(Boolean)
   .join();
+/** Networks of namespaces, ten side by side, each with its own programs: they leave nothing to others. */
+const LAB = "test/network/reach/**/*.long.test.ts";
 const FIXED_SEED = ["test/support/fixed-seed.setup.ts"];
 
 /** Which files a kind of test is in, and how much longer than usual it may take. */
@@ -15,6 +17,8 @@ type Kind = {
   readonly exclude?: string;
   readonly factor: number;
   readonly setupFiles?: readonly string[];
+  /** Behind all others, one file after the other. */
+  readonly alone?: boolean;
 };
 
 const config: ViteUserConfig = defineConfig({
@@ -31,7 +35,13 @@ const config: ViteUserConfig = defineConfig({
         factor: 1,
         setupFiles: FIXED_SEED,
       }),
-      project("long", { include: "test/**/*.long.test.ts", factor: LONG_FACTOR, setupFiles: FIXED_SEED }),
+      project("long", {
+        include: "test/**/*.long.test.ts",
+        exclude: LAB,
+        factor: LONG_FACTOR,
+        setupFiles: FIXED_SEED,
+      }),
+      project("lab", { include: LAB, factor: LONG_FACTOR, alone: true }),
       project("soak", { include: "test/**/*.soak.test.ts", factor: LONG_FACTOR }),
     ],
     coverage: {
@@ -52,11 +62,15 @@ const config: ViteUserConfig = defineConfig({
 
 export default config;
 
-function project(name: string, { include, exclude, factor, setupFiles = [] }: Kind): TestProjectInlineConfiguration {
+function project(
+  name: string,
+  { include, exclude, factor, setupFiles = [], alone = false }: Kind,
+): TestProjectInlineConfiguration {
   return {
     extends: true,
     test: {
       name,
+      ...(alone ? { sequence: { groupOrder: 1 }, maxWorkers: 1 } : {}),
       include: [include],
       exclude: ["**/node_modules/**", ...(exclude === undefined ? [] : [exclude])],
       setupFiles: [...setupFiles],
