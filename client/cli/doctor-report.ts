@@ -40,7 +40,11 @@ export function ticketOf({ address, proxy, findings, verdict }: Diagnosis, at: D
     .filter(({ state }) => state !== "skipped")
     .map(({ check, state, text }) => `${check}: ${state === "failed" ? "FAILED, " : ""}${text}`);
   const problem = verdict.works
-    ? `An app connects to ${address}, and everything that was looked at works.`
+    ? `An app connects to ${address}. ${
+        verdict.hindrance === undefined
+          ? "Everything that was looked at works."
+          : `${verdict.sentence} (cause ${verdict.hindrance}).`
+      }`
     : `An app cannot connect to ${address}. ${verdict.sentence} (cause ${verdict.cause}). What would help: ${verdict.remedy}.`;
   return [
     `${problem} Seen at ${when} by postern-client doctor ${VERSION}: ${seen.join("; ")}.`,

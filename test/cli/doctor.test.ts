@@ -3,6 +3,7 @@ import { causes } from "../../client/doctor/causes.ts";
 import { HttpProxy } from "../support/http-proxy.ts";
 import { JoinScene as Scene } from "../support/join-scene.ts";
 import { startRelay } from "../support/relay.ts";
+import { WayProxy } from "../support/way-proxy.ts";
 
 /** Nothing listens there. */
 const NOBODY = "wss://127.0.0.1:1";
@@ -37,6 +38,18 @@ it("writes a text for the help desk, and nothing else to standard output", async
   expect(scene.printed).toMatch(/to {7}127\.0\.0\.1, TCP port 1, outgoing alone/);
   expect(scene.said).toContain("FAILED  tcp");
   expect(scene.printed + scene.said).not.toContain("hidden");
+});
+
+it("says in the text for the help desk what apps only get past", async () => {
+  const relay = await startRelay({ tls: "off" });
+  const proxy = await WayProxy.to(relay.port, "strip");
+  const scene = new Scene().reading();
+
+  expect(await scene.run("doctor", proxy.url, "--ticket")).toBe(0);
+
+  expect(scene.printed).toMatch(
+    /^An app connects to .*, by the long poll\. A proxy takes .* \(cause upgrade-stripped\)\./,
+  );
 });
 
 it("goes by the proxy that it is told, and names it in the text for the help desk", async () => {

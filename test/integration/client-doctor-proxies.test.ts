@@ -1,4 +1,5 @@
 import { createServer } from "node:net";
+import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, expect, it, onTestFinished, vi } from "vitest";
 import { type Clock, systemClock } from "../../client/clock.ts";
 import { type DiagnoseOptions, type Diagnosis, diagnoseBy } from "../../client/doctor/diagnosis.ts";
@@ -7,6 +8,7 @@ import { bare, HttpProxy, type ProxyVerdict } from "../support/http-proxy.ts";
 import { startRelay } from "../support/relay.ts";
 import { sharedCertificate } from "../support/shared-certificate.ts";
 import { SocksProxy } from "../support/socks-proxy.ts";
+import { writeTemporary } from "../support/tokens.ts";
 import { WayProxy } from "../support/way-proxy.ts";
 
 const VARIABLES = ["https_proxy", "HTTPS_PROXY", "http_proxy", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"];
@@ -78,6 +80,27 @@ it("finds the proxy in the environment, and says which exception sends it past t
   expect(past.findings[0]?.text).toMatch(/set by HTTPS_PROXY, is not for this relay: localhost is an exception$/);
   expect(past.findings[1]).toMatchObject({ check: "name", state: "ok" });
   expect(JSON.stringify([by, past])).not.toContain("hidden");
+});
+
+it("goes by the next proxy of a script where one cannot be reached, and says so; or directly", async () => {
+  const relay = await startRelay({ tls: "off" });
+  const proxy = await HttpProxy.start();
+  const script = (answer: string): DiagnoseOptions => {
+    const file = writeTemporary("proxy.pac", `function FindProxyForURL() { return "${answer}"; }`);
+    return { proxy: `pac+${pathToFileURL(file).href}` };
+  };
+
+  const next = await diagnose(relay.url, script(`PROXY 127.0.0.1:1; PROXY localhost:${proxy.port}`));
+  const direct = await diagnose(relay.url, script("DIRECT"));
+
+  expect([next.verdict, direct.verdict]).toMatchObject(Array(2).fill({ works: true, hindrance: undefined }));
+  expect(next.proxy).toEqual({ url: proxy.url(), source: "option (PAC)" });
+  expect(next.findings[0]).toMatchObject({
+    state: "warned",
+    text: expect.stringMatching(/set by the option proxy \(PAC\), answers in .*; before it http:\/\/127\.0\.0\.1:1: /),
+  });
+  expect(direct.findings[0]).toMatchObject({ state: "ok", text: expect.stringContaining("says DIRECT") });
+  expect(proxy.requests.length).toBeGreaterThan(0);
 });
 
 it.each([
