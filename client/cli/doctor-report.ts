@@ -31,7 +31,7 @@ export function verdictLines(verdict: Verdict, program: string): readonly string
 }
 
 /** A text for the help desk: what is wrong, what was seen, and what has to be allowed. Nothing in it is secret. */
-export function ticketOf({ address, findings, verdict }: Diagnosis, at: Date): readonly string[] {
+export function ticketOf({ address, proxy, findings, verdict }: Diagnosis, at: Date): readonly string[] {
   const { protocol, hostname, port } = new URL(address);
   const isTls = protocol === "wss:";
   const number = port === "" ? (isTls ? "443" : "80") : port;
@@ -40,7 +40,11 @@ export function ticketOf({ address, findings, verdict }: Diagnosis, at: Date): r
     .filter(({ state }) => state !== "skipped")
     .map(({ check, state, text }) => `${check}: ${state === "failed" ? "FAILED, " : ""}${text}`);
   const problem = verdict.works
-    ? `An app connects to ${address}, and everything that was looked at works.`
+    ? `An app connects to ${address}. ${
+        verdict.hindrance === undefined
+          ? "Everything that was looked at works."
+          : `${verdict.sentence} (cause ${verdict.hindrance}).`
+      }`
     : `An app cannot connect to ${address}. ${verdict.sentence} (cause ${verdict.cause}). What would help: ${verdict.remedy}.`;
   return [
     `${problem} Seen at ${when} by postern-client doctor ${VERSION}: ${seen.join("; ")}.`,
@@ -48,6 +52,9 @@ export function ticketOf({ address, findings, verdict }: Diagnosis, at: Date): r
     "Please allow, for the machines that use the app:",
     `  to       ${hostname}, TCP port ${number}, outgoing alone`,
     `  as       ${isTls ? `TLS with the name ${hostname}` : "HTTP"}, and in it the upgrade to a WebSocket (RFC 6455)`,
+    ...(proxy === undefined || proxy.noProxyEntry !== undefined
+      ? []
+      : [`  by       the proxy ${proxy.url}, by CONNECT to this name and port`]),
     "  for      connections that stay open for hours, with a message at least every 25 s",
     "  not      needed: other ports, UDP, connections from outside",
   ];

@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
-import { epochMs } from "../clock.ts";
+import { epochMs, systemClock } from "../clock.ts";
 import { causeOf } from "../doctor/causes.ts";
-import { type DiagnoseOptions, diagnose } from "../doctor/diagnosis.ts";
+import { type DiagnoseOptions, diagnoseBy } from "../doctor/diagnosis.ts";
 import { CONNECT_HELP, CONNECT_OPTIONS, connectOptionsOf } from "./connect-options.ts";
 import { lineOf, ticketOf, verdictLines } from "./doctor-report.ts";
 import { ExitCode, type Terminal } from "./terminal.ts";
@@ -42,7 +42,8 @@ async function examine(
     if (form !== "json") print(checklist, [lineOf(finding)]);
   };
   try {
-    const diagnosis = await diagnose(address, { ...options, onFinding });
+    const scene = { clock: systemClock, platform: process.platform, env: terminal.env };
+    const diagnosis = await diagnoseBy(scene, address, { ...options, onFinding });
     const { verdict } = diagnosis;
     if (form === "json") {
       const exitCode = verdict.works ? 0 : causeOf(verdict.cause).exitCode;
@@ -76,13 +77,15 @@ async function parse(args: readonly string[], terminal: Terminal): Promise<Docto
   const [address, ...others] = positionals;
   if (address === undefined || others.length > 0) throw new Error("It takes the address of one relay.");
   if (values.ticket === true && values.json === true) throw new Error("It is either --ticket or --json.");
-  const words = { fingerprint: values.fingerprint, caFile: values["ca-file"], tokenFile: values["token-file"] };
-  const { tls, token } = await connectOptionsOf(words, terminal.env);
+  const { fingerprint, "ca-file": caFile, proxy: proxyWord, "token-file": tokenFile } = values;
+  const words = { fingerprint, caFile, proxy: proxyWord, tokenFile };
+  const { tls, proxy, token } = await connectOptionsOf(words, terminal.env);
   return {
     address,
     form: values.ticket === true ? "ticket" : values.json === true ? "json" : "checklist",
     options: {
       tls,
+      proxy,
       token: typeof token === "function" ? await token() : token,
       quietSeconds: numberOf("--idle", values.idle, 3600),
       stunPort: numberOf("--stun", values.stun, 65_535),

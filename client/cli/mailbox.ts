@@ -74,8 +74,8 @@ async function prepare(args: readonly string[], terminal: Terminal): Promise<Pre
   if (values.help === true) return "help";
   const [action, address, ...rest] = positionals;
   if (address === undefined) throw new Error("It takes open or deposit, and the address of a relay.");
-  const { fingerprint, "ca-file": caFile, "token-file": tokenFile } = values;
-  const options = await connectOptionsOf({ fingerprint, caFile, tokenFile }, terminal.env);
+  const { fingerprint, "ca-file": caFile, proxy, "token-file": tokenFile } = values;
+  const options = await connectOptionsOf({ fingerprint, caFile, proxy, tokenFile }, terminal.env);
   if (action === "open" && rest.length === 0) return { address, options, work: await opening(values) };
   const [publicKey, ...more] = rest;
   if (action === "deposit" && publicKey !== undefined && more.length === 0) {

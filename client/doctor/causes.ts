@@ -12,10 +12,15 @@ type Cause = {
   readonly who: Curer;
   /** It may be the network or the relay: see `TO_SETTLE`. */
   readonly isUnsure?: boolean;
+  /** By what this client may get past it. */
+  readonly detour?: Detour;
 };
 
+/** By what the client gets past what stands in its way. */
+type Detour = "the long poll" | "a smaller first message of TLS";
+
 /**
- * All causes that the doctor knows, in the order in which a connection meets them. Names and exit codes are stable, the texts
+ * All causes that the doctor knows, in the order in which a connection meets them; a proxy stands in the place of the DNS. Names and exit codes are stable, the texts
  * are not.
  * @see docs/doctor.md#causes
  */
@@ -39,6 +44,32 @@ export const causes = {
     sentence: "The DNS of this network gives an address that leads nowhere: it blocks the relay's name",
     remedy: "Have the name allowed in the DNS",
     who: "IT",
+  },
+  "proxy-unreachable": {
+    exitCode: 13,
+    sentence: "The proxy that is set, or the script that chooses it, does not answer",
+    remedy: "Check the proxy's address, and that this machine is in its network; where there is no proxy, take it out",
+    who: "IT",
+  },
+  "proxy-auth-required": {
+    exitCode: 14,
+    sentence: "The proxy wants its user to sign in, or does not take this user and password",
+    remedy:
+      "Put the right user and password into the proxy's URL; for NTLM or Kerberos set a program such as px as the proxy",
+    who: "you",
+  },
+  "proxy-refused": {
+    exitCode: 15,
+    sentence: "The proxy does not connect to the relay: it does not allow it, or cannot reach it",
+    remedy: "Have CONNECT to the relay's name and port allowed at the proxy",
+    who: "IT",
+    isUnsure: true,
+  },
+  "proxy-invalid": {
+    exitCode: 16,
+    sentence: "What is set as the proxy makes no sense",
+    remedy: "Correct it where it is set, or go without it: --proxy none",
+    who: "you",
   },
   "port-silent": {
     exitCode: 20,
@@ -71,8 +102,10 @@ export const causes = {
   "hello-too-large": {
     exitCode: 31,
     sentence: "The first message of TLS does not get through in its usual size, but in a smaller one",
-    remedy: "Have the firewall updated: it drops a ClientHello that takes more than one packet",
+    remedy:
+      "Nothing for apps that use this client: it sends a smaller one after 3 s. A firewall that is updated cures it",
     who: "IT",
+    detour: "a smaller first message of TLS",
   },
   "large-packets-lost": {
     exitCode: 32,
@@ -154,24 +187,28 @@ export const causes = {
     sentence: "A proxy takes the upgrade to a WebSocket out of the request",
     remedy: "Have WebSockets to the relay's name let through",
     who: "IT",
+    detour: "the long poll",
   },
   "upgrade-refused": {
     exitCode: 51,
     sentence: "A proxy or firewall refuses the upgrade to a WebSocket, and lets other requests through",
     remedy: "Have WebSockets to the relay's name let through",
     who: "IT",
+    detour: "the long poll",
   },
   "frames-swallowed": {
     exitCode: 52,
     sentence: "The upgrade to a WebSocket is accepted, and then nothing gets through",
     remedy: "Have WebSockets to the relay's name let through without being looked into",
     who: "IT",
+    detour: "the long poll",
   },
   "large-frames-lost": {
     exitCode: 53,
     sentence: "Small messages get through a WebSocket, and large ones do not",
     remedy: "Have WebSockets to the relay's name let through without being looked into",
     who: "IT",
+    detour: "the long poll",
   },
   "connection-cut": {
     exitCode: 54,
@@ -179,6 +216,7 @@ export const causes = {
     remedy: "Have WebSockets to the relay's name let through without being looked into",
     who: "IT",
     isUnsure: true,
+    detour: "the long poll",
   },
   "quiet-connection-cut": {
     exitCode: 55,

@@ -1,7 +1,8 @@
-import { type Clock, epochMs, systemClock } from "../clock.ts";
+import { type Clock, epochMs } from "../clock.ts";
 import { ConnectError } from "../errors.ts";
 import { checkedFingerprints } from "../node/fingerprint.ts";
-import type { TlsOptions } from "../relay.ts";
+import { diallerPartsFor, type Surroundings } from "../node/node-dialler.ts";
+import type { ConnectOptions, ProxyInfo, TlsOptions } from "../relay.ts";
 import { type CauseName, type Curer, causeOf, TO_SETTLE } from "./causes.ts";
 import { Echo } from "./echo.ts";
 import { type CheckName, checkNames, type Finding, skipped } from "./finding.ts";
@@ -9,6 +10,7 @@ import { checkFrames, checkJoin, checkQuiet, checkRoundTrip, checkThroughput } f
 import { checkHttp } from "./http-check.ts";
 import { checkName } from "./name-check.ts";
 import { checkPoll } from "./poll-check.ts";
+import { checkProxy } from "./proxy-check.ts";
 import type { Patient, Way } from "./scene.ts";
 import { checkTcp } from "./tcp-check.ts";
 import { checkTls } from "./tls-check.ts";
@@ -18,6 +20,8 @@ import { checkUpgrade } from "./web-socket-check.ts";
 /** How to look. */
 export type DiagnoseOptions = {
   readonly tls?: TlsOptions | undefined;
+  /** As `connect` takes it. */
+  readonly proxy?: ConnectOptions["proxy"];
   /** For a relay with `AUTH=tokens`. */
   readonly token?: string | undefined;
   /** How long a connection is left quiet, to see whether it is cut; 0 unless it is set. */
@@ -31,6 +35,8 @@ export type DiagnoseOptions = {
 /** What was found. Nothing in it is secret: no token, no topic, and of the address neither user nor query. */
 export type Diagnosis = {
   readonly address: string;
+  /** The proxy that is set for the relay, and by what; undefined where there is none. */
+  readonly proxy: ProxyInfo | undefined;
   /** In the order in which they were found. */
   readonly findings: readonly Finding[];
   readonly verdict: Verdict;
@@ -38,7 +44,7 @@ export type Diagnosis = {
 
 /** Whether apps get through. */
 export type Verdict =
-  /** @property hindrance what keeps WebSockets from working, where apps get past it by the long poll. */
+  /** @property hindrance what stands in the way, where apps get past it: by the long poll, or by a smaller first message of TLS. */
   | { readonly works: true; readonly sentence: string; readonly hindrance: CauseName | undefined }
   | {
       readonly works: false;
@@ -50,45 +56,35 @@ export type Verdict =
       readonly toSettle: string | undefined;
     };
 
-/**
- * Finds out why an app does not get through to a relay, by the steps that a connection takes, and stops at the first that fails.
- * Takes less than 20 s, and what `quietSeconds` adds. It joins a topic of its own, with a random name, for that time.
- * @param address `wss://` or `ws://`
- * @throws ConnectError `address-invalid`, `option-invalid`; for nothing that the network does.
- */
-export function diagnose(address: string, options: DiagnoseOptions = {}): Promise<Diagnosis> {
-  return diagnoseBy(systemClock, address, options);
-}
+/** Where and by what time it is looked. */
+type Scene = Surroundings & { readonly clock: Clock };
 
-/** As `diagnose`. @param clock by which it waits: that of a test need not be this machine's. */
-export async function diagnoseBy(clock: Clock, address: string, options: DiagnoseOptions): Promise<Diagnosis> {
-  const examination = new Examination(patientOf(clock, address, options), options);
+/** As `diagnose` of client/doctor.ts. @param scene that of a test need not be this machine. */
+export async function diagnoseBy(scene: Scene, address: string, options: DiagnoseOptions): Promise<Diagnosis> {
+  const examination = new Examination(patientOf(scene, address, options), options);
   try {
     await examination.run();
   } finally {
     examination.end();
   }
-  const { findings } = examination;
-  return { address: shown(address), findings, verdict: verdictOf(findings) };
+  const { findings, proxy } = examination;
+  return { address: shown(address), proxy, findings, verdict: verdictOf(findings) };
 }
-
-const HINDRANCES: ReadonlySet<CauseName> = new Set([
-  "upgrade-stripped",
-  "upgrade-refused",
-  "frames-swallowed",
-  "large-frames-lost",
-  "connection-cut",
-]);
 
 /** One pass through the checks. */
 class Examination {
   readonly findings: Finding[] = [];
   readonly #patient: Patient;
   readonly #options: DiagnoseOptions;
+  #proxy: ProxyInfo | undefined;
 
   constructor(patient: Patient, options: DiagnoseOptions) {
     this.#patient = patient;
     this.#options = options;
+  }
+
+  get proxy(): ProxyInfo | undefined {
+    return this.#proxy;
   }
 
   async run(): Promise<void> {
@@ -103,6 +99,17 @@ class Examination {
   }
 
   async #connect(): Promise<void> {
+    const { findings, info, way } = await checkProxy(this.#patient);
+    this.#proxy = info;
+    for (const finding of findings) this.#note(finding);
+    if (this.#hasFailed) return;
+    if (way === undefined) return this.#dial();
+    await this.#secure(way);
+    this.#note(await checkUdp(this.#patient, undefined, this.#options.stunPort));
+  }
+
+  /** Without a proxy. */
+  async #dial(): Promise<void> {
     const { finding: name, addresses } = await checkName(this.#patient);
     if (!this.#note(name)) return;
     const udp = checkUdp(this.#patient, addresses[0], this.#options.stunPort);
@@ -154,24 +161,27 @@ class Examination {
 
 /** What keeps a WebSocket from working, and perhaps not the long poll. */
 function isGotPast(cause: CauseName): boolean {
-  return HINDRANCES.has(cause);
+  return causeOf(cause).detour === "the long poll";
 }
 
 /** The first that has failed has to be cured first. */
 function verdictOf(findings: readonly Finding[]): Verdict {
   const failure = findings.find(({ state }) => state === "failed");
-  const sentence = "Apps get through to the relay";
-  if (failure === undefined) return { works: true, sentence, hindrance: undefined };
-  const cause = failure.cause ?? "unexplained";
-  const { sentence: hindrance, remedy, who, isUnsure } = causeOf(cause);
-  if (findings.some(({ check, state }) => check === "long poll" && state === "ok")) {
-    return { works: true, sentence: `${sentence}, by the long poll. ${hindrance}`, hindrance: cause };
+  const obstacle = failure ?? findings.find(({ state, cause }) => state === "warned" && cause !== undefined);
+  const works = "Apps get through to the relay";
+  if (obstacle === undefined) return { works: true, sentence: works, hindrance: undefined };
+  const cause = obstacle.cause ?? "unexplained";
+  const { sentence, remedy, who, isUnsure, detour } = causeOf(cause);
+  const isPolled = findings.some(({ check, state }) => check === "long poll" && state === "ok");
+  if (failure === undefined || isPolled) {
+    return { works: true, sentence: `${works}, by ${detour}. ${sentence}`, hindrance: cause };
   }
   const toSettle = isUnsure === true ? TO_SETTLE : undefined;
-  return { works: false, cause, sentence: hindrance, remedy, who, toSettle };
+  return { works: false, cause, sentence, remedy, who, toSettle };
 }
 
-function patientOf(clock: Clock, address: string, { tls = {}, token, quietSeconds = 0 }: DiagnoseOptions): Patient {
+function patientOf({ clock, ...surroundings }: Scene, address: string, options: DiagnoseOptions): Patient {
+  const { tls = {}, proxy, token, quietSeconds = 0 } = options;
   const fingerprint = checkedFingerprints(tls.fingerprint);
   if (!(quietSeconds >= 0 && quietSeconds <= 3600)) {
     throw new ConnectError("option-invalid", { cause: "quietSeconds: 0 to 3600" });
@@ -180,7 +190,8 @@ function patientOf(clock: Clock, address: string, { tls = {}, token, quietSecond
   if (url === undefined || (url.protocol !== "wss:" && url.protocol !== "ws:"))
     throw new ConnectError("address-invalid");
   url.hash = "";
-  return { clock, epochMs, url, tls: { ...tls, fingerprint }, token, opened: new Set() };
+  const route = { ...diallerPartsFor({ tls, proxy }, surroundings), clock };
+  return { clock, epochMs, url, tls: { ...tls, fingerprint }, proxy, route, token, opened: new Set() };
 }
 
 /** Without what may be a secret. */

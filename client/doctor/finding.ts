@@ -2,6 +2,7 @@ import type { CauseName } from "./causes.ts";
 
 /** What is looked at, in this order. */
 export const checkNames = [
+  "proxy",
   "name",
   "tcp",
   "tls",
@@ -29,7 +30,7 @@ export type Finding = {
   readonly state: "ok" | "failed" | "warned" | "skipped";
   /** For people; with nothing secret in it. What others have said is in it as it came: show it as such. */
   readonly text: string;
-  /** Only where it has failed. */
+  /** Where it has failed; and of a warning, what apps get past. */
   readonly cause?: CauseName | undefined;
 };
 
@@ -46,6 +47,11 @@ export function failed(check: CheckName, cause: CauseName, text: string): Findin
 /** That apps get past it, and should know. */
 export function warned(check: CheckName, text: string): Finding {
   return { check, state: "warned", text };
+}
+
+/** That apps get past it, by a detour of the client. */
+export function hindered(check: CheckName, cause: CauseName, text: string): Finding {
+  return { check, state: "warned", text, cause };
 }
 
 /** That nobody has looked. */

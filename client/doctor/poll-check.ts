@@ -8,9 +8,9 @@ import { type Patient, stopwatch } from "./scene.ts";
 const TIME_MS = 6000;
 
 /** Joins a topic of its own by the long poll alone, as the client does where no WebSocket gets through. Never rejects. */
-export async function checkPoll({ clock, url, tls, token }: Patient): Promise<Finding> {
+export async function checkPoll({ clock, url, tls, proxy, token }: Patient): Promise<Finding> {
   const tookMs = stopwatch(clock);
-  const relay = connect(url.href, { tls, token, transports: ["polling"] });
+  const relay = connect(url.href, { tls, proxy, token, transports: ["polling"] });
   try {
     await relay.join(`postern-doctor-${randomBytes(16).toString("hex")}`, { public: true, timeoutMs: TIME_MS });
     return ok("long poll", `a topic with a random name is joined in ${tookMs()} ms, without a WebSocket`);

@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import type { Clock } from "../clock.ts";
-import type { TlsOptions } from "../relay.ts";
+import type { DiallerParts } from "../node/dialler.ts";
+import type { ConnectOptions, TlsOptions } from "../relay.ts";
 
 /** What the doctor is asked to look at. */
 export type Patient = {
@@ -10,12 +11,16 @@ export type Patient = {
   /** `wss:` or `ws:`. */
   readonly url: URL;
   readonly tls: TlsOptions;
+  /** As the client takes it. */
+  readonly proxy: ConnectOptions["proxy"];
+  /** How the client finds and takes its way to the relay. */
+  readonly route: DiallerParts;
   readonly token: string | undefined;
   /** Every connection that was opened, to be ended with the diagnosis. */
   readonly opened: Set<{ destroy: () => unknown }>;
 };
 
-/** The way to the relay's port: each call gives a connection of its own, with nothing sent on it. */
+/** The way to the relay's port: each call gives a connection of its own, with nothing sent on it. It may fail though it has been open before. */
 export type Way = () => Promise<Socket>;
 
 /** The name or address that is dialled, without the brackets of IPv6. */

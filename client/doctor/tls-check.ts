@@ -1,8 +1,9 @@
 import type { DetailedPeerCertificate, PeerCertificate } from "node:tls";
-import { type Finding, failed, ok, skipped, warned } from "./finding.ts";
+import { ProxyError } from "../node/proxies/proxy-error.ts";
+import { type Finding, failed, hindered, ok, skipped, warned } from "./finding.ts";
 import { askPlainly, isRelay } from "./http-question.ts";
 import { type Patient, stopwatch, type Way } from "./scene.ts";
-import { dialTls, faultOf, helloBytes, isOfPublicAuthority, type TlsOutcome } from "./tls-dial.ts";
+import { dialTls, faultOf, helloBytes, isOfPublicAuthority, type TlsOutcome, type TlsWish } from "./tls-dial.ts";
 import { vendorOf } from "./vendors.ts";
 
 const TIME_MS = 5000;
@@ -17,21 +18,33 @@ export type TlsFound = { readonly findings: readonly Finding[]; readonly way?: W
 /** Speaks TLS with whatever answers, and judges its certificate. Nothing is sent to one that is not trusted, but a question for `/`. */
 export async function checkTls(patient: Patient, way: Way): Promise<TlsFound> {
   const tookMs = stopwatch(patient.clock);
-  const outcome = await dialTls(patient, await way(), { timeMs: TIME_MS });
-  if (outcome.kind === "silent") return { findings: await explainSilence(patient, way) };
-  if (outcome.kind === "failed") return { findings: [refused(outcome)] };
-  const { socket, certificate } = outcome;
-  const fault = faultOf(patient, socket, certificate);
-  if (fault !== undefined) return { findings: [await untrusted(patient, outcome, fault)] };
-  const until = certificate.valid_to;
-  const text = `${socket.getProtocol()} in ${tookMs()} ms; certificate by ${issuerOf(certificate)}, until ${until}`;
-  socket.destroy();
-  const hello = ok("first flight", `a ClientHello of ${await helloBytes(patient, false)} bytes is answered`);
-  return { findings: [ok("tls", text), hello, interception(patient, certificate)], way: () => secured(patient, way) };
+  const outcome = await dialTls(patient, way, { timeMs: TIME_MS });
+  if (outcome.kind === "silent") return explainSilence(patient, way);
+  if (outcome.kind !== "secured") return { findings: [refused(outcome)] };
+  const flight = ok("first flight", `a ClientHello of ${await helloBytes(patient, false)} bytes is answered`);
+  return judged(patient, way, { ...outcome, tookMs: tookMs(), flight, hasSmallHello: false });
 }
 
-async function secured(patient: Patient, way: Way): Promise<Awaited<ReturnType<Way>>> {
-  const outcome = await dialTls(patient, await way(), { timeMs: TIME_MS });
+/** TLS that is there. @property flight what its hello has shown. */
+type Handshake = Secured & { readonly tookMs: number; readonly flight: Finding; readonly hasSmallHello: boolean };
+type Secured = Extract<TlsOutcome, { kind: "secured" }>;
+
+async function judged(patient: Patient, way: Way, handshake: Handshake): Promise<TlsFound> {
+  const { socket, certificate, tookMs, flight, hasSmallHello } = handshake;
+  const fault = faultOf(patient, socket, certificate);
+  if (fault !== undefined) return { findings: [await untrusted(patient, handshake, fault), flight] };
+  const until = certificate.valid_to;
+  const text = `${socket.getProtocol()} in ${tookMs} ms; certificate by ${issuerOf(certificate)}, until ${until}`;
+  socket.destroy();
+  const wish = { timeMs: TIME_MS, hasSmallHello };
+  return {
+    findings: [ok("tls", text), flight, interception(patient, certificate)],
+    way: () => secured(patient, way, wish),
+  };
+}
+
+async function secured(patient: Patient, way: Way, wish: TlsWish): Promise<Awaited<ReturnType<Way>>> {
+  const outcome = await dialTls(patient, way, wish);
   if (outcome.kind === "secured" && faultOf(patient, outcome.socket, outcome.certificate) === undefined) {
     return outcome.socket;
   }
@@ -39,27 +52,35 @@ async function secured(patient: Patient, way: Way): Promise<Awaited<ReturnType<W
 }
 
 /** Nothing came behind the hello: it may be too large, or the answer, or nobody speaks TLS. */
-async function explainSilence(patient: Patient, way: Way): Promise<readonly Finding[]> {
+async function explainSilence(patient: Patient, way: Way): Promise<TlsFound> {
   const usual = await helloBytes(patient, false);
   const silence = `no answer to a ClientHello of ${usual} bytes in ${TIME_MS} ms`;
   const wish = { timeMs: SECOND_TIME_MS, hasSmallHello: true };
+  const tookMs = stopwatch(patient.clock);
   const [small, question] = await Promise.all([
-    dialTls(patient, await way(), wish),
+    dialTls(patient, way, wish),
     // Its answer is small: an alert.
-    dialTls(patient, await way(), { ...wish, alpn: "postern-doctor" }),
+    dialTls(patient, way, { ...wish, alpn: "postern-doctor" }),
   ]);
   const smaller = `one of ${await helloBytes(patient, true)} bytes`;
   if (small.kind === "secured") {
-    const text = `${silence}; ${smaller} is answered`;
-    return [failed("first flight", "hello-too-large", text)];
+    const flight = hindered("first flight", "hello-too-large", `${silence}; ${smaller} is answered`);
+    return judged(patient, way, { ...small, tookMs: tookMs(), flight, hasSmallHello: true });
   }
   const hasAnswered =
     question.kind === "secured" || (question.kind === "failed" && NO_SUCH_PROTOCOL.test(question.message));
-  if (!hasAnswered) return [failed("tls", "tls-silent", `${silence}, nor to ${smaller}`)];
-  return [failed("tls", "large-packets-lost", `${silence}; ${smaller} gets a short answer, and no long one`)];
+  if (!hasAnswered) return { findings: [failed("tls", "tls-silent", `${silence}, nor to ${smaller}`)] };
+  const text = `${silence}; ${smaller} gets a short answer, and no long one`;
+  return { findings: [failed("tls", "large-packets-lost", text)] };
 }
 
-function refused({ code, message }: Extract<TlsOutcome, { kind: "failed" }>): Finding {
+function refused(outcome: Extract<TlsOutcome, { kind: "failed" | "unreached" }>): Finding {
+  if (outcome.kind === "unreached") {
+    const { error } = outcome;
+    const cause = error instanceof ProxyError ? error.code : "connection-cut";
+    return failed("tls", cause, `a second connection fails: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  const { code, message } = outcome;
   if (/wrong version number|packet length too long|http request/i.test(message)) {
     return failed("tls", "no-tls", `what answers speaks no TLS (${code})`);
   }
@@ -69,11 +90,7 @@ function refused({ code, message }: Extract<TlsOutcome, { kind: "failed" }>): Fi
 }
 
 /** Whether it is the relay behind somebody who looks into TLS, or a page in its place, is told by what it answers. */
-async function untrusted(
-  patient: Patient,
-  { socket, certificate }: Extract<TlsOutcome, { kind: "secured" }>,
-  fault: string,
-): Promise<Finding> {
+async function untrusted(patient: Patient, { socket, certificate }: Secured, fault: string): Promise<Finding> {
   const text = `certificate for ${namesOf(certificate)} by ${issuerOf(certificate)} (${fault})`;
   switch (fault) {
     case "CERTIFICATE_MISMATCH":

@@ -1,4 +1,4 @@
-import { isIP, type Socket } from "node:net";
+import { isIP } from "node:net";
 import { Duplex } from "node:stream";
 import {
   checkServerIdentity,
@@ -12,7 +12,7 @@ import {
   type TLSSocket,
 } from "node:tls";
 import { SILENCE, within } from "./patience.ts";
-import { codeOf, hostOf, type Patient } from "./scene.ts";
+import { codeOf, hostOf, type Patient, type Way } from "./scene.ts";
 
 /** Node's own hello has a share of a group that takes more than a packet; this one fits into one. */
 const SMALL_GROUP = "X25519";
@@ -31,10 +31,18 @@ export type TlsOutcome =
   | { readonly kind: "secured"; readonly socket: TLSSocket; readonly certificate: DetailedPeerCertificate }
   /** @property code Node's, "" where it has none. */
   | { readonly kind: "failed"; readonly code: string; readonly message: string }
-  | { readonly kind: "silent" };
+  | { readonly kind: "silent" }
+  /** There was no connection to speak on. */
+  | { readonly kind: "unreached"; readonly error: unknown };
 
-/** Speaks TLS on a connection, and trusts whatever is shown: what it is, is judged by the caller. */
-export async function dialTls(patient: Patient, raw: Socket, wish: TlsWish): Promise<TlsOutcome> {
+/** Speaks TLS on a new connection, and trusts whatever is shown: what it is, is judged by the caller. Never rejects. */
+export async function dialTls(patient: Patient, way: Way, wish: TlsWish): Promise<TlsOutcome> {
+  let raw: Awaited<ReturnType<Way>>;
+  try {
+    raw = await way();
+  } catch (error) {
+    return { kind: "unreached", error };
+  }
   const host = hostOf(patient);
   const { promise, resolve } = Promise.withResolvers<TlsOutcome>();
   const socket = connect({

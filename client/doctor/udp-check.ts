@@ -19,8 +19,8 @@ export async function checkUdp(
   address: string | undefined,
   stunPort: number | undefined,
 ): Promise<Finding> {
-  if (stunPort === undefined || address === undefined)
-    return skipped("udp", "not tested: no STUN port is known (--stun)");
+  if (stunPort === undefined) return skipped("udp", "not tested: no STUN port is known (--stun)");
+  if (address === undefined) return skipped("udp", "not tested: only the proxy knows the relay's address");
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     if (await isAnswered(patient, address, stunPort)) {
       return ok("udp", `UDP to port ${stunPort} is answered: direct connections may be possible`);

@@ -1,7 +1,7 @@
 import { systemClock } from "../clock.ts";
 import { ConnectError } from "../errors.ts";
 import type { ConnectOptions } from "../relay.ts";
-import { Dialler } from "./dialler.ts";
+import { Dialler, type DiallerParts } from "./dialler.ts";
 import { checkedFingerprints } from "./fingerprint.ts";
 import type { Environment } from "./proxies/environment.ts";
 import { ProxyError } from "./proxies/proxy-error.ts";
@@ -12,15 +12,20 @@ import { Trust } from "./trust.ts";
 /** Where the process runs. */
 export type Surroundings = { readonly platform: string; readonly env: Environment };
 
+/** What an app says of the way to a relay. */
+type WayOptions = Pick<ConnectOptions, "tls" | "proxy">;
+
 /** The dialler for what an app has asked for. @throws ConnectError `option-invalid` */
-export function diallerFor(
-  { tls, proxy }: Pick<ConnectOptions, "tls" | "proxy">,
-  { platform, env }: Surroundings,
-): Dialler {
+export function diallerFor(options: WayOptions, surroundings: Surroundings): Dialler {
+  return new Dialler(diallerPartsFor(options, surroundings));
+}
+
+/** What such a dialler is made of. @throws ConnectError `option-invalid` */
+export function diallerPartsFor({ tls, proxy }: WayOptions, { platform, env }: Surroundings): DiallerParts {
   const { url, onProxyAuth } = typeof proxy === "object" ? proxy : { url: proxy };
   const machine = { platform, env, run: runProgram };
   const trust = new Trust({ ca: tls?.ca, extraCa: tls?.extraCa, fingerprints: checkedFingerprints(tls?.fingerprint) });
-  return new Dialler({ clock: systemClock, finder: checkedFinder(machine, url), onProxyAuth, trust });
+  return { clock: systemClock, finder: checkedFinder(machine, url), onProxyAuth, trust };
 }
 
 function checkedFinder(machine: ConstructorParameters<typeof ProxyFinder>[0]["machine"], url: string | undefined) {

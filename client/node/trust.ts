@@ -39,6 +39,7 @@ class CertificateMismatch extends Error {
 export class Trust {
   readonly #options: TrustOptions;
   readonly #contexts = new Map<Hello, SecureContext>();
+  #forProxies: Trust | undefined;
 
   constructor(options: TrustOptions = {}) {
     this.#options = options;
@@ -52,9 +53,10 @@ export class Trust {
   /** For a proxy with TLS: no pin is about it, and the authorities of an app count beside the platform's. */
   forProxies(): Trust {
     const { ca, extraCa } = this.#options;
-    return new Trust(
+    this.#forProxies ??= new Trust(
       ca === undefined && extraCa === undefined ? {} : { extraCa: [...listOf(ca ?? []), ...listOf(extraCa ?? [])] },
     );
+    return this.#forProxies;
   }
 
   /** What `tls.connect` is to be given. With pinned certificates it judges nothing: `judge` does. */

@@ -7,7 +7,7 @@ const files = readSourceFiles("protocol", "relay", "client", "page");
 /** Who makes or runs a whole relay: the command line, and the entry points of the package. */
 const OWNERS_OF_RELAYS = /^relay\/(cli\/[a-z-]+|index|testing)\.ts$/;
 /** Where the variables of the environment come from. */
-const MAINS = new Set(["relay/main.ts", "client/cli/main.ts", "client/node.ts"]);
+const MAINS = new Set(["relay/main.ts", "client/cli/main.ts", "client/node.ts", "client/doctor.ts"]);
 
 /** Where the time comes from. */
 const CLOCKS = new Set(["relay/clock.ts", "client/clock.ts"]);

@@ -2,6 +2,7 @@ import { expect, it } from "vitest";
 import { run } from "../../client/cli/program.ts";
 import { exportKeyPairPem, newKeyPair } from "../../client/identity/key-pair.ts";
 import { connect } from "../../client/node.ts";
+import { HttpProxy } from "../support/http-proxy.ts";
 import { JoinScene as Scene } from "../support/join-scene.ts";
 import { startRelay } from "../support/relay.ts";
 import { writeTemporary } from "../support/tokens.ts";
@@ -43,6 +44,16 @@ it("deposits standard input for a key, and prints what waits in its mailbox, unt
     expect.objectContaining({ text: "two", from: sender.publicKey }),
   ]);
   expect(afterwards.scene.printed).toBe("");
+});
+
+it("goes by the proxy that it is told", async () => {
+  const { url, port } = await startRelay({ tls: "off", mailboxStore: "memory" });
+  const proxy = await HttpProxy.start();
+  const file = writeTemporary("owner.pem", await exportKeyPairPem(await newKeyPair()));
+
+  expect((await runs(["open", url, "--key-file", file, "--proxy", proxy.url()])).code).toBe(0);
+
+  expect(new Set(proxy.requests.map(({ authority }) => authority))).toEqual(new Set([`localhost:${port}`]));
 });
 
 it("says what is wrong with the words, and with a file, before it dials", async () => {

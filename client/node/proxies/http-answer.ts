@@ -9,15 +9,19 @@ export type ProxyAnswer = {
   readonly authenticate: readonly string[];
   /** It was read to its end, and the connection may be asked again. */
   readonly isReusable: boolean;
+  /** What has come of its page by now, as it came; "" for a 407 and for a success. */
+  readonly page: string;
 };
 
 /** The status by which a proxy wants its user to sign in (RFC 9110 section 15.5.8). */
 export const PROXY_AUTHENTICATION_REQUIRED = 407;
 
 const MAX_PHRASE_CHARACTERS = 80;
+const MAX_PAGE_BYTES = 8192;
 
 /**
- * Reads one answer (RFC 9112): its head, and of a 407 the body too, which is thrown away. The reader bounds what may come.
+ * Reads one answer (RFC 9112): its head, and of a 407 the body too, which is thrown away. The reader bounds what may come. The page of a
+ * refusal is not waited for.
  * @throws Error where it is no HTTP, or the connection ends within the head
  */
 export async function readProxyAnswer(reader: SocketReader): Promise<ProxyAnswer> {
@@ -34,6 +38,8 @@ export async function readProxyAnswer(reader: SocketReader): Promise<ProxyAnswer
     shownStatus: `${status} ${phrase}`.trim(),
     authenticate: fields.get("proxy-authenticate") ?? [],
     isReusable: hasEnd && staysOpen,
+    page:
+      status < 300 || status === PROXY_AUTHENTICATION_REQUIRED ? "" : reader.waiting(MAX_PAGE_BYTES).toString("utf8"),
   };
 }
 

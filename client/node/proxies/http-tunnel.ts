@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import type { OnProxyAuth } from "../../relay.ts";
 import { parseChallenges } from "./challenges.ts";
 import { PROXY_AUTHENTICATION_REQUIRED, type ProxyAnswer, readProxyAnswer } from "./http-answer.ts";
+import { wordsOfPage } from "./page-words.ts";
 import { ProxyError } from "./proxy-error.ts";
 import type { Proxy } from "./proxy-url.ts";
 import { SocketReader } from "./socket-reader.ts";
@@ -36,7 +37,7 @@ export async function openHttpTunnel(parts: TunnelParts, proxy: Proxy, target: T
     for (let round = 1; ; round += 1) {
       const answer = await parts.inTime(() => ask(socket, proxy, target, authorization));
       if (answer.status < 300) return socket;
-      if (answer.status !== PROXY_AUTHENTICATION_REQUIRED) throw refusedBy(proxy, answer);
+      if (answer.status !== PROXY_AUTHENTICATION_REQUIRED) throw refusedBy(proxy, answer, authorization);
       const given =
         round < MAX_ROUNDS ? await parts.inTime(() => askForAuthorization(parts, proxy, answer, round)) : undefined;
       if (given === undefined) throw wantsSignIn(proxy, answer, authorization !== undefined);
@@ -111,9 +112,20 @@ function wantsSignIn({ shownUrl }: Proxy, { authenticate, status }: ProxyAnswer,
 }
 
 /** A 5xx says that the proxy cannot reach the relay, or is ill itself: that passes. */
-function refusedBy({ shownUrl }: Proxy, { status, shownStatus }: ProxyAnswer): ProxyError {
+function refusedBy(
+  { shownUrl, user }: Proxy,
+  { status, shownStatus, page }: ProxyAnswer,
+  authorization = "",
+): ProxyError {
   const passes = status >= 500 || status === 408 || status === 429;
-  return new ProxyError("proxy-refused", `${shownUrl} says ${shownStatus}`, { proxy: shownUrl, status, passes });
+  const [, credential = ""] = authorization.split(" ");
+  const words = wordsOfPage(page, [credential, user?.name ?? "", user?.password ?? ""]);
+  return new ProxyError("proxy-refused", `${shownUrl} says ${shownStatus}`, {
+    proxy: shownUrl,
+    status,
+    page: words,
+    passes,
+  });
 }
 
 function brokenAnswer({ shownUrl }: Proxy, cause: unknown): ProxyError {

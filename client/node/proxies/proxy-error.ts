@@ -7,6 +7,8 @@ export type ProxyFailure = {
   /** Its URL without user and password. */
   readonly proxy?: string | undefined;
   readonly status?: number | undefined;
+  /** The first words of the page with which it refuses: a stranger's text, with neither user nor password in it. */
+  readonly page?: string | undefined;
   /** What it offers, where it wants its user to sign in. */
   readonly schemes?: readonly string[] | undefined;
   /** It may be better by itself; left out: only a person can change it. */
@@ -21,6 +23,7 @@ export class ProxyError extends Error implements Refusal {
   readonly code: ProxyFault;
   readonly proxy: string | undefined;
   readonly status: number | undefined;
+  readonly page: string | undefined;
   readonly schemes: readonly string[];
   readonly passes: boolean;
   readonly retryAfterMs: number;
@@ -30,6 +33,7 @@ export class ProxyError extends Error implements Refusal {
     this.code = code;
     this.proxy = failure.proxy;
     this.status = failure.status;
+    this.page = failure.page;
     this.schemes = failure.schemes ?? [];
     this.passes = failure.passes ?? false;
     this.retryAfterMs = failure.retryAfterMs ?? 0;

@@ -21,6 +21,13 @@ export class SocketReader {
     return this.#waiting.length > 0 || this.#socket.readableLength > 0;
   }
 
+  /** What has come and was not read, at most so many bytes; it is read by that. */
+  waiting(maxBytes: number): Buffer {
+    const chunk: unknown = this.#socket.read();
+    if (Buffer.isBuffer(chunk)) this.#waiting = Buffer.concat([this.#waiting, chunk]);
+    return this.#take(Math.min(this.#waiting.length, maxBytes));
+  }
+
   /** A line without its end, which is LF or CRLF; each byte is one character. @throws Error where the socket ends before, or too much comes */
   async line(): Promise<string> {
     let from = 0;

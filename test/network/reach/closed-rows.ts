@@ -26,7 +26,7 @@ export const packetRows: readonly Row[] = [
     name: "first segment alone",
     network: "passes the first segment of a ClientHello on, and drops those behind it",
     expected: passes(8000),
-    cause: "hello-too-large",
+    hindrance: "hello-too-large",
     build: (office) => office.forward(...LATER_SEGMENTS, "-j", "DROP"),
   },
   {

@@ -41,10 +41,10 @@ export class Desk {
     return hasCome;
   }
 
-  /** How it fares, as it is written in a row. A failure is the end of one that waits for something, too. */
-  async outcome({ expected, awaits = [] }: Row): Promise<string> {
+  /** How it fares, as it is written in a row. */
+  async outcome({ expected }: Row): Promise<string> {
     const withinMs = expected.withinMs * TIME_FACTOR;
-    const mayFail = expected.outcome === "fails" || awaits.length > 0;
+    const mayFail = expected.outcome === "fails";
     const isOver = (): boolean => this.of("passes").length > 0 || (mayFail && this.of("error").length > 0);
     await this.heard(isOver, withinMs + PATIENCE_MS);
     const [passed] = this.of("passes");

@@ -1,5 +1,6 @@
-import { PROXY_PORT } from "./addresses.ts";
+import { PROXY_PORT, RELAY_NAME } from "./addresses.ts";
 import { startMitmproxy } from "./boxes/mitmproxy.ts";
+import { startBox } from "./boxes/own.ts";
 import { BUMPING_SQUID, startSquid } from "./boxes/squid.ts";
 import type { Office } from "./office.ts";
 import { fails, passes, type Row } from "./row.ts";
@@ -31,15 +32,51 @@ export const proxyRows: readonly Row[] = [
     network: "the same, and the password is wrong",
     needs: ["squid"],
     expected: fails(/does not take this user and password/, 3000, "proxy-auth-required"),
+    cause: "proxy-auth-required",
     build: async (office) => {
       await startSquid(office, { basic: { user: "alex", password: "p@ss:word" } });
       askProxy(office, "alex:wrong@");
     },
   },
   {
+    name: "proxy with a wrong password, and a DNS that filters",
+    network: "the same, and its DNS says 0.0.0.0",
+    needs: ["squid"],
+    expected: fails(/does not take this user and password/, 3000, "proxy-auth-required"),
+    cause: "proxy-auth-required",
+    build: async (office) => {
+      await startSquid(office, { basic: { user: "alex", password: "p@ss:word" } });
+      askProxy(office, "alex:wrong@");
+      await startBox(office, { role: "names", port: 53, address: "0.0.0.0" });
+      office.askTheBox();
+    },
+  },
+  {
+    name: "proxy that refuses",
+    network: "routes nothing, and Squid does not take CONNECT to the relay's name",
+    needs: ["squid"],
+    expected: fails(/says 403/, 3000, "proxy-refused"),
+    cause: "proxy-refused",
+    build: async (office) => {
+      await startSquid(office, { denies: RELAY_NAME });
+      askProxy(office);
+    },
+  },
+  {
+    name: "proxy that is set wrong",
+    network: "routes nothing, and what is set as the proxy is none",
+    expected: fails(/HTTPS_PROXY/, 3000, "proxy-invalid"),
+    cause: "proxy-invalid",
+    build: (office) => {
+      askProxy(office);
+      office.env["HTTPS_PROXY"] = "ftp://proxy.test";
+    },
+  },
+  {
     name: "proxy that is gone",
     network: "routes nothing, and nothing listens at the address of the proxy",
     expected: fails(/nothing listens/, 3000, "proxy-unreachable"),
+    cause: "proxy-unreachable",
     build: (office) => askProxy(office),
   },
   {
@@ -58,6 +95,7 @@ export const proxyRows: readonly Row[] = [
     network: "the same as Squid is shipped: it takes the Upgrade header away",
     needs: BUMPING_SQUID,
     expected: passes(),
+    hindrance: "upgrade-stripped",
     build: async (office) => {
       await startSquid(office, { intercept: {} });
       office.trust({ corporate: true });

@@ -2,9 +2,6 @@ import type { CauseName } from "../../../client/doctor/causes.ts";
 import type { PosternErrorCode } from "../../../client/errors.ts";
 import type { Office } from "./office.ts";
 
-/** What has to be there before a row can have its outcome: a part of the client that is not merged yet. */
-type Awaited = "proxies";
-
 /** How the client fares, with nothing set but its environment, on a machine that is not busy. */
 export type Expected =
   /** Messages of three sizes have come back within this time. */
@@ -20,11 +17,10 @@ export type Row = {
   readonly network: string;
   /** What of others it is made of: the commands that must be there. */
   readonly needs?: readonly string[];
-  readonly awaits?: readonly Awaited[];
   readonly expected: Expected;
   /** What `doctor` says of it; left out: that apps get through. */
   readonly cause?: CauseName;
-  /** What `doctor` says that apps get past, by the long poll. */
+  /** What `doctor` says that apps get past. */
   readonly hindrance?: CauseName;
   /** What the reader of docs/reach.md is told of the outcome, beyond the outcome. */
   readonly remark?: string;

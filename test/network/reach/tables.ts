@@ -1,3 +1,4 @@
+import { causeOf } from "../../../client/doctor/causes.ts";
 import { type FaultRow, faultRows, type QuietRow, quietRows } from "./fault-rows.ts";
 import { policyRows } from "./policy-rows.ts";
 import { PROMPT_MS, type Row } from "./row.ts";
@@ -23,14 +24,12 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return [first, `|${"---|".repeat(head.length)}`, ...others].join("\n");
 }
 
-function policyCells({ name, network, expected, cause, hindrance, awaits = [], remark }: Row): readonly string[] {
+function policyCells({ name, network, expected, cause, hindrance, remark }: Row): readonly string[] {
   const within = `within ${seconds(expected.withinMs)}`;
   const outcome = expected.outcome === "passes" ? passing(expected.withinMs) : `says \`${expected.code}\` ${within}`;
-  const result = awaits.length > 0 ? "does not get through yet" : outcome;
-  const works = hindrance === undefined ? "it works" : `it works, by the long poll: \`${hindrance}\``;
+  const works = hindrance === undefined ? "it works" : `it works, by ${causeOf(hindrance).detour}: \`${hindrance}\``;
   const verdict = cause === undefined ? works : `\`${cause}\``;
-  const told = awaits.length > 0 && cause === undefined ? "it does not look at proxies yet" : verdict;
-  return [name, network, remark === undefined ? result : `${result}; ${remark}`, told];
+  return [name, network, remark === undefined ? outcome : `${outcome}; ${remark}`, verdict];
 }
 
 function passing(withinMs: number): string {

@@ -9,6 +9,8 @@ import type { Office } from "../office.ts";
 export type SquidOptions = {
   /** Who may use it, with Basic authentication; left out: everybody. */
   readonly basic?: { readonly user: string; readonly password: string };
+  /** A name that it does not connect to. */
+  readonly denies?: string;
   /**
    * It looks into TLS, with certificates of the company's authority: for those who ask it, or for all without a word.
    * Squid as it is shipped takes the Upgrade header away.
@@ -32,11 +34,12 @@ export function startSquid(office: Office, options: SquidOptions = {}): Promise<
   return office.serve(PROXY_PORT, command);
 }
 
-function configuration(office: Office, { basic, intercept }: SquidOptions): string {
+function configuration(office: Office, { basic, denies, intercept }: SquidOptions): string {
   return [
     ...(intercept === undefined ? [`http_port ${PROXY_PORT}`] : interception(office, intercept)),
     "acl tls_port port 443",
     "http_access deny CONNECT !tls_port",
+    ...(denies === undefined ? [] : [`acl denied dstdomain ${denies}`, "http_access deny denied"]),
     ...(basic === undefined ? [] : authentication(office, basic)),
     "http_access allow all",
     "pid_filename none",
