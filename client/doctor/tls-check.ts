@@ -48,6 +48,7 @@ async function secured(patient: Patient, way: Way, wish: TlsWish): Promise<Await
   if (outcome.kind === "secured" && faultOf(patient, outcome.socket, outcome.certificate) === undefined) {
     return outcome.socket;
   }
+  if (outcome.kind === "unreached") throw outcome.error;
   throw new Error(outcome.kind === "failed" ? outcome.message : "TLS does not work any more");
 }
 

@@ -85,15 +85,12 @@ it("finds the proxy in the environment, and says which exception sends it past t
 it("goes by the next proxy of a script where one cannot be reached, and says so; or directly", async () => {
   const relay = await startRelay({ tls: "off" });
   const proxy = await HttpProxy.start();
-  const script = (answer: string): DiagnoseOptions => {
-    const file = writeTemporary("proxy.pac", `function FindProxyForURL() { return "${answer}"; }`);
-    return { proxy: `pac+${pathToFileURL(file).href}` };
-  };
 
-  const next = await diagnose(relay.url, script(`PROXY 127.0.0.1:1; PROXY localhost:${proxy.port}`));
-  const direct = await diagnose(relay.url, script("DIRECT"));
+  const next = await diagnose(relay.url, byScript(`PROXY 127.0.0.1:1; PROXY localhost:${proxy.port}`));
+  const direct = await diagnose(relay.url, byScript("DIRECT"));
 
-  expect([next.verdict, direct.verdict]).toMatchObject(Array(2).fill({ works: true, hindrance: undefined }));
+  const works = { works: true, hindrance: undefined };
+  expect([next.verdict, direct.verdict]).toMatchObject([works, works]);
   expect(next.proxy).toEqual({ url: proxy.url(), source: "option (PAC)" });
   expect(next.findings[0]).toMatchObject({
     state: "warned",
@@ -195,4 +192,10 @@ function causeOf({ verdict }: Diagnosis): string {
 
 function page(status: string, html: string): string {
   return `HTTP/1.1 ${status}\r\nContent-Type: text/html\r\nContent-Length: ${Buffer.byteLength(html)}\r\n\r\n${html}`;
+}
+
+/** By a PAC file that always says the same. */
+function byScript(answer: string): DiagnoseOptions {
+  const file = writeTemporary("proxy.pac", `function FindProxyForURL() { return "${answer}"; }`);
+  return { proxy: `pac+${pathToFileURL(file).href}` };
 }
