@@ -5,19 +5,26 @@ import type { Terminal } from "./terminal.ts";
 
 /** What every command takes that dials a relay, for `parseArgs`. */
 export const CONNECT_OPTIONS = {
-  relay: { type: "string", multiple: true },
   fingerprint: { type: "string" },
   "ca-file": { type: "string" },
   proxy: { type: "string" },
   "token-file": { type: "string" },
 } as const;
 
-/** The lines of a command's help about these. */
-export const CONNECT_HELP = `  --relay <address>     another relay to use beside the first: as often as there are more. A topic is on three of them at once
-  --fingerprint <text>  trust exactly the certificate with this SHA-256, as the relay, openssl or a browser shows it
+/** What every command takes that joins a topic: the same, and further relays. */
+export const TOPIC_OPTIONS: typeof CONNECT_OPTIONS & {
+  readonly relay: { readonly type: "string"; readonly multiple: true };
+} = { relay: { type: "string", multiple: true }, ...CONNECT_OPTIONS };
+
+/** The lines of a command's help about the former. */
+export const CONNECT_HELP = `  --fingerprint <text>  trust exactly the certificate with this SHA-256, as the relay, openssl or a browser shows it
   --ca-file <path>      trust the authorities in this PEM file, in place of this machine's
   --proxy <url>         the proxy, in place of the one in HTTPS_PROXY or the system's settings; or none, env, system
   --token-file <path>   the file with a token, for a relay that wants one; or set POSTERN_TOKEN`;
+
+/** The lines of a command's help about the latter. */
+export const TOPIC_HELP: string = `  --relay <address>     another relay to use beside the first: as often as there are more. A topic is on three of them at once
+${CONNECT_HELP}`;
 
 /** How to connect, as it was typed. */
 export type ConnectWords = {

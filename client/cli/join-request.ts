@@ -5,7 +5,7 @@ import { errorTexts } from "../errors.ts";
 import { MAX_SIGNED_PRESENCE_BYTES } from "../identity/signed-presence.ts";
 import { parseFingerprint } from "../node/fingerprint.ts";
 import { MAX_PRESENCE_BYTES } from "../passage.ts";
-import { CONNECT_OPTIONS, isAddress } from "./connect-options.ts";
+import { isAddress, TOPIC_OPTIONS } from "./connect-options.ts";
 
 /** What `join` is asked to do, checked. */
 export type JoinRequest = {
@@ -37,7 +37,7 @@ const OPTIONS = {
   plain: { type: "boolean" },
   "peer-id": { type: "string" },
   name: { type: "string" },
-  ...CONNECT_OPTIONS,
+  ...TOPIC_OPTIONS,
   "secret-file": { type: "string" },
   "key-file": { type: "string" },
   allow: { type: "string", multiple: true },

@@ -2,7 +2,7 @@ import { identityOf } from "../identity/member-identity.ts";
 import type { ConnectOptions } from "../relay.ts";
 import type { Identity } from "../session-identity.ts";
 import { Chat, type ChatTopic, type CommandParts } from "./chat.ts";
-import { CONNECT_HELP, connectOptionsOf } from "./connect-options.ts";
+import { connectOptionsOf, TOPIC_HELP } from "./connect-options.ts";
 import { type JoinRequest, parseJoin } from "./join-request.ts";
 import { readKeyFile } from "./key.ts";
 import { readSecret } from "./secret-source.ts";
@@ -75,7 +75,7 @@ With a secret, what is sent is sealed between the members. It is read from --sec
 asked for where no topic is given. ${program} secret makes one.
 
 Options:
-${CONNECT_HELP}
+${TOPIC_HELP}
   --secret-file <path>  the file with the secret that all members have
   --key-file <path>     prove who you are by this key, made by ${program} key; others are shown with theirs
   --allow <public key>  with --key-file: show this member; again for each. Nobody else is shown

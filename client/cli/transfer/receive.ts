@@ -4,7 +4,7 @@ import type { PeerStream } from "../../streams/peer-stream.ts";
 import { streamsOf } from "../../streams.ts";
 import type { Topic } from "../../topic.ts";
 import type { CommandParts } from "../chat.ts";
-import { CONNECT_HELP } from "../connect-options.ts";
+import { TOPIC_HELP } from "../connect-options.ts";
 import { ask } from "../secret-source.ts";
 import type { ExitCode, Terminal } from "../terminal.ts";
 import { parseCode } from "./code-words.ts";
@@ -81,7 +81,7 @@ SHA-256 is right; the same command goes on with it.
   code                  the nine words; without them they are read from POSTERN_CODE, or asked for
 
 Options:
-${CONNECT_HELP}
+${TOPIC_HELP}
   -o, --output <path>   where it goes: a file in place of its own name, or a folder
   --timeout <seconds>   how long to wait for the other side; 600
   -h, --help

@@ -6,7 +6,7 @@ import type { PeerStream } from "../../streams/peer-stream.ts";
 import { streamsOf } from "../../streams.ts";
 import type { Peer, Topic } from "../../topic.ts";
 import type { CommandParts } from "../chat.ts";
-import { CONNECT_HELP } from "../connect-options.ts";
+import { TOPIC_HELP } from "../connect-options.ts";
 import type { ExitCode, Terminal } from "../terminal.ts";
 import { codeOf, newCode, parseCode } from "./code-words.ts";
 import { ProgressBar, sizeText } from "./progress-bar.ts";
@@ -110,7 +110,7 @@ cuts, and restarts of the relay, it goes on where it was; after a restart of eit
   file                  one file
 
 Options:
-${CONNECT_HELP}
+${TOPIC_HELP}
   --timeout <seconds>   how long to wait for the other side; 600
   -h, --help
 

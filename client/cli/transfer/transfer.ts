@@ -6,14 +6,14 @@ import type { PeerStream } from "../../streams/peer-stream.ts";
 import type { Topic } from "../../topic.ts";
 import { isCertificateFailure } from "../advice.ts";
 import type { CommandParts } from "../chat.ts";
-import { CONNECT_OPTIONS, connectOptionsOf, isAddress } from "../connect-options.ts";
+import { connectOptionsOf, isAddress, TOPIC_OPTIONS } from "../connect-options.ts";
 import { Printer } from "../printer.ts";
 import { SignalWatch } from "../signal-watch.ts";
 import { ExitCode, type Terminal } from "../terminal.ts";
 import { toTerminalText } from "../terminal-text.ts";
 
 const OPTIONS = {
-  ...CONNECT_OPTIONS,
+  ...TOPIC_OPTIONS,
   output: { type: "string", short: "o" },
   timeout: { type: "string" },
   help: { type: "boolean", short: "h" },
