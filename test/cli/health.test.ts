@@ -1,14 +1,10 @@
-import { execFileSync } from "node:child_process";
 import { EventEmitter, once } from "node:events";
-import { symlinkSync } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
 import { type AddressInfo, createServer } from "node:net";
-import { join, resolve } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { run } from "../../relay/cli/program.ts";
 import { freePort } from "../../scripts/loopback/free-port.ts";
 import { ADMIN_TOKEN, askAsAdmin } from "../support/admin.ts";
-import { makeFolder } from "../support/certificate-files.ts";
 import { Run } from "../support/process.ts";
 import { collector, startRelay } from "../support/relay.ts";
 import { itInNamespace } from "../support/requires.ts";
@@ -119,34 +115,6 @@ itInNamespace()("finds the relay on 8443, where 443 was not permitted and nobody
   await scene.printed(/^healthy$/m);
   expect(await scene.exitCode()).toBe(0);
 });
-
-it("costs at most twice what it costs to start Node, over TLS and without", async () => {
-  const built = makeFolder();
-  execFileSync("node_modules/.bin/tsc", ["-p", "tsconfig.build.json", "--noCheck", "--outDir", join(built, "dist")]);
-  symlinkSync(resolve("package.json"), join(built, "package.json"));
-  const health = `${join(built, "dist/relay/main.js")} health`;
-  const [overTls, plain] = [await startRelay(), await startRelay({ tls: "off" })];
-  const envs = [{ PORT: String(overTls.port) }, { PORT: String(plain.port), TLS: "off" }];
-
-  for (const env of envs) {
-    const ratios: number[] = [];
-    for (let round = 0; round < 3; round += 1) {
-      ratios.push((await cpuSeconds(health, env)) / (await cpuSeconds("-e 0")));
-    }
-    expect(ratios.toSorted((one, other) => one - other)[1]).toBeLessThan(2);
-  }
-});
-
-/** The CPU time, user and system, of ten runs of node, as the shell counts it for its children. */
-async function cpuSeconds(args: string, env: Env = {}): Promise<number> {
-  const script = `for run in 1 2 3 4 5 6 7 8 9 10; do "$0" ${args} >/dev/null || exit 1; done; times`;
-  const runs = new Run(["-c", script, process.execPath], { command: "sh", env: { HOST: "127.0.0.1", ...env } });
-  expect(await runs.exitCode()).toBe(0);
-  const [, ofChildren = ""] = runs.stdout.split("\n");
-  const times = [...ofChildren.matchAll(/(\d+)m([\d.]+)s/g)];
-  expect(times).toHaveLength(2);
-  return times.reduce((sum, [, minutes, seconds]) => sum + Number(minutes) * 60 + Number(seconds), 0);
-}
 
 async function listening(server: ReturnType<typeof createServer>): Promise<number> {
   server.listen(0, "127.0.0.1");
