@@ -21,7 +21,9 @@ async function startProcess(directory: string, port: number): Promise<{ readonly
   return { run, port: Number(printed) };
 }
 
-it("loses and doubles nothing between two ends over kills of the relay, while the owner deletes what it has", async () => {
+it("loses and doubles nothing between two ends over kills of the relay, while the owner deletes what it has", {
+  timeout: 240_000,
+}, async () => {
   const directory = await storeDirectory();
   const random = mulberry32(27);
   let relay = await startProcess(directory, 0);

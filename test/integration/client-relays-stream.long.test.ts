@@ -6,7 +6,9 @@ import type { Topic } from "../../client/topic.ts";
 import { allConnected, membersOn } from "../support/relay-load.ts";
 import { startRelayProcesses } from "../support/relay-processes.ts";
 
-it("brings 200 MB over three kills of its relays and a move between them, byte for byte", async () => {
+it("brings 200 MB over three kills of its relays and a move between them, byte for byte", {
+  timeout: 240_000,
+}, async () => {
   const byteCount = 200_000_000;
   const processes = await startRelayProcesses(2);
   const { relays, topics } = await membersOn(processes, 2);

@@ -13,6 +13,10 @@ const DEPOSIT_COUNT = 10_000;
 /** What a client has on its way at one time. */
 const WINDOW = 64;
 const OWNERS = 20;
+/** Each is a start of the relay. */
+const MAX_KILLS = 15;
+/** Half a minute on a quiet machine, and more than a minute beside others. */
+const PLAY_MS = 240_000;
 
 /** Who deposits: what has been acknowledged it does not send again, and everything else it does, under the same id. */
 class Depositor {
@@ -58,7 +62,9 @@ class Depositor {
   }
 }
 
-it("loses nothing of 10,000 deposits that it has acknowledged, and doubles none, over kills of the relay", async () => {
+it("loses nothing of 10,000 deposits that it has acknowledged, and doubles none, over kills of the relay", {
+  timeout: PLAY_MS,
+}, async () => {
   const directory = await storeDirectory();
   const random = mulberry32(4);
   const depositor = new Depositor();
@@ -78,7 +84,7 @@ it("loses nothing of 10,000 deposits that it has acknowledged, and doubles none,
     const before = depositor.acknowledged.size;
     const run = depositor.run(`ws://127.0.0.1:${port}`);
     // The last ones are let through.
-    if (kills < 25) {
+    if (kills < MAX_KILLS) {
       while (depositor.acknowledged.size === before) await sleep(1);
       await sleep(random() * 100);
       relay.signal("SIGKILL");
