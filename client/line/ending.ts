@@ -74,7 +74,7 @@ export function endingOf(end: SocketEnd, said: LastWord | undefined, hasBeenUp: 
     }),
     reconnect,
     retryAfterMs: bounded(said?.retryAfterMs, said?.reason),
-    mayBeTheTransport: code === undefined && said === undefined,
+    mayBeTheTransport: code === undefined && said === undefined && end.isUnreached !== true,
   };
 }
 

@@ -7,6 +7,8 @@ export type SocketEnd = {
   readonly reason: string;
   /** Why it failed, where the runtime says so: an error of the network, of TLS, or the HTTP answer to the upgrade. */
   readonly cause?: unknown;
+  /** The relay's machine was not reached at all, where the runtime tells that: another transport would not be either. */
+  readonly isUnreached?: boolean | undefined;
   /** By whom and how the upgrade, or the way to it, was refused; where the runtime shows it, which browsers do not. */
   readonly refusal?: Refusal | undefined;
 };

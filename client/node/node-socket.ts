@@ -71,7 +71,7 @@ class NodeSocket implements Socket {
       if (this.#isOver) socket.destroy();
       else this.#upgrade(url, socket);
     } catch (cause) {
-      this.#fail(cause);
+      this.#fail(cause, { isUnreached: true });
     }
   }
 
@@ -120,8 +120,9 @@ class NodeSocket implements Socket {
     this.#end({ code: undefined, reason: "", cause: new Error(text), refusal });
   }
 
-  #fail(cause: unknown): void {
-    this.#end({ code: undefined, reason: "", cause, refusal: cause instanceof ProxyError ? cause : undefined });
+  #fail(cause: unknown, how: Pick<SocketEnd, "isUnreached"> = {}): void {
+    const refusal = cause instanceof ProxyError ? cause : undefined;
+    this.#end({ code: undefined, reason: "", cause, refusal, ...how });
     this.#socket?.terminate();
   }
 
