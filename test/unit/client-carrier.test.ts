@@ -91,6 +91,20 @@ it("tells the first reason where neither does, once, and backs off", () => {
   expect(dialled()).toEqual([2, 1]);
 });
 
+it("polls at once where a WebSocket fails, but not where the relay was not reached at all", () => {
+  const [failed, unreached] = [scene(), scene()];
+
+  failed.webSockets.last.end({ code: undefined });
+  unreached.webSockets.last.end({ code: undefined, isUnreached: true });
+
+  expect([failed.dialled(), unreached.dialled()]).toEqual([
+    [1, 1],
+    [1, 0],
+  ]);
+  unreached.clock.advance(1000);
+  expect(unreached.dialled()).toEqual([2, 0]);
+});
+
 it("dials first what has worked in this network", () => {
   const { clock, line, polls, dialled } = scene("polling");
 
