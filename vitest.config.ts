@@ -7,8 +7,11 @@ const LONG_FACTOR = 4;
 const NO_PROXY = [process.env["no_proxy"] ?? process.env["NO_PROXY"], "localhost", "127.0.0.1", "::1"]
   .filter(Boolean)
   .join();
-/** Networks of namespaces, ten side by side, each with its own programs: they leave nothing to others. */
-const LAB = "test/network/reach/**/*.long.test.ts";
+/**
+ * Networks of namespaces, ten side by side, each with its own programs, which leave nothing to others; and a test of how soon ten clients have
+ * caught up, which is what others leave to it.
+ */
+const LAB = "test/{network/reach/**/*,integration/client-kill}.long.test.ts";
 const FIXED_SEED = ["test/support/fixed-seed.setup.ts"];
 
 /** Which files a kind of test is in, and how much longer than usual it may take. */
