@@ -14,7 +14,7 @@ const DEPOSIT_COUNT = 10_000;
 const WINDOW = 64;
 const OWNERS = 20;
 /** Each is a start of the relay. */
-const MAX_KILLS = 15;
+const MAX_KILLS = 25;
 /** Half a minute on a quiet machine, and more than a minute beside others. */
 const PLAY_MS = 240_000;
 
