@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import type { Refusal } from "../../client/line/socket.ts";
 import type { Transport, TransportMemory } from "../../client/line/transport.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { TestLine } from "../support/line-scene.ts";
@@ -103,6 +104,48 @@ it("polls at once where a WebSocket fails, but not where the relay was not reach
   ]);
   unreached.clock.advance(1000);
   expect(unreached.dialled()).toEqual([2, 0]);
+});
+
+it.each([
+  ["nobody says why, as in browsers", {}, false],
+  ["a proxy does not reach the relay", { refusal: { status: 503, word: undefined } }, false],
+  ["somebody does not let it through", { refusal: { status: 403, word: undefined } }, true],
+])(
+  "polls at once where a WebSocket has worked and %s: %j",
+  (_name, { refusal }: { refusal?: Partial<Refusal> }, isPolling) => {
+    const { clock, webSockets, polls } = scene();
+    answer(webSockets.last);
+    webSockets.last.end();
+    clock.advance(250);
+
+    webSockets.last.end(
+      refusal === undefined
+        ? {}
+        : {
+            refusal: { status: undefined, word: undefined, requestId: undefined, retryAfterMs: undefined, ...refusal },
+          },
+    );
+
+    expect([webSockets.sockets.length, polls.sockets.length]).toEqual([2, isPolling ? 1 : 0]);
+  },
+);
+
+it("polls where a WebSocket has worked but has failed for 5 s, and tries one again after a second", () => {
+  const { clock, line, webSockets, polls } = scene();
+  answer(webSockets.last);
+  let failedMs = 0;
+  for (; polls.sockets.length === 0 && failedMs < 20_000; failedMs += 10) {
+    if (!webSockets.last.isOver) webSockets.last.end();
+    clock.advance(10);
+  }
+  polls.last.open();
+  polls.last.pong();
+  const dialCount = webSockets.sockets.length;
+  clock.advance(1000);
+
+  expect(failedMs).toBeGreaterThanOrEqual(5000);
+  expect(failedMs).toBeLessThan(6500);
+  expect([line.line.info.transport, webSockets.sockets.length - dialCount]).toEqual(["polling", 1]);
 });
 
 it("dials first what has worked in this network", () => {
