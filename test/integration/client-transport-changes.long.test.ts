@@ -8,9 +8,9 @@ import { type Behind, changingWay, transferOverChanges } from "../support/transp
 const STREAM_BYTES = 20_000_000;
 const BLOCK_BYTES = 64 * 1024;
 /** Before the change, on polls at least, and after. */
-const PART_BLOCKS = 100;
-/** As many as there are, while the way back is awaited: one each 20 ms. */
-const MAX_BLOCKS = 1200;
+const PART_BLOCKS = 50;
+/** As many as there are: while the way back is awaited, one each 20 ms at most. */
+const MAX_BLOCKS = 600;
 
 it.each<Behind>(["sender", "receiver"])(
   "brings 20 MB byte for byte while the %s goes from a WebSocket to polls and back",

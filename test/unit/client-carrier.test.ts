@@ -244,6 +244,30 @@ it("goes back to a WebSocket that has shown large answers: joins on it first, he
   expect([line.errors, line.states]).toEqual([[], ["connected"]]);
 });
 
+it("goes over with the one join that it has asked for where the old connection ends before the answer to that", () => {
+  const { clock, topic, webSockets, polls } = scene("polling");
+  answer(polls.last, "old");
+  clock.advance(10_000);
+  const [old, next] = [polls.last, webSockets.last];
+  next.open();
+  next.pong();
+  next.pong();
+  old.end({ code: 4006, reason: "taken over" });
+  const isWritableBetween = topic.line.isWritable;
+  next.joined({ peerId: "new", members: [{ peerId: "other", peerHandle: 5 }] });
+  next.say({ type: "data", topic: "t", peerId: "other", peerHandle: 5, data: "first" });
+
+  expect(isWritableBetween).toBe(false);
+  expect(next.of("join")).toHaveLength(1);
+  expect(topic.told.map(({ type }) => type).filter((type) => type !== "writable")).toEqual([
+    "joined",
+    "down",
+    "joined",
+    "data",
+  ]);
+  expect([topic.texts, topic.line.isWritable, topic.joined.self.peerId]).toEqual([["first"], true, "new"]);
+});
+
 it("goes over all the same where the old connection does not end, and where the new one ends first it stays", () => {
   const stays = scene("polling");
   answer(stays.polls.last);
