@@ -61,7 +61,7 @@ it("replicates a core, each block as it was, while its reader goes from a WebSoc
   await next(PART_BLOCKS);
   const [pollsMeanwhile, tunnelsMeanwhile] = [proxy.counts.polls, proxy.tunnelCount];
   way.allow();
-  while (proxy.tunnelCount === 0 && count < MAX_BLOCKS - PART_BLOCKS) {
+  for (let left = MAX_BLOCKS - 3 * PART_BLOCKS; left > 0 && proxy.tunnelCount === 0; left -= 1) {
     await next(1);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

@@ -87,21 +87,29 @@ export async function transferOverChanges(byteCount: number, whoIsBehind: Behind
   const stream = await streamsOf(anna).open(bert.self, "transfer");
   const writer = stream.writable.getWriter();
   let sentBytes = 0;
-  const sendTo = async (part: number, whileOn?: string): Promise<void> => {
-    const isDue = (): boolean => sentBytes < part * byteCount;
-    while (isDue() || (whileOn !== undefined && behind.info.transport !== whileOn && sentBytes < 0.95 * byteCount)) {
-      const piece = randomBytes(Math.min(PIECE_BYTES, byteCount - sentBytes));
-      sent.update(piece);
-      sentBytes += piece.length;
-      await writer.write(piece);
-      if (!isDue()) await after(PAUSE_MS);
+  const sendPiece = async (): Promise<void> => {
+    const piece = randomBytes(Math.min(PIECE_BYTES, byteCount - sentBytes));
+    sent.update(piece);
+    sentBytes += piece.length;
+    await writer.write(piece);
+  };
+  const hasSent = (part: number): boolean => sentBytes >= part * byteCount;
+  const sendTo = async (part: number): Promise<void> => {
+    while (!hasSent(part)) await sendPiece();
+  };
+  /** Slowly, so that something is under way when it happens, and little has gone before. */
+  const sendUntilOn = async (transport: string): Promise<void> => {
+    while (behind.info.transport !== transport && !hasSent(0.95)) {
+      await sendPiece();
+      await after(PAUSE_MS);
     }
   };
   await sendTo(0.2);
   way.forbid();
-  await sendTo(0.4, "polling");
+  await sendUntilOn("polling");
+  await sendTo(0.4);
   way.allow();
-  await sendTo(0.6, "websocket");
+  await sendUntilOn("websocket");
   await sendTo(1);
   await writer.close();
   await done.promise;
