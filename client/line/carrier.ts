@@ -124,9 +124,13 @@ export class Carrier implements ConnectionEvents {
   }
 
   onEnd(ending: Ending, connection: Connection): void {
-    if (connection === this.#rival) return this.#rivalEnded();
-    if (connection !== this.#connection || this.#goesOnByOther(ending, connection)) return;
+    const isRival = connection === this.#rival;
+    if (!isRival && connection !== this.#connection) return;
     const first = this.#firstEnding ?? ending;
+    // Nobody hears how the second transport ended; but where its code is missing, somebody can change that.
+    if ((isRival || first !== ending) && ending.error.code === "load-failed") this.#events.onError(ending.error);
+    if (isRival) return this.#rivalEnded();
+    if (this.#goesOnByOther(ending, connection)) return;
     this.#stop();
     this.#connection = undefined;
     this.#events.onEnd(first, connection);
@@ -155,8 +159,9 @@ export class Carrier implements ConnectionEvents {
       return true;
     }
     const other = this.#reach.otherThan(transport);
-    if (wasUp || other === undefined || this.#firstEnding !== undefined || !ending.mayBeTheTransport) return false;
-    if (this.#options === undefined) return false;
+    if (wasUp || other === undefined || this.#firstEnding !== undefined || this.#options === undefined) return false;
+    if (ending.transportFault === "no" || (ending.transportFault === "perhaps" && this.#reach.trusts(transport)))
+      return false;
     this.#reach.stop();
     this.#firstEnding = ending;
     this.#connection = this.#dialBy(other, this.#options);
