@@ -1,7 +1,6 @@
 import type { Timer } from "../clock.ts";
 import type { PosternError } from "../errors.ts";
-import { Connection } from "./connection.ts";
-import type { ConnectionEvents } from "./connection-events.ts";
+import { Connection, type ConnectionEvents } from "./connection.ts";
 import type { ConnectionOptions, ConnectionParts } from "./connection-options.ts";
 import type { Ending, LastWord, Restart } from "./ending.ts";
 import type { MovingTopic } from "./moving-topic.ts";

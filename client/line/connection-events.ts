@@ -1,10 +1,9 @@
 import type { PosternError } from "../errors.ts";
-import type { Connection } from "./connection.ts";
 import type { Ending, LastWord, Restart } from "./ending.ts";
 import type { Joined } from "./topic-handler.ts";
 
-/** What a connection tells, one event after the other until `onEnd`. */
-export interface ConnectionEvents {
+/** What a connection tells, itself with it, one event after the other until `onEnd`. */
+export interface EventsOf<Connection> {
   /** Questions may be asked. */
   onOpen(connection: Connection): void;
   /** The relay has answered. */

@@ -3,7 +3,7 @@ import type { V1ClientMessage } from "../../protocol/v1-client-messages.ts";
 import { decodeV1RelayMessage } from "../../protocol/v1-relay-messages.ts";
 import type { Clock, Timer } from "../clock.ts";
 import type { PosternErrorCode } from "../errors.ts";
-import type { ConnectionEvents } from "./connection-events.ts";
+import type { EventsOf } from "./connection-events.ts";
 import type { ConnectionOptions, ConnectionParts, Proof } from "./connection-options.ts";
 import { type Ending, endingOf, givenUp, type LastWord, refused } from "./ending.ts";
 import { Liveness, type Watched } from "./liveness.ts";
@@ -34,6 +34,9 @@ const MAX_FAULTS = 8;
 const MAX_TEXT_CHARACTERS = 71_303_168;
 
 const NO_MESSAGE = { type: "invalid", field: "type" } as const;
+
+/** What it tells. */
+export type ConnectionEvents = EventsOf<Connection>;
 
 type Asked = { readonly handler: TopicHandler; readonly type: TopicQuestion["type"] };
 
