@@ -2,7 +2,7 @@ import type { Attested } from "./attestation.ts";
 import { vendorOf } from "./vendors.ts";
 
 /** How the relay's key came to be known. */
-export type KeySource = "relay-key" | "earlier-visit" | "dns";
+type KeySource = "relay-key" | "earlier-visit" | "dns";
 
 /** The keys by which a relay may be known; one of them is enough. */
 export type KnownKeys = { readonly source: KeySource; readonly keys: readonly string[] };
