@@ -32,6 +32,16 @@ it("is a pipe: lines go to the topic, messages come out as they are, and it ends
   expect(scene.said).toBe(`* joined\n${PUBLIC}* nobody else was there for the last line\n`);
 });
 
+it("does not say that nobody was there of a line that somebody has got before this client knew of him", async () => {
+  const scene = new Scene().reading();
+  scene.relay.topic.onFlush = () => scene.relay.topic.peers.set("alice", alice);
+  const exitCode = scene.join();
+  scene.stdin.end("one\n");
+
+  expect(await exitCode).toBe(0);
+  expect(scene.said).toBe(`* joined\n${PUBLIC}`);
+});
+
 it("is a chat in a terminal, in which nobody can write anything but a line with his name before it", async () => {
   const scene = new Scene({ isTerminal: true }).reading();
   scene.relay.topic.peers.set("alice", alice);
@@ -88,13 +98,13 @@ it("goes on listening behind the end of the input where it is to stay, and leave
   const scene = new Scene().reading();
   const exitCode = scene.join("--stay");
   scene.stdin.end("one\n");
-  await eventually(() => expect(scene.relay.topic.done.length === 1).toBe(true));
+  await eventually(() => expect(scene.relay.topic.done).toContain("flush"));
   scene.relay.topic.says(alice, "late");
   await eventually(() => expect(scene.printed === "late\n").toBe(true));
   scene.signals.emit("SIGTERM");
 
   expect(await exitCode).toBe(0);
-  expect(scene.relay.topic.done).toEqual(["broadcast one", "leave"]);
+  expect(scene.relay.topic.done).toEqual(["broadcast one", "flush", "leave"]);
   expect(scene.signals.eventNames()).toEqual([]);
 });
 
