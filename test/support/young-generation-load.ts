@@ -19,7 +19,8 @@ const elapsedMs = (): number => performance.now() - beganAtMs;
 tuneHeap();
 const bytesBefore = sizeBytes();
 const young = new YoungGeneration({
-  clock: systemClock,
+  // Timers may be early.
+  clock: { ...systemClock, after: (delayMs, task) => systemClock.after(delayMs * 0.99, task) },
   messageCount: () => (messagesPerSecond * elapsedMs()) / 1000,
 });
 young.start();
