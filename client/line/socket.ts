@@ -44,7 +44,7 @@ export type SocketEvents = {
 export interface Socket {
   /** Bytes that were given to `send` and have not left the process, as far as the runtime tells. */
   readonly bufferedBytes: number;
-  /** Takes a message; one after the end is passed over. The bytes are not copied: do not write to them afterwards. */
+  /** Takes a message; one after the end is passed over. The bytes are the socket's from here on. */
   send(message: string | Uint8Array<ArrayBuffer>): void;
   /** Ends with 1000 and this reason, and waits for nothing: `onEnd` is called at once, or has been. */
   close(reason: string): void;
