@@ -19,8 +19,11 @@ describe("swarms with a relay and a DHT", () => {
     bert.say("hello anna");
     await eventually(() => expect([anna.heard, bert.heard]).toEqual([["hello anna"], ["hello bert"]]));
 
-    const paths = [anna, bert].map(({ swarm }) => [...swarm.connections].map(({ relayPath }) => relayPath));
-    expect(paths).toEqual([["direct"], ["direct"]]);
+    // On a busy machine the first answer by UDP may come late: then it is direct a little later.
+    await eventually(() => {
+      const paths = [anna, bert].map(({ swarm }) => [...swarm.connections].map(({ relayPath }) => relayPath));
+      expect(paths).toEqual([["direct"], ["direct"]]);
+    });
   });
 
   it.each([

@@ -12,7 +12,7 @@ import { StreamError } from "../../client/streams/stream-error.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 
 /** A stream that somebody has opened with this label, who writes by `send` and ends it by `fail`. */
-function incoming(label: string, onWritten: (bytes: Uint8Array) => void) {
+function incoming(label: string, onWritten: (bytes: Uint8Array) => Promise<void>) {
   const failing = new StreamError({ reason: "the peer has given it up" });
   let [readable, writable]: [ReadableStreamDefaultController?, WritableStreamDefaultController?] = [];
   const stream: PeerStream = {
