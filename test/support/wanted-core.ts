@@ -9,7 +9,7 @@ import type { TestSwarm } from "./swarms.ts";
 const BLOCK_BYTES = 64 * 1024;
 /** So many different ones are appended again and again. */
 const DISTINCT_COUNT = 100;
-const STEP_MS = 25;
+const STEP_MS = 200;
 
 /** A core of random blocks of 64 KiB that one swarm has, and another one wants. */
 export class WantedCore {
