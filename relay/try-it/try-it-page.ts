@@ -59,7 +59,7 @@ export class TryItPage {
   async #pack(): Promise<Packed | undefined> {
     try {
       const plain = await this.#parts.readScript();
-      return { plain, gzipped: await promisify(gzip)(plain) };
+      return { plain, gzipped: await promisify(gzip)(plain, { level: 9 }) };
     } catch {
       return undefined;
     }

@@ -333,7 +333,7 @@ it("takes a token of the environment, which other users of the machine cannot re
 });
 
 it.each([
-  ["no topic", ["join", ADDRESS], /^postern-client join: It takes a topic, or a secret: /],
+  ["no topic", ["join", ADDRESS], /^postern-client join: Give a topic, or a secret: /],
   ["no such file", ["join", ADDRESS, "t", "--token-file", "/nowhere"], /^postern-client join: ENOENT/],
   ["no such command", ["\u001b[2J"], /^postern-client: there is no command \uFFFD\[2J\nUsage: /],
   ["nothing", [], /^Usage: postern-client <command>/],
@@ -390,6 +390,6 @@ it("is a command of postern too, which leaves its words and options to it", asyn
 
   expect(await runPostern(["join"], terminal)).toBe(2);
   expect(await runPostern(["join", "--help"], terminal)).toBe(0);
-  expect(scene.said).toMatch(/^postern join: It takes the address.*\nSee postern join --help\n$/);
+  expect(scene.said).toMatch(/^postern join: Give the address.*\nSee postern join --help\n$/);
   expect(scene.printed).toMatch(/^Usage: postern join <relay> \[topic\]/);
 });
