@@ -11,8 +11,6 @@ import { writeTemporary } from "../support/tokens.ts";
 const PUBLIC = "* this topic is public: whoever runs the relay, or knows its name, reads it\n";
 const alice = peerOf("alice");
 
-const OTHER = "wss://b.example.com";
-
 /** A `connect` that does not take what it is given. */
 function refusing(): never {
   throw new PosternError("option-invalid", { cause: "tls.ca is no PEM" });
@@ -30,6 +28,16 @@ it("is a pipe: lines go to the topic, messages come out as they are, and it ends
   expect(scene.relay.topic.done).toEqual(["broadcast one", "broadcast two", "flush", "leave"]);
   expect(scene.relay.isClosed).toBe(true);
   expect(scene.said).toBe(`* joined\n${PUBLIC}* nobody else was there for the last line\n`);
+});
+
+it("does not say that nobody was there of a line that somebody has got before this client knew of him", async () => {
+  const scene = new Scene().reading();
+  scene.relay.topic.onFlush = () => scene.relay.topic.peers.set("alice", alice);
+  const exitCode = scene.join();
+  scene.stdin.end("one\n");
+
+  expect(await exitCode).toBe(0);
+  expect(scene.said).toBe(`* joined\n${PUBLIC}`);
 });
 
 it("is a chat in a terminal, in which nobody can write anything but a line with his name before it", async () => {
@@ -88,13 +96,13 @@ it("goes on listening behind the end of the input where it is to stay, and leave
   const scene = new Scene().reading();
   const exitCode = scene.join("--stay");
   scene.stdin.end("one\n");
-  await eventually(() => expect(scene.relay.topic.done.length === 1).toBe(true));
+  await eventually(() => expect(scene.relay.topic.done).toContain("flush"));
   scene.relay.topic.says(alice, "late");
   await eventually(() => expect(scene.printed === "late\n").toBe(true));
   scene.signals.emit("SIGTERM");
 
   expect(await exitCode).toBe(0);
-  expect(scene.relay.topic.done).toEqual(["broadcast one", "leave"]);
+  expect(scene.relay.topic.done).toEqual(["broadcast one", "flush", "leave"]);
   expect(scene.signals.eventNames()).toEqual([]);
 });
 
@@ -162,38 +170,6 @@ it("goes on dialling where it may get better, and says each reason once", async 
     "! The relay cannot be reached: ENOTFOUND",
   ]);
   expect(scene.said).toContain("  Nothing listens there");
-});
-
-it("goes on with the other relays where one shows a certificate that is not to be trusted, and says which", async () => {
-  const scene = new Scene().reading();
-  scene.relay.joinError = "never";
-  const exitCode = scene.join("--relay", OTHER);
-  await eventually(() => expect(scene.relay.joined !== undefined).toBe(true));
-  for (const code of ["CERT_HAS_EXPIRED", "CERT_HAS_EXPIRED"]) {
-    scene.relay.fails(failure(code), OTHER);
-    scene.relay.fails(failure("ECONNREFUSED"));
-  }
-  scene.signals.emit("SIGINT");
-
-  expect(await exitCode).toBe(0);
-  expect(scene.said.match(/^[!*] .*$/gm)).toEqual([
-    `! ${OTHER}: The relay cannot be reached: CERT_HAS_EXPIRED`,
-    "* going on with the other relays",
-    `! ${ADDRESS}: The relay cannot be reached: ECONNREFUSED`,
-  ]);
-});
-
-it.each([
-  ["both show such a certificate", [], [OTHER, ADDRESS]],
-  ["a plain topic's one does", ["--plain"], [ADDRESS]],
-])("ends at once where no relay is left to go on with: %s", async (_, options, failing) => {
-  const scene = new Scene().reading();
-  scene.relay.joinError = "never";
-  const exitCode = scene.join("--relay", OTHER, ...options);
-  await eventually(() => expect(scene.relay.joined !== undefined).toBe(true));
-  for (const address of failing) scene.relay.fails(failure("CERT_HAS_EXPIRED"), address);
-
-  expect(await exitCode).toBe(1);
 });
 
 it.each([
@@ -313,15 +289,6 @@ it("shows its token and trusts what it was told to", async () => {
   writeFileSync(path, "second\n");
   expect(typeof token === "function" ? await token() : undefined).toBe("second");
   expect([scene.relay.address, tls]).toEqual([ADDRESS, { ca: "PEM", fingerprint }]);
-});
-
-it("dials all relays that it was given", async () => {
-  const scene = new Scene().reading();
-  scene.stdin.end();
-
-  expect(await scene.join("--relay", "wss://b.example.com")).toBe(0);
-
-  expect(scene.relay.address).toEqual([ADDRESS, "wss://b.example.com"]);
 });
 
 it("takes a token of the environment, which other users of the machine cannot read", async () => {
