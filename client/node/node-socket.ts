@@ -1,5 +1,6 @@
 import type { ClientRequest, IncomingMessage } from "node:http";
 import type { Socket as NetSocket } from "node:net";
+import { TLSSocket } from "node:tls";
 import { type ClientOptions, WebSocket } from "ws";
 import { SUBPROTOCOL_V1 } from "../../protocol/subprotocol.ts";
 import type { Clock, Timer } from "../clock.ts";
@@ -8,6 +9,7 @@ import { BinaryFrames } from "./binary-frames.ts";
 import { StageTimeout } from "./deadline.ts";
 import type { Dialler } from "./dialler.ts";
 import { explained } from "./explained.ts";
+import { InterceptedError } from "./intercepted-error.ts";
 import { ProxyError } from "./proxies/proxy-error.ts";
 import { readRefusal } from "./refused-upgrade.ts";
 
@@ -45,6 +47,7 @@ class NodeSocket implements Socket {
   #frames: BinaryFrames | undefined;
   #timer: Timer | undefined;
   #cause: unknown;
+  #fingerprint256: string | undefined;
   #isOver = false;
 
   constructor(address: string, events: SocketEvents, { clock, dialler }: NodeDialParts) {
@@ -55,6 +58,10 @@ class NodeSocket implements Socket {
 
   get bufferedBytes(): number {
     return this.#socket?.bufferedAmount ?? 0;
+  }
+
+  get fingerprint256(): string | undefined {
+    return this.#fingerprint256;
   }
 
   send(message: string | Uint8Array): void {
@@ -74,6 +81,7 @@ class NodeSocket implements Socket {
     try {
       const url = new URL(address);
       const socket = await dialler.openSocket(url, this.#given.signal);
+      if (socket instanceof TLSSocket) this.#fingerprint256 = socket.getPeerCertificate().fingerprint256;
       if (this.#isOver) socket.destroy();
       else this.#upgrade(url, socket);
     } catch (cause) {
@@ -128,7 +136,7 @@ class NodeSocket implements Socket {
   }
 
   #fail(cause: unknown, how: Pick<SocketEnd, "isUnreached"> = {}): void {
-    const refusal = cause instanceof ProxyError ? cause : undefined;
+    const refusal = cause instanceof ProxyError || cause instanceof InterceptedError ? cause : undefined;
     this.#end({ code: undefined, reason: "", cause, refusal, ...how });
     this.#socket?.terminate();
   }
