@@ -27,12 +27,11 @@ function scene() {
   const link = new PollLink(parts, options, () => undefined);
   const given: number[] = [];
   let asked = 0;
+  const answer = (batch: Uint8Array): void => void given.push(batch.length);
   /** Asks for the next batch, and says that all before it have come. */
   const poll = (): void => {
-    const number = asked;
+    link.poll({ number: asked, received: asked, waitMs: 20_000, byteCount: 100 }, { answer, gone: () => undefined });
     asked += 1;
-    const answer = (batch: Uint8Array): void => void given.push(batch.length);
-    link.poll({ number, received: number, waitMs: 20_000, byteCount: 100 }, { answer, gone: () => undefined });
   };
   const send = (byteCount: number): void => link.send(messageFrame("binary", Buffer.alloc(byteCount)));
   return { clock, link, given, poll, send };
