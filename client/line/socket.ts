@@ -1,5 +1,7 @@
 /** The port to a WebSocket: what the client needs of one, whatever the runtime. */
 
+import type { ErrorTexts, ProxyErrorCode } from "../errors.ts";
+
 /** How a socket ended, as far as its runtime tells. */
 export type SocketEnd = {
   /** RFC 6455 section 7.4; undefined where no close frame was seen, whatever number the runtime gives for that. */
@@ -25,7 +27,9 @@ export type Refusal = {
   readonly requestId?: string | undefined;
   readonly retryAfterMs: number | undefined;
   /** Where a proxy is the reason, or how it is set; left out: the status says why. */
-  readonly code?: "proxy-invalid" | "proxy-unreachable" | "proxy-auth-required" | "proxy-refused" | undefined;
+  readonly code?: ProxyErrorCode | undefined;
+  /** The sentences of that code. */
+  readonly texts?: ErrorTexts;
   /** Whether it may be better by itself; left out: the status says so. */
   readonly passes?: boolean | undefined;
 };
