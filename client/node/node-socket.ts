@@ -1,12 +1,15 @@
 import type { ClientRequest, IncomingMessage } from "node:http";
 import type { Socket as NetSocket } from "node:net";
+import { TLSSocket } from "node:tls";
 import { type ClientOptions, WebSocket } from "ws";
 import { SUBPROTOCOL_V1 } from "../../protocol/subprotocol.ts";
 import type { Clock, Timer } from "../clock.ts";
 import type { Dial, Socket, SocketEnd, SocketEvents } from "../line/socket.ts";
+import { BinaryFrames } from "./binary-frames.ts";
 import { StageTimeout } from "./deadline.ts";
 import type { Dialler } from "./dialler.ts";
 import { explained } from "./explained.ts";
+import { InterceptedError } from "./intercepted-error.ts";
 import { ProxyError } from "./proxies/proxy-error.ts";
 import { readRefusal } from "./refused-upgrade.ts";
 
@@ -40,8 +43,11 @@ class NodeSocket implements Socket {
   /** Ends the dial. */
   readonly #given = new AbortController();
   #socket: WebSocket | undefined;
+  /** Since the upgrade. */
+  #frames: BinaryFrames | undefined;
   #timer: Timer | undefined;
   #cause: unknown;
+  #fingerprint256: string | undefined;
   #isOver = false;
 
   constructor(address: string, events: SocketEvents, { clock, dialler }: NodeDialParts) {
@@ -54,8 +60,15 @@ class NodeSocket implements Socket {
     return this.#socket?.bufferedAmount ?? 0;
   }
 
+  get fingerprint256(): string | undefined {
+    return this.#fingerprint256;
+  }
+
   send(message: string | Uint8Array): void {
-    if (!this.#isOver && this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(message);
+    if (this.#isOver || this.#socket?.readyState !== WebSocket.OPEN) return;
+    // `ws` writes what it is given at once too, so that frames of the two never mix.
+    if (typeof message !== "string" && this.#frames !== undefined) this.#frames.write(message);
+    else this.#socket.send(message);
   }
 
   close(reason: string): void {
@@ -68,6 +81,7 @@ class NodeSocket implements Socket {
     try {
       const url = new URL(address);
       const socket = await dialler.openSocket(url, this.#given.signal);
+      if (socket instanceof TLSSocket) this.#fingerprint256 = socket.getPeerCertificate().fingerprint256;
       if (this.#isOver) socket.destroy();
       else this.#upgrade(url, socket);
     } catch (cause) {
@@ -90,6 +104,7 @@ class NodeSocket implements Socket {
 
   #listen(socket: WebSocket, hostname: string): void {
     socket.on("upgrade", ({ socket: stream }: IncomingMessage) => {
+      this.#frames = new BinaryFrames(stream);
       // Behind the listener of ws, which is added in this turn: the bytes are its own.
       queueMicrotask(() => stream.on("data", () => !this.#isOver && this.#events.onBytesSeen?.()));
       stream.on("drain", () => !this.#isOver && this.#events.onDrained?.());
@@ -121,7 +136,7 @@ class NodeSocket implements Socket {
   }
 
   #fail(cause: unknown, how: Pick<SocketEnd, "isUnreached"> = {}): void {
-    const refusal = cause instanceof ProxyError ? cause : undefined;
+    const refusal = cause instanceof ProxyError || cause instanceof InterceptedError ? cause : undefined;
     this.#end({ code: undefined, reason: "", cause, refusal, ...how });
     this.#socket?.terminate();
   }
