@@ -3,10 +3,11 @@ import { ConnectError } from "../errors.ts";
 import { checkedFingerprints } from "../node/fingerprint.ts";
 import { diallerPartsFor, type Surroundings } from "../node/node-dialler.ts";
 import type { ConnectOptions, ProxyInfo, TlsOptions } from "../relay.ts";
-import { type CauseName, type Curer, causeOf, TO_SETTLE } from "./causes.ts";
-import { Echo } from "./echo.ts";
-import { type CheckName, checkNames, type Finding, skipped } from "./finding.ts";
-import { checkFrames, checkJoin, checkQuiet, checkRoundTrip, checkThroughput } from "./frames-check.ts";
+import type { Echo } from "./common/echo.ts";
+import { type CheckName, checkNames, type Finding, skipped } from "./common/finding.ts";
+import { checkFrames, checkJoin, checkQuiet, checkRoundTrip, checkThroughput } from "./common/frames-check.ts";
+import { isGotPast, type Verdict, verdictOf } from "./common/verdict.ts";
+import { words } from "./common/words.ts";
 import { checkHttp } from "./http-check.ts";
 import { checkName } from "./name-check.ts";
 import { checkPoll } from "./poll-check.ts";
@@ -15,7 +16,7 @@ import type { Patient, Way } from "./scene.ts";
 import { checkTcp } from "./tcp-check.ts";
 import { checkTls } from "./tls-check.ts";
 import { checkUdp } from "./udp-check.ts";
-import { checkUpgrade } from "./web-socket-check.ts";
+import { checkUpgrade, echoOver } from "./web-socket-check.ts";
 
 /** How to look. */
 export type DiagnoseOptions = {
@@ -28,6 +29,8 @@ export type DiagnoseOptions = {
   readonly quietSeconds?: number | undefined;
   /** The relay's STUN port; left out: UDP is not tested. */
   readonly stunPort?: number | undefined;
+  /** When to see whether an app gets past by the long poll; `where-needed` unless it is set: where no WebSocket gets through. */
+  readonly longPoll?: "where-needed" | "always" | undefined;
   /** Called with each finding as it is found; not for what was never looked at. */
   readonly onFinding?: ((finding: Finding) => void) | undefined;
 };
@@ -41,20 +44,6 @@ export type Diagnosis = {
   readonly findings: readonly Finding[];
   readonly verdict: Verdict;
 };
-
-/** Whether apps get through. */
-export type Verdict =
-  /** @property hindrance what stands in the way, where apps get past it: by the long poll, or by a smaller first message of TLS. */
-  | { readonly works: true; readonly sentence: string; readonly hindrance: CauseName | undefined }
-  | {
-      readonly works: false;
-      readonly cause: CauseName;
-      readonly sentence: string;
-      readonly remedy: string;
-      readonly who: Curer;
-      /** What would make it sure; undefined where it is. */
-      readonly toSettle: string | undefined;
-    };
 
 /** Where and by what time it is looked. */
 type Scene = Surroundings & { readonly clock: Clock };
@@ -90,7 +79,7 @@ class Examination {
   async run(): Promise<void> {
     await this.#connect();
     const seen = new Set<CheckName>(this.findings.map(({ check }) => check));
-    for (const check of checkNames) if (!seen.has(check)) this.findings.push(skipped(check, "not looked at"));
+    for (const check of checkNames) if (!seen.has(check)) this.findings.push(skipped(check, words.notLookedAt));
   }
 
   /** Ends whatever is still open. */
@@ -130,9 +119,8 @@ class Examination {
     for (const finding of findings) this.#note(finding);
     if (this.#hasFailed) return;
     const { finding, webSocket } = await checkUpgrade(this.#patient, way, isRelayThere);
-    if (this.#note(finding) && webSocket !== undefined) await this.#talk(new Echo(this.#patient, webSocket));
-    const failure = this.findings.find(({ state }) => state === "failed");
-    if (failure?.cause !== undefined && isGotPast(failure.cause)) this.#note(await checkPoll(this.#patient));
+    if (this.#note(finding) && webSocket !== undefined) await this.#talk(echoOver(this.#patient, webSocket));
+    if (this.#polls) this.#note(await checkPoll(this.#patient));
   }
 
   async #talk(echo: Echo): Promise<void> {
@@ -142,9 +130,15 @@ class Examination {
     const works =
       this.#note(await checkFrames(echo, padBytes)) &&
       this.#note(await checkRoundTrip(echo)) &&
-      this.#note(await checkThroughput(this.#patient, echo, padBytes));
-    if (works) this.#note(await checkQuiet(this.#patient, echo, this.#options.quietSeconds ?? 0));
+      this.#note(await checkThroughput(echo, padBytes));
+    if (works) this.#note(await checkQuiet(echo, this.#options.quietSeconds ?? 0, " (--idle)"));
     echo.close();
+  }
+
+  get #polls(): boolean {
+    const failure = this.findings.find(({ state }) => state === "failed");
+    if (failure === undefined) return this.#options.longPoll === "always";
+    return failure.cause !== undefined && isGotPast(failure.cause);
   }
 
   get #hasFailed(): boolean {
@@ -157,27 +151,6 @@ class Examination {
     this.#options.onFinding?.(finding);
     return finding.state !== "failed";
   }
-}
-
-/** What keeps a WebSocket from working, and perhaps not the long poll. */
-function isGotPast(cause: CauseName): boolean {
-  return causeOf(cause).detour === "the long poll";
-}
-
-/** The first that has failed has to be cured first. */
-function verdictOf(findings: readonly Finding[]): Verdict {
-  const failure = findings.find(({ state }) => state === "failed");
-  const obstacle = failure ?? findings.find(({ state, cause }) => state === "warned" && cause !== undefined);
-  const works = "Apps get through to the relay";
-  if (obstacle === undefined) return { works: true, sentence: works, hindrance: undefined };
-  const cause = obstacle.cause ?? "unexplained";
-  const { sentence, remedy, who, isUnsure, detour } = causeOf(cause);
-  const isPolled = findings.some(({ check, state }) => check === "long poll" && state === "ok");
-  if (failure === undefined || isPolled) {
-    return { works: true, sentence: `${works}, by ${detour}. ${sentence}`, hindrance: cause };
-  }
-  const toSettle = isUnsure === true ? TO_SETTLE : undefined;
-  return { works: false, cause, sentence, remedy, who, toSettle };
 }
 
 function patientOf({ clock, ...surroundings }: Scene, address: string, options: DiagnoseOptions): Patient {

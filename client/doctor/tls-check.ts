@@ -1,8 +1,10 @@
 import type { DetailedPeerCertificate, PeerCertificate } from "node:tls";
 import { ProxyError } from "../node/proxies/proxy-error.ts";
-import { type Finding, failed, hindered, ok, skipped, warned } from "./finding.ts";
-import { askPlainly, isRelay } from "./http-question.ts";
-import { type Patient, stopwatch, type Way } from "./scene.ts";
+import { type Finding, failed, hindered, ok, skipped, warned } from "./common/finding.ts";
+import { isRelay } from "./common/http-answer.ts";
+import { stopwatch } from "./common/patience.ts";
+import { askPlainly } from "./http-question.ts";
+import type { Patient, Way } from "./scene.ts";
 import { dialTls, faultOf, helloBytes, isOfPublicAuthority, type TlsOutcome, type TlsWish } from "./tls-dial.ts";
 import { vendorOf } from "./vendors.ts";
 
@@ -38,7 +40,11 @@ async function judged(patient: Patient, way: Way, handshake: Handshake): Promise
   socket.destroy();
   const wish = { timeMs: TIME_MS, hasSmallHello };
   return {
-    findings: [ok("tls", text), flight, interception(patient, certificate)],
+    findings: [
+      ok("tls", text, { tookMs, validUntilMs: Date.parse(until) }),
+      flight,
+      interception(patient, certificate),
+    ],
     way: () => secured(patient, way, wish),
   };
 }

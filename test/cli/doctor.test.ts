@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { causes } from "../../client/doctor/causes.ts";
+import { causes } from "../../client/doctor/common/causes.ts";
 import { HttpProxy } from "../support/http-proxy.ts";
 import { JoinScene as Scene } from "../support/join-scene.ts";
 import { startRelay } from "../support/relay.ts";

@@ -1,6 +1,7 @@
 import { ANSWER_TIME_MS, type Echo, type EchoEnd } from "./echo.ts";
 import { type Finding, failed, ok, skipped, warned } from "./finding.ts";
-import { type Patient, stopwatch } from "./scene.ts";
+import { stopwatch } from "./patience.ts";
+import { words } from "./words.ts";
 
 /** The last one is larger than a record of TLS, and than what fits into most buffers. */
 const PAD_BYTES = [1000, 20_000, 32_000] as const;
@@ -16,24 +17,24 @@ export type JoinFound = { readonly findings: readonly Finding[]; readonly padByt
 /** Sees whether anything comes back at all, and joins a topic of its own: without that a relay takes no large messages. */
 export async function checkJoin(echo: Echo): Promise<JoinFound> {
   if ((await echo.ping(0)) === undefined) {
-    const silence = failed("frames", "frames-swallowed", `a small message has no answer in ${ANSWER_TIME_MS} ms`);
+    const silence = failed("frames", "frames-swallowed", words.smallSwallowed(ANSWER_TIME_MS));
     return { findings: [echo.end === undefined ? silence : over("frames", echo.end)], padBytes: [] };
   }
+  const tookMs = stopwatch(echo.clock);
   const answer = await echo.join();
   if (answer?.type === "joined") {
     const { maxFrameBytes } = answer.limits;
-    const text = `a topic with a random name is joined; features: ${answer.features?.join(", ") ?? "none"}`;
+    const text = words.joined(answer.features?.join(", ") ?? words.noFeatures);
     return {
-      findings: [ok("join", text)],
+      findings: [ok("join", text, { tookMs: tookMs() })],
       padBytes: PAD_BYTES.filter((size) => size + ENVELOPE_BYTES <= maxFrameBytes),
     };
   }
   if (echo.end !== undefined) return { findings: [over("join", echo.end)], padBytes: [] };
   if (answer?.type === "error") {
-    const text = `${answer.payload} (${answer.code}): a topic with a random name; another one may be joined`;
-    return { findings: [warned("join", text)], padBytes: [] };
+    return { findings: [warned("join", words.notJoined(`${answer.payload} (${answer.code})`))], padBytes: [] };
   }
-  const silence = failed("join", "connection-cut", `no answer to a join in ${ANSWER_TIME_MS} ms`);
+  const silence = failed("join", "connection-cut", words.joinUnanswered(ANSWER_TIME_MS));
   return { findings: [silence], padBytes: [] };
 }
 
@@ -42,13 +43,10 @@ export async function checkFrames(echo: Echo, padBytes: readonly number[]): Prom
   for (const size of padBytes) {
     if ((await echo.ping(size)) !== undefined) continue;
     if (echo.end !== undefined) return over("frames", echo.end);
-    return failed("frames", "large-frames-lost", `a message of ${size} bytes has no answer in ${ANSWER_TIME_MS} ms`);
+    return failed("frames", "large-frames-lost", words.largeSwallowed(size, ANSWER_TIME_MS));
   }
   const largest = padBytes.at(-1);
-  return ok(
-    "frames",
-    largest === undefined ? "small messages come back" : `messages of up to ${largest} bytes come back`,
-  );
+  return ok("frames", largest === undefined ? words.smallComeBack : words.comeBack(largest));
 }
 
 /** Measures how long small messages take there and back. */
@@ -60,36 +58,36 @@ export async function checkRoundTrip(echo: Echo): Promise<Finding> {
     times.push(tookMs);
   }
   const sorted = times.toSorted((a, b) => a - b);
-  return ok("round trip", `${sorted[Math.floor(sorted.length / 2)]} ms; ${sorted[0]} to ${sorted.at(-1)} ms`);
+  const [leastMs = 0, medianMs = 0, mostMs = 0] = [0, Math.floor(sorted.length / 2), -1].map((at) => sorted.at(at));
+  return ok("round trip", words.roundTrip(medianMs, leastMs, mostMs), { tookMs: medianMs });
 }
 
 /** Measures how much goes there and back, for about 2 s and 1 MB at most. */
-export async function checkThroughput(patient: Patient, echo: Echo, padBytes: readonly number[]): Promise<Finding> {
+export async function checkThroughput(echo: Echo, padBytes: readonly number[]): Promise<Finding> {
   const size = padBytes.at(-1);
-  if (size === undefined) return skipped("throughput", "not measured: no topic is joined");
-  const tookMs = stopwatch(patient.clock);
+  if (size === undefined) return skipped("throughput", words.notMeasured);
+  const tookMs = stopwatch(echo.clock);
   let bytes = 0;
   while (bytes < MAX_THROUGHPUT_BYTES && tookMs() < MAX_THROUGHPUT_MS) {
     if ((await echo.ping(size)) === undefined) return cutOff("throughput", echo);
     bytes += size;
   }
-  const kbitPerSecond = Math.round((bytes * 8) / Math.max(1, tookMs()));
-  return ok("throughput", `${kbitPerSecond} kbit/s each way, by one message of ${size} bytes after the other`);
+  return ok("throughput", words.throughput(Math.round((bytes * 8) / Math.max(1, tookMs())), size));
 }
 
-/** Says nothing for so long, and asks then. */
-export async function checkQuiet(patient: Patient, echo: Echo, quietSeconds: number): Promise<Finding> {
-  if (quietSeconds === 0) return skipped("quiet", "not asked for (--idle)");
+/** Says nothing for so long, and asks then. @param hint how to ask for it, where nobody has. */
+export async function checkQuiet(echo: Echo, quietSeconds: number, hint = ""): Promise<Finding> {
+  if (quietSeconds === 0) return skipped("quiet", `${words.notWaited}${hint}`);
   const { promise, resolve } = Promise.withResolvers<void>();
-  patient.clock.after(quietSeconds * 1000, resolve);
+  echo.clock.after(quietSeconds * 1000, resolve);
   await promise;
-  if ((await echo.ping(0)) !== undefined) return ok("quiet", `still there after ${quietSeconds} s without a message`);
-  return failed("quiet", "quiet-connection-cut", `dead after ${quietSeconds} s without a message`);
+  if ((await echo.ping(0)) !== undefined) return ok("quiet", words.stillThere(quietSeconds));
+  return failed("quiet", "quiet-connection-cut", words.deadAfter(quietSeconds));
 }
 
 function cutOff(check: "round trip" | "throughput", { end }: Echo): Finding {
   if (end !== undefined) return over(check, end);
-  return failed(check, "connection-cut", `no answer in ${ANSWER_TIME_MS} ms`);
+  return failed(check, "connection-cut", words.unanswered(ANSWER_TIME_MS));
 }
 
 function over(check: Finding["check"], { cause, text }: EchoEnd): Finding {
