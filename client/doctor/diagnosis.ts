@@ -3,9 +3,8 @@ import { ConnectError } from "../errors.ts";
 import { checkedFingerprints } from "../node/fingerprint.ts";
 import { diallerPartsFor, type Surroundings } from "../node/node-dialler.ts";
 import type { ConnectOptions, ProxyInfo, TlsOptions } from "../relay.ts";
-import type { Echo } from "./common/echo.ts";
 import { type CheckName, checkNames, type Finding, skipped } from "./common/finding.ts";
-import { checkFrames, checkJoin, checkQuiet, checkRoundTrip, checkThroughput } from "./common/frames-check.ts";
+import { converse } from "./common/frames-check.ts";
 import { isGotPast, type Verdict, verdictOf } from "./common/verdict.ts";
 import { words } from "./common/words.ts";
 import { checkHttp } from "./http-check.ts";
@@ -27,7 +26,7 @@ export type DiagnoseOptions = {
   readonly token?: string | undefined;
   /** How long a connection is left quiet, to see whether it is cut; 0 unless it is set. */
   readonly quietSeconds?: number | undefined;
-  /** The relay's STUN port; left out: UDP is not tested. */
+  /** The relay's STUN port; left out: the one that the relay tells. */
   readonly stunPort?: number | undefined;
   /** When to see whether an app gets past by the long poll; `where-needed` unless it is set: where no WebSocket gets through. */
   readonly longPoll?: "where-needed" | "always" | undefined;
@@ -66,10 +65,12 @@ class Examination {
   readonly #patient: Patient;
   readonly #options: DiagnoseOptions;
   #proxy: ProxyInfo | undefined;
+  #stunPort: number | undefined;
 
   constructor(patient: Patient, options: DiagnoseOptions) {
     this.#patient = patient;
     this.#options = options;
+    this.#stunPort = options.stunPort;
   }
 
   get proxy(): ProxyInfo | undefined {
@@ -94,17 +95,16 @@ class Examination {
     if (this.#hasFailed) return;
     if (way === undefined) return this.#dial();
     await this.#secure(way);
-    this.#note(await checkUdp(this.#patient, undefined, this.#options.stunPort));
+    this.#note(await checkUdp(this.#patient, undefined, this.#stunPort));
   }
 
   /** Without a proxy. */
   async #dial(): Promise<void> {
     const { finding: name, addresses } = await checkName(this.#patient);
     if (!this.#note(name)) return;
-    const udp = checkUdp(this.#patient, addresses[0], this.#options.stunPort);
     const { finding: tcp, way } = await checkTcp(this.#patient, addresses);
     if (this.#note(tcp) && way !== undefined) await this.#secure(way);
-    this.#note(await udp);
+    this.#note(await checkUdp(this.#patient, addresses[0], this.#stunPort));
   }
 
   async #secure(way: Way): Promise<void> {
@@ -115,24 +115,16 @@ class Examination {
   }
 
   async #ask(way: Way): Promise<void> {
-    const { findings, isRelayThere } = await checkHttp(this.#patient, way);
+    const { findings, isRelayThere, stunPort } = await checkHttp(this.#patient, way);
+    this.#stunPort ??= stunPort;
     for (const finding of findings) this.#note(finding);
     if (this.#hasFailed) return;
     const { finding, webSocket } = await checkUpgrade(this.#patient, way, isRelayThere);
-    if (this.#note(finding) && webSocket !== undefined) await this.#talk(echoOver(this.#patient, webSocket));
+    if (this.#note(finding) && webSocket !== undefined) {
+      const wish = { quietSeconds: this.#options.quietSeconds ?? 0, quietHint: " (--idle)" };
+      await converse(echoOver(this.#patient, webSocket), wish, (found) => this.#note(found));
+    }
     if (this.#polls) this.#note(await checkPoll(this.#patient));
-  }
-
-  async #talk(echo: Echo): Promise<void> {
-    const { findings, padBytes } = await checkJoin(echo);
-    for (const finding of findings) this.#note(finding);
-    if (this.#hasFailed) return;
-    const works =
-      this.#note(await checkFrames(echo, padBytes)) &&
-      this.#note(await checkRoundTrip(echo)) &&
-      this.#note(await checkThroughput(echo, padBytes));
-    if (works) this.#note(await checkQuiet(echo, this.#options.quietSeconds ?? 0, " (--idle)"));
-    echo.close();
   }
 
   get #polls(): boolean {

@@ -3,6 +3,7 @@ import { ProxyError } from "../node/proxies/proxy-error.ts";
 import { type Finding, failed, hindered, ok, skipped, warned } from "./common/finding.ts";
 import { isRelay } from "./common/http-answer.ts";
 import { stopwatch } from "./common/patience.ts";
+import { words } from "./common/words.ts";
 import { askPlainly } from "./http-question.ts";
 import type { Patient, Way } from "./scene.ts";
 import { dialTls, faultOf, helloBytes, isOfPublicAuthority, type TlsOutcome, type TlsWish } from "./tls-dial.ts";
@@ -118,7 +119,7 @@ async function untrusted(patient: Patient, { socket, certificate }: Secured, fau
 }
 
 function interception({ tls, url }: Patient, certificate: DetailedPeerCertificate): Finding {
-  if (url.protocol === "ws:") return skipped("interception", "there is no TLS");
+  if (url.protocol === "ws:") return skipped("interception", words.noTlsToLookInto);
   if (tls.fingerprint !== undefined) return ok("interception", "none: the certificate is the one that is pinned");
   const vendor = vendorOf(issuerOf(certificate));
   const issuer = issuerOf(certificate);

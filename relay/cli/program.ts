@@ -18,10 +18,10 @@ import type { InspectOptions } from "./token-inspect.ts";
 import type { KeygenOptions } from "./token-keygen.ts";
 import type { NewTokenOptions } from "./token-new.ts";
 
-/** Runs one command line. @returns the exit code; never throws for what an operator can get wrong. */
-export async function run(argv: readonly string[], terminal: Terminal): Promise<ExitCode> {
+/** Runs one command line. @returns an `ExitCode`, or that of a cause that `doctor` or `probe` has found; never throws for what an operator can get wrong. */
+export async function run(argv: readonly string[], terminal: Terminal): Promise<number> {
   const output = new OutputWatch(terminal);
-  let exitCode: ExitCode = ExitCode.success;
+  let exitCode: number = ExitCode.success;
   let isLogging = false;
   const withConfig =
     <Own>(command: (config: LoadedConfig, terminal: Terminal, own: Own) => ExitCode | Promise<ExitCode>) =>
@@ -49,7 +49,7 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
     .option("--wait <seconds>", "how long to follow a forced renewal", "120")
     .option("--json", "print one JSON object")
     .action(withConfig<RenewOptions>(certRenew));
-  const ended = (code: ExitCode): void => {
+  const ended = (code: number): void => {
     exitCode = code;
   };
   addStoreCommands(program, terminal, ended);
@@ -65,7 +65,7 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
 }
 
 /** SQLite is loaded for them alone. */
-function addStoreCommands(program: Command, terminal: Terminal, ended: (exitCode: ExitCode) => void): void {
+function addStoreCommands(program: Command, terminal: Terminal, ended: (exitCode: number) => void): void {
   type Flags = Partial<Record<OptionName, string>> & OutputOptions;
   const store = program
     .command("store")
@@ -105,7 +105,7 @@ function addStoreCommands(program: Command, terminal: Terminal, ended: (exitCode
 }
 
 /** What they use is loaded for them alone: a relay that lets everybody in has no need of it. */
-function addTokenCommands(program: Command, terminal: Terminal, ended: (exitCode: ExitCode) => void): void {
+function addTokenCommands(program: Command, terminal: Terminal, ended: (exitCode: number) => void): void {
   const token = program.command("token").description("make and read tokens, and the keys that sign them");
   token
     .command("new")
@@ -145,7 +145,7 @@ function addTokenCommands(program: Command, terminal: Terminal, ended: (exitCode
 }
 
 /** The commands of `postern-client`, from the same source. What is behind their name is theirs to read. */
-function addClientCommands(program: Command, terminal: Terminal, ended: (exitCode: ExitCode) => void): void {
+function addClientCommands(program: Command, terminal: Terminal, ended: (exitCode: number) => void): void {
   const { env, signals, stdin = Readable.from([]), stdout, stderr } = terminal;
   const clientTerminal = { env, signals, stdin, stdout, stderr };
   const command = (name: string, description: string): Command =>
@@ -170,6 +170,16 @@ function addClientCommands(program: Command, terminal: Terminal, ended: (exitCod
     const { connect } = await import("../../client/node.ts");
     ended(await receive(words, clientTerminal, { connect, program: "postern" }));
   });
+  command("doctor", "find out why an app does not get through to a relay").action(async (words: readonly string[]) => {
+    const { doctor } = await import("../../client/cli/doctor.ts");
+    ended(await doctor(words, clientTerminal, "postern"));
+  });
+  command("probe", "look at a relay from outside, as metrics for Prometheus").action(
+    async (words: readonly string[]) => {
+      const { probe } = await import("../../client/cli/probe.ts");
+      ended(await probe(words, clientTerminal, "postern"));
+    },
+  );
   command("secret", "make a secret that seals a topic").action(async (words: readonly string[]) => {
     const { secret } = await import("../../client/cli/secret.ts");
     ended(await secret(words, clientTerminal, "postern"));

@@ -41,7 +41,7 @@ export const httpOptions = {
     env: "TRY_IT_PAGE",
     default: true,
     sentence:
-      "A page at / on which people try the relay: it joins a topic from a browser. false answers 404 there, and says why.",
+      "Pages for people: at / they try the relay, which joins a topic from a browser; at /doctor they see why apps do not get through. false answers 404 at both.",
   },
   showVersion: {
     kind: "boolean",

@@ -1,63 +1,23 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
-import { tmpdir } from "node:os";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, onTestFinished } from "vitest";
-import { freePort } from "../../scripts/loopback/free-port.ts";
-import { eventually } from "../support/eventually.ts";
+import { expect } from "vitest";
 import { failureOf, outcomeOf } from "../support/node-dial.ts";
-import { Run } from "../support/process.ts";
 import { startRelay } from "../support/relay.ts";
 import { itWithCommands } from "../support/requires.ts";
+import { Squid, squidFolder } from "../support/squid.ts";
 
 const inSquid = itWithCommands("squid");
 const NCSA_HELPER = "/usr/lib/squid/basic_ncsa_auth";
 
-/** Starts Squid on loopback with these rules. @returns its port. */
-async function startSquid(rules: readonly string[], folder: string): Promise<number> {
-  const port = await freePort();
-  const lines = [
-    `http_port 127.0.0.1:${port}`,
-    "pid_filename none",
-    "access_log none",
-    "cache_log /dev/null",
-    "cache deny all",
-    "shutdown_lifetime 1 second",
-    "visible_hostname proxy.test",
-    ...rules,
-  ];
-  writeFileSync(join(folder, "squid.conf"), `${lines.join("\n")}\n`);
-  const run = new Run(["-N", "-f", join(folder, "squid.conf")], { command: "squid" });
-  await eventually(
-    () =>
-      new Promise<void>((resolve, reject) => {
-        const socket = connect(port, "127.0.0.1", () => {
-          socket.destroy();
-          resolve();
-        });
-        socket.on("error", () => reject(new Error(`squid does not listen:\n${run.stdout}\n${run.stderr}`)));
-      }),
-  );
-  return port;
-}
-
-function folderOfTest(): string {
-  const folder = mkdtempSync(join(tmpdir(), "postern-squid-"));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  // Squid serves as another user than the one that starts it.
-  execFileSync("chmod", ["755", folder]);
-  return folder;
-}
-
 inSquid("goes by Squid, which lets it to the relay's port and to no other", async () => {
   const relay = await startRelay();
   const other = await startRelay();
-  const port = await startSquid(
-    [`acl relay port ${relay.port}`, "http_access allow CONNECT relay", "http_access deny all"],
-    folderOfTest(),
-  );
-  const proxy = `http://127.0.0.1:${port}`;
+  const { url: proxy } = await Squid.start([
+    `acl relay port ${relay.port}`,
+    "http_access allow CONNECT relay",
+    "http_access deny all",
+  ]);
   const tls = { ca: relay.certificate };
 
   expect(await outcomeOf(relay.url, { tls, proxy })).toMatchObject({ proxy: { url: proxy } });
@@ -68,11 +28,11 @@ inSquid("goes by Squid, which lets it to the relay's port and to no other", asyn
 
 inSquid("signs in at Squid with user and password, from the URL and by the hook on the same connection", async () => {
   const relay = await startRelay();
-  const folder = folderOfTest();
+  const folder = squidFolder();
   const hash = execFileSync("openssl", ["passwd", "-apr1", "p:w%"]).toString().trim();
   writeFileSync(join(folder, "users"), `me:${hash}\n`);
   expect(existsSync(NCSA_HELPER)).toBe(true);
-  const port = await startSquid(
+  const { port, url } = await Squid.start(
     [
       `auth_param basic program ${NCSA_HELPER} ${join(folder, "users")}`,
       "auth_param basic realm test",
@@ -83,7 +43,6 @@ inSquid("signs in at Squid with user and password, from the URL and by the hook 
     folder,
   );
   const tls = { ca: relay.certificate };
-  const url = `http://127.0.0.1:${port}`;
   const asked: number[] = [];
   const onProxyAuth = ({ round }: { readonly round: number }): string => {
     asked.push(round);
@@ -102,9 +61,9 @@ inSquid("signs in at Squid with user and password, from the URL and by the hook 
 });
 
 inSquid("tells a relay that Squid cannot reach from a proxy that says no", async () => {
-  const port = await startSquid(["http_access allow all", "connect_timeout 2 seconds"], folderOfTest());
+  const { url: proxy } = await Squid.start(["http_access allow all", "connect_timeout 2 seconds"]);
 
-  expect(await failureOf("wss://127.0.0.1:1", { proxy: `http://127.0.0.1:${port}` })).toMatchObject({
+  expect(await failureOf("wss://127.0.0.1:1", { proxy })).toMatchObject({
     refusal: { code: "proxy-refused", status: 503, passes: true },
   });
 });

@@ -11,11 +11,30 @@ const ROUND_TRIPS = 5;
 const MAX_THROUGHPUT_BYTES = 1_000_000;
 const MAX_THROUGHPUT_MS = 2000;
 
+/** How long to be quiet, 0 for not at all, and what to say then. */
+export type QuietWish = { readonly quietSeconds: number; readonly quietHint: string };
+
+/** Sees what an open connection does, step by step until one fails, and ends it. @param note takes each finding, and says whether to go on. */
+export async function converse(
+  echo: Echo,
+  { quietSeconds, quietHint }: QuietWish,
+  note: (finding: Finding) => boolean,
+): Promise<void> {
+  const { findings, padBytes } = await checkJoin(echo);
+  const works =
+    findings.map(note).every((goesOn) => goesOn) &&
+    note(await checkFrames(echo, padBytes)) &&
+    note(await checkRoundTrip(echo)) &&
+    note(await checkThroughput(echo, padBytes));
+  if (works) note(await checkQuiet(echo, quietSeconds, quietHint));
+  echo.close();
+}
+
 /** @property padBytes the sizes of messages that come back; empty: this client is not let into a topic, and may ask no more. */
-export type JoinFound = { readonly findings: readonly Finding[]; readonly padBytes: readonly number[] };
+type JoinFound = { readonly findings: readonly Finding[]; readonly padBytes: readonly number[] };
 
 /** Sees whether anything comes back at all, and joins a topic of its own: without that a relay takes no large messages. */
-export async function checkJoin(echo: Echo): Promise<JoinFound> {
+async function checkJoin(echo: Echo): Promise<JoinFound> {
   if ((await echo.ping(0)) === undefined) {
     const silence = failed("frames", "frames-swallowed", words.smallSwallowed(ANSWER_TIME_MS));
     return { findings: [echo.end === undefined ? silence : over("frames", echo.end)], padBytes: [] };
@@ -39,7 +58,7 @@ export async function checkJoin(echo: Echo): Promise<JoinFound> {
 }
 
 /** Sends messages of several sizes there and back. */
-export async function checkFrames(echo: Echo, padBytes: readonly number[]): Promise<Finding> {
+async function checkFrames(echo: Echo, padBytes: readonly number[]): Promise<Finding> {
   for (const size of padBytes) {
     if ((await echo.ping(size)) !== undefined) continue;
     if (echo.end !== undefined) return over("frames", echo.end);
@@ -50,7 +69,7 @@ export async function checkFrames(echo: Echo, padBytes: readonly number[]): Prom
 }
 
 /** Measures how long small messages take there and back. */
-export async function checkRoundTrip(echo: Echo): Promise<Finding> {
+async function checkRoundTrip(echo: Echo): Promise<Finding> {
   const times: number[] = [];
   for (let count = 0; count < ROUND_TRIPS; count += 1) {
     const tookMs = await echo.ping(0);
@@ -63,7 +82,7 @@ export async function checkRoundTrip(echo: Echo): Promise<Finding> {
 }
 
 /** Measures how much goes there and back, for about 2 s and 1 MB at most. */
-export async function checkThroughput(echo: Echo, padBytes: readonly number[]): Promise<Finding> {
+async function checkThroughput(echo: Echo, padBytes: readonly number[]): Promise<Finding> {
   const size = padBytes.at(-1);
   if (size === undefined) return skipped("throughput", words.notMeasured);
   const tookMs = stopwatch(echo.clock);
@@ -76,7 +95,7 @@ export async function checkThroughput(echo: Echo, padBytes: readonly number[]): 
 }
 
 /** Says nothing for so long, and asks then. @param hint how to ask for it, where nobody has. */
-export async function checkQuiet(echo: Echo, quietSeconds: number, hint = ""): Promise<Finding> {
+async function checkQuiet(echo: Echo, quietSeconds: number, hint: string): Promise<Finding> {
   if (quietSeconds === 0) return skipped("quiet", `${words.notWaited}${hint}`);
   const { promise, resolve } = Promise.withResolvers<void>();
   echo.clock.after(quietSeconds * 1000, resolve);

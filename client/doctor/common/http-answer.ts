@@ -18,8 +18,14 @@ export type HttpAnswer = {
   readonly body: string;
 };
 
-/** @property isRelayThere whether a relay has answered. */
-export type HttpFound = { readonly findings: readonly Finding[]; readonly isRelayThere: boolean };
+/** What an answer has told. */
+export type HttpFound = {
+  readonly findings: readonly Finding[];
+  /** Whether a relay has answered. */
+  readonly isRelayThere: boolean;
+  /** Its UDP port for STUN, where it tells one. */
+  readonly stunPort?: number | undefined;
+};
 
 /**
  * What an answer to a request for the relay's address means. Where no relay answers, an upgrade may still do: it is a warning then.
@@ -30,7 +36,7 @@ export function judgeAnswer(answer: HttpAnswer | undefined, nowMs: number): Http
   const clock = clockFinding(answer, nowMs);
   if (isRelay(answer)) {
     const text = answer.via === undefined ? words.relayAnswers : words.relayAnswersBy(answer.via);
-    return { findings: [ok("http", text), clock], isRelayThere: true };
+    return { findings: [ok("http", text), clock], isRelayThere: true, stunPort: stunPortIn(answer) };
   }
   if (isGatewayError(answer)) {
     const finding = failed("http", "relay-down", words.nobodyBehind(described(answer)));
@@ -44,8 +50,7 @@ export function isRelay({ body }: HttpAnswer): boolean {
   return membersOf(body)["service"] === "postern";
 }
 
-/** The relay's UDP port for STUN, where it tells one. */
-export function stunPortIn({ body }: HttpAnswer): number | undefined {
+function stunPortIn({ body }: HttpAnswer): number | undefined {
   const { stun_port: port } = membersOf(body);
   return typeof port === "number" && Number.isInteger(port) && port >= 1 && port <= 65_535 ? port : undefined;
 }
