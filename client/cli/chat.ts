@@ -3,9 +3,9 @@ import { PosternError } from "../errors.ts";
 import type { ConnectOptions, Relay } from "../relay.ts";
 import type { Identity } from "../session-identity.ts";
 import type { Topic } from "../topic.ts";
-import { isCertificateFailure } from "./advice.ts";
 import type { JoinRequest } from "./join-request.ts";
 import { Printer } from "./printer.ts";
+import { RelayFailures } from "./relay-failures.ts";
 import { ExitCode, type Terminal } from "./terminal.ts";
 
 /** `connect` of this package, on the platform that runs the command. */
@@ -100,12 +100,13 @@ export class Chat {
       if (state === "reconnecting") this.#printer.notice("the connection is gone; dialling again");
       else if (state === "connected" && this.#hasJoined) this.#printer.notice("connected again");
     });
+    const failures = new RelayFailures(relay, this.#request, this.#printer);
     relay.on("error", (error) => {
       if (relay.state === "closed") {
         // A join that waits rejects with it, and says so.
         if (this.#hasJoined) this.#end(error);
-      } else if (isCertificateFailure(error)) this.#end(error);
-      else this.#printer.attempt(error);
+      } else if (failures.isFinal) this.#end(error);
+      else failures.tell(error);
     });
   }
 

@@ -92,7 +92,7 @@ Exit codes: 0 done; 1 the relay cannot be reached, or refuses; 2 wrong words or 
 
 Examples:
   ${program} secret > secret && ${program} join wss://relay.example.com --secret-file secret
-  ${program} join wss://localhost my-topic --fingerprint AB:CD:...
+  ${program} join wss://localhost:8443 my-topic --fingerprint AB:CD:...
   tail -f app.log | ${program} join wss://relay.example.com my-topic
   ${program} join wss://relay.example.com my-topic --json --stay </dev/null | jq -r .text
 `;

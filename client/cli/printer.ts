@@ -20,6 +20,8 @@ export class Printer {
   readonly #isTerminal: boolean;
   /** What has been said, of what may happen again and again: strangers cannot fill the screen with it. */
   readonly #said = new Set<string>();
+  /** The last failure of each relay, by its address: of one alone, by none. */
+  readonly #failures = new Map<string, string>();
 
   constructor({ stdout, stderr }: Pick<Terminal, "stdout" | "stderr">, { isJson }: { readonly isJson: boolean }) {
     this.#stdout = stdout;
@@ -72,19 +74,19 @@ export class Printer {
     this.#stderr.write(`* ${toTerminalText(text)}\n`);
   }
 
-  /** An error, with what to do about it; or a sentence. */
-  failure(error: unknown): void {
-    this.#stderr.write(`! ${toTerminalText(error instanceof Error ? error.message : String(error))}\n`);
+  /** An error, with what to do about it; or a sentence. @param address of the relay, where there are several */
+  failure(error: unknown, address?: string): void {
+    const text = error instanceof Error ? error.message : String(error);
+    this.#stderr.write(`! ${toTerminalText(address === undefined ? text : `${address}: ${text}`)}\n`);
     const advice = adviceFor(error);
     if (advice !== undefined) this.#stderr.write(`  ${toTerminalText(advice)}\n`);
   }
 
-  /** An attempt that failed, and is followed by others: the same one is told once. */
-  attempt(error: Error): void {
-    if (this.#said.has(error.message)) return;
-    this.#said.clear();
-    this.#said.add(error.message);
-    this.failure(error);
+  /** An attempt that failed, and is followed by others: the same one in a row is told once. @param address as of `failure` */
+  attempt(error: Error, address?: string): void {
+    if (this.#failures.get(address ?? "") === error.message) return;
+    this.#failures.set(address ?? "", error.message);
+    this.failure(error, address);
   }
 
   #once(text: string): void {

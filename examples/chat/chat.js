@@ -4,7 +4,7 @@ import { connect, newSecret } from "postern-client";
 const asked = new URL(location.href).searchParams;
 // What is behind # is not sent to the server of this page.
 if (location.hash === "") location.hash = newSecret();
-const relay = connect(asked.get("relay") ?? "wss://localhost");
+const relay = connect(asked.get("relay") ?? "wss://localhost:8443");
 const state = document.getElementById("state");
 const text = document.getElementById("text");
 

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { createInterface } from "node:readline";
 import { hyperswarm } from "postern-client/hyperswarm";
 
-const [address = "wss://localhost", topic = "chat"] = process.argv.slice(2);
+const [address = "wss://localhost:8443", topic = "chat"] = process.argv.slice(2);
 
 // The one line that is another one. It was: const swarm = new Hyperswarm();
 const swarm = hyperswarm({ relays: address, tls: { fingerprint: process.env.FINGERPRINT } });

@@ -1,7 +1,7 @@
 // Answers requests: SECRET=... node service.js wss://relay.example.com
 import { connect } from "postern-client";
 
-const [address = "wss://localhost"] = process.argv.slice(2);
+const [address = "wss://localhost:8443"] = process.argv.slice(2);
 const relay = connect(address, { tls: { fingerprint: process.env.FINGERPRINT } });
 relay.on("error", (error) => console.error(`! ${error.message}`));
 

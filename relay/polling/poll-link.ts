@@ -1,15 +1,15 @@
 import type { Verdict } from "../../protocol/polling.ts";
 import type { Timer } from "../clock.ts";
 import type { Origin, SlowReason } from "../hub/ports.ts";
-import { ClassRate, type RateCost } from "../limits/class-rate.ts";
+import type { RateCost } from "../limits/class-rate.ts";
 import { maxBatchBytesFor } from "../limits/poll-limits.ts";
 import type { ConnectionLink, LinkOwner } from "../session/ports.ts";
 import type { TurnClock } from "../turn-clock.ts";
 import { DrainWatch } from "../websocket/drain-watch.ts";
 import type { Flushable, Flusher } from "../websocket/flusher.ts";
-import { ANY_REASON, type GatedReading, ReadingGate, Reason } from "../websocket/reading-gate.ts";
+import { type GatedReading, ReadingGate, Reason } from "../websocket/reading-gate.ts";
 import { SendQueue } from "../websocket/send-queue.ts";
-import type { Throttle, Throttled } from "../websocket/throttle.ts";
+import type { Throttle } from "../websocket/throttle.ts";
 import { closeFrame } from "../wire/control-frame.ts";
 import { LARGE_FRAME_BYTES } from "../wire/frame-memory.ts";
 import { type FrameHandler, FrameParser, type ProtocolFault } from "../wire/frame-parser.ts";
@@ -47,7 +47,7 @@ export type Asked = {
  * WebSocket. The HTTP around it is relay/polling/polling.ts.
  * @see docs/adr/0002-frames-on-every-link.md
  */
-export class PollLink implements ConnectionLink, FrameHandler, Flushable, GatedReading, Throttled, UploadReader {
+export class PollLink implements ConnectionLink, FrameHandler, Flushable, GatedReading, UploadReader {
   readonly openedAtMs: number;
   /** What it says comes in pieces anyhow: nothing of it waits for company. */
   readonly mayWait = false;
@@ -61,7 +61,6 @@ export class PollLink implements ConnectionLink, FrameHandler, Flushable, GatedR
   readonly #batches: Batches;
   readonly #uploads: Uploads;
   readonly #progress: PollProgress;
-  readonly #rate: ClassRate;
   readonly #drain = new DrainWatch();
   readonly #onEnd: () => void;
   #owner: LinkOwner | undefined;
@@ -82,13 +81,12 @@ export class PollLink implements ConnectionLink, FrameHandler, Flushable, GatedR
     this.#options = options;
     this.#onEnd = onEnd;
     this.#parser = new FrameParser(this, { maxMessageBytes: options.maxFrameBytes, mayBeFragmented: false });
-    this.#gate = new ReadingGate(this);
+    this.#gate = new ReadingGate(this, parts.throttle, parts.clock.nowMs);
     this.#queue = new SendQueue(parts.flusher.root);
     this.#batches = new Batches(parts.clock, this.#queue, { maxBatchBytes: maxBatchBytesFor(options.maxOutboxBytes) });
     this.#uploads = new Uploads(parts.clock, this);
     this.#progress = new PollProgress(options);
     this.openedAtMs = parts.clock.monotonicMs();
-    this.#rate = new ClassRate(parts.throttle.rates, parts.clock.nowMs);
   }
 
   attach(owner: LinkOwner): void {
@@ -141,7 +139,7 @@ export class PollLink implements ConnectionLink, FrameHandler, Flushable, GatedR
   }
 
   pause(): void {
-    this.#shut(Reason.congestion);
+    this.#gate.shut(Reason.congestion);
   }
 
   resume({ isFreed }: { readonly isFreed: boolean }): void {
@@ -150,18 +148,11 @@ export class PollLink implements ConnectionLink, FrameHandler, Flushable, GatedR
   }
 
   pauseFor(durationMs: number): void {
-    if (!this.#isTaken) return;
-    this.#shut(Reason.rate);
-    this.#parts.throttle.wait(this, durationMs);
-  }
-
-  /** The throttle's: takes `pauseFor` back. */
-  readAgain(): void {
-    this.#gate.open(Reason.rate);
+    this.#gate.shutFor(durationMs);
   }
 
   hold(): void {
-    this.#shut(Reason.held);
+    this.#gate.shut(Reason.held);
   }
 
   release(): void {
@@ -169,11 +160,11 @@ export class PollLink implements ConnectionLink, FrameHandler, Flushable, GatedR
   }
 
   limitTo(rateClass: string | undefined): void {
-    this.#rate.limitTo(rateClass, this.#parts.clock.tick());
+    this.#gate.limitTo(rateClass, this.#parts.clock.tick());
   }
 
   charge(cost: RateCost): void {
-    if (this.#rate.took(cost)) this.#keepToRate();
+    this.#gate.charge(cost);
   }
 
   whenBelow(bytes: number, callback: () => void): void {
@@ -199,10 +190,8 @@ export class PollLink implements ConnectionLink, FrameHandler, Flushable, GatedR
     this.leave(code, reason);
     if (this.#state !== "leaving") return;
     this.#state = "closing";
-    this.#parts.throttle.forget(this);
     this.#uploads.end();
-    // The client's answer must be heard.
-    this.#gate.open(ANY_REASON);
+    this.#gate.free();
   }
 
   leave(code: number, reason: string): void {
@@ -219,7 +208,7 @@ export class PollLink implements ConnectionLink, FrameHandler, Flushable, GatedR
     if (this.#state === "ended") return;
     this.#state = "ended";
     this.#closeTimer?.cancel();
-    this.#parts.throttle.forget(this);
+    this.#gate.free();
     this.#uploads.cut();
     this.#batches.end();
     this.#queue.clear();
@@ -281,10 +270,9 @@ export class PollLink implements ConnectionLink, FrameHandler, Flushable, GatedR
 
   take(body: Buffer): boolean {
     this.#receivedAtMs = this.#parts.clock.tick();
-    this.#rate.fill(this.#receivedAtMs);
-    const isSpent = this.#rate.tookBytes(body.length);
+    const isSpent = this.#gate.came(body.length, this.#receivedAtMs);
     this.#failOn(this.#parser.push(body));
-    if (isSpent) this.#keepToRate();
+    if (isSpent) this.#gate.keepToRate();
     return !this.#parser.isBehind;
   }
 
@@ -295,7 +283,7 @@ export class PollLink implements ConnectionLink, FrameHandler, Flushable, GatedR
   goOnReading(): void {
     if (this.#state === "ended") return;
     this.#receivedAtMs = this.#parts.clock.tick();
-    this.#rate.fill(this.#receivedAtMs);
+    this.#gate.goesOn(this.#receivedAtMs);
     this.#failOn(this.#parser.resume());
     if (!this.#parser.isBehind) this.#uploads.taken();
     this.#uploads.takeNext();
@@ -304,11 +292,11 @@ export class PollLink implements ConnectionLink, FrameHandler, Flushable, GatedR
   onMessage(bytes: Buffer, isBinary: boolean, isPrintable: boolean): void {
     if (!this.#isTaken) return;
     this.#owner?.receive(bytes, isBinary, isPrintable);
-    if (this.#rate.tookMessage()) this.#keepToRate();
+    this.#gate.tookMessage();
   }
 
   onPing(payload: Buffer): void {
-    if (this.#rate.tookMessage()) this.#keepToRate();
+    this.#gate.tookMessage();
     this.#queue.pong(payload);
     this.#flushSoon();
   }
@@ -359,18 +347,6 @@ export class PollLink implements ConnectionLink, FrameHandler, Flushable, GatedR
     if (givenBytes === 0) return;
     this.#drain.took(givenBytes);
     this.#drain.written(this.bufferedBytes);
-  }
-
-  #shut(reason: number): void {
-    if (this.#isTaken) this.#gate.shut(reason);
-  }
-
-  /** What came is taken; what comes next waits until the rate allows it. */
-  #keepToRate(): void {
-    const { waitMs } = this.#rate;
-    if (waitMs === 0) return;
-    if (!this.#gate.isShutFor(Reason.rate)) this.#parts.throttle.hit();
-    this.pauseFor(waitMs);
   }
 
   #failOn(fault: ProtocolFault | undefined): void {

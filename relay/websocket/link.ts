@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import type { Timer } from "../clock.ts";
 import type { Origin, SlowReason } from "../hub/ports.ts";
-import { ClassRate, type RateCost } from "../limits/class-rate.ts";
+import type { RateCost } from "../limits/class-rate.ts";
 import type { ConnectionLink, LinkOwner } from "../session/ports.ts";
 import type { TurnClock } from "../turn-clock.ts";
 import { closeFrame, numberIn } from "../wire/control-frame.ts";
@@ -11,11 +11,11 @@ import { DrainWatch } from "./drain-watch.ts";
 import type { Flushable, Flusher } from "./flusher.ts";
 import { type Pacing, SenderPace } from "./pacing.ts";
 import { type ReaderLimits, ReaderProgress } from "./reader-progress.ts";
-import { ANY_REASON, type GatedReading, ReadingGate, Reason } from "./reading-gate.ts";
+import { type GatedReading, ReadingGate, Reason } from "./reading-gate.ts";
 import { SendQueue } from "./send-queue.ts";
 import { SignsOfLife } from "./signs-of-life.ts";
 import { listenTo, type SocketOwner } from "./socket-events.ts";
-import type { Throttle, Throttled } from "./throttle.ts";
+import type { Throttle } from "./throttle.ts";
 
 /** What all links share. */
 export type LinkParts = {
@@ -38,7 +38,7 @@ const ASKED_FROM_BYTES = 8192;
  * One WebSocket after its handshake: reads messages for its owner and writes frames for the hub. It owns the socket, the
  * frames that wait for it, and the closing handshake.
  */
-export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, GatedReading, SocketOwner, Throttled {
+export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, GatedReading, SocketOwner {
   readonly openedAtMs: number;
   readonly inFlightBytes = 0;
   readonly #parts: LinkParts;
@@ -63,7 +63,6 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
   #hasPonged = false;
   #mayWait = false;
   readonly #pace = new SenderPace();
-  readonly #rate: ClassRate;
   readonly #signs = new SignsOfLife();
   #scheduled: "no" | "soon" | "later" = "no";
   #lastFlushMs = Number.NEGATIVE_INFINITY;
@@ -82,10 +81,9 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     this.#socket = socket;
     this.#options = options;
     this.#parser = new FrameParser(this, { maxMessageBytes: options.maxFrameBytes });
-    this.#gate = new ReadingGate(this);
+    this.#gate = new ReadingGate(this, parts.throttle, parts.clock.nowMs);
     this.#queue = new SendQueue(parts.flusher.root);
     this.openedAtMs = parts.clock.monotonicMs();
-    this.#rate = new ClassRate(parts.throttle.rates, parts.clock.nowMs);
   }
 
   attach(owner: LinkOwner, head: Buffer): void {
@@ -130,7 +128,7 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
   }
 
   pause(): void {
-    this.#shut(Reason.congestion);
+    this.#gate.shut(Reason.congestion);
   }
 
   resume({ isFreed }: { readonly isFreed: boolean }): void {
@@ -140,26 +138,19 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
   }
 
   pauseFor(durationMs: number): void {
-    if (!this.#isHeard) return;
-    this.#shut(Reason.rate);
-    this.#parts.throttle.wait(this, durationMs);
-  }
-
-  /** The throttle's: takes `pauseFor` back. */
-  readAgain(): void {
-    this.#gate.open(Reason.rate);
+    this.#gate.shutFor(durationMs);
   }
 
   limitTo(rateClass: string | undefined): void {
-    this.#rate.limitTo(rateClass, this.#parts.clock.tick());
+    this.#gate.limitTo(rateClass, this.#parts.clock.tick());
   }
 
   charge(cost: RateCost): void {
-    if (this.#rate.took(cost)) this.#keepToRate();
+    this.#gate.charge(cost);
   }
 
   hold(): void {
-    this.#shut(Reason.held);
+    this.#gate.shut(Reason.held);
   }
 
   release(): void {
@@ -192,9 +183,7 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     this.leave(code, reason);
     if (this.#state !== "leaving") return;
     this.#state = "closing";
-    // The peer's answer must be heard.
-    this.#parts.throttle.forget(this);
-    this.#gate.open(ANY_REASON);
+    this.#gate.free();
   }
 
   leave(code: number, reason: string): void {
@@ -235,12 +224,11 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
   read(chunk: Buffer): void {
     if (this.#state === "ended") return;
     this.#receivedAtMs = this.#parts.clock.tick();
-    this.#rate.fill(this.#receivedAtMs);
-    const isSpent = this.#rate.tookBytes(chunk.length);
+    const isSpent = this.#gate.came(chunk.length, this.#receivedAtMs);
     this.#hasPonged = false;
     this.#failOn(this.#parser.push(chunk));
     if (!this.#hasPonged && this.#progress?.heard(chunk.length, this.#parts.clock.judgedMs) === true) this.#writeOn();
-    if (isSpent) this.#keepToRate();
+    if (isSpent) this.#gate.keepToRate();
   }
 
   stopReading(): void {
@@ -254,7 +242,7 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     this.#progress?.readAgain(this.#parts.clock.judgedMs);
     if (this.bufferedBytes > 0) this.#scheduleSoon();
     this.#receivedAtMs = this.#parts.clock.tick();
-    this.#rate.fill(this.#receivedAtMs);
+    this.#gate.goesOn(this.#receivedAtMs);
     this.#failOn(this.#parser.resume());
     if (this.#gate.isOpen) this.#socket.resume();
   }
@@ -262,18 +250,6 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
   /** Whether messages are taken. */
   get #isHeard(): boolean {
     return this.#state === "open" || this.#state === "leaving";
-  }
-
-  #shut(reason: number): void {
-    if (this.#isHeard) this.#gate.shut(reason);
-  }
-
-  /** What came is taken; what comes next waits until the rate allows it. */
-  #keepToRate(): void {
-    const { waitMs } = this.#rate;
-    if (waitMs === 0) return;
-    if (!this.#gate.isShutFor(Reason.rate)) this.#parts.throttle.hit();
-    this.pauseFor(waitMs);
   }
 
   #failOn(fault: ProtocolFault | undefined): void {
@@ -288,11 +264,11 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     if (!this.#isHeard) return;
     this.#mayWait = this.#parts.pacing.sent(this.#pace);
     this.#owner?.receive(bytes, isBinary, isPrintable);
-    if (this.#rate.tookMessage()) this.#keepToRate();
+    this.#gate.tookMessage();
   }
 
   onPing(payload: Buffer): void {
-    if (this.#rate.tookMessage()) this.#keepToRate();
+    this.#gate.tookMessage();
     this.#queue.pong(payload);
     this.#scheduleSoon();
   }
@@ -336,7 +312,7 @@ export class WebSocketLink implements ConnectionLink, FrameHandler, Flushable, G
     if (this.#state === "ended") return;
     this.#state = "ended";
     this.#closeTimer?.cancel();
-    this.#parts.throttle.forget(this);
+    this.#gate.free();
     this.#queue.clear();
     this.#drain.clear();
     this.#owner?.ended(this.#closeCode, this.#closedBy);

@@ -64,6 +64,19 @@ it("says what is to be trusted where the relay's certificate is its own, and doe
   expect(stranger.stderr).toMatch(/^! .*certificate is self-signed.*\n {2}.*--fingerprint/m);
 });
 
+it("goes on with the relay whose certificate it trusts where another one shows its own, and says which", async () => {
+  const untrusted = await startRelay();
+  const relay = await startRelay({ tls: "off" });
+
+  const member = join(untrusted.url, "--relay", relay.url, "--stay");
+  await member.printed(/^\* joined$/m);
+  await member.printed(/^\* going on with the other relays$/m);
+  member.signal("SIGINT");
+
+  expect(await member.exitCode()).toBe(0);
+  expect(member.stderr).toContain(`! ${untrusted.url}: The relay cannot be reached`);
+});
+
 it("sends nothing, and no token, to a relay with another certificate than the one it trusts", async () => {
   const { key, certificate } = createSelfSigned({ names: ["localhost"], notBefore: new Date(), lifetimeDays: 1 });
   let received = 0;

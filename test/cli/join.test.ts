@@ -5,11 +5,13 @@ import { ConnectError, DeliveryError, PosternError, TopicError } from "../../cli
 import { run as runPostern } from "../../relay/cli/program.ts";
 import { eventually } from "../support/eventually.ts";
 import { peerOf } from "../support/fake-relay.ts";
-import { ADDRESS, JoinScene as Scene } from "../support/join-scene.ts";
+import { ADDRESS, failure, JoinScene as Scene } from "../support/join-scene.ts";
 import { writeTemporary } from "../support/tokens.ts";
 
 const PUBLIC = "* this topic is public: whoever runs the relay, or knows its name, reads it\n";
 const alice = peerOf("alice");
+
+const OTHER = "wss://b.example.com";
 
 /** A `connect` that does not take what it is given. */
 function refusing(): never {
@@ -139,9 +141,8 @@ it.each([
   const scene = new Scene().reading();
   scene.relay.joinError = "never";
   const exitCode = scene.join();
-  const cause = new Error("inner", { cause: Object.assign(new Error(message), { code }) });
   await eventually(() => expect(scene.relay.joined !== undefined).toBe(true));
-  scene.relay.emit("error", new ConnectError("unreachable", { cause }));
+  scene.relay.fails(failure(code, message));
 
   expect(await exitCode).toBe(1);
   expect(scene.said.split("\n")[1]).toMatch(advice);
@@ -152,10 +153,7 @@ it("goes on dialling where it may get better, and says each reason once", async 
   scene.relay.joinError = "never";
   const exitCode = scene.join();
   await eventually(() => expect(scene.relay.joined !== undefined).toBe(true));
-  const failed = (code: string): void => {
-    scene.relay.emit("error", new ConnectError("unreachable", { cause: Object.assign(new Error(code), { code }) }));
-  };
-  for (const code of ["ECONNREFUSED", "ECONNREFUSED", "ENOTFOUND"]) failed(code);
+  for (const code of ["ECONNREFUSED", "ECONNREFUSED", "ENOTFOUND"]) scene.relay.fails(failure(code));
   scene.signals.emit("SIGINT");
 
   expect(await exitCode).toBe(0);
@@ -164,6 +162,38 @@ it("goes on dialling where it may get better, and says each reason once", async 
     "! The relay cannot be reached: ENOTFOUND",
   ]);
   expect(scene.said).toContain("  Nothing listens there");
+});
+
+it("goes on with the other relays where one shows a certificate that is not to be trusted, and says which", async () => {
+  const scene = new Scene().reading();
+  scene.relay.joinError = "never";
+  const exitCode = scene.join("--relay", OTHER);
+  await eventually(() => expect(scene.relay.joined !== undefined).toBe(true));
+  for (const code of ["CERT_HAS_EXPIRED", "CERT_HAS_EXPIRED"]) {
+    scene.relay.fails(failure(code), OTHER);
+    scene.relay.fails(failure("ECONNREFUSED"));
+  }
+  scene.signals.emit("SIGINT");
+
+  expect(await exitCode).toBe(0);
+  expect(scene.said.match(/^[!*] .*$/gm)).toEqual([
+    `! ${OTHER}: The relay cannot be reached: CERT_HAS_EXPIRED`,
+    "* going on with the other relays",
+    `! ${ADDRESS}: The relay cannot be reached: ECONNREFUSED`,
+  ]);
+});
+
+it.each([
+  ["both show such a certificate", [], [OTHER, ADDRESS]],
+  ["a plain topic's one does", ["--plain"], [ADDRESS]],
+])("ends at once where no relay is left to go on with: %s", async (_, options, failing) => {
+  const scene = new Scene().reading();
+  scene.relay.joinError = "never";
+  const exitCode = scene.join("--relay", OTHER, ...options);
+  await eventually(() => expect(scene.relay.joined !== undefined).toBe(true));
+  for (const address of failing) scene.relay.fails(failure("CERT_HAS_EXPIRED"), address);
+
+  expect(await exitCode).toBe(1);
 });
 
 it.each([

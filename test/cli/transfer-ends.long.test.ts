@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, it, onTestFinished, vi } from "vitest";
 import { newCode } from "../../client/cli/transfer/code-words.ts";
 import { checkGone } from "../../client/cli/transfer/transfer.ts";
 import { DeliveryError } from "../../client/errors.ts";
@@ -10,6 +10,7 @@ import { connect } from "../../client/node.ts";
 import type { PeerStream } from "../../client/streams/peer-stream.ts";
 import { StreamError } from "../../client/streams/stream-error.ts";
 import { eventually } from "../support/eventually.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 import { Run } from "../support/process.ts";
 import { startRelay } from "../support/relay.ts";
 import { fileOf, PROGRAM, receiving, sending, temporaryFolder } from "../support/transfers.ts";
@@ -31,6 +32,20 @@ it("moves a file of any size to whoever has the code, under its own name", async
     expect(existsSync(join(folder, `${name}.part`))).toBe(false);
     expect(sender.stderr).toMatch(/^\* received over there, SHA-256 [0-9a-f]{64}$/m);
   }
+});
+
+it("moves a file over the relay whose certificate is trusted, where another one's is not", async () => {
+  const untrusted = await startRelay();
+  const relay = await startRelay({ tls: "off" });
+  const bytes = randomBytes(1000);
+  const folder = temporaryFolder();
+  const sender = new Run([PROGRAM, "send", untrusted.url, fileOf(bytes), "--relay", relay.url]);
+  await sender.printed(/^(\w{5}-){8}\w{5}$/m);
+  await sender.printed(/^\* going on with the other relays$/m);
+  const receiver = receiving(relay, sender.stdout.trim(), folder);
+
+  expect([await receiver.exitCode(), await sender.exitCode()]).toEqual([0, 0]);
+  expect(readFileSync(join(folder, "report.pdf")).equals(bytes)).toBe(true);
 });
 
 it("begins anew where what is there is of another file, and replaces no file", async () => {
@@ -160,7 +175,9 @@ it("takes nothing into other folders from a sender who says so", async () => {
   const receiver = receiving(relay, code, folder);
   await eventually(() => expect(topic.peers.size).toBe(1));
   const [peer = ""] = topic.peers.keys();
-  const stream = await streamsOf(topic).open(peer, "file");
+  const streams = streamsOf(topic);
+  // The receiver is in the topic a moment before it takes streams.
+  const stream = await vi.waitFor(() => streams.open(peer, "file"), { timeout: PATIENCE_MS });
   const writer = stream.writable.getWriter();
 
   await writer.write(wordsOf({ name: "../../outside\u001b[2J", sizeBytes: 2 ** 50 }));

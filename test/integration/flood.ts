@@ -3,8 +3,6 @@ import type { Client } from "../support/client.ts";
 
 const PROBES = 100;
 let nextProbe = 0;
-/** How often what others on the machine can spoil is measured before it is believed. */
-const ATTEMPTS = 20;
 
 /** Sends as fast as its socket takes it, until it is told to stop. */
 export function flood(client: Client, topic: string, payloadBytes = 100): () => void {
@@ -47,14 +45,4 @@ export async function percentile(
     await pause(2);
   }
   return latencies.toSorted((a, b) => a - b)[Math.ceil(probes * part) - 1] ?? 0;
-}
-
-/**
- * Measures until it is good enough, a few times at most. @returns the best. For what a busy machine can only make worse:
- * a defect is there in every measurement.
- */
-export async function bestOf(measure: () => Promise<number>, isGood: (figure: number) => boolean): Promise<number> {
-  let best = Number.POSITIVE_INFINITY;
-  for (let attempt = 0; attempt < ATTEMPTS && !isGood(best); attempt += 1) best = Math.min(best, await measure());
-  return best;
 }

@@ -1,8 +1,9 @@
 import { expect, it } from "vitest";
+import { bestOf } from "../support/best-of.ts";
 import { type Client, openV1 } from "../support/client.ts";
 import { eventually } from "../support/eventually.ts";
 import { startRelay } from "../support/relay.ts";
-import { bestOf, flood, percentile } from "./flood.ts";
+import { flood, percentile } from "./flood.ts";
 
 /** Of a flood of large messages, which as fast as it can would leave no time for anybody. */
 const FLOOD_BYTES_PER_SECOND = 2_000_000;

@@ -1,10 +1,11 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { expect, it } from "vitest";
+import { bestOf } from "../support/best-of.ts";
 import { openV1 } from "../support/client.ts";
 import { eventually } from "../support/eventually.ts";
 import { startRelay, type TestRelay } from "../support/relay.ts";
 import { unhurriedClock } from "../support/unhurried-clock.ts";
-import { bestOf, flood, percentile } from "./flood.ts";
+import { flood, percentile } from "./flood.ts";
 
 const PLAIN = { tls: "off", drainTimeoutMs: 200 } as const;
 /** How long a flood is watched. */

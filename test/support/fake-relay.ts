@@ -127,7 +127,7 @@ export class FakeRelay implements Relay {
     features: [],
     transport: undefined,
   };
-  readonly relays: readonly RelayStatus[] = [];
+  relays: readonly RelayStatus[] = [];
   readonly topic: FakeTopic = new FakeTopic("t");
   /** What it was connected and joined with. */
   address: string | readonly string[] | undefined;
@@ -151,6 +151,13 @@ export class FakeRelay implements Relay {
 
   on<Name extends keyof RelayEvents>(name: Name, listener: (event: RelayEvents[Name]) => void): () => void {
     return this.#listeners.on(name, listener);
+  }
+
+  /** A relay was not reached: the one at `address`, or the only one. */
+  fails(error: PosternError, address: string = this.info.address): void {
+    const others = this.relays.filter((status) => status.address !== address);
+    this.relays = [...others, { ...this.info, address, state: "connecting", error }];
+    this.emit("error", error);
   }
 
   async join(topic: Parameters<Relay["join"]>[0], options: JoinOptions = {}): Promise<Topic> {

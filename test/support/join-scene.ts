@@ -3,6 +3,7 @@ import { PassThrough } from "node:stream";
 import { expect } from "vitest";
 import { run } from "../../client/cli/program.ts";
 import type { Output } from "../../client/cli/terminal.ts";
+import { ConnectError } from "../../client/errors.ts";
 import { eventually } from "./eventually.ts";
 import { FakeRelay } from "./fake-relay.ts";
 
@@ -54,4 +55,10 @@ export class JoinScene {
   async hasJoined(): Promise<void> {
     await eventually(() => expect(this.said.includes("* joined")).toBe(true));
   }
+}
+
+/** A connection that failed for a reason to which Node gives this code. */
+export function failure(code: string, message: string = code): ConnectError {
+  const cause = new Error("inner", { cause: Object.assign(new Error(message), { code }) });
+  return new ConnectError("unreachable", { cause: message === code ? cause.cause : cause });
 }

@@ -1,8 +1,10 @@
 import type { Clock, Timer } from "../../relay/clock.ts";
 import type { SlowReason } from "../../relay/hub/ports.ts";
+import { RateClasses } from "../../relay/limits/rate-classes.ts";
 import type { ConnectionLink, LinkOwner } from "../../relay/session/ports.ts";
 import { DrainWatch } from "../../relay/websocket/drain-watch.ts";
-import { ANY_REASON, type GatedReading, ReadingGate, Reason } from "../../relay/websocket/reading-gate.ts";
+import { type GatedReading, ReadingGate, Reason } from "../../relay/websocket/reading-gate.ts";
+import { Throttle } from "../../relay/websocket/throttle.ts";
 import { closeFrame } from "../../relay/wire/control-frame.ts";
 import { frameMemory } from "../../relay/wire/frame-memory.ts";
 
@@ -32,7 +34,6 @@ export class MemoryLink implements ConnectionLink, GatedReading {
   #closeCode = 1006;
   readonly #closedBy = "relay";
   #closeTimer: Timer | undefined;
-  #pauseTimer: Timer | undefined;
   #isStopped = false;
   #isHeard = true;
   #receivedAtMs = 0;
@@ -45,7 +46,8 @@ export class MemoryLink implements ConnectionLink, GatedReading {
   constructor(clock: Clock, options: MemoryLinkOptions) {
     this.#clock = clock;
     this.#options = options;
-    this.#gate = new ReadingGate(this);
+    const throttle = new Throttle(clock, new RateClasses({ messages: undefined, bytes: undefined }));
+    this.#gate = new ReadingGate(this, throttle, clock.monotonicMs());
     this.openedAtMs = clock.monotonicMs();
   }
 
@@ -83,7 +85,7 @@ export class MemoryLink implements ConnectionLink, GatedReading {
     if (this.#state !== "leaving") return;
     this.#state = "closing";
     this.#said.length = 0;
-    this.#gate.open(ANY_REASON);
+    this.#gate.free();
   }
 
   leave(code: number, reason: string): void {
@@ -115,9 +117,7 @@ export class MemoryLink implements ConnectionLink, GatedReading {
   }
 
   pauseFor(durationMs: number): void {
-    this.#gate.shut(Reason.rate);
-    this.#pauseTimer?.cancel();
-    this.#pauseTimer = this.#clock.after(durationMs, () => this.#gate.open(Reason.rate));
+    this.#gate.shutFor(durationMs);
   }
 
   hold(): void {
@@ -226,7 +226,7 @@ export class MemoryLink implements ConnectionLink, GatedReading {
     if (this.#state === "ended") return;
     this.#state = "ended";
     this.#closeTimer?.cancel();
-    this.#pauseTimer?.cancel();
+    this.#gate.free();
     // Who never took them is gone: their memory is the collector's.
     this.#waiting.length = 0;
     this.#drain.clear();

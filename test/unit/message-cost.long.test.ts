@@ -3,6 +3,7 @@ import { Takeovers } from "../../relay/auth/takeovers.ts";
 import { TopicDialect } from "../../relay/dialects/topic/topic-dialect.ts";
 import { Hub } from "../../relay/hub/hub.ts";
 import type { Access } from "../../relay/session/ports.ts";
+import { bestOf } from "../support/best-of.ts";
 import { hubOptions } from "../support/hub-options.ts";
 import { RecordingLink } from "../support/recording-link.ts";
 import { FakeConnection } from "../support/session-connection.ts";
@@ -80,20 +81,30 @@ function parseMs(bytes: Uint8Array): number {
   });
 }
 
-it.each(STRUCTURES)("takes no longer over %s, before a grant or after it, than over a short message", (_name, text) => {
-  const bytes = Buffer.from(text);
-  for (const subprotocol of ["", "postern.v1"]) {
-    const session = joined(subprotocol);
-    expect(cpuMs(() => session.receive(bytes, false, true))).toBeLessThan(MAX_MS_BEFORE_GRANT);
-    expect(cpuMs(() => openSession(subprotocol, { isGranted: false }).receive(bytes, false, true))).toBeLessThan(
-      MAX_MS_BEFORE_GRANT,
-    );
-  }
-});
+/** Others on the machine can make it longer, and never shorter. */
+async function expectBrief(call: () => void): Promise<void> {
+  const ms = await bestOf(
+    () => cpuMs(call),
+    (figure) => figure < MAX_MS_BEFORE_GRANT,
+  );
+  expect(ms).toBeLessThan(MAX_MS_BEFORE_GRANT);
+}
+
+it.each(STRUCTURES)(
+  "takes no longer over %s, before a grant or after it, than over a short message",
+  async (_name, text) => {
+    const bytes = Buffer.from(text);
+    for (const subprotocol of ["", "postern.v1"]) {
+      const session = joined(subprotocol);
+      await expectBrief(() => session.receive(bytes, false, true));
+      await expectBrief(() => openSession(subprotocol, { isGranted: false }).receive(bytes, false, true));
+    }
+  },
+);
 
 it.each(DATA)(
   "takes at most 2.5 times of what parsing costs over data of %s, in any order of the keys",
-  (_name, data) => {
+  async (_name, data) => {
     for (const text of [
       `{"topic":"t","type":"data","data":"${data}"}`,
       `{"type":"data","topic":"t","data":"${data}"}`,
@@ -103,20 +114,20 @@ it.each(DATA)(
       const session = joined("postern.v1");
       const classic = joined("");
 
-      const ratio = Math.max(
-        cpuMs(() => session.receive(bytes, false, false)) / parseMs(bytes),
-        cpuMs(() => classic.receive(bytes, false, false)) / parseMs(bytes),
-      );
-
-      expect(ratio).toBeLessThan(MAX_RATIO);
+      for (const receiver of [session, classic]) {
+        const ratio = await bestOf(
+          () => cpuMs(() => receiver.receive(bytes, false, false)) / parseMs(bytes),
+          (figure) => figure < MAX_RATIO,
+        );
+        expect(ratio).toBeLessThan(MAX_RATIO);
+      }
     }
   },
 );
 
-it.each(DATA)("takes at most 5 ms over %s before a grant", (_name, data) => {
+it.each(DATA)("takes at most 5 ms over %s before a grant", async (_name, data) => {
   const bytes = Buffer.from(`{"topic":"t","type":"data","data":"${data}"}`);
   for (const subprotocol of ["", "postern.v1"]) {
-    const ms = cpuMs(() => openSession(subprotocol, { isGranted: false }).receive(bytes, false, false));
-    expect(ms).toBeLessThan(MAX_MS_BEFORE_GRANT);
+    await expectBrief(() => openSession(subprotocol, { isGranted: false }).receive(bytes, false, false));
   }
 });

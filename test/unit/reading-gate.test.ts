@@ -1,13 +1,24 @@
 import { expect, it } from "vitest";
-import { ANY_REASON, ReadingGate, Reason } from "../../relay/websocket/reading-gate.ts";
+import { RateClasses } from "../../relay/limits/rate-classes.ts";
+import { ratesOf } from "../../relay/limits/sender-rate.ts";
+import { ReadingGate, Reason } from "../../relay/websocket/reading-gate.ts";
+import { Throttle } from "../../relay/websocket/throttle.ts";
+import { FakeClock } from "../support/fake-clock.ts";
 
-function scene() {
+/** @param messagesPerSecond what its peer may send; 0: as much as it likes. */
+function scene(messagesPerSecond = 0) {
   const did: string[] = [];
-  const gate = new ReadingGate({
-    stopReading: () => void did.push("stop"),
-    goOnReading: () => void did.push("go on"),
-  });
-  return { gate, did };
+  const clock = new FakeClock();
+  const throttle = new Throttle(clock, new RateClasses(ratesOf(messagesPerSecond, 0, 1000)));
+  const gate = new ReadingGate(
+    {
+      stopReading: () => void did.push("stop"),
+      goOnReading: () => void did.push("go on"),
+    },
+    throttle,
+    clock.monotonicMs(),
+  );
+  return { clock, throttle, gate, did };
 }
 
 const turn = () =>
@@ -42,22 +53,46 @@ it("does not go on when it was shut again meanwhile", async () => {
   await turn();
 
   expect(did).toEqual(["stop", "stop"]);
-  expect([gate.isOpen, gate.isShutFor(Reason.rate), gate.isShutFor(Reason.held)]).toEqual([false, true, false]);
+  gate.open(Reason.rate);
+  expect(gate.isOpen).toBe(true);
 });
 
-it("takes back all reasons at once, and nothing where there is none", async () => {
-  const { gate, did } = scene();
-  gate.open(ANY_REASON);
-  await turn();
-  const whileOpen = [...did];
-
+it("is free for good: all reasons are taken back, and none counts any more", async () => {
+  const { clock, throttle, gate, did } = scene(1);
   gate.shut(Reason.congestion);
   gate.shut(Reason.held);
-  gate.open(ANY_REASON);
+  gate.shutFor(1000);
+
+  gate.free();
+  gate.free();
+  gate.shut(Reason.congestion);
+  gate.shutFor(1000);
+  for (let count = 0; count < 5; count += 1) gate.tookMessage();
+  await turn();
+  clock.advance(2000);
   await turn();
 
-  expect(whileOpen).toEqual([]);
   expect(did).toEqual(["stop", "go on"]);
+  expect([gate.isOpen, throttle.waitingCount, throttle.hitCount]).toEqual([true, 0, 0]);
+});
+
+it("is shut for as long as its peer has sent more than its rate, which counts once", async () => {
+  const { clock, throttle, gate, did } = scene(2);
+  gate.came(10, clock.monotonicMs());
+  gate.tookMessage();
+  const withinRate = gate.isOpen;
+
+  gate.tookMessage();
+  gate.charge({ messageCount: 1, byteCount: 0 });
+  const above = [gate.isOpen, throttle.hitCount];
+  clock.advance(400);
+  await turn();
+  const tooSoon = gate.isOpen;
+  clock.advance(700);
+  await turn();
+
+  expect([withinRate, above, tooSoon]).toEqual([true, [false, 1], false]);
+  expect([gate.isOpen, did]).toEqual([true, ["stop", "go on"]]);
 });
 
 it("remembers that it was shut until it is asked, and says so as long as it is", () => {

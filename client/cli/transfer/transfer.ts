@@ -4,10 +4,10 @@ import { DeliveryError, errorTexts, PosternError } from "../../errors.ts";
 import type { Relay } from "../../relay.ts";
 import type { PeerStream } from "../../streams/peer-stream.ts";
 import type { Topic } from "../../topic.ts";
-import { isCertificateFailure } from "../advice.ts";
 import type { CommandParts } from "../chat.ts";
 import { connectOptionsOf, isAddress, TOPIC_OPTIONS } from "../connect-options.ts";
 import { Printer } from "../printer.ts";
+import { RelayFailures } from "../relay-failures.ts";
 import { SignalWatch } from "../signal-watch.ts";
 import { ExitCode, type Terminal } from "../terminal.ts";
 import { toTerminalText } from "../terminal-text.ts";
@@ -94,7 +94,7 @@ export async function transfer(
   } catch (error) {
     return usage(error instanceof Error ? error.message : String(error));
   }
-  const run = new TransferRun(terminal, relay, request.timeoutMs);
+  const run = new TransferRun(terminal, relay, request);
   const signals = new SignalWatch(terminal.signals, () => run.stop());
   try {
     return await Promise.race([run.end(prepared), signals.second]);
@@ -125,15 +125,15 @@ class TransferRun {
   readonly #stop = new AbortController();
   #waiting: Timer | undefined;
 
-  constructor(terminal: Terminal, relay: Relay, timeoutMs: number) {
+  constructor(terminal: Terminal, relay: Relay, request: TransferRequest) {
     this.#terminal = terminal;
     this.#printer = new Printer(terminal, { isJson: false });
     this.#relay = relay;
-    this.#timeoutMs = timeoutMs;
+    this.#timeoutMs = request.timeoutMs;
+    const failures = new RelayFailures(relay, request, this.#printer);
     relay.on("error", (error) => {
-      // Another attempt would end the same.
-      if (isCertificateFailure(error)) this.#stop.abort(error);
-      else this.#printer.attempt(error);
+      if (failures.isFinal) this.#stop.abort(error);
+      else failures.tell(error);
     });
   }
 
