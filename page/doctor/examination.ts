@@ -1,6 +1,14 @@
 import { epochMs, systemClock } from "../../client/clock.ts";
 import { ANSWER_TIME_MS } from "../../client/doctor/common/echo.ts";
-import { type CheckName, type Finding, failed, ok, skipped, warned } from "../../client/doctor/common/finding.ts";
+import {
+  type CheckName,
+  checkNames,
+  type Finding,
+  failed,
+  ok,
+  skipped,
+  warned,
+} from "../../client/doctor/common/finding.ts";
 import { converse } from "../../client/doctor/common/frames-check.ts";
 import { judgeAnswer } from "../../client/doctor/common/http-answer.ts";
 import { stopwatch } from "../../client/doctor/common/patience.ts";
@@ -46,9 +54,9 @@ class Examination {
 
   async run(): Promise<void> {
     await this.#reach();
-    const seen = new Set<string>(this.findings.map(({ check }) => check));
-    for (const check of Object.keys(words.checks) as CheckName[]) {
-      if (!seen.has(check)) this.#note(skipped(check, words.notLookedAt));
+    const seen = new Set<CheckName>(this.findings.map(({ check }) => check));
+    for (const check of checkNames) {
+      if (check in words.checks && !seen.has(check)) this.#note(skipped(check, words.notLookedAt));
     }
   }
 

@@ -1,6 +1,5 @@
 /** The doctor's page, as it is before its script runs. All links in it are relative: it may be served below a path. */
-export function doctorMarkup(): string {
-  return `<!doctype html>
+export const DOCTOR_MARKUP = `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -61,4 +60,3 @@ export function doctorMarkup(): string {
 </body>
 </html>
 `;
-}

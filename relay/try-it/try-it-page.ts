@@ -3,7 +3,7 @@ import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { type Answer, html, text } from "../http/answer.ts";
 import type { Page } from "../http/routes.ts";
-import { doctorMarkup } from "./doctor-markup.ts";
+import { DOCTOR_MARKUP } from "./doctor-markup.ts";
 import { tryItMarkup } from "./markup.ts";
 import type { ScriptName } from "./page-script.ts";
 import { TRY_IT_STYLE } from "./style.ts";
@@ -32,7 +32,7 @@ export class TryItPage {
   constructor(parts: TryItPageParts) {
     this.#parts = parts;
     this.#pages = new Map<string, Page>([
-      ["/doctor", () => html(200, doctorMarkup(), POLICY)],
+      ["/doctor", () => html(200, DOCTOR_MARKUP, POLICY)],
       ["/try-it/page.js", (request) => this.#answerScript("page", request)],
       ["/try-it/doctor.js", (request) => this.#answerScript("doctor", request)],
       ["/try-it/style.css", () => file("text/css", TRY_IT_STYLE)],
