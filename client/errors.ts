@@ -5,17 +5,14 @@
  */
 export const errorTexts = {
   "address-invalid": ["A relay's address begins with wss:// or ws://", "Correct it."],
-  "list-invalid": ["The list of relays is none, or not signed by its key", "See the cause."],
-  "list-expired": ["The list of relays has expired, and is used all the same", "Sign a new one."],
   "option-invalid": ["An option is out of range", "See the cause."],
   "topic-invalid": ["A topic is a string of 1 to 256 bytes of well-formed UTF-8", "Correct it."],
   "secret-invalid": ["The secret is too weak, or none", "Make one with newSecret()."],
-  "key-invalid": ["This is no Ed25519 key, or cannot be exported", "Make one with newKeyPair()."],
-  "identity-unsupported": ["This runtime has no Ed25519 or no X25519", "Use a newer one."],
   "no-cryptography": ["Sealing needs WebCrypto", "Serve the page over https."],
   "data-invalid": ["Data is a string or a Uint8Array, of at least one byte", "Correct it."],
   "payload-too-large": ["The payload is too large", "Cut it up: info.maxPayloadBytes."],
   unreachable: ["The relay cannot be reached", "See the cause; check the network."],
+  "load-failed": ["A part of this client cannot be loaded", "See the cause; load the page anew."],
   "proxy-invalid": ["The proxy cannot be used", "See the cause."],
   "proxy-unreachable": ["The proxy cannot be reached", "See the cause; check the network."],
   "proxy-auth-required": ["The proxy refuses this user", "See the cause."],
@@ -38,15 +35,12 @@ export const errorTexts = {
   "backlog-full": ["Too much waits to be sent", "Await each send."],
   "would-wait": ["It would have to wait", "Try again later."],
   "plain-topic": ["Not in plain mode", "Join without plain."],
-  "no-listener": ["Nobody there takes such a stream", "Call onStream there."],
-  "too-many-streams": ["Too many streams are open", "End some."],
-  "stream-aborted": ["One side has aborted the stream", "See reasonCode and the cause."],
 } as const;
 
 /** What people are told of a code, and what to do about it. */
 export type ErrorTexts = readonly [sentence: string, remedy: string];
 
-/** Reasons about mailboxes alone. The entry of those has the sentences: an app without it does not carry them. */
+/** Reasons of an entry of its own, which has the sentences: an app without that entry does not carry them. */
 export type MailboxErrorCode =
   | "mailboxes-off"
   | "mailbox-full"
@@ -55,8 +49,22 @@ export type MailboxErrorCode =
   | "store-failed"
   | "host-mismatch";
 
+/** The same, about identities and key pairs. */
+export type IdentityErrorCode = "key-invalid" | "identity-unsupported";
+
+/** The same, about signed lists of relays. */
+export type ListErrorCode = "list-invalid" | "list-expired";
+
+/** The same, about streams. */
+export type StreamErrorCode = "no-listener" | "too-many-streams" | "stream-aborted";
+
 /** A stable, machine-readable reason of a failure. */
-export type PosternErrorCode = keyof typeof errorTexts | MailboxErrorCode;
+export type PosternErrorCode =
+  | keyof typeof errorTexts
+  | MailboxErrorCode
+  | IdentityErrorCode
+  | ListErrorCode
+  | StreamErrorCode;
 
 const texts: Partial<Readonly<Record<PosternErrorCode, ErrorTexts>>> = errorTexts;
 
@@ -97,9 +105,10 @@ export class ConnectError extends PosternError {
   }
 }
 
-/** What is known of a connection that failed. */
+/** What is known of a connection that failed. `texts` as of a PosternError. */
 export type ConnectErrorOptions = {
   readonly cause?: unknown;
+  readonly texts?: ErrorTexts;
   readonly status?: number | undefined;
   readonly requestId?: string | undefined;
 };

@@ -2,15 +2,16 @@
 
 import { systemClock } from "./clock.ts";
 import { ConnectError } from "./errors.ts";
+import { loadingDial } from "./line/loading-socket.ts";
 import { pageEvents } from "./line/page-events.ts";
+import type { Dial } from "./line/socket.ts";
 import { webSocketDial } from "./line/web-socket.ts";
-import { fetchRequest } from "./polling/fetch-request.ts";
 import { pageMemory } from "./polling/page-memory.ts";
-import { pollDial } from "./polling/poll-socket.ts";
 import { randomWord } from "./random.ts";
 import type { ConnectOptions, Relay, RelayList } from "./relay.ts";
 import { RelayClient } from "./relay-client.ts";
 import { WebCryptography } from "./sealing/web-cryptography.ts";
+import type { PrepareTopic } from "./topics.ts";
 
 export * from "./public.ts";
 
@@ -31,12 +32,35 @@ export function connect(relays: string | readonly string[] | RelayList, options:
     clock: systemClock,
     random: Math.random,
     dial: webSocketDial(systemClock),
-    poll: pollDial({ clock: systemClock, request: fetchRequest, newToken: randomWord }),
+    poll: loadingDial(loadPoll),
     memoryOf: pageMemory,
     pageEvents: pageEvents(),
     resendBufferBytes: RESEND_BUFFER_BYTES,
     cryptography: new WebCryptography(),
+    loadTopics,
     warn: (text: string) => console.warn(text),
   };
-  return new RelayClient(parts, relays, options);
+  const relay = new RelayClient(parts, relays, options);
+  if (options.transports?.includes("polling") !== false) loadPollOnceConnected(relay);
+  return relay;
+}
+
+/** The next network may let no WebSocket through, and by then the page's server may have another version of this. */
+function loadPollOnceConnected(relay: Relay): void {
+  const stop = relay.on("state", (state) => {
+    if (state !== "connected") return;
+    stop();
+    // What fails here is loaded again when it is needed, and told then.
+    loadPoll().catch(() => undefined);
+  });
+}
+
+async function loadPoll(): Promise<Dial> {
+  const { pagePollDial } = await import("./polling/page-poll.ts");
+  return pagePollDial({ clock: systemClock, newToken: randomWord });
+}
+
+async function loadTopics(): Promise<PrepareTopic> {
+  const { prepareTopic } = await import("./topics.ts");
+  return prepareTopic;
 }

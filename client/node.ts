@@ -12,6 +12,7 @@ import { pollDial } from "./polling/poll-socket.ts";
 import { randomWord } from "./random.ts";
 import type { ConnectOptions, Relay, RelayList } from "./relay.ts";
 import { RelayClient } from "./relay-client.ts";
+import { prepareTopic } from "./topics.ts";
 
 export * from "./public.ts";
 
@@ -35,6 +36,7 @@ export function connect(relays: string | readonly string[] | RelayList, options:
     wayOf: (address: string) => dialler.wayTo(new URL(address)),
     resendBufferBytes: RESEND_BUFFER_BYTES,
     cryptography: new NodeCryptography(),
+    loadTopics: () => Promise.resolve(prepareTopic),
     warn: (text: string) => process.emitWarning(text, "PosternWarning"),
   };
   return new RelayClient(parts, relays, options);

@@ -1,5 +1,3 @@
-import { isTopic } from "../protocol/fields.ts";
-import { ClearPassage } from "./clear-passage.ts";
 import type { Clock } from "./clock.ts";
 import { Emitter } from "./emitter.ts";
 import { ConnectError, DeliveryError, type PosternError, TopicError } from "./errors.ts";
@@ -8,11 +6,11 @@ import { Line, type LineParts } from "./line/line.ts";
 import type { PageEvents } from "./line/page-events.ts";
 import type { Dial } from "./line/socket.ts";
 import type { Transport } from "./line/transport.ts";
+import { loadPart } from "./load-part.ts";
 import type { HostedMailboxes, HostsMailboxes, MailboxHost } from "./mailbox-host.ts";
-import { NumberedTopic } from "./numbered-topic.ts";
+import type { NumberedTopic } from "./numbered-topic.ts";
 import { OVERHEAD_BYTES } from "./overhead.ts";
-import type { OpenPassage } from "./passage.ts";
-import { PlainTopic } from "./plain-topic.ts";
+import type { PlainTopic } from "./plain-topic.ts";
 import type {
   ConnectOptions,
   JoinOptions,
@@ -27,12 +25,10 @@ import { checkedAddresses } from "./relays/addresses.ts";
 import { RelayListing } from "./relays/relay-listing.ts";
 import { RelaySet, type RelaySetOptions } from "./relays/relay-set.ts";
 import type { Cryptography } from "./sealing/cryptography.ts";
-import { deriveTopic, type SealedTopicName } from "./sealing/derivation.ts";
-import { SealedPassage } from "./sealing/sealed-passage.ts";
-import { GroupSeals } from "./sealing/seals.ts";
-import type { SessionIdentity } from "./session-identity.ts";
+import type { SealedTopicName } from "./sealing/derivation.ts";
 import { withTimeLimit } from "./time-limit.ts";
 import type { Topic } from "./topic.ts";
+import type { PrepareTopic, TopicParts } from "./topics.ts";
 
 const JOIN_TIMEOUT_MS = 30_000;
 /** Below the 20 s for which an unanswered upgrade holds back every other one to the same address in Firefox. */
@@ -52,6 +48,8 @@ export type RelayClientParts = {
   readonly pageEvents?: PageEvents | undefined;
   readonly resendBufferBytes: number;
   readonly cryptography: Cryptography;
+  /** Gives what makes topics; asked by each `join`, and again where it fails. */
+  readonly loadTopics: () => Promise<PrepareTopic>;
   /** Says something to the developer, once. */
   readonly warn: (text: string) => void;
 };
@@ -80,7 +78,9 @@ export class RelayClient implements Relay, HostsMailboxes {
   readonly #topics = new Map<string, NumberedTopic | PlainTopic>();
   #mailboxes: HostedMailboxes | undefined;
   #lastError: PosternError | undefined;
-  #isClosing = false;
+  readonly #topicParts: TopicParts;
+  /** Aborted when the app has closed it. */
+  readonly #closing = new AbortController();
   #hasWarned = false;
 
   /** Dials at once. @throws ConnectError `address-invalid`, `option-invalid` */
@@ -89,6 +89,7 @@ export class RelayClient implements Relay, HostsMailboxes {
     const addresses = typeof relays === "function" ? undefined : checkedAddresses([relays].flat());
     const delays = checkedReconnect(reconnect);
     this.#parts = parts;
+    this.#topicParts = { ...parts, openPlain: (...line) => this.#set.openPlain(...line) };
     this.#addresses = addresses ?? [];
     this.#lineOptions = {
       token,
@@ -136,38 +137,34 @@ export class RelayClient implements Relay, HostsMailboxes {
 
   async join(asked: string | SealedTopicName, options: JoinOptions = {}): Promise<Topic> {
     const { timeoutMs = JOIN_TIMEOUT_MS, signal } = options;
-    const { clock, cryptography } = this.#parts;
-    const keys = typeof asked === "string" ? undefined : await deriveTopic(cryptography, asked);
-    if (keys === undefined && options.identity !== undefined) throw invalid("identity: the topic has no secret");
-    const identity = keys && (await options.identity?.begin(cryptography, keys));
-    const name = keys?.topicId ?? asked;
-    if (!isTopic(name)) throw new TopicError("topic-invalid");
-    if (this.#isClosing) throw new ConnectError("closed");
+    const { clock } = this.#parts;
+    const prepareTopic = await this.#loadTopics({ timeoutMs, signal });
+    const { name, open } = await prepareTopic(this.#topicParts, asked, options);
+    this.#closing.signal.throwIfAborted();
     if (this.state === "closed") throw this.#lastError ?? new ConnectError("closed");
-    const seals = identity?.seals ?? (keys && new GroupSeals(cryptography, keys));
-    const sealed: OpenPassage | undefined = seals && ((parts) => new SealedPassage({ ...parts, clock, seals }));
     // A plain topic is on one relay: there has to be one.
     if (options.plain === true) await withTimeLimit(clock, { timeoutMs, signal }, () => this.#listed.promise);
     if (this.#topics.has(name)) throw new TopicError("already-joined");
-    const topic = this.#open(name, options, sealed, identity);
+    if (typeof asked === "string" && options.public !== true) this.#warnPublic();
+    const topic = open();
     this.#topics.set(name, topic);
     topic.ended.addEventListener("abort", () => this.#forget(name), { once: true });
-    if (topic instanceof NumberedTopic) this.#set.join(topic);
+    if ("joinOn" in topic) this.#set.join(topic);
     try {
-      await withTimeLimit(this.#parts.clock, { timeoutMs, signal }, () => topic.joined);
+      await withTimeLimit(clock, { timeoutMs, signal }, () => topic.joined);
       return topic;
     } catch (error) {
       void topic.leave();
-      const isLate = error instanceof DeliveryError && error.code === "timed-out";
-      throw isLate ? new ConnectError("unreachable", { cause: this.#lastError ?? error }) : error;
+      throw isLate(error) ? new ConnectError("unreachable", { cause: this.#lastError ?? error }) : error;
     }
   }
 
   async close(): Promise<void> {
-    this.#isClosing = true;
+    const reason = new ConnectError("closed");
+    this.#closing.abort(reason);
     await Promise.all([...this.#topics.values()].map((topic) => topic.leave()));
     this.#listing?.stop();
-    this.#listed.reject(new ConnectError("closed"));
+    this.#listed.reject(reason);
     this.#set.close();
     this.#mailboxes?.close();
   }
@@ -180,7 +177,7 @@ export class RelayClient implements Relay, HostsMailboxes {
     const options = { ...this.#lineOptions, address };
     const openLine: MailboxHost["openLine"] = (events) => new Line(this.#parts, options, events);
     this.#mailboxes ??= make({ clock, cryptography, address, openLine });
-    if (this.#isClosing) this.#mailboxes.close();
+    if (this.#closing.signal.aborted) this.#mailboxes.close();
     return this.#mailboxes;
   }
 
@@ -192,23 +189,22 @@ export class RelayClient implements Relay, HostsMailboxes {
     return this.#emitter.on(name, listener);
   }
 
-  /** @param sealed undefined: the topic is public. */
-  #open(
-    name: string,
-    options: JoinOptions,
-    sealed: OpenPassage | undefined,
-    identity: SessionIdentity | undefined,
-  ): NumberedTopic | PlainTopic {
-    const { plain = false, peerId, presence } = options;
-    if (plain && sealed !== undefined) throw invalid("a plain topic is not sealed");
-    if (sealed === undefined && options.public !== true) this.#warnPublic();
-    if (plain && presence !== undefined) throw invalid("a plain topic has no presence");
-    if (plain) return new PlainTopic(name, (how, events) => this.#set.openPlain(name, how, events), peerId);
-    const { clock, resendBufferBytes } = this.#parts;
-    // A name of the app's own would be a second identity beside the session.
-    if (peerId !== undefined) throw invalid("peerId is for plain topics");
-    const openPassage: OpenPassage = sealed ?? ((parts) => new ClearPassage(parts));
-    return new NumberedTopic(name, { clock, resendBufferBytes, openPassage, presence, identity });
+  /** @throws ConnectError `load-failed`, `closed`; DeliveryError `aborted` */
+  async #loadTopics(limits: Parameters<typeof withTimeLimit>[1]): Promise<PrepareTopic> {
+    const { clock, random, loadTopics } = this.#parts;
+    const backOff = new BackOff(random, this.#lineOptions.reconnect);
+    let failure: PosternError | undefined;
+    const onError = (error: PosternError): void => {
+      failure = error;
+      this.#emitter.emit("error", error);
+    };
+    try {
+      return await withTimeLimit(clock, limits, (signal) =>
+        loadPart(loadTopics, { clock, backOff, signal: AbortSignal.any([signal, this.#closing.signal]), onError }),
+      );
+    } catch (error) {
+      throw isLate(error) ? (failure ?? new ConnectError("load-failed", { cause: error })) : error;
+    }
   }
 
   #use(addresses: readonly string[]): void {
@@ -244,8 +240,8 @@ export class RelayClient implements Relay, HostsMailboxes {
   }
 }
 
-function invalid(cause: string): TopicError {
-  return new TopicError("option-invalid", { cause });
+function isLate(error: unknown): boolean {
+  return error instanceof DeliveryError && error.code === "timed-out";
 }
 
 /** The lower, the more is said by it. */

@@ -4,6 +4,7 @@ import { fromBase64url } from "./base64url.ts";
 import { epochMs, systemClock } from "./clock.ts";
 import { ConnectError, PosternError, TopicError } from "./errors.ts";
 import type { RelayList } from "./relay.ts";
+import { listError } from "./relays/list-error.ts";
 import { MAX_LIST_CHARACTERS, type RelayListing, readListing, readSigned, signedBytes } from "./relays/signed-list.ts";
 import { subtle } from "./sealing/web-cryptography.ts";
 import { withTimeLimit } from "./time-limit.ts";
@@ -39,8 +40,8 @@ export function signedRelays({ source, publicKey }: SignedRelaysOptions): RelayL
       if (last === undefined || !(error instanceof PosternError)) throw error;
       warn(error);
     }
-    if (last === undefined) throw new ConnectError("list-invalid");
-    if (last.expiresAtMs < epochMs()) warn(new ConnectError("list-expired"));
+    if (last === undefined) throw listError("list-invalid");
+    if (last.expiresAtMs < epochMs()) warn(listError("list-expired"));
     return last.relays;
   };
 }
@@ -71,12 +72,12 @@ async function fetched(source: string | URL, signal: AbortSignal): Promise<strin
 async function opened(text: string, rawKey: Uint8Array<ArrayBuffer>): Promise<RelayListing> {
   const file = readSigned(text);
   const signature = file && fromBase64url(file.signature);
-  if (file === undefined || signature === undefined) throw new ConnectError("list-invalid", { cause: "not the form" });
+  if (file === undefined || signature === undefined) throw listError("list-invalid", "not the form");
   if (!(await isSigned(rawKey, new Uint8Array(signature), signedBytes(file.list)))) {
-    throw new ConnectError("list-invalid", { cause: "another key, or it was changed" });
+    throw listError("list-invalid", "another key, or it was changed");
   }
   const listing = readListing(file.list);
-  if (listing === undefined) throw new ConnectError("list-invalid", { cause: "not the form" });
+  if (listing === undefined) throw listError("list-invalid", "not the form");
   return listing;
 }
 

@@ -81,11 +81,6 @@ export type V1ClientMessage =
 /** A message that cannot be taken: answered by `error` with this code. */
 export type V1Refused = { readonly type: "invalid"; readonly ref: Ref; readonly code: ErrorCode };
 
-/** What a client's `data` for all members of a topic begins with: encodeV1ClientMessage writes it so. */
-export function v1ClientDataStart(topic: string): string {
-  return `{"type":"data","topic":${JSON.stringify(topic)},"data":"`;
-}
-
 /** Writes a message to the relay. It does not look whether the relay will take it: the checks in fields.ts tell. */
 export function encodeV1ClientMessage(message: V1ClientMessage): string {
   const { type, ref } = message;

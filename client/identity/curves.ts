@@ -1,5 +1,6 @@
-import { TopicError } from "../errors.ts";
+import type { TopicError } from "../errors.ts";
 import { subtle } from "../sealing/web-cryptography.ts";
+import { identityError } from "./identity-error.ts";
 
 /** A key of the platform's. */
 export type PlatformKey = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
@@ -93,7 +94,7 @@ async function supported<T>(work: () => Promise<T>): Promise<T> {
 
 function unsupported(error?: Error): TopicError {
   const runtime = (globalThis as { readonly navigator?: { readonly userAgent?: string } }).navigator?.userAgent;
-  return new TopicError("identity-unsupported", { cause: runtime ?? error?.message ?? "unknown runtime" });
+  return identityError("identity-unsupported", runtime ?? error?.message ?? "unknown runtime");
 }
 
 /** WebCrypto takes no view of shared memory. */

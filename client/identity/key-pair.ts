@@ -1,8 +1,8 @@
 import { fromBase64url, toBase64url } from "../base64url.ts";
-import { TopicError } from "../errors.ts";
 import { subtle } from "../sealing/web-cryptography.ts";
 import { joinBytes } from "./bytes.ts";
 import { KEY_BYTES, newSigningPair, type PlatformKey, signingKeyOf } from "./curves.ts";
+import { identityError } from "./identity-error.ts";
 
 /** An Ed25519 key pair. A plain object: a browser can keep it in IndexedDB as it is. */
 export type KeyPair = {
@@ -63,13 +63,13 @@ export function publicKeyBytes(publicKey: string): Uint8Array {
   const bytes = fromBase64url(publicKey);
   // The last character has bits to spare: each key has one text.
   if (bytes?.length !== KEY_BYTES || toBase64url(bytes) !== publicKey) {
-    throw new TopicError("key-invalid", { cause: "a public key is 32 bytes as 43 characters of base64url" });
+    throw identityError("key-invalid", "a public key is 32 bytes as 43 characters of base64url");
   }
   return bytes;
 }
 
 function seedOf(bytes: Uint8Array | undefined): Uint8Array {
-  if (bytes?.length !== KEY_BYTES) throw new TopicError("key-invalid", { cause: "a private key is 32 bytes" });
+  if (bytes?.length !== KEY_BYTES) throw identityError("key-invalid", "a private key is 32 bytes");
   return bytes;
 }
 
@@ -78,6 +78,6 @@ async function jwkOf(key: PlatformKey): Promise<{ readonly d?: string; readonly 
     // RFC 8037 section 2: both halves, without arithmetic of our own.
     return await subtle().exportKey("jwk", key);
   } catch (error) {
-    throw new TopicError("key-invalid", { cause: error });
+    throw identityError("key-invalid", error);
   }
 }

@@ -124,9 +124,13 @@ export class Carrier implements ConnectionEvents {
   }
 
   onEnd(ending: Ending, connection: Connection): void {
-    if (connection === this.#rival) return this.#rivalEnded();
-    if (connection !== this.#connection || this.#goesOnByOther(ending, connection)) return;
+    const isRival = connection === this.#rival;
+    if (!isRival && connection !== this.#connection) return;
     const first = this.#firstEnding ?? ending;
+    // Nobody hears how the second transport ended; but where its code is missing, somebody can change that.
+    if ((isRival || first !== ending) && ending.error.code === "load-failed") this.#events.onError(ending.error);
+    if (isRival) return this.#rivalEnded();
+    if (this.#goesOnByOther(ending, connection)) return;
     this.#stop();
     this.#connection = undefined;
     this.#events.onEnd(first, connection);

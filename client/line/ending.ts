@@ -66,12 +66,13 @@ export function endingOf(end: SocketEnd, said: LastWord | undefined, hasBeenUp: 
   if (end.refusal !== undefined) return refused(end.refusal, end.cause, hasBeenUp);
   const code = end.code ?? closeOf(said);
   const reconnect = code === undefined || end.reason === "no join in time" ? "back-off" : reconnectAfter(code);
+  const error = new ConnectError(codeOf(code, reconnect), {
+    cause: end.cause ?? (said && wordsOf(said)) ?? (end.reason || (code && `closed with ${code}`)),
+    status: code,
+    requestId: said?.requestId,
+  });
   return {
-    error: new ConnectError(codeOf(code, reconnect), {
-      cause: end.cause ?? (said && wordsOf(said)) ?? (end.reason || (code && `closed with ${code}`)),
-      status: code,
-      requestId: said?.requestId,
-    }),
+    error: end.cause instanceof ConnectError ? end.cause : error,
     reconnect,
     retryAfterMs: bounded(said?.retryAfterMs, said?.reason),
     mayBeTheTransport: code === undefined && said === undefined && end.isUnreached !== true,

@@ -5,7 +5,10 @@ export type SocketEnd = {
   /** RFC 6455 section 7.4; undefined where no close frame was seen, whatever number the runtime gives for that. */
   readonly code: number | undefined;
   readonly reason: string;
-  /** Why it failed, where the runtime says so: an error of the network, of TLS, or the HTTP answer to the upgrade. */
+  /**
+   * Why it failed, where the runtime says so: an error of the network, of TLS, or the HTTP answer to the upgrade; or a ConnectError,
+   * where the client itself is the reason.
+   */
   readonly cause?: unknown;
   /** The relay's machine was not reached at all, where the runtime tells that: another transport would not be either. */
   readonly isUnreached?: boolean | undefined;

@@ -2,7 +2,7 @@ import type { SharedLanes, StreamLanes } from "../delivery/direct-lanes.ts";
 import type { AcknowledgementFrame, ChunkFrame, Frame } from "../delivery/frame.ts";
 import { Lane } from "../delivery/lane.ts";
 import type { Sid } from "../delivery/ports.ts";
-import { DeliveryError, type PosternError, type PosternErrorCode } from "../errors.ts";
+import { DeliveryError, type PosternError } from "../errors.ts";
 import type { StreamHalf, StreamHost, StreamSecrets } from "../stream-host.ts";
 import { withTimeLimit } from "../time-limit.ts";
 import type { Peer, WaitOptions } from "../topic.ts";
@@ -12,6 +12,7 @@ import { OpenStream, type StreamIdentity } from "./open-stream.ts";
 import type { LabelOptions, PeerStream, StreamHandler, Streams } from "./peer-stream.ts";
 import { MAX_WINDOW_BYTES, MIN_WINDOW_BYTES, WindowPool } from "./read-window.ts";
 import { decodeStreamChunk, openChunk, reasonOf, type StreamChunk } from "./stream-chunk.ts";
+import { streamRefusal } from "./stream-error.ts";
 
 const OPEN_TIMEOUT_MS = 30_000;
 
@@ -33,7 +34,7 @@ const MAX_ENDED_OF_PEER = 256;
 const MAX_STREAM = 2 ** 32 - 1;
 
 /** Why there is no stream, by the number on the wire. */
-const refusals: readonly PosternErrorCode[] = ["peer-gone", "no-listener", "too-many-streams"];
+const refusals = ["peer-gone", "no-listener", "too-many-streams"] as const;
 const GONE = 0;
 const NO_LISTENER = 1;
 const TOO_MANY = 2;
@@ -83,7 +84,7 @@ export class TopicStreams implements Streams, StreamLanes {
     if (half !== undefined) this.#checkPeer(sid, signal);
     const chunk = openChunk(this.#lastStream + 1, label, half?.publicKey);
     if (chunk === undefined) throw new DeliveryError("option-invalid", { cause: "a label is 1 to 256 bytes of UTF-8" });
-    if (this.#isFull(sid)) throw new DeliveryError("too-many-streams");
+    if (this.#isFull(sid)) throw streamRefusal("too-many-streams");
     const forwardSecret = half !== undefined;
     const stream = this.#add(sid, { peer: this.#peer(sid), label, isIncoming: false, forwardSecret });
     if (half !== undefined) stream.keyed(half);
@@ -123,7 +124,7 @@ export class TopicStreams implements Streams, StreamLanes {
     const incoming: IncomingStreams = new IncomingStreams({
       mayWait: (sid) => this.#mayWait(sid),
       accept: (stream) => stream.accept(),
-      refuse: (stream) => this.#refuse(stream, NO_LISTENER, new DeliveryError("no-listener")),
+      refuse: (stream) => this.#refuse(stream, NO_LISTENER, streamRefusal("no-listener")),
       onEnd: () => stop(),
     });
     const stop = this.#listeners.set(label, incoming);
@@ -138,7 +139,7 @@ export class TopicStreams implements Streams, StreamLanes {
     else {
       const stream = this.#peers.get(sid)?.byOwn.get(frame.stream);
       if (frame.next > 0) stream?.acknowledged(frame);
-      else stream?.fail(new DeliveryError(refusals[frame.byteLimit] ?? "peer-gone"));
+      else stream?.fail(streamRefusal(refusals[frame.byteLimit] ?? "peer-gone"));
     }
   }
 
@@ -200,7 +201,7 @@ export class TopicStreams implements Streams, StreamLanes {
     if (this.#peers.get(stream.lane.sid)?.byOwn.get(stream.lane.stream) !== stream) return;
     const listener = this.#listeners.find(stream.label);
     if (isAgreed && listener !== undefined) listener.take(stream);
-    else this.#refuse(stream, NO_LISTENER, new DeliveryError("no-listener"));
+    else this.#refuse(stream, NO_LISTENER, streamRefusal("no-listener"));
   }
 
   /** @returns whether the two halves give a key; false where it has ended meanwhile. */

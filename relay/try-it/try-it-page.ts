@@ -64,7 +64,7 @@ export class TryItPage {
   async #pack(name: ScriptName): Promise<Packed | undefined> {
     try {
       const plain = await this.#parts.readScript(name);
-      return { plain, gzipped: await promisify(gzip)(plain) };
+      return { plain, gzipped: await promisify(gzip)(plain, { level: 9 }) };
     } catch {
       return undefined;
     }

@@ -3,6 +3,7 @@ import { createServer, type Server } from "node:http";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { type WebSocket as ServerSocket, WebSocketServer } from "ws";
 import { systemClock } from "../../client/clock.ts";
+import { loadingDial } from "../../client/line/loading-socket.ts";
 import type { Dial, Socket, SocketEnd } from "../../client/line/socket.ts";
 import { webSocketDial } from "../../client/line/web-socket.ts";
 import { eventually } from "../support/eventually.ts";
@@ -139,3 +140,45 @@ function socketContract(name: string, dial: Dial): void {
 
 socketContract("the socket over ws", testDial());
 socketContract("the socket over the runtime's WebSocket", webSocketDial(systemClock));
+socketContract(
+  "the socket whose code has to be loaded",
+  loadingDial(() => Promise.resolve(testDial())),
+);
+
+describe("the socket whose code is not there", () => {
+  it("ends with the reason, and is loaded again by the next dial", async () => {
+    const address = await serve(() => undefined);
+    const loads: (() => Promise<Dial>)[] = [
+      () => Promise.reject(new TypeError("404")),
+      () => Promise.resolve(testDial()),
+    ];
+    const dial = loadingDial(() => loads.shift()?.() ?? Promise.reject(new Error("asked too often")));
+
+    const first = dialled(dial, address);
+    const { code, cause } = await endOf(first);
+    const second = dialled(dial, address);
+
+    expect([code, cause]).toMatchObject([undefined, { code: "load-failed", cause: { message: "404" } }]);
+    await eventually(() => expect(second.told).toEqual(["open"]));
+  });
+
+  it("never dials where it was closed before its code came", async () => {
+    const coming = Promise.withResolvers<Dial>();
+    const dials: string[] = [];
+    const client = dialled(
+      loadingDial(() => coming.promise),
+      "ws://127.0.0.1:9/",
+    );
+
+    client.socket.send("too early");
+    client.socket.close("never mind");
+    coming.resolve((address) => {
+      dials.push(address);
+      return client.socket;
+    });
+    await coming.promise;
+
+    expect(await endOf(client)).toEqual({ code: 1000, reason: "never mind" });
+    expect(dials).toEqual([]);
+  });
+});

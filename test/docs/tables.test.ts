@@ -1,7 +1,10 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { errorTexts } from "../../client/errors.ts";
+import { identityErrorTexts } from "../../client/identity/identity-error.ts";
 import { mailboxErrorTexts } from "../../client/mailbox/mailbox-error.ts";
+import { listErrorTexts } from "../../client/relays/list-error.ts";
+import { streamErrorTexts } from "../../client/streams/stream-error.ts";
 import { CloseCode, closeCodes, type Reconnect, reconnectAfter } from "../../protocol/close-codes.ts";
 import { errorSentences } from "../../protocol/error-codes.ts";
 import { refusalCounter, refusalStatus } from "../../relay/auth/refusals.ts";
@@ -37,9 +40,8 @@ it("lists in docs/client.md every error code of the client with its sentence and
   const rows = tableRows("docs/client.md", "## Errors");
 
   const listed = rows.map(([code, sentence, remedy]) => [unquoted(code), sentence, remedy]);
-  expect(listed).toEqual(
-    Object.entries({ ...errorTexts, ...mailboxErrorTexts }).map(([code, texts]) => [code, ...texts]),
-  );
+  const ofEntries = { ...listErrorTexts, ...identityErrorTexts, ...streamErrorTexts, ...mailboxErrorTexts };
+  expect(listed).toEqual(Object.entries({ ...errorTexts, ...ofEntries }).map(([code, texts]) => [code, ...texts]));
 });
 
 it("lists in docs/protocol.md every close code with its name and whether to come back, and no other", () => {

@@ -4,6 +4,7 @@ import { systemClock } from "../../client/clock.ts";
 import { webSocketDial } from "../../client/line/web-socket.ts";
 import { RelayClient } from "../../client/relay-client.ts";
 import { WebCryptography } from "../../client/sealing/web-cryptography.ts";
+import { prepareTopic } from "../../client/topics.ts";
 import { decodeV1RelayMessage } from "../../protocol/v1-relay-messages.ts";
 import { eventually } from "../support/eventually.ts";
 import { startRelay, type TestRelay } from "../support/relay.ts";
@@ -64,6 +65,7 @@ function openClient({ url }: TestRelay): WatchedClient {
     dial: webSocketDial(systemClock, Watched as never),
     resendBufferBytes: 67_108_864,
     cryptography: new WebCryptography(),
+    loadTopics: () => Promise.resolve(prepareTopic),
     warn: () => undefined,
   };
   const client = new RelayClient(parts, url, {});

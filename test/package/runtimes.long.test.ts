@@ -50,7 +50,7 @@ inRuntimes.each([
 inRuntimes("exchanges everything on workerd, sealed, over a restart of the relay", async () => {
   const port = await freePort();
   const bundle = await rolldown({ input: join(folder, "worker.mjs"), platform: "browser", logLevel: "silent" });
-  await bundle.write({ file: join(folder, "worker.js") });
+  await bundle.write({ file: join(folder, "worker.js"), codeSplitting: false });
   writeFileSync(join(folder, "workerd.capnp"), workerdConfig(port));
   // The program itself: what is in .bin starts it as a child, and ends alone.
   const [machine] = readdirSync(join(CLIENTS_FOLDER, "node_modules/@cloudflare"));

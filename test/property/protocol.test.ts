@@ -22,7 +22,6 @@ import {
   decodeV1ClientMessage,
   encodeV1ClientMessage,
   type V1ClientMessage,
-  v1ClientDataStart,
 } from "../../protocol/v1-client-messages.ts";
 import {
   decodeV1RelayMessage,
@@ -316,9 +315,6 @@ it("writes data and signals to the letter with the beginnings by which the relay
       expect(CLASSIC_CLIENT_DATA_START + end).toBe(encodeClassicClientMessage({ type: "data", data: sent }));
       expect(classicDataStart({ peerId: from }) + end).toBe(
         encodeClassicRelayMessage({ type: "data", peerId: from, data: sent }),
-      );
-      expect(v1ClientDataStart(topicName) + end).toBe(
-        encodeV1ClientMessage({ type: "data", topic: topicName, data: sent }),
       );
       const member = { peerId: from, peerHandle };
       expect(v1DataStart({ topicName, ...member }, own) + end).toBe(

@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { ConnectError } from "../../client/errors.ts";
 import type { Transport, TransportMemory } from "../../client/line/transport.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { TestLine } from "../support/line-scene.ts";
@@ -222,4 +223,28 @@ it("goes over all the same where the old connection does not end, and where the 
   expect([stays.line.line.info.transport, stays.topic.line.isWritable]).toEqual(["polling", true]);
   expect([goes.line.line.info.transport, goes.topic.line.isWritable]).toEqual(["websocket", true]);
   expect(goes.polls.last.isOver).toBe(true);
+});
+
+it("says that the code of the poll is missing, beside how the WebSocket ended, and asks for it at the next dial", () => {
+  const missing = new ConnectError("load-failed", { cause: new TypeError("404") });
+  const fails = scene();
+  fails.webSockets.last.end();
+  fails.polls.last.end({ cause: missing });
+  const beside = scene();
+  beside.webSockets.last.open();
+  beside.clock.advance(1500);
+  beside.polls.last.end({ cause: missing });
+  const alone = scene(undefined, ["polling"]);
+  alone.polls.last.end({ cause: missing });
+  const codes = ({ line }: typeof fails) => line.errors.map(({ code }) => code);
+
+  expect([codes(fails), codes(beside), codes(alone)]).toEqual([
+    ["load-failed", "unreachable"],
+    ["load-failed"],
+    ["load-failed"],
+  ]);
+  // The WebSocket still may answer, and what has ended is dialled again.
+  beside.webSockets.last.pong();
+  fails.clock.advance(1000);
+  expect([beside.line.line.info.transport, ...fails.dialled()]).toEqual(["websocket", 2, 1]);
 });

@@ -13,14 +13,14 @@ import { closeFor, NOT_PERMITTED_CLOSE } from "../../session/access-closes.ts";
 import { BytesPayload } from "../../session/payload.ts";
 import type { Close, Ending, Session, SessionConnection } from "../../session/ports.ts";
 import { classicEncoding, classicErrorFrame, textFrame, toBoundedText } from "./codec.ts";
+import { DataShape } from "./data-shape.ts";
 import { MembershipChanges } from "./membership-changes.ts";
 import { makeFreePeerId } from "./peer-id.ts";
 import type { SessionParts } from "./session-parts.ts";
-import { spliceData } from "./splice.ts";
 
 const TOPIC_FULL_CLOSE: Close = { code: CloseCode.tryAgainLater, reason: "topic-full" };
 const TOO_LARGE_CLOSE: Close = { code: CloseCode.messageTooBig, reason: "payload too large" };
-const DATA_START = new TextEncoder().encode(CLASSIC_CLIENT_DATA_START);
+const USUAL_SHAPE = DataShape.behind(CLASSIC_CLIENT_DATA_START);
 
 /**
  * A client that knows only the five classic messages. It is in one topic at a time, what it sends wrong is ignored
@@ -31,6 +31,8 @@ export class ClassicSession implements Session {
   readonly #connection: SessionConnection;
   readonly #peer: Peer<Member>;
   #member: Member | undefined;
+  /** How it wrote its last `data`. */
+  #shape = USUAL_SHAPE;
   readonly #changes: MembershipChanges;
   #isLeaving = false;
 
@@ -51,7 +53,7 @@ export class ClassicSession implements Session {
   receive(bytes: Uint8Array, _isBinary: boolean, isPrintable: boolean): void {
     if (this.#peer.isOver) return;
     this.#parts.traffic.classic.add(1, bytes.length);
-    const spliced = isPrintable && this.#member !== undefined ? spliceData(bytes, DATA_START) : undefined;
+    const spliced = isPrintable && this.#member !== undefined ? this.#shape.payloadIn(bytes) : undefined;
     if (spliced === undefined) this.#decode(bytes);
     else this.#publish(BytesPayload.fromJsonText(spliced));
   }
@@ -65,6 +67,7 @@ export class ClassicSession implements Session {
       return;
     }
     if (message.type === "data") {
+      if (this.#member !== undefined) this.#shape = DataShape.of(bytes, bounded.dataText) ?? this.#shape;
       this.#publish(BytesPayload.fromJsonText(bounded.dataText));
     } else if (!access.isGranted) {
       access.denied();

@@ -7,7 +7,6 @@ import {
   type SignalType,
   type V1ClientMessage,
   type V1Refused,
-  v1ClientDataStart,
 } from "../../../protocol/v1-client-messages.ts";
 import { encodeV1Error, encodeV1RelayMessage } from "../../../protocol/v1-relay-messages.ts";
 import type { Peer } from "../../hub/peer.ts";
@@ -25,9 +24,9 @@ import type {
   SessionConnection,
 } from "../../session/ports.ts";
 import { nameOf, textFrame, toBoundedText } from "./codec.ts";
+import { DataShape } from "./data-shape.ts";
 import { MembershipChanges } from "./membership-changes.ts";
 import type { SessionParts } from "./session-parts.ts";
-import { spliceData } from "./splice.ts";
 import { V1Joins } from "./v1-joins.ts";
 import { V1Mailboxes } from "./v1-mailboxes.ts";
 
@@ -36,6 +35,8 @@ const HOLD_LIMIT_BYTES = 262_144;
 /** When a client whose outbox was full may come back: at once, it would be sent the same. */
 const RETRY_AFTER_MS = 1000;
 
+type V1Data = Extract<V1ClientMessage, { type: "data" }>;
+
 /** A client that offered `postern.v1`: many topics, one addressee, signals, and a typed answer to every mistake. */
 export class V1Session implements Session {
   readonly #parts: SessionParts;
@@ -43,9 +44,8 @@ export class V1Session implements Session {
   readonly #connection: SessionConnection;
   readonly #peer: Peer<Member>;
   readonly #byTopicHandle = new Map<number, Member>();
-  /** Where it last published by text, and what such a message begins with. */
-  #lastTopic: string | undefined;
-  #lastDataStart: Uint8Array | undefined;
+  /** Its last `data` for all or for one in text: where it went, and how it was written. */
+  #last: { readonly topicName: string; readonly to: number | undefined; readonly shape: DataShape } | undefined;
   readonly #joins: V1Joins;
   readonly #changes: MembershipChanges;
   readonly #mailboxes: V1Mailboxes;
@@ -182,17 +182,13 @@ export class V1Session implements Session {
     if (refusal !== undefined) this.#refuse(refusal, undefined);
   }
 
-  /** The short way for a message like the last one. @returns whether it was one. */
+  /** The short way for a message like the last one. @returns whether it was one, and was taken: a refusal needs its `ref`. */
   #publishSpliced(bytes: Uint8Array): boolean {
-    if (this.#lastDataStart === undefined || this.#lastTopic === undefined) return false;
-    if (!this.#connection.access.mayPublish || this.#stage === "refusing") return false;
-    const own = this.#peer.memberOf(this.#lastTopic);
-    const spliced = own === undefined ? undefined : spliceData(bytes, this.#lastDataStart);
-    if (own === undefined || spliced === undefined) return false;
-    const payload = BytesPayload.fromJsonText(spliced);
-    if (payload.isLargerThan(this.#parts.limits.maxPayloadBytes)) return false;
-    this.#parts.hub.publish(own, payload);
-    return true;
+    if (this.#last === undefined || this.#stage === "refusing") return false;
+    const own = this.#peer.memberOf(this.#last.topicName);
+    const payload = own === undefined ? undefined : this.#last.shape.payloadIn(bytes);
+    if (own === undefined || payload === undefined) return false;
+    return this.#publish(own, this.#last.to, BytesPayload.fromJsonText(payload)) === undefined;
   }
 
   #receiveText(bytes: Uint8Array): void {
@@ -202,6 +198,7 @@ export class V1Session implements Session {
       return;
     }
     const message = decodeV1ClientMessage(bounded.text);
+    if (message.type === "data") this.#expectLike(message, bytes, bounded);
     const refusal = this.#apply(message, bounded);
     if (refusal !== undefined) this.#refuse(refusal, message.ref);
   }
@@ -262,7 +259,6 @@ export class V1Session implements Session {
         this.#parts.hub.show(member, message.presence);
         return undefined;
       case "data":
-        this.#expectLike(message.topic);
         return this.#publish(member, message.to, BytesPayload.fromJsonText(dataText));
       case "offer":
       case "answer":
@@ -272,11 +268,11 @@ export class V1Session implements Session {
     }
   }
 
-  /** The next message is most likely of the same topic. */
-  #expectLike(topicName: string): void {
-    if (this.#lastTopic === topicName) return;
-    this.#lastTopic = topicName;
-    this.#lastDataStart = new TextEncoder().encode(v1ClientDataStart(topicName));
+  /** The next message is most likely written alike. */
+  #expectLike({ topic: topicName, to }: V1Data, bytes: Uint8Array, { dataText }: JsonSurvey): void {
+    if (typeof to === "object") return;
+    const shape = DataShape.of(bytes, dataText);
+    this.#last = shape && { topicName, to, shape };
   }
 
   /** The answer comes last: after it, nothing of this topic follows. */
