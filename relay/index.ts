@@ -1,4 +1,4 @@
-/** The package `postern` for programs that run a relay inside themselves: docs/operations.md#inside-another-program. */
+/** The package `postern` for programs that run a relay inside themselves: docs/embedding.md. */
 
 export { loadConfig } from "./config/load.ts";
 export type { Config } from "./config/options.ts";

@@ -123,7 +123,6 @@ export class Chat {
     this.#follow(topic);
     const printing = this.#print(messages);
     await Promise.race([this.#sendLines(topic), stopped(signal)]);
-    if (!signal.aborted) await this.#flush(topic);
     await topic.leave();
     await printing;
   }
@@ -163,7 +162,7 @@ export class Chat {
     }
   }
 
-  /** Resolves at the end of the input, which with `--stay` is the signal. */
+  /** Resolves when everybody has what was sent, at the end of the input or, with `--stay`, at the signal. */
   async #sendLines(topic: Topic): Promise<void> {
     const signal = this.#stop.signal;
     const lines = createInterface({ input: this.#terminal.stdin, crlfDelay: Number.POSITIVE_INFINITY, signal });
@@ -179,7 +178,11 @@ export class Chat {
         this.#incomplete();
       }
     }
-    if (!isHeard) this.#printer.notice("nobody else was there for the last line");
+    if (signal.aborted) return;
+    if (!isHeard || !this.#request.isStaying) await this.#flush(topic);
+    // Of a line that was there before this client had joined, who is in the topic may be known only when they have it.
+    if (!isHeard && !signal.aborted && topic.peers.size === 0)
+      this.#printer.notice("nobody else was there for the last line");
     if (this.#request.isStaying) await stopped(signal);
   }
 

@@ -18,12 +18,12 @@ export const TOPIC_OPTIONS: typeof CONNECT_OPTIONS & {
 
 /** The lines of a command's help about the former. */
 export const CONNECT_HELP = `  --fingerprint <text>  trust exactly the certificate with this SHA-256, as the relay, openssl or a browser shows it
-  --ca-file <path>      trust the authorities in this PEM file, in place of this machine's
-  --proxy <url>         the proxy, in place of the one in HTTPS_PROXY or the system's settings; or none, env, system
+  --ca-file <path>      trust the authorities in this PEM file, instead of this machine's
+  --proxy <url>         the proxy, instead of the one in HTTPS_PROXY or the system's settings; or none, env, system
   --token-file <path>   the file with a token, for a relay that wants one; or set POSTERN_TOKEN`;
 
 /** The lines of a command's help about the latter. */
-export const TOPIC_HELP: string = `  --relay <address>     another relay to use beside the first: as often as there are more. A topic is on three of them at once
+export const TOPIC_HELP: string = `  --relay <address>     another relay to use beside the first; repeat for more. A topic is on up to three at once
 ${CONNECT_HELP}`;
 
 /** How to connect, as it was typed. */

@@ -75,7 +75,7 @@ async function parse(args: readonly string[], terminal: Terminal): Promise<Docto
   });
   if (values.help === true) return "help";
   const [address, ...others] = positionals;
-  if (address === undefined || others.length > 0) throw new Error("It takes the address of one relay.");
+  if (address === undefined || others.length > 0) throw new Error("Give the address of one relay.");
   if (values.ticket === true && values.json === true) throw new Error("It is either --ticket or --json.");
   const { fingerprint, "ca-file": caFile, proxy: proxyWord, "token-file": tokenFile } = values;
   const words = { fingerprint, caFile, proxy: proxyWord, tokenFile };
@@ -109,21 +109,20 @@ function refuse(error: unknown, terminal: Terminal, program: string): ExitCode {
 function helpOf(program: string): string {
   return `Usage: ${program} doctor <relay> [options]
 
-Finds out why an app does not get through to a relay: goes the way of a connection, step by step, and says what stops it, what to
-do, and who can. It takes less than 20 s, joins a topic of its own with a random name, and
-sends nothing of yours.
+Finds out why an app cannot reach a relay: it connects step by step, and says what stops it, what to do, and who can. It
+takes less than 20 s, joins a topic of its own with a random name, and sends nothing of yours.
 
   relay                 the address that the app dials: wss://relay.example.com
 
 Options:
-  --ticket              print a text for the help desk, with what has to be allowed; nothing in it is secret
+  --ticket              print a text for the help desk that says what to allow; nothing in it is secret
   --json                print what was found as JSON
-  --idle <seconds>      leave a connection quiet for so long too, and see whether it is cut
-  --stun <port>         the relay's STUN port: test UDP too
+  --idle <seconds>      also leave a connection quiet for so long, and see whether it is cut
+  --stun <port>         the relay's STUN port: also test UDP
 ${CONNECT_HELP}
   -h, --help
 
-It exits with 0 where apps get through, and else with the number of the cause: docs/doctor.md.
+Exit codes: 0 if apps get through; otherwise the number of the cause, listed in docs/doctor.md.
 
 Example:
   ${program} doctor wss://relay.example.com --ticket

@@ -60,7 +60,7 @@ export function parseJoin(args: readonly string[]): JoinRequest | "help" | { rea
   if (values.help === true) return "help";
   const [address, topic, ...more] = positionals;
   if (address === undefined || more.length > 0) {
-    return { problem: "It takes the address of a relay, and a topic or a secret." };
+    return { problem: "Give the address of a relay, and a topic or a secret." };
   }
   const fingerprint = values.fingerprint === undefined ? undefined : parseFingerprint(values.fingerprint);
   const timeoutSeconds = Number(values.timeout ?? DEFAULT_TIMEOUT_SECONDS);

@@ -50,7 +50,7 @@ export async function join(
 async function topicOf({ topic, secretFile, isPlain }: JoinRequest, terminal: Terminal): Promise<ChatTopic> {
   const secret = isPlain ? undefined : await readSecret(secretFile, terminal, { mayAsk: topic === undefined });
   if (secret !== undefined) return { secret, name: topic };
-  if (topic === undefined) throw new Error("It takes a topic, or a secret: --secret-file, or POSTERN_SECRET.");
+  if (topic === undefined) throw new Error("Give a topic, or a secret: --secret-file, or POSTERN_SECRET.");
   return topic;
 }
 
@@ -64,27 +64,27 @@ async function identityIn({ keyFile, allow }: JoinRequest, topic: ChatTopic): Pr
 function helpOf(program: string): string {
   return `Usage: ${program} join <relay> [topic] [options]
 
-Joins a topic: what you type goes to its members, what they send is printed. In a pipe, each line of standard input is a
-message, standard output has the messages and nothing else, and it ends when the input ends and all members have it.
+Joins a topic: what you type goes to its members, and what they send is printed. In a pipe, each line of standard input is a
+message, and standard output has only messages; it ends once the input has ended and all members have everything.
 
   relay                 the address, as the relay prints it: wss://relay.example.com
-  topic                 a name that all members know. With a secret it tells several topics of that secret apart, and may be
-                        left out; without one it is public: whoever runs the relay, or knows the name, reads it
+  topic                 a name that all members know. Without a secret the topic is public: whoever runs the relay, or knows
+                        the name, reads it. With a secret the name is optional, and separates topics with the same secret
 
-With a secret, what is sent is sealed between the members. It is read from --secret-file or from the variable POSTERN_SECRET, or
-asked for where no topic is given. ${program} secret makes one.
+With a secret, only members can read what is sent. It comes from --secret-file or the variable POSTERN_SECRET; if there is
+no topic either, you are asked for it. ${program} secret makes one.
 
 Options:
 ${TOPIC_HELP}
   --secret-file <path>  the file with the secret that all members have
-  --key-file <path>     prove who you are by this key, made by ${program} key; others are shown with theirs
-  --allow <public key>  with --key-file: show this member; again for each. Nobody else is shown
-  --name <text>         what the others see of you, in place of letters and digits
-  --plain               for topics with members that do not use this client: nothing is numbered, or sent again
+  --key-file <path>     prove who you are by this key, made by ${program} key; others are shown with their keys
+  --allow <public key>  with --key-file: show only this member; repeat for more
+  --name <text>         what the others see of you, instead of a random id
+  --plain               for topics with other clients: nothing is numbered or sent again
   --peer-id <name>      the name that the others see, with --plain
   --json                print one JSON object a line: message, join, update, leave, lost
-  --stay                go on listening after the end of standard input
-  --timeout <seconds>   how long to wait for the relay at first, and for members at the end; 30
+  --stay                keep listening after the end of standard input
+  --timeout <seconds>   how long to wait for the relay at first, and for members at the end (30)
   -h, --help
 
 Exit codes: 0 done; 1 the relay cannot be reached, or refuses; 2 wrong words or options; 3 something did not get through;

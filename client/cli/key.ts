@@ -14,7 +14,7 @@ export async function key(args: readonly string[], terminal: Terminal, program: 
     const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
     const [file, ...more] = positionals;
     if (values.help === true) terminal.stdout.write(helpOf(program));
-    else if (file === undefined || more.length > 0) throw new Error("It takes one word: the file of the key.");
+    else if (file === undefined || more.length > 0) throw new Error("Give one word: the file of the key.");
     else terminal.stdout.write(`${(await keyOf(file)).publicKey}\n`);
     return ExitCode.success;
   } catch (error) {
@@ -44,8 +44,8 @@ async function keyOf(file: string): Promise<KeyPair> {
 function helpOf(program: string): string {
   return `Usage: ${program} key <file>
 
-Makes a private key in a file that nobody else on this machine can read, and prints its public key: what you give to others, who allow
-you by it. Where the file is there already, it stays as it is, and its public key is printed. ${program} join --key-file takes it.
+Makes a private key in a file that nobody else on this machine can read, and prints its public key, by which others can allow
+you. If the file exists, it stays unchanged, and its public key is printed. Use the file with ${program} join --key-file.
 
   file        PKCS #8 in PEM, as openssl genpkey -algorithm ed25519 writes it
 

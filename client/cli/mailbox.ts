@@ -73,7 +73,7 @@ async function prepare(args: readonly string[], terminal: Terminal): Promise<Pre
   const { values, positionals } = parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
   if (values.help === true) return "help";
   const [action, address, ...rest] = positionals;
-  if (address === undefined) throw new Error("It takes open or deposit, and the address of a relay.");
+  if (address === undefined) throw new Error("Give open or deposit, and the address of a relay.");
   const { fingerprint, "ca-file": caFile, proxy, "token-file": tokenFile } = values;
   const options = await connectOptionsOf({ fingerprint, caFile, proxy, tokenFile }, terminal.env);
   if (action === "open" && rest.length === 0) return { address, options, work: await opening(values) };
@@ -81,12 +81,12 @@ async function prepare(args: readonly string[], terminal: Terminal): Promise<Pre
   if (action === "deposit" && publicKey !== undefined && more.length === 0) {
     return { address, options, work: await depositing(publicKey, values) };
   }
-  throw new Error("It takes open <relay>, or deposit <relay> <public key>.");
+  throw new Error("Give open <relay>, or deposit <relay> <public key>.");
 }
 
 async function opening(values: Values): Promise<Work> {
   const { "key-file": keyFile, stay = false, json = false, delete: isDeleting = false } = values;
-  if (keyFile === undefined) throw new Error("Whose mailbox? --key-file");
+  if (keyFile === undefined) throw new Error("Give --key-file: the key of the mailbox.");
   const keys = await readKeyFile(keyFile);
   return async (mailboxes, { stdout, stderr }, signal) => {
     const own = await mailboxes.open(keys, { signal });
@@ -120,16 +120,16 @@ function helpOf(program: string): string {
   return `Usage: ${program} mailbox open <relay> --key-file <path> [options]
        ${program} mailbox deposit <relay> <public key> [options]
 
-Messages for who is away, which wait at the relay, sealed for their owner. open prints what waits in the mailbox of a key, oldest first.
-deposit stores standard input as one message, and prints its id when the relay has it; the owner has to have opened its mailbox once.
-${program} key makes a key.
+Messages that wait at the relay, sealed for an owner who is away. open prints what waits in a key's mailbox, oldest first. deposit stores
+standard input as one message, and prints its id once the relay has it; the owner must have opened the mailbox once. ${program} key
+makes a key.
 
 Options:
 ${CONNECT_HELP}
-  --key-file <path>     open: the owner's key. deposit: signs the message, for the owner alone to see
-  --deposit-secret-file <path>  deposit: the file with the secret that the owner's bounds want
-  --delete              open: delete each message when it is printed
-  --stay                open: go on with what comes
+  --key-file <path>     open: the owner's key. deposit: signs the message, which only the owner sees
+  --deposit-secret-file <path>  deposit: the file with the secret that the owner's bounds ask for
+  --delete              open: delete each message once it is printed
+  --stay                open: go on with new messages
   --json                open: print one JSON object a line
   -h, --help
 

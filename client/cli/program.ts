@@ -15,16 +15,16 @@ const HELP = `Usage: postern-client <command>
   join <relay> [topic]  chat in a topic, or a pipe to and from it
   send [relay] <file>   send a file to whoever has the code that it prints
   receive [relay] <code>
-  doctor <relay>        find out why an app does not get through to a relay
-  probe <relay>         the same as metrics for Prometheus, for who runs one
+  doctor <relay>        find out why an app cannot reach a relay
+  probe <relay>         the same as metrics for Prometheus, for operators
   secret                make a secret that seals a topic
   sign-relays <relay>...
                         make a list of relays that apps can check
   topic-id [name]       print the topic that a secret names, for a token
   key <file>            make a private key, or print the public key of one
-  mailbox open <relay>  print what waits for a key; mailbox deposit stores a message for one
+  mailbox open <relay>  print what waits for a key; mailbox deposit leaves a message
   --version             print the version
-  --help                print this; behind a command, what it takes
+  --help                print this; after a command, its options
 `;
 
 /**

@@ -29,7 +29,7 @@ export function topicId(args: readonly string[], terminal: Terminal, program: st
     const options = { "secret-file": { type: "string" }, sha256: { type: "boolean" }, ...HELP } as const;
     const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
     if (values.help === true) return topicIdHelp(program);
-    if (positionals.length > 1) throw new Error("It takes one word at most: the name of the topic within the secret.");
+    if (positionals.length > 1) throw new Error("Give one word at most: the name of the topic within the secret.");
     const given = await readSecret(values["secret-file"], terminal, { mayAsk: true });
     if (given === undefined) throw new Error("There is no secret: --secret-file, or POSTERN_SECRET.");
     const id = await topicIdOf(given, { name: positionals[0] });
@@ -65,9 +65,9 @@ Prints a new secret: 256 random bits as 43 characters. Give it to the members of
 it from a file or a variable: ${program} join --help.
 
 Options:
-  --passphrase   the secret of a passphrase, which is asked for, or read from POSTERN_PASSPHRASE: the same each time. What
-                 can be guessed stays so
-  --salt <text>  at least 8 bytes that belong to this group alone; not secret
+  --passphrase   derive the secret from a passphrase, asked for or in POSTERN_PASSPHRASE: the same each time, and no harder
+                 to guess than the passphrase
+  --salt <text>  at least 8 bytes that only your group uses; not secret
   -h, --help
 
 Example:
@@ -78,14 +78,14 @@ Example:
 function topicIdHelp(program: string): string {
   return `Usage: ${program} topic-id [name] [options]
 
-Prints the topic that a secret names, as the relay knows it: what its operator puts into a token. It tells nothing of the secret.
-The secret is read from --secret-file or POSTERN_SECRET, or asked for.
+Prints the topic that a secret names, as the relay knows it, for whoever writes tokens. It reveals nothing of the secret, which
+comes from --secret-file or POSTERN_SECRET, or is asked for.
 
-  name                  of one of several topics of this secret
+  name                  the name, if several topics share this secret
 
 Options:
   --secret-file <path>  the file with the secret
-  --sha256              sha256: and the hash of the id, for a token whose carrier need not know the id
+  --sha256              print sha256: and the hash of the id, for tokens that do not reveal the id
   -h, --help
 `;
 }

@@ -74,15 +74,15 @@ async function readKey(path: string): Promise<KeyObject> {
 function helpOf(program: string): string {
   return `Usage: ${program} sign-relays --key-file <path> [options] <relay>...
 
-Prints a list of relays, signed: put it where the apps fetch it, at any address. They have the public key, which is printed to
-standard error, and use the first three relays of the list that they reach, all at once.
+Prints a signed list of relays. Put it at any address where your apps can fetch it. Build the public key, which is printed to
+standard error, into them. They use the first three relays of the list that they reach, all at once.
 
-  relay                 an address, wss://relay.example.com; in the order in which they are to be used
+  relay                 an address, wss://relay.example.com; the first ones are used first
 
 Options:
   --key-file <path>     the private key that signs: Ed25519, in PEM
-  --new-key             make it first; a file that is there is never replaced
-  --days <count>        how long the list is good; ${DEFAULT_DAYS}. Apps go on using one that is older, and warn
+  --new-key             make it first; an existing file is never replaced
+  --days <count>        how long the list is valid (${DEFAULT_DAYS}). Apps keep using an older one, and warn
   -h, --help
 
 Example:

@@ -33,7 +33,7 @@ export const clientCommands: readonly ClientCommand[] = [
   },
   {
     name: "doctor",
-    description: "find out why an app does not get through to a relay",
+    description: "find out why an app cannot reach a relay",
     run: async (words, terminal) => (await import("../../client/cli/doctor.ts")).doctor(words, terminal, PROGRAM),
   },
   {

@@ -88,8 +88,8 @@ it("prints JSON for programs, with the exit code", async () => {
 });
 
 it.each([
-  [[], "It takes the address of one relay"],
-  [["wss://a.test", "wss://b.test"], "It takes the address of one relay"],
+  [[], "Give the address of one relay"],
+  [["wss://a.test", "wss://b.test"], "Give the address of one relay"],
   [["https://a.test"], "A relay's address begins with wss:// or ws://"],
   [["wss://a.test", "--ticket", "--json"], "either --ticket or --json"],
   [["wss://a.test", "--idle", "soon"], "--idle takes a whole number"],

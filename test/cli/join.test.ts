@@ -32,6 +32,16 @@ it("is a pipe: lines go to the topic, messages come out as they are, and it ends
   expect(scene.said).toBe(`* joined\n${PUBLIC}* nobody else was there for the last line\n`);
 });
 
+it("does not say that nobody was there of a line that somebody has got before this client knew of him", async () => {
+  const scene = new Scene().reading();
+  scene.relay.topic.onFlush = () => scene.relay.topic.peers.set("alice", alice);
+  const exitCode = scene.join();
+  scene.stdin.end("one\n");
+
+  expect(await exitCode).toBe(0);
+  expect(scene.said).toBe(`* joined\n${PUBLIC}`);
+});
+
 it("is a chat in a terminal, in which nobody can write anything but a line with his name before it", async () => {
   const scene = new Scene({ isTerminal: true }).reading();
   scene.relay.topic.peers.set("alice", alice);
@@ -88,13 +98,13 @@ it("goes on listening behind the end of the input where it is to stay, and leave
   const scene = new Scene().reading();
   const exitCode = scene.join("--stay");
   scene.stdin.end("one\n");
-  await eventually(() => expect(scene.relay.topic.done.length === 1).toBe(true));
+  await eventually(() => expect(scene.relay.topic.done).toContain("flush"));
   scene.relay.topic.says(alice, "late");
   await eventually(() => expect(scene.printed === "late\n").toBe(true));
   scene.signals.emit("SIGTERM");
 
   expect(await exitCode).toBe(0);
-  expect(scene.relay.topic.done).toEqual(["broadcast one", "leave"]);
+  expect(scene.relay.topic.done).toEqual(["broadcast one", "flush", "leave"]);
   expect(scene.signals.eventNames()).toEqual([]);
 });
 
@@ -333,7 +343,7 @@ it("takes a token of the environment, which other users of the machine cannot re
 });
 
 it.each([
-  ["no topic", ["join", ADDRESS], /^postern-client join: It takes a topic, or a secret: /],
+  ["no topic", ["join", ADDRESS], /^postern-client join: Give a topic, or a secret: /],
   ["no such file", ["join", ADDRESS, "t", "--token-file", "/nowhere"], /^postern-client join: ENOENT/],
   ["no such command", ["\u001b[2J"], /^postern-client: there is no command \uFFFD\[2J\nUsage: /],
   ["nothing", [], /^Usage: postern-client <command>/],
@@ -390,6 +400,6 @@ it("is a command of postern too, which leaves its words and options to it", asyn
 
   expect(await runPostern(["join"], terminal)).toBe(2);
   expect(await runPostern(["join", "--help"], terminal)).toBe(0);
-  expect(scene.said).toMatch(/^postern join: It takes the address.*\nSee postern join --help\n$/);
+  expect(scene.said).toMatch(/^postern join: Give the address.*\nSee postern join --help\n$/);
   expect(scene.printed).toMatch(/^Usage: postern join <relay> \[topic\]/);
 });

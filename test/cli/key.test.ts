@@ -41,7 +41,7 @@ it("joins as the owner of a key, and shows those that are allowed", async () => 
 });
 
 it.each([
-  ["no file", ["key"], /^postern-client key: It takes one word/],
+  ["no file", ["key"], /^postern-client key: Give one word/],
   ["a folder that is not there", ["key", "/nowhere/key.pem"], /^postern-client key: ENOENT/],
   ["a key and a public topic", ["join", ADDRESS, "topic", "--key-file", "/nowhere"], /--key-file goes with a secret/],
   ["a key and a plain topic", ["join", ADDRESS, "topic", "--plain", "--key-file", "/nowhere"], /a plain topic is not/],

@@ -120,7 +120,7 @@ it("is refused words that are none before it dials", async () => {
     [["send", "report.pdf"], /set POSTERN_RELAY/],
     [["receive", "ws://127.0.0.1:9"], /takes the code/],
     [["receive", "ws://127.0.0.1:9", "lusab"], /9 words, and this has 1/],
-    [["receive", "ws://127.0.0.1:9", code, "more"], /It takes two words/],
+    [["receive", "ws://127.0.0.1:9", code, "more"], /Give two words/],
     [["receive", "ws://127.0.0.1:9", code, "--timeout", "0"], /--timeout/],
     [["receive", "ws://127.0.0.1:9", code, "--fingerprint", "AB"], /64 hex digits/],
   ];

@@ -145,8 +145,8 @@ it("speaks of itself when it starts, and not of a checkout; and brings the scrip
   }
 });
 
-it("runs a relay inside another program, as docs/operations.md shows", async () => {
-  const program = `${exampleOf("## Inside another program").replace('port: "8080"', 'port: "0"')}
+it("runs a relay inside another program, as docs/embedding.md shows", async () => {
+  const program = `${exampleOf("# Inside another program").replace('port: "8080"', 'port: "0"')}
     const answer = await fetch(\`http://127.0.0.1:\${port}/health\`);
     console.log((await answer.json()).status);
     await relay.stop();`;
@@ -160,8 +160,8 @@ it("runs a relay inside another program, as docs/operations.md shows", async () 
   ]);
 });
 
-it("starts and stops a relay for the tests of an app, as docs/operations.md shows", async () => {
-  const printed = await runIn(both, exampleOf("### In the tests of an app"));
+it("starts and stops a relay for the tests of an app, as docs/embedding.md shows", async () => {
+  const printed = await runIn(both, exampleOf("## In the tests of an app"));
 
   expect(printed).toMatch(/^wss:\/\/127\.0\.0\.1:\d+ ([0-9A-F]{2}:){31}[0-9A-F]{2}\n$/);
 });
@@ -247,7 +247,7 @@ hyperswarm({ relays: 3 });
 
 /** The example below this heading. */
 function exampleOf(heading: string): string {
-  const page = readFileSync("docs/operations.md", "utf8");
+  const page = readFileSync("docs/embedding.md", "utf8");
   return page.slice(page.indexOf(`${heading}\n`)).match(/```js\n(.*?)```/s)?.[1] ?? "";
 }
 

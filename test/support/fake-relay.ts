@@ -42,6 +42,8 @@ export class FakeTopic implements Topic {
   /** What the next `broadcast` rejects with. */
   broadcastError: PosternError | undefined;
   flushError: PosternError | undefined;
+  /** What happens while a `flush` waits. */
+  onFlush: () => void = () => undefined;
   /** Whether `leave` never answers. */
   isStuck = false;
   readonly #listeners = new Listeners<TopicEvents>();
@@ -102,6 +104,7 @@ export class FakeTopic implements Topic {
 
   async flush(): Promise<void> {
     this.done.push("flush");
+    this.onFlush();
     if (this.flushError !== undefined) throw this.flushError;
   }
 

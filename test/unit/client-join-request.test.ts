@@ -69,8 +69,8 @@ it.each([["--help"], ["-h"]])("gives help for %s, whatever else is there", (flag
 });
 
 it.each([
-  [[], /It takes the address of a relay/],
-  [["wss://localhost", "t", "u"], /It takes the address of a relay/],
+  [[], /Give the address of a relay/],
+  [["wss://localhost", "t", "u"], /Give the address of a relay/],
   [["https://localhost", "t"], /begins with wss:\/\/ or ws:\/\//],
   [["localhost", "t"], /begins with wss:\/\/ or ws:\/\//],
   [["wss://localhost", ""], /A topic is a string of 1 to 256 bytes/],

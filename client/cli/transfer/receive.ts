@@ -20,7 +20,7 @@ export function receive(args: readonly string[], terminal: Terminal, parts: Comm
 
 async function prepare({ subject, output }: TransferRequest, terminal: Terminal): Promise<PreparedTransfer> {
   const code = subject ?? terminal.env["POSTERN_CODE"] ?? (await ask("Code: ", terminal));
-  if (code === undefined) throw new Error("It takes the code that the other side has printed.");
+  if (code === undefined) throw new Error("Give the code that the other side has printed.");
   const secret = parseCode(code);
   if ("problem" in secret) throw new Error(secret.problem);
   return { secret, run: (topic, tools) => run(topic, tools, output) };

@@ -192,7 +192,7 @@ function requestOf(
   const relays = [address, ...relay];
   if (!relays.every(isAddress))
     throw new Error(`${errorTexts["address-invalid"][0]}: give it first, or set POSTERN_RELAY.`);
-  if (more.length > 0) throw new Error("It takes two words: the address of a relay, and a file or a code.");
+  if (more.length > 0) throw new Error("Give two words: the address of a relay, and a file or a code.");
   if (!(timeoutSeconds >= 1 && timeoutSeconds <= 86_400))
     throw new Error("--timeout: a number of seconds from 1 to 86400.");
   return { relays, subject, output, timeoutMs: timeoutSeconds * 1000 };
