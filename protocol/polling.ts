@@ -29,7 +29,7 @@ export const REQUESTS_IN_FLIGHT = 2;
 /** The body of an upload, where the relay takes as much: each says how much it takes, and none less than this. */
 export const FIRST_UPLOAD_BYTES = 16_384;
 /** And none more than this. */
-export const MAX_UPLOAD_BYTES = 524_288;
+export const MAX_UPLOAD_BYTES = 1_048_576;
 /** The body of one answer. */
 export const MAX_BATCH_BYTES = 1_048_576;
 /** How long a poll is kept waiting, at most. */

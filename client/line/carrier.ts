@@ -159,8 +159,9 @@ export class Carrier implements ConnectionEvents {
       return true;
     }
     const other = this.#reach.otherThan(transport);
-    if (wasUp || other === undefined || this.#firstEnding !== undefined || !ending.mayBeTheTransport) return false;
-    if (this.#options === undefined) return false;
+    if (wasUp || other === undefined || this.#firstEnding !== undefined || this.#options === undefined) return false;
+    if (ending.transportFault === "no" || (ending.transportFault === "perhaps" && this.#reach.trusts(transport)))
+      return false;
     this.#reach.stop();
     this.#firstEnding = ending;
     this.#connection = this.#dialBy(other, this.#options);

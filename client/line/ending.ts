@@ -6,14 +6,19 @@ import type { Refusal, SocketEnd } from "./socket.ts";
 /** The relay's last word before a close: WebKit hides some codes, and says 1006. */
 export type LastWord = Extract<V1RelayMessage, { type: "error" }>;
 
+/**
+ * Whether another transport may do: `no` where the relay itself has said no, or its machine was not reached; `perhaps` where
+ * nobody says why, or a proxy cannot reach the relay now; `yes` where somebody on the way does not let this one through.
+ */
+type TransportFault = "no" | "perhaps" | "yes";
+
 /** What the end of a connection means. */
 export type Ending = {
   readonly error: ConnectError;
   readonly reconnect: Reconnect;
   /** The relay wants to be left alone for so long. */
   readonly retryAfterMs: number;
-  /** Whether the way may be to blame, and another transport may do: the relay itself has not said no. */
-  readonly mayBeTheTransport: boolean;
+  readonly transportFault: TransportFault;
 };
 
 /** Why a topic cannot be joined, whatever is tried; other codes are a `refused` with the relay's word as the cause. */
@@ -55,7 +60,12 @@ const codesByClose: Readonly<Record<number, PosternErrorCode>> = {
 
 /** Of a connection that this client gives up. */
 export function givenUp(code: PosternErrorCode, cause: string): Ending {
-  return { error: new ConnectError(code, { cause }), reconnect: "back-off", retryAfterMs: 0, mayBeTheTransport: true };
+  return {
+    error: new ConnectError(code, { cause }),
+    reconnect: "back-off",
+    retryAfterMs: 0,
+    transportFault: "perhaps",
+  };
 }
 
 /**
@@ -75,7 +85,7 @@ export function endingOf(end: SocketEnd, said: LastWord | undefined, hasBeenUp: 
     error: end.cause instanceof ConnectError ? end.cause : error,
     reconnect,
     retryAfterMs: bounded(said?.retryAfterMs, said?.reason),
-    mayBeTheTransport: code === undefined && said === undefined && end.isUnreached !== true,
+    transportFault: code === undefined && said === undefined && end.isUnreached !== true ? "perhaps" : "no",
   };
 }
 
@@ -92,9 +102,16 @@ function refused(refusal: Refusal, cause: unknown, hasBeenUp: boolean): Ending {
     error: new ConnectError(code, { ...refusal, cause }),
     reconnect: passes || (word === undefined && hasBeenUp) ? "back-off" : "never",
     retryAfterMs: bounded(retryAfterMs, word),
-    // A proxy says the same to requests; and to ask it twice with a wrong password is once too often.
-    mayBeTheTransport: refusal.code === undefined && (word === undefined || word === UPGRADE_STRIPPED),
+    transportFault: faultOf(refusal, passes),
   };
+}
+
+/** @param passes whether the answer is about this moment. */
+function faultOf({ code, word }: Refusal, passes: boolean): TransportFault {
+  if (word === UPGRADE_STRIPPED) return "yes";
+  // A proxy says the same to requests; and to ask it twice with a wrong password is once too often.
+  if (code !== undefined || word !== undefined) return "no";
+  return passes ? "perhaps" : "yes";
 }
 
 /** The relay's own words. */

@@ -114,10 +114,10 @@ export class MovingTopic implements TopicLine {
     this.#forget()?.stop();
   }
 
-  /** The present connection has said its last word: goes over to this one. */
+  /** The present connection has said its last word: goes over to this one, where it has joined, or is about to. */
   move(connection: Connection): void {
     const next = this.#next;
-    if (next === undefined || !this.#hasNextJoined) {
+    if (next === undefined) {
       this.down();
       this.up(connection);
       return;

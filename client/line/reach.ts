@@ -3,8 +3,14 @@ import type { Transport, TransportMemory } from "./transport.ts";
 
 /** So long after the first dial without an answer of the relay's the other transport is tried beside it. */
 const SECOND_MS = 1500;
-/** While it polls, a WebSocket is tried again after this; doubled each time it does not do, up to the last. */
+/**
+ * Where a WebSocket was the last to work, one that fails is put down to the relay for so long, as one that starts anew is back by then:
+ * a poll that finds it in between would be kept for longer than it takes to dial again.
+ */
+const TRUSTED_MS = 5000;
+/** While it polls, a WebSocket is tried again after this, sooner where one has worked; doubled each time it does not do, up to the last. */
 const FIRST_RETRY_MS = 10_000;
+const SOON_RETRY_MS = 1000;
 const MAX_RETRY_MS = 300_000;
 
 /** Which transport is dialled, and when the other one. */
@@ -14,6 +20,10 @@ export class Reach {
   readonly #memory: TransportMemory;
   #timer: Timer | undefined;
   #retryMs = FIRST_RETRY_MS;
+  /** Whether a WebSocket was the last to work. */
+  #isTrusted = false;
+  /** Since when it fails. */
+  #failingSinceMs: number | undefined;
 
   /** @param transports those that may be used, at least one. */
   constructor(clock: Clock, transports: readonly Transport[], memory: TransportMemory = new OwnMemory()) {
@@ -34,6 +44,14 @@ export class Reach {
     return this.#transports.find((other) => other !== transport);
   }
 
+  /** One has failed, and nobody says why. @returns whether it is to be dialled again, and not the other one. */
+  trusts(transport: Transport): boolean {
+    if (!this.#isTrusted || transport !== "websocket") return false;
+    const nowMs = this.#clock.monotonicMs();
+    this.#failingSinceMs ??= nowMs;
+    return nowMs - this.#failingSinceMs < TRUSTED_MS;
+  }
+
   /** One was dialled. @param dialOther called where the relay has not answered in time. */
   dialled(transport: Transport, dialOther: (other: Transport) => void): void {
     const other = this.otherThan(transport);
@@ -42,6 +60,8 @@ export class Reach {
 
   /** This one is dialled the next time. */
   prefer(transport: Transport): void {
+    this.#isTrusted = false;
+    this.#retryMs = FIRST_RETRY_MS;
     this.#memory.remember(transport);
   }
 
@@ -49,7 +69,9 @@ export class Reach {
   up(transport: Transport, retry: () => void): void {
     this.#memory.remember(transport);
     this.stop();
-    if (transport === "websocket") this.#retryMs = FIRST_RETRY_MS;
+    this.#isTrusted = transport === "websocket";
+    this.#failingSinceMs = undefined;
+    if (this.#isTrusted) this.#retryMs = SOON_RETRY_MS;
     else if (this.otherThan(transport) !== undefined) this.#after(this.#retryMs, retry);
   }
 

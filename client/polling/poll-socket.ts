@@ -9,8 +9,11 @@ import { type Upload, Uploads } from "./uploads.ts";
 /** A request that failed is sent again after this, doubled each time up to the last. */
 const FIRST_RETRY_MS = 100;
 const MAX_RETRY_MS = 2000;
-/** Where requests have failed for so long, the way is no way. */
-const GIVEN_UP_MS = 15_000;
+/**
+ * Where requests have failed for so long, the relay is gone, or the way to it: a proxy that starts anew is back by then, and
+ * another session is opened sooner than a WebSocket would be missed.
+ */
+const GIVEN_UP_MS = 5000;
 /** An upload is answered in 5 s, and its body may take a while on a slow line. */
 const UPLOAD_TIMEOUT_MS = 30_000;
 /** What an answer may take beside the time that the relay was asked to wait. */

@@ -22,9 +22,9 @@ export class Uploads {
   #sizeBytes = FIRST_UPLOAD_BYTES;
   #limitBytes = FIRST_UPLOAD_BYTES;
 
-  /** Bytes of frames that are in no upload yet. */
+  /** Bytes of frames that are in no upload yet, and will not be in the next one: what it takes has to be there when it goes. */
   get waitingBytes(): number {
-    return this.#waitingBytes;
+    return Math.max(0, this.#waitingBytes - this.#sizeBytes);
   }
 
   /** Whether the relay has taken the first upload, by which the session is open. */

@@ -70,6 +70,11 @@ export class Batches {
     return this.#waiting.has(this.#next);
   }
 
+  /** How large the next one may be. */
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
   /** The client has so many batches. @returns the bytes of those that it had not named before; undefined: there are not so many. */
   confirm(received: number): number | undefined {
     if (received > this.#next) return undefined;

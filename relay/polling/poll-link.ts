@@ -32,6 +32,12 @@ export type PollLinkOptions = PollReaderLimits & {
   readonly closeTimeoutMs: number;
 };
 
+/**
+ * So soon after a batch the next one waits for company, unless it is as large as it may be: an answer costs a request, and of two
+ * polls that come together the second would get a message alone. What comes alone waits for nothing.
+ */
+const COMPANY_MS = 20;
+
 /** A poll as it came. */
 export type Asked = {
   readonly number: number;
@@ -74,6 +80,9 @@ export class PollLink implements ConnectionLink, FrameHandler, Flushable, GatedR
   #bytesIn = 0;
   #scheduled: "no" | "soon" | "later" = "no";
   #lastFlushMs = Number.NEGATIVE_INFINITY;
+  #givenAtMs = Number.NEGATIVE_INFINITY;
+  /** More is awaited for the next batch. */
+  #companyTimer: Timer | undefined;
 
   /** @param onEnd called once, when nothing is left of it. */
   constructor(parts: PollLinkParts, options: PollLinkOptions, onEnd: () => void) {
@@ -181,6 +190,7 @@ export class PollLink implements ConnectionLink, FrameHandler, Flushable, GatedR
     this.#progress.waits(this.#parts.clock.judgedMs);
     // Where no poll waits, the next one fetches it.
     if (this.#scheduled === "soon" || !this.#batches.isAwaited) return;
+    if (this.#companyTimer !== undefined && this.#queue.frameBytes < this.#batches.sizeBytes) return;
     if (frame.length >= LARGE_FRAME_BYTES) this.#flushSoon(origin);
     else if (this.#scheduled === "no") this.#scheduled = this.#parts.flusher.schedule(this, origin);
     else if (origin?.mayWait !== true) this.#flushSoon(origin);
@@ -208,6 +218,7 @@ export class PollLink implements ConnectionLink, FrameHandler, Flushable, GatedR
     if (this.#state === "ended") return;
     this.#state = "ended";
     this.#closeTimer?.cancel();
+    this.#companyTimer?.cancel();
     this.#gate.free();
     this.#uploads.cut();
     this.#batches.end();
@@ -342,11 +353,22 @@ export class PollLink implements ConnectionLink, FrameHandler, Flushable, GatedR
   }
 
   #give(): void {
-    if (this.#state === "ended") return;
+    if (this.#state === "ended" || this.#waitsForCompany()) return;
     const givenBytes = this.#batches.give();
     if (givenBytes === 0) return;
+    this.#givenAtMs = this.#parts.clock.monotonicMs();
     this.#drain.took(givenBytes);
     this.#drain.written(this.bufferedBytes);
+  }
+
+  #waitsForCompany(): boolean {
+    const waitMs = this.#givenAtMs + COMPANY_MS - this.#parts.clock.monotonicMs();
+    if (waitMs <= 0 || this.#state !== "open" || this.#queue.frameBytes >= this.#batches.sizeBytes) return false;
+    this.#companyTimer ??= this.#parts.clock.after(waitMs, () => {
+      this.#companyTimer = undefined;
+      this.#give();
+    });
+    return true;
   }
 
   #failOn(fault: ProtocolFault | undefined): void {

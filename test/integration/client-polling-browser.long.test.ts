@@ -1,8 +1,7 @@
-import { resolve } from "node:path";
-import { rolldown } from "rolldown";
 import { expect } from "vitest";
 import { connect } from "../../client/node.ts";
 import { BrowserPage } from "../support/browser.ts";
+import { clientScript } from "../support/client-script.ts";
 import { startRelay } from "../support/relay.ts";
 import { itInBrowser } from "../support/requires.ts";
 import { WayProxy } from "../support/way-proxy.ts";
@@ -51,11 +50,3 @@ it.each([
     expect(proxy.counts.upgrades).toBe(1);
   },
 );
-
-/** The client as one script that a page may run. */
-async function clientScript(): Promise<string> {
-  const build = await rolldown({ input: resolve("client/index.ts"), platform: "browser", logLevel: "silent" });
-  const { output } = await build.generate({ format: "iife", name: "postern", minify: true });
-  await build.close();
-  return output[0].code;
-}

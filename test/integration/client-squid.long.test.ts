@@ -5,7 +5,7 @@ import { expect } from "vitest";
 import { failureOf, outcomeOf } from "../support/node-dial.ts";
 import { startRelay } from "../support/relay.ts";
 import { itWithCommands } from "../support/requires.ts";
-import { Squid, squidFolder } from "../support/squid.ts";
+import { folderForSquid, Squid } from "../support/squid.ts";
 
 const inSquid = itWithCommands("squid");
 const NCSA_HELPER = "/usr/lib/squid/basic_ncsa_auth";
@@ -28,7 +28,7 @@ inSquid("goes by Squid, which lets it to the relay's port and to no other", asyn
 
 inSquid("signs in at Squid with user and password, from the URL and by the hook on the same connection", async () => {
   const relay = await startRelay();
-  const folder = squidFolder();
+  const folder = folderForSquid();
   const hash = execFileSync("openssl", ["passwd", "-apr1", "p:w%"]).toString().trim();
   writeFileSync(join(folder, "users"), `me:${hash}\n`);
   expect(existsSync(NCSA_HELPER)).toBe(true);

@@ -1,7 +1,10 @@
 import { expect, it, onTestFinished } from "vitest";
 import { connect } from "../../client/node.ts";
 import type { Topic } from "../../client/topic.ts";
+import type { ServerProcess } from "../../scripts/kill-test/server-process.ts";
+import { eventually } from "../support/eventually.ts";
 import { startRelay } from "../support/relay.ts";
+import { startRelayProcesses } from "../support/relay-processes.ts";
 import { type Upgrades, WayProxy } from "../support/way-proxy.ts";
 
 const MESSAGE_COUNT = 10_000;
@@ -44,6 +47,36 @@ it("brings 10,000 numbered messages each way once and in order, over polls, a We
   expect(transports).toEqual(new Set(["polling", "websocket", undefined]));
   expect(behind.info.transport).toBe("polling");
 });
+
+it("notices within 12 s that the relay which it polls was killed, and is back with the next one", async () => {
+  const { servers, urls, ca } = await startRelayProcesses(1);
+  const [server, url] = [servers[0] as ServerProcess, urls[0] as string];
+  const [behind, outside] = [
+    connect(url, { transports: ["polling"], tls: { ca } }),
+    connect(url, { tls: { ca }, reconnect: { minDelayMs: 20, maxDelayMs: 500 } }),
+  ];
+  onTestFinished(async () => {
+    await Promise.all([behind.close(), outside.close()]);
+  });
+  const [polls, other] = await Promise.all([behind, outside].map((relay) => relay.join("t", { public: true })));
+  const received = first(polls as Topic);
+
+  const killedMs = performance.now();
+  await server.kill();
+  await eventually(() => expect(behind.state).toBe("reconnecting"));
+  const noticedMs = performance.now() - killedMs;
+  await server.start();
+  await (other as Topic).broadcast("after the kill");
+
+  expect(await received).toBe("after the kill");
+  expect(noticedMs).toBeLessThan(12_000);
+  expect(behind.info.transport).toBe("polling");
+});
+
+async function first(topic: Topic): Promise<string | undefined> {
+  for await (const { text } of topic.messages()) return text;
+  return undefined;
+}
 
 async function send(topic: Topic): Promise<void> {
   for (let number = 0; number < MESSAGE_COUNT; number += 1) {

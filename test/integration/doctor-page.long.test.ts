@@ -4,18 +4,19 @@ import { expect } from "vitest";
 import { type CauseName, causes } from "../../client/doctor/common/causes.ts";
 import { freePort } from "../../scripts/loopback/free-port.ts";
 import { accessibilityFaults } from "../support/accessibility.ts";
-import { BrowserPage, type View } from "../support/browser.ts";
+import { BrowserPage, CHROMIUM, type View } from "../support/browser.ts";
 import { openClassic } from "../support/client.ts";
 import { eventually } from "../support/eventually.ts";
 import { startPrefixProxy } from "../support/prefix-proxy.ts";
 import { startRelay, type TestRelay } from "../support/relay.ts";
 import { itInBrowser, itWithCommands } from "../support/requires.ts";
-import { Squid } from "../support/squid.ts";
+import { BUMPING_COMMANDS, Squid, startBumpingSquid } from "../support/squid.ts";
 import { token, tokenOptions } from "../support/tokens.ts";
 import { WayProxy } from "../support/way-proxy.ts";
 
 const it = itInBrowser();
-const itBehindSquid = itWithCommands("squid", "chromium");
+const itBehindSquid = itWithCommands("squid", CHROMIUM);
+const itBehindBumpingSquid = itWithCommands(...BUMPING_COMMANDS, CHROMIUM);
 
 const VIEWS = [
   { scheme: "light", width: 1280 },
@@ -69,6 +70,18 @@ itBehindSquid("says behind a Squid that lets no WebSocket out that apps get thro
   expect(ticket).toMatch(/^An app connects to ws:.*\(cause upgrade-refused\)\. Seen at .* UTC by the page http/);
   expect(ticket).toContain(`\n  to       localhost, TCP port ${relay.port}, outgoing alone\n`);
   await keepPicture(page, "upgrade-refused");
+});
+
+itBehindBumpingSquid("says the same behind a Squid that looks into TLS and takes the upgrade out", async () => {
+  const relay = await startRelay();
+  const squid = await startBumpingSquid();
+  const page = await openDoctor(addressOf(relay), { flags: flagsFor(squid) });
+
+  await concludes(page, "apps get through");
+
+  expect(await causeOn(page)).toBe("upgrade-refused");
+  expect(await outcomesOf(page)).toMatchObject({ TLS: "ok", HTTP: "ok", WebSocket: "FAILED", "Long poll": "ok" });
+  expect(await textOf(page, "#checks")).toMatch(/the relay answers, by way of 1\.1 proxy\.test \(squid/);
 });
 
 itBehindSquid("says that Squid shows its own page in the relay's place", async () => {
@@ -217,9 +230,12 @@ async function doctorBehindSquid(
 ): Promise<{ readonly relay: TestRelay; readonly squid: Squid; readonly page: BrowserPage }> {
   const relay = await startRelay({ tls: "off" });
   const squid = await Squid.start(rules);
-  // Loopback too goes by the proxy.
-  const flags = [`--proxy-server=${squid.url}`, "--proxy-bypass-list=<-loopback>"];
-  return { relay, squid, page: await openDoctor(addressOf(relay), { flags }) };
+  return { relay, squid, page: await openDoctor(addressOf(relay), { flags: flagsFor(squid) }) };
+}
+
+/** Loopback too goes by the proxy. */
+function flagsFor({ url }: Squid): readonly string[] {
+  return [`--proxy-server=${url}`, "--proxy-bypass-list=<-loopback>"];
 }
 
 function textOf(page: BrowserPage, selector: string): Promise<unknown> {

@@ -53,7 +53,7 @@ it("gives whole answers that nobody keeps: a length, octets, no store", async ()
   }
   expect(uploaded.body.toString()).toBe("applied\n");
   expect(uploaded.headers["content-length"]).toBe("8");
-  expect(uploaded.headers["postern-limit"]).toBe("524288");
+  expect(uploaded.headers["postern-limit"]).toBe("1048576");
   expect(decodeFrames(polled.body).map(({ payload }) => JSON.parse(payload.toString()))).toMatchObject([
     { type: "joined" },
     { type: "pong" },

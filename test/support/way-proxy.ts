@@ -71,6 +71,11 @@ export class WayProxy {
     return `ws://127.0.0.1:${this.port}`;
   }
 
+  /** WebSockets that are open through it. */
+  get tunnelCount(): number {
+    return this.#tunnels.size;
+  }
+
   /** Ends everything that is open. */
   cut(): void {
     for (const socket of [...this.#sockets, ...this.#tunnels]) socket.destroy();

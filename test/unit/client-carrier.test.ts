@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { ConnectError } from "../../client/errors.ts";
+import type { Refusal } from "../../client/line/socket.ts";
 import type { Transport, TransportMemory } from "../../client/line/transport.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { TestLine } from "../support/line-scene.ts";
@@ -106,6 +107,48 @@ it("polls at once where a WebSocket fails, but not where the relay was not reach
   expect(unreached.dialled()).toEqual([2, 0]);
 });
 
+it.each([
+  ["nobody says why, as in browsers", {}, false],
+  ["a proxy does not reach the relay", { refusal: { status: 503, word: undefined } }, false],
+  ["somebody does not let it through", { refusal: { status: 403, word: undefined } }, true],
+])(
+  "polls at once where a WebSocket has worked and %s: %j",
+  (_name, { refusal }: { refusal?: Partial<Refusal> }, isPolling) => {
+    const { clock, webSockets, polls } = scene();
+    answer(webSockets.last);
+    webSockets.last.end();
+    clock.advance(250);
+
+    webSockets.last.end(
+      refusal === undefined
+        ? {}
+        : {
+            refusal: { status: undefined, word: undefined, requestId: undefined, retryAfterMs: undefined, ...refusal },
+          },
+    );
+
+    expect([webSockets.sockets.length, polls.sockets.length]).toEqual([2, isPolling ? 1 : 0]);
+  },
+);
+
+it("polls where a WebSocket has worked but has failed for 5 s, and tries one again after a second", () => {
+  const { clock, line, webSockets, polls } = scene();
+  answer(webSockets.last);
+  let failedMs = 0;
+  for (; polls.sockets.length === 0 && failedMs < 20_000; failedMs += 10) {
+    if (!webSockets.last.isOver) webSockets.last.end();
+    clock.advance(10);
+  }
+  polls.last.open();
+  polls.last.pong();
+  const dialCount = webSockets.sockets.length;
+  clock.advance(1000);
+
+  expect(failedMs).toBeGreaterThanOrEqual(5000);
+  expect(failedMs).toBeLessThan(6500);
+  expect([line.line.info.transport, webSockets.sockets.length - dialCount]).toEqual(["polling", 1]);
+});
+
 it("dials first what has worked in this network", () => {
   const { clock, line, polls, dialled } = scene("polling");
 
@@ -200,6 +243,30 @@ it("goes back to a WebSocket that has shown large answers: joins on it first, he
     "joined",
   ]);
   expect([line.errors, line.states]).toEqual([[], ["connected"]]);
+});
+
+it("goes over with the one join that it has asked for where the old connection ends before the answer to that", () => {
+  const { clock, topic, webSockets, polls } = scene("polling");
+  answer(polls.last, "old");
+  clock.advance(10_000);
+  const [old, next] = [polls.last, webSockets.last];
+  next.open();
+  next.pong();
+  next.pong();
+  old.end({ code: 4006, reason: "taken over" });
+  const isWritableBetween = topic.line.isWritable;
+  next.joined({ peerId: "new", members: [{ peerId: "other", peerHandle: 5 }] });
+  next.say({ type: "data", topic: "t", peerId: "other", peerHandle: 5, data: "first" });
+
+  expect(isWritableBetween).toBe(false);
+  expect(next.of("join")).toHaveLength(1);
+  expect(topic.told.map(({ type }) => type).filter((type) => type !== "writable")).toEqual([
+    "joined",
+    "down",
+    "joined",
+    "data",
+  ]);
+  expect([topic.texts, topic.line.isWritable, topic.joined.self.peerId]).toEqual([["first"], true, "new"]);
 });
 
 it("goes over all the same where the old connection does not end, and where the new one ends first it stays", () => {

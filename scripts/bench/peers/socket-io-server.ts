@@ -22,7 +22,7 @@ const [port, keyPath = "", certificatePath = ""] = process.argv.slice(2);
 const server = createServer({ key: readFileSync(keyPath), cert: readFileSync(certificatePath) });
 const { Server } = (await import(pathToFileURL(packagePath("socket.io") ?? "").href)) as SocketIo;
 
-new Server(server, { transports: ["websocket"], perMessageDeflate: false }).on("connection", (socket) => {
+new Server(server, { transports: ["websocket", "polling"], perMessageDeflate: false }).on("connection", (socket) => {
   let topic: string | undefined;
   socket.on("join", (wanted, acknowledge) => {
     topic = wanted;

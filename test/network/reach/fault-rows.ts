@@ -1,6 +1,8 @@
 import { INTERCEPT_PORT } from "./addresses.ts";
 import { startHaproxy } from "./boxes/haproxy.ts";
+import { startSquid } from "./boxes/squid.ts";
 import type { Office } from "./office.ts";
+import { askProxy } from "./proxy-rows.ts";
 
 /** Something that happens to a client that is connected, and sends and gets ten messages a second. */
 export type FaultRow = {
@@ -96,6 +98,22 @@ export const faultRows: readonly FaultRow[] = [
       await office.program?.end();
       await wait(1000);
       await startHaproxy(office, { kind: "intercept" });
+    },
+  },
+  {
+    name: "asked proxy restarts",
+    fault: "the proxy that the client asks (Squid, by CONNECT) is killed, and is back after 1 s",
+    needs: ["squid"],
+    noticedWithinMs: 2000,
+    backWithinMs: BACK_MS,
+    build: async (office) => {
+      office.program = await startSquid(office);
+      askProxy(office);
+    },
+    strike: async (office, wait) => {
+      await office.program?.end();
+      await wait(1000);
+      await startSquid(office);
     },
   },
   {

@@ -116,7 +116,7 @@ export const proxyRows: readonly Row[] = [
 ];
 
 /** The desk has to ask the proxy of the box, which alone knows names. @param user with `@` behind it. */
-function askProxy(office: Office, user = ""): void {
+export function askProxy(office: Office, user = ""): void {
   office.forwardNothing();
   office.desk.file("hosts", "127.0.0.1 localhost\n");
   office.env["HTTPS_PROXY"] = `http://${user}${office.boxAddress}:${PROXY_PORT}`;
