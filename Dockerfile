@@ -78,7 +78,6 @@ RUN install --directory --owner=node --group=node --mode=0700 /var/lib/postern \
     || { echo 'node does not start here, or this builder ignores file capabilities: see the line above, and build with Docker, buildah or az acr build.' >&2; exit 1; }; } \
   && { node --print 'fs.readFileSync("/proc/self/maps", "utf8")' | grep --quiet libjemalloc \
     || { echo 'jemalloc is not loaded: does /usr/local/lib/postern/libjemalloc.so.2 fit to this platform?' >&2; exit 1; }; }
-ENV NODE_OPTIONS=--max-semi-space-size=1
 
 WORKDIR /app
 COPY package.json ./

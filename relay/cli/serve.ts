@@ -7,6 +7,7 @@ import { openLog } from "../observability/logger.ts";
 import type { RelayAddress } from "../open-port.ts";
 import { createRelay } from "../relay.ts";
 import { VERSION } from "../version.ts";
+import { YoungGeneration } from "../young-generation.ts";
 import { startUpHints } from "./start-up-hints.ts";
 import { warnAtStart } from "./start-warnings.ts";
 import { StopSignals } from "./stop-signals.ts";
@@ -36,8 +37,11 @@ export async function serve(loaded: LoadedConfig, terminal: Terminal): Promise<E
     onDrainRequested: () => signals.request("SIGTERM"),
     lostLogLines: () => destination.lostLineCount,
   });
+  const clock = terminal.clock ?? systemClock;
+  const young = new YoungGeneration({ clock, messageCount: () => relay.figures().messages });
   try {
     const address = await relay.start();
+    young.start();
     announce(log, loaded, address);
     if (!config.environment.startsWith("prod")) {
       terminal.stderr.write(startUpHints(config, address, relay.certificate()));
@@ -47,10 +51,11 @@ export async function serve(loaded: LoadedConfig, terminal: Terminal): Promise<E
     const second = await Promise.race([relay.stop(), signals.next()]);
     if (second === undefined) log.info("stopped");
     else log.warn({ signal: second }, "stopped by a second signal");
-    await lastLines(destination, terminal.clock ?? systemClock);
+    await lastLines(destination, clock);
     if (second === undefined) return ExitCode.success;
     return second === "SIGINT" ? ExitCode.secondSigint : ExitCode.secondSigterm;
   } finally {
+    young.stop();
     signals.release();
   }
 }

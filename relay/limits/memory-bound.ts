@@ -6,8 +6,9 @@ import { MAX_TOLD_REFUSALS } from "./told-refusal-limits.ts";
 import { MAX_WRITE_BYTES } from "./write-limit.ts";
 
 /**
- * Code, heap and buffers of a relay without connections; about 90 MiB of it are resident (docs/operations.md#sizing). What
- * is remembered of addresses fits into the rest: address-limits.ts, returners.ts, network-rates.ts.
+ * Code, heap and buffers of a relay without connections; about 90 MiB of it are resident (docs/operations.md#sizing), and
+ * 14 more once it was busy (relay/young-generation.ts). What is remembered of addresses fits into the rest:
+ * address-limits.ts, returners.ts, network-rates.ts.
  */
 const PROCESS_BYTES = 134_217_728;
 /** An idle TLS connection, or one of HTTP with a request and its answer, rounded up. */

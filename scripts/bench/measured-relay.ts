@@ -1,7 +1,9 @@
+import { systemClock } from "../../relay/clock.ts";
 import { loadConfig } from "../../relay/config/load.ts";
 import { tuneHeap } from "../../relay/heap.ts";
 import { createLogger } from "../../relay/observability/logger.ts";
 import { createRelay, type Relay } from "../../relay/relay.ts";
+import { YoungGeneration } from "../../relay/young-generation.ts";
 
 /** The real relay with the settings of the environment, on the port and with the certificate that the arguments name. */
 export async function startMeasuredRelay(): Promise<Relay> {
@@ -11,5 +13,6 @@ export async function startMeasuredRelay(): Promise<Relay> {
   const { config } = loadConfig({ flags, env: process.env });
   const relay = createRelay(config, { log: createLogger(config.logLevel), isPortChosen: true });
   await relay.start();
+  new YoungGeneration({ clock: systemClock, messageCount: () => relay.figures().messages }).start();
   return relay;
 }

@@ -11,8 +11,6 @@ import { writeTemporary } from "../support/tokens.ts";
 const PUBLIC = "* this topic is public: whoever runs the relay, or knows its name, reads it\n";
 const alice = peerOf("alice");
 
-const OTHER = "wss://b.example.com";
-
 /** A `connect` that does not take what it is given. */
 function refusing(): never {
   throw new PosternError("option-invalid", { cause: "tls.ca is no PEM" });
@@ -174,38 +172,6 @@ it("goes on dialling where it may get better, and says each reason once", async 
   expect(scene.said).toContain("  Nothing listens there");
 });
 
-it("goes on with the other relays where one shows a certificate that is not to be trusted, and says which", async () => {
-  const scene = new Scene().reading();
-  scene.relay.joinError = "never";
-  const exitCode = scene.join("--relay", OTHER);
-  await eventually(() => expect(scene.relay.joined !== undefined).toBe(true));
-  for (const code of ["CERT_HAS_EXPIRED", "CERT_HAS_EXPIRED"]) {
-    scene.relay.fails(failure(code), OTHER);
-    scene.relay.fails(failure("ECONNREFUSED"));
-  }
-  scene.signals.emit("SIGINT");
-
-  expect(await exitCode).toBe(0);
-  expect(scene.said.match(/^[!*] .*$/gm)).toEqual([
-    `! ${OTHER}: The relay cannot be reached: CERT_HAS_EXPIRED`,
-    "* going on with the other relays",
-    `! ${ADDRESS}: The relay cannot be reached: ECONNREFUSED`,
-  ]);
-});
-
-it.each([
-  ["both show such a certificate", [], [OTHER, ADDRESS]],
-  ["a plain topic's one does", ["--plain"], [ADDRESS]],
-])("ends at once where no relay is left to go on with: %s", async (_, options, failing) => {
-  const scene = new Scene().reading();
-  scene.relay.joinError = "never";
-  const exitCode = scene.join("--relay", OTHER, ...options);
-  await eventually(() => expect(scene.relay.joined !== undefined).toBe(true));
-  for (const address of failing) scene.relay.fails(failure("CERT_HAS_EXPIRED"), address);
-
-  expect(await exitCode).toBe(1);
-});
-
 it.each([
   ["proxy-auth-required", /^ {2}Put user and password into the proxy's URL/m],
   ["proxy-unreachable", /^ {2}Is the proxy's address right/m],
@@ -323,15 +289,6 @@ it("shows its token and trusts what it was told to", async () => {
   writeFileSync(path, "second\n");
   expect(typeof token === "function" ? await token() : undefined).toBe("second");
   expect([scene.relay.address, tls]).toEqual([ADDRESS, { ca: "PEM", fingerprint }]);
-});
-
-it("dials all relays that it was given", async () => {
-  const scene = new Scene().reading();
-  scene.stdin.end();
-
-  expect(await scene.join("--relay", "wss://b.example.com")).toBe(0);
-
-  expect(scene.relay.address).toEqual([ADDRESS, "wss://b.example.com"]);
 });
 
 it("takes a token of the environment, which other users of the machine cannot read", async () => {

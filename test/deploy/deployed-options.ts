@@ -3,7 +3,7 @@ import { optionRows } from "../../relay/config/options.ts";
 import { memoryBoundBytes } from "../../relay/limits/memory-bound.ts";
 
 /** Variables that are read beside the table. */
-const BESIDE_THE_TABLE: ReadonlySet<string> = new Set(["ENABLE_TLS", "NODE_OPTIONS"]);
+const BESIDE_THE_TABLE: ReadonlySet<string> = new Set(["ENABLE_TLS"]);
 
 /**
  * What is wrong with the variables that a file gives to the relay: names that it does not know, values that it refuses,

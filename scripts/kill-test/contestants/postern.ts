@@ -25,7 +25,7 @@ function withSdk(name: string, sentence: string, topic: Parameters<Relay["join"]
     name,
     sentence,
     missing: () => (existsSync(CLIENT) ? undefined : "client/node.ts is not there yet"),
-    command: (setting) => [process.execPath, "--max-semi-space-size=1", RELAY_PATH, "serve", ...flagsOf(setting)],
+    command: (setting) => [process.execPath, RELAY_PATH, "serve", ...flagsOf(setting)],
     openMember: async ({ port, ca }, hooks) => {
       // By a name that is computed: the rest of the test works where the SDK does not.
       const { connect } = (await import(CLIENT.href)) as ClientModule;
