@@ -17,6 +17,7 @@ export const errorTexts = {
   "proxy-unreachable": ["The proxy cannot be reached", "See the cause; check the network."],
   "proxy-auth-required": ["The proxy refuses this user", "See the cause."],
   "proxy-refused": ["The proxy refuses this client", "See the cause."],
+  intercepted: ["Somebody looks into TLS on the way", "See the cause."],
   "timed-out": ["It did not come in time", "Try again, or set timeoutMs."],
   aborted: ["The app's signal ended it", "Nothing."],
   closed: ["The app has closed it", "Join or connect again."],

@@ -1,7 +1,7 @@
 /** The package `postern-client` on Node: the same names, and the same types, as in index.ts. */
 
 import { systemClock } from "./clock.ts";
-import type { Dial } from "./line/socket.ts";
+import type { Attesting, Dial } from "./line/socket.ts";
 import type { Dialler } from "./node/dialler.ts";
 import { NetworkMemory } from "./node/network-memory.ts";
 import { NodeCryptography } from "./node/node-cryptography.ts";
@@ -32,6 +32,7 @@ export function connect(relays: string | readonly string[] | RelayList, options:
     random: Math.random,
     dial: nodeDial({ clock: systemClock, dialler }),
     poll: nodePoll(dialler),
+    judge: (said: Attesting) => dialler.judge(said),
     memoryOf: () => memory,
     wayOf: (address: string) => dialler.wayTo(new URL(address)),
     resendBufferBytes: RESEND_BUFFER_BYTES,

@@ -42,6 +42,7 @@ export type RelayClientParts = {
   /** By WebSocket, and by polls. */
   readonly dial: Dial;
   readonly poll?: Dial | undefined;
+  readonly judge?: LineParts["judge"];
   readonly memoryOf?: LineParts["memoryOf"];
   readonly wayOf?: LineParts["wayOf"];
   /** Tells when a page sleeps and wakes; left out where there are no pages. */

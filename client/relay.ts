@@ -49,7 +49,19 @@ export type TlsInfo = {
   /** Who has signed the certificate: behind a proxy that looks into TLS, its owner. */
   readonly issuer: string | undefined;
   /** SHA-256 of the certificate, `AA:BB:...`. */
-  readonly fingerprint: string;
+  readonly fingerprint256: string;
+  /**
+   * Whether somebody looks into TLS on the way. `yes`: the relay names another certificate than this one, or a product that does so has
+   * issued it. `no`: proved, by `provedBy`. `unknown`: nothing says either; before the first topic is joined too.
+   */
+  readonly intercepted: "yes" | "no" | "unknown";
+  /** Whose product it is, by the issuer's name. */
+  readonly vendor: string | undefined;
+  /**
+   * By what it is known that nobody does: the pinned certificate; or the relay's own key, which is known by the option `relayKey`, from an
+   * earlier visit, or from the DNS.
+   */
+  readonly provedBy: "fingerprint" | "relay-key" | "earlier-visit" | "dns" | undefined;
   /**
    * TLS was silent at first, and a hello that fits one packet got through. It has no post-quantum key exchange; whoever is on the
    * way can force this.
@@ -176,4 +188,16 @@ export type TlsOptions = {
   readonly extraCa?: string | readonly string[] | undefined;
   /** SHA-256 of the certificates to trust, self-signed or not, and of no others; in any usual form of hex. */
   readonly fingerprint?: string | readonly string[] | undefined;
+  /**
+   * The relay's own public key, or several, of which one is its: by it `info.tls` tells whether somebody looks into TLS. `dns`: as the TXT
+   * record of `_postern.` and the relay's name has it. Left out: as an earlier visit has shown it.
+   */
+  readonly relayKey?: string | readonly string[] | undefined;
+  /** A file for the keys of relays, so that a later process knows them. Left out: they are known for as long as this relay is. */
+  readonly knownRelays?: string | undefined;
+  /**
+   * `reject`: a connection that is intercepted ends with `intercepted`, and so does one on which a relay whose key is known does not prove
+   * its certificate. Left out: `allow`.
+   */
+  readonly onIntercept?: "allow" | "reject" | undefined;
 };

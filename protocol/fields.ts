@@ -1,5 +1,6 @@
 import {
   MAX_ADDRESSEES,
+  MAX_ATTESTATION_BYTES,
   MAX_MESSAGE_BYTES,
   MAX_MESSAGE_BYTES_OF,
   MAX_PAD_BYTES,
@@ -90,6 +91,11 @@ export function isWord(value: unknown): value is string {
 /** Whether this may be a secret that the relay gave, such as `takeover`: 1..128 bytes. */
 export function isSecret(value: unknown): value is string {
   return isWord(value);
+}
+
+/** Whether this may be an attestation (attestation.ts), as text: 1..512 bytes. */
+export function isAttestation(value: unknown): value is string {
+  return isText(value, MAX_ATTESTATION_BYTES);
 }
 
 /** Whether this is true or false. */

@@ -1,5 +1,6 @@
 /** The wire between clients and relays, as `postern/protocol`: all of this folder but what its files share. */
 
+export * from "./attestation.ts";
 export * from "./classic-client-messages.ts";
 export * from "./classic-relay-messages.ts";
 export * from "./close-codes.ts";

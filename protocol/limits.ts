@@ -19,6 +19,9 @@ export const MAX_WORD_BYTES = 128;
 /** What the relay says to people is at most 1 KiB. */
 export const MAX_SENTENCE_BYTES = 1024;
 
+/** An attestation is at most 512 bytes of base64url: one of four certificates has 306. */
+export const MAX_ATTESTATION_BYTES = 512;
+
 /** The pad of a ping, which its pong has too, is at most 32 KiB of UTF-8: as long as what some networks swallow. */
 export const MAX_PAD_BYTES = 32_768;
 

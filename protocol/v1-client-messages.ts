@@ -2,6 +2,7 @@ import type { ErrorCode } from "./error-codes.ts";
 import {
   isCount,
   isData,
+  isFlag,
   isHandle,
   isHandleList,
   isPad,
@@ -51,6 +52,8 @@ export type V1ClientMessage =
       readonly maxMembers?: number | undefined;
       /** What the others see of this member: a text of its own choice. Left out: nothing; in a repeated join, as before. */
       readonly presence?: string | undefined;
+      /** Whether `joined` is to have the relay's `attestation`; left out: not. */
+      readonly attest?: boolean | undefined;
       readonly ref?: Ref;
     }
   /** Asks for the members behind this handle. */
@@ -86,8 +89,9 @@ export function encodeV1ClientMessage(message: V1ClientMessage): string {
   const { type, ref } = message;
   switch (message.type) {
     case "join": {
-      const { topic, peerId, encoding, takeover, maxPayloadBytes, maxMembers, presence } = message;
-      return JSON.stringify({ type, topic, peerId, encoding, takeover, maxPayloadBytes, maxMembers, presence, ref });
+      const { topic, peerId, encoding, takeover, maxPayloadBytes, maxMembers, presence, attest } = message;
+      const written = { type, topic, peerId, encoding, takeover, maxPayloadBytes, maxMembers, presence, attest, ref };
+      return JSON.stringify(written);
     }
     case "members":
       return JSON.stringify({ type, topic: message.topic, after: message.after, ref });
@@ -149,14 +153,15 @@ export function decodeV1ClientMessage(text: string): V1ClientMessage | V1Refused
 }
 
 function decodeJoin(object: UntrustedObject, ref: Ref): V1ClientMessage | V1Refused {
-  const { topic, peerId, encoding = "json", takeover, maxPayloadBytes, maxMembers, presence } = object;
+  const { topic, peerId, encoding = "json", takeover, maxPayloadBytes, maxMembers, presence, attest } = object;
   if (topic === undefined || topic === "") return refused(ref, "topic-required");
   if (!isTopic(topic)) return refused(ref, "topic-invalid");
   if (peerId !== undefined && !isPeerId(peerId)) return refused(ref, "peer-id-invalid");
   if (encoding !== "json" && encoding !== "binary") return refused(ref, "encoding-invalid");
   if (!optional(isSecret)(takeover) || !optional(isPresence)(presence)) return refused(ref, "bad-message");
   if (!optional(isCount)(maxPayloadBytes) || !optional(isCount)(maxMembers)) return refused(ref, "bad-message");
-  return { type: "join", ref, topic, peerId, encoding, takeover, maxPayloadBytes, maxMembers, presence };
+  if (!optional(isFlag)(attest)) return refused(ref, "bad-message");
+  return { type: "join", ref, topic, peerId, encoding, takeover, maxPayloadBytes, maxMembers, presence, attest };
 }
 
 function decodeMembers({ topic, after }: UntrustedObject, ref: Ref): V1ClientMessage | V1Refused {

@@ -1,5 +1,6 @@
 import { type ErrorCode, errorSentences } from "./error-codes.ts";
 import {
+  isAttestation,
   isCount,
   isData,
   isFlag,
@@ -63,6 +64,8 @@ type V1Joined = OfMember & {
   readonly takeover?: string | undefined;
   readonly pingIntervalMs?: number | undefined;
   readonly features?: readonly string[] | undefined;
+  /** To a join with `attest`: the relay's word for its certificate (attestation.ts). Left out: it has none, or is older. */
+  readonly attestation?: string | undefined;
   readonly ref?: Ref;
 };
 
@@ -152,6 +155,7 @@ const messages: MessageTable<V1RelayMessage> = {
     takeover: optional(isSecret),
     pingIntervalMs: optional(isCount),
     features: optional(areWords),
+    attestation: optional(isAttestation),
     ref: optional(isRef),
   },
   members: { topic: isTopic, members: areMembers, more: isFlag, ref: optional(isRef) },

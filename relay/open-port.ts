@@ -13,6 +13,7 @@ import {
 } from "./http/listener.ts";
 import type { Listening } from "./listen-on.ts";
 import { AlpnChallenges } from "./tls/alpn-challenges.ts";
+import type { Attester } from "./tls/attester.ts";
 import { createSource } from "./tls/create-source.ts";
 import { ServedCertificate } from "./tls/served-certificate.ts";
 import type { CertificateSource, CertificateStatus } from "./tls/source.ts";
@@ -60,6 +61,8 @@ export type OpenPortParts = {
   readonly log: Logger;
   readonly isPortChosen: boolean;
   readonly source: CertificateSource | undefined;
+  /** Speaks for each certificate that is served; undefined where the relay has no key of its own. */
+  readonly attester: Attester | undefined;
 };
 
 /** One port: what listens there, and where. */
@@ -73,13 +76,18 @@ type Door = { readonly listener: Listener; readonly sockets: FollowedSockets; re
  */
 export async function openPort(
   config: Config,
-  { clock, log, isPortChosen, source: given }: OpenPortParts,
+  { clock, log, isPortChosen, source: given, attester }: OpenPortParts,
   prepare: (server: Server, place: PortPlace) => void,
 ): Promise<OpenPort> {
   const challenges = new AlpnChallenges();
   const source = config.tls === "off" ? undefined : (given ?? (await createSource({ clock, log, challenges }, config)));
   const certificate = source && new ServedCertificate({ clock, log, source });
-  const material = await certificate?.start();
+  await attester?.start();
+  const material = await certificate?.start().catch((error: unknown) => {
+    attester?.stop();
+    throw error;
+  });
+  if (material !== undefined) attester?.serve(material.certificate);
   // An authority asks at the port that was chosen: no other may stand in for it.
   const address = { ...config, isPortChosen: isPortChosen || config.tls === "acme" };
   const own = { address, isPlain: false, place: "own" } as const;
@@ -90,6 +98,8 @@ export async function openPort(
     return { listener, address: at, sockets: followSockets(listener.server) };
   });
   certificate?.onRenewal((next) => {
+    // First: whoever is shown the new one may ask about it at once.
+    attester?.serve(next.certificate);
     for (const { listener } of doors) listener.renew(next);
   });
   const ticketKeysTimer = clock.every(TICKET_KEYS_LIFETIME_MS, () => {
@@ -97,6 +107,7 @@ export async function openPort(
   });
   const stopRenewing = async (): Promise<void> => {
     ticketKeysTimer.cancel();
+    attester?.stop();
     await certificate?.stop();
   };
   const patience = { clock, durationMs: Math.min(config.drainTimeoutMs, MAX_ANSWER_MS) };

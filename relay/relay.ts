@@ -31,7 +31,10 @@ import { createStateStore, State } from "./state/state.ts";
 import { createStore } from "./store/create-store.ts";
 import { Mailboxes } from "./store/mailboxes.ts";
 import { StunResponder } from "./stun/responder.ts";
+import type { Attester } from "./tls/attester.ts";
+import { createAttester } from "./tls/create-attester.ts";
 import type { CertificateSource, CertificateStatus } from "./tls/source.ts";
+import type { CertificateStore } from "./tls/store/ports.ts";
 import { TurnClock } from "./turn-clock.ts";
 
 /** Time limits of slow readers are exact to this. */
@@ -67,6 +70,8 @@ export type RelayParts = {
   readonly isPortChosen: boolean;
   /** Where certificates come from, in place of what the options say. */
   readonly source?: CertificateSource;
+  /** Where its own key is kept, in place of what the options say. */
+  readonly keyStore?: CertificateStore;
   /**
    * Makes the dialects that it speaks, in the order in which they are asked, in place of relay/dialects/all.ts.
    * @param names those that the options name.
@@ -86,12 +91,13 @@ export function createRelay(
     clock = systemClock,
     isPortChosen,
     source,
+    keyStore,
     createDialects = createAllDialects,
     onDrainRequested = () => undefined,
     lostLogLines = () => 0,
   }: RelayParts,
 ): Relay {
-  const parts = createParts(config, { log, clock, createDialects, onDrainRequested, lostLogLines });
+  const parts = createParts(config, { log, clock, keyStore, createDialects, onDrainRequested, lostLogLines });
   const { authority, connections, entrance, kept, mailboxes, observation, state, statistics, stun, turnClock } = parts;
   let checks: readonly Timer[] = [];
   let port: OpenPort | undefined;
@@ -104,7 +110,7 @@ export function createRelay(
         await mailboxes?.start();
         await observation.start();
         await stun.start();
-        port = await openPort(config, { log, clock, isPortChosen, source }, (server, place) =>
+        port = await openPort(config, { log, clock, isPortChosen, source, attester: parts.attester }, (server, place) =>
           serveOn(server, place, parts),
         );
       } catch (error) {
@@ -140,6 +146,8 @@ export function createRelay(
 }
 
 type Parts = {
+  /** Undefined where it has no key of its own. */
+  readonly attester: Attester | undefined;
   readonly authority: Authority;
   readonly connections: Connections;
   readonly dialects: Dialects;
@@ -163,9 +171,12 @@ function startChecks({ turnClock, hub, dialects }: Parts): readonly Timer[] {
   ];
 }
 
-type Given = Required<Pick<RelayParts, "log" | "clock" | "createDialects" | "onDrainRequested" | "lostLogLines">>;
+type Given = Required<Pick<RelayParts, "log" | "clock" | "createDialects" | "onDrainRequested" | "lostLogLines">> & {
+  readonly keyStore: CertificateStore | undefined;
+};
 
-function createParts(config: Config, { log, clock, createDialects, onDrainRequested, lostLogLines }: Given): Parts {
+function createParts(config: Config, given: Given): Parts {
+  const { log, clock, keyStore, createDialects, onDrainRequested, lostLogLines } = given;
   const turnClock = new TurnClock(clock);
   const topicRates = createTopicRates(config, turnClock);
   const hub = new Hub(
@@ -181,8 +192,10 @@ function createParts(config: Config, { log, clock, createDialects, onDrainReques
   const takeovers = new Takeovers();
   const store = createStore(clock, config);
   const mailboxes = store && new Mailboxes({ store, clock, log }, config);
+  const attester = createAttester({ clock, log }, config, keyStore);
   const known = {
     hub,
+    attestation: () => attester?.attestation,
     limits,
     linkFeatures: isPollingOn(config) ? [POLLING_FEATURE] : [],
     pingIntervalMs,
@@ -209,7 +222,7 @@ function createParts(config: Config, { log, clock, createDialects, onDrainReques
   const seen = { clock, log, hashTopic, hub, dialects, connections, state, entrance, authority, stun, events, latency };
   const parts = { ...seen, mailboxes };
   const observation = new Observation({ ...parts, config, requestDrain: onDrainRequested, lostLogLines });
-  return { ...parts, kept, observation, statistics, turnClock };
+  return { ...parts, attester, kept, observation, statistics, turnClock };
 }
 
 /** At the shared address those that `DIALECTS` names, at each further port and each virtual host those that it names. */

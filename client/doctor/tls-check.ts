@@ -1,5 +1,7 @@
 import type { DetailedPeerCertificate, PeerCertificate } from "node:tls";
+import { issuerOf } from "../node/issuer.ts";
 import { ProxyError } from "../node/proxies/proxy-error.ts";
+import { vendorOf } from "../node/vendors.ts";
 import { type Finding, failed, hindered, ok, skipped, warned } from "./common/finding.ts";
 import { isRelay } from "./common/http-answer.ts";
 import { stopwatch } from "./common/patience.ts";
@@ -7,7 +9,6 @@ import { words } from "./common/words.ts";
 import { askPlainly } from "./http-question.ts";
 import type { Patient, Way } from "./scene.ts";
 import { dialTls, faultOf, helloBytes, isOfPublicAuthority, type TlsOutcome, type TlsWish } from "./tls-dial.ts";
-import { vendorOf } from "./vendors.ts";
 
 const TIME_MS = 5000;
 /** The second dials ask what a first one, that heard nothing, means. */
@@ -37,7 +38,7 @@ async function judged(patient: Patient, way: Way, handshake: Handshake): Promise
   const fault = faultOf(patient, socket, certificate);
   if (fault !== undefined) return { findings: [await untrusted(patient, handshake, fault), flight] };
   const until = certificate.valid_to;
-  const text = `${socket.getProtocol()} in ${tookMs} ms; certificate by ${issuerOf(certificate)}, until ${until}`;
+  const text = `${socket.getProtocol()} in ${tookMs} ms; certificate by ${issuerText(certificate)}, until ${until}`;
   socket.destroy();
   const wish = { timeMs: TIME_MS, hasSmallHello };
   return {
@@ -99,7 +100,7 @@ function refused(outcome: Extract<TlsOutcome, { kind: "failed" | "unreached" }>)
 
 /** Whether it is the relay behind somebody who looks into TLS, or a page in its place, is told by what it answers. */
 async function untrusted(patient: Patient, { socket, certificate }: Secured, fault: string): Promise<Finding> {
-  const text = `certificate for ${namesOf(certificate)} by ${issuerOf(certificate)} (${fault})`;
+  const text = `certificate for ${namesOf(certificate)} by ${issuerText(certificate)} (${fault})`;
   switch (fault) {
     case "CERTIFICATE_MISMATCH":
       return failed("tls", "certificate-not-pinned", `${text}, SHA-256 ${certificate.fingerprint256}`);
@@ -121,18 +122,17 @@ async function untrusted(patient: Patient, { socket, certificate }: Secured, fau
 function interception({ tls, url }: Patient, certificate: DetailedPeerCertificate): Finding {
   if (url.protocol === "ws:") return skipped("interception", words.noTlsToLookInto);
   if (tls.fingerprint !== undefined) return ok("interception", "none: the certificate is the one that is pinned");
-  const vendor = vendorOf(issuerOf(certificate));
-  const issuer = issuerOf(certificate);
+  const vendor = vendorOf(issuerText(certificate));
+  const issuer = issuerText(certificate);
   if (vendor !== undefined) return warned("interception", `${vendor} looks into TLS (${issuer})`);
   return isOfPublicAuthority(certificate)
     ? ok("interception", "none to be seen: the authority is a public one")
     : warned("interception", `perhaps: ${issuer} is an authority that was added to this machine or named to it`);
 }
 
-/** Who has issued it, by its organization and its name. */
-function issuerOf({ issuer }: PeerCertificate): string {
-  const { O: organization, CN: name } = issuer;
-  return [...new Set([organization, name].flat())].filter((part) => part !== undefined).join(", ") || "nobody";
+/** Who has issued it, for people. */
+function issuerText(certificate: PeerCertificate): string {
+  return issuerOf(certificate) ?? "nobody";
 }
 
 function namesOf({ subject, subjectaltname }: PeerCertificate): string {

@@ -1,7 +1,7 @@
-import type { Clock, Timer } from "../clock.ts";
+import type { Timer } from "../clock.ts";
 import type { PosternError } from "../errors.ts";
 import { Connection, type ConnectionEvents } from "./connection.ts";
-import type { ConnectionOptions } from "./connection-options.ts";
+import type { ConnectionOptions, ConnectionParts } from "./connection-options.ts";
 import type { Ending, LastWord, Restart } from "./ending.ts";
 import type { MovingTopic } from "./moving-topic.ts";
 import { Reach } from "./reach.ts";
@@ -15,16 +15,12 @@ const PROOF_MS = 8000;
 /** How long the old connection is heard while topics go to another one. */
 const MOVE_MS = 3000;
 
-/** What it is made of. */
-export type CarrierParts = {
-  readonly clock: Clock;
-  /** By WebSocket. */
-  readonly dial: Dial;
+/** What it is made of. @property dial by WebSocket. */
+export type CarrierParts = ConnectionParts & {
   /** By plain HTTP requests; left out: it cannot. */
   readonly poll?: Dial | undefined;
   /** What has worked in this network; left out: this line's own. */
   readonly memory?: TransportMemory | undefined;
-  readonly epochMs?: (() => number) | undefined;
 };
 
 /** How a connection is made, whatever the transport. */

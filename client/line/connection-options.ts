@@ -1,5 +1,16 @@
+import type { Clock } from "../clock.ts";
+import type { Dial, Judge } from "./socket.ts";
 import type { TokenSource } from "./token.ts";
 import type { Transport } from "./transport.ts";
+
+/** What a connection is made of. */
+export type ConnectionParts = {
+  readonly clock: Clock;
+  readonly dial: Dial;
+  /** Judges what a relay says of its certificate; left out: the runtime shows no certificates. */
+  readonly judge?: Judge | undefined;
+  readonly epochMs?: (() => number) | undefined;
+};
 
 /** How a connection is made. */
 export type ConnectionOptions = {

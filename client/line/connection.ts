@@ -2,11 +2,12 @@ import { decodeBinaryRelayData } from "../../protocol/v1-binary.ts";
 import type { V1ClientMessage } from "../../protocol/v1-client-messages.ts";
 import { decodeV1RelayMessage } from "../../protocol/v1-relay-messages.ts";
 import type { Clock, Timer } from "../clock.ts";
-import type { PosternError, PosternErrorCode } from "../errors.ts";
-import type { ConnectionOptions, Proof } from "./connection-options.ts";
-import { type Ending, endingOf, givenUp, type LastWord, type Restart } from "./ending.ts";
+import type { PosternErrorCode } from "../errors.ts";
+import type { EventsOf } from "./connection-events.ts";
+import type { ConnectionOptions, ConnectionParts, Proof } from "./connection-options.ts";
+import { type Ending, endingOf, givenUp, type LastWord, refused } from "./ending.ts";
 import { Liveness, type Watched } from "./liveness.ts";
-import type { Dial, Socket } from "./socket.ts";
+import type { Judge, Socket } from "./socket.ts";
 import { Renewal } from "./token.ts";
 import type { Joined, TopicHandler, TopicMessage, TopicQuestion } from "./topic-handler.ts";
 import type { Transport } from "./transport.ts";
@@ -34,22 +35,8 @@ const MAX_TEXT_CHARACTERS = 71_303_168;
 
 const NO_MESSAGE = { type: "invalid", field: "type" } as const;
 
-/** What a connection tells, one event after the other until `onEnd`. */
-export interface ConnectionEvents {
-  /** Questions may be asked. */
-  onOpen(connection: Connection): void;
-  /** The relay has answered. */
-  onUp(connection: Connection): void;
-  /** A renewal has failed; what was granted before stays. */
-  onError(error: PosternError): void;
-  onJoined(joined: Joined, connection: Connection): void;
-  /** The relay says, or refuses, what is about no topic. */
-  onOther(text: string): void;
-  onOtherRefused(error: LastWord): void;
-  /** The relay closes it soon. */
-  onRestarting(restart: Restart, connection: Connection): void;
-  onEnd(ending: Ending, connection: Connection): void;
-}
+/** What it tells. */
+export type ConnectionEvents = EventsOf<Connection>;
 
 type Asked = { readonly handler: TopicHandler; readonly type: TopicQuestion["type"] };
 
@@ -61,6 +48,8 @@ export class Connection implements Watched {
   readonly #liveness: Liveness;
   readonly #renewal: Renewal;
   readonly #socket: Socket;
+  /** Undefined: nobody can judge the certificate, or it is judged. */
+  #judge: Judge | undefined;
   readonly #topics = new Map<string, TopicHandler>();
   readonly #handles = new Map<number, TopicHandler>();
   readonly #asked = new Map<number, Asked>();
@@ -79,12 +68,9 @@ export class Connection implements Watched {
   #sentBytes = 0;
   #faultCount = 0;
 
-  constructor(
-    parts: { readonly clock: Clock; readonly dial: Dial; readonly epochMs?: (() => number) | undefined },
-    options: ConnectionOptions,
-    events: ConnectionEvents,
-  ) {
+  constructor(parts: ConnectionParts, options: ConnectionOptions, events: ConnectionEvents) {
     this.#clock = parts.clock;
+    this.#judge = parts.judge;
     this.#events = events;
     this.#options = options;
     this.#renewal = new Renewal({
@@ -143,8 +129,10 @@ export class Connection implements Watched {
 
   /** Asks something of a topic; the answer, or the refusal, comes to its handler. A handler that asks takes the topic over. */
   ask(handler: TopicHandler, question: TopicQuestion): void {
-    if (question.type === "join") this.#topics.set(question.topic, handler);
-    this.#asked.set(this.tell(question), { handler, type: question.type });
+    const { type, topic } = question;
+    if (type === "join") this.#topics.set(topic, handler);
+    const ref = this.tell(type === "join" && this.#judge !== undefined ? { ...question, attest: true } : question);
+    this.#asked.set(ref, { handler, type });
   }
 
   /** Says something that may have an answer. @returns its number, which the answer or the refusal has too */
@@ -222,7 +210,11 @@ export class Connection implements Watched {
 
   /** Ends it as one that is of no use. */
   abandon(code: PosternErrorCode, cause: string): void {
-    this.#end(givenUp(code, cause));
+    this.#giveUp(givenUp(code, cause));
+  }
+
+  #giveUp(ending: Ending): void {
+    this.#end(ending);
     this.#socket.close("");
   }
 
@@ -280,11 +272,21 @@ export class Connection implements Watched {
     const { type } = message;
     const asked = this.#takeAsked("ref" in message ? message.ref : undefined);
     const handler = asked?.handler ?? this.#topics.get(message.topic);
-    if (type === "joined") this.#events.onJoined(message, this);
+    if (type === "joined" && this.#judged(message)) this.#events.onJoined(message, this);
+    if (this.#stage === "over") return;
     if (type === "congested") this.#liveness.congested();
     // Of a topic that was left, some may still wait at the relay.
     if (handler === undefined && (type === "congested" || type === "relieved")) return;
     if (handler?.receive(message, asked !== undefined) !== true) this.#fault();
+  }
+
+  /** @returns false: it is not to be used, and ends. */
+  #judged({ attestation }: Joined): boolean {
+    const { address, hasBeenUp } = this.#options;
+    const refusal = this.#judge?.({ address, attestation, fingerprint256: this.#socket.fingerprint256 });
+    this.#judge = undefined;
+    if (refusal !== undefined) this.#giveUp(refused(refusal, refusal, hasBeenUp));
+    return refusal === undefined;
   }
 
   #receiveBinary(bytes: Uint8Array): void {

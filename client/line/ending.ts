@@ -90,7 +90,7 @@ export function endingOf(end: SocketEnd, said: LastWord | undefined, hasBeenUp: 
 }
 
 /** What only a person can change: the relay's own answer, or the first thing that was ever heard of this address. */
-function refused(refusal: Refusal, cause: unknown, hasBeenUp: boolean): Ending {
+export function refused(refusal: Refusal, cause: unknown, hasBeenUp: boolean): Ending {
   const {
     status = 0,
     word,

@@ -24,8 +24,14 @@ export type Refusal = {
   readonly word?: string | undefined;
   readonly requestId?: string | undefined;
   readonly retryAfterMs: number | undefined;
-  /** Where a proxy is the reason, or how it is set; left out: the status says why. */
-  readonly code?: "proxy-invalid" | "proxy-unreachable" | "proxy-auth-required" | "proxy-refused" | undefined;
+  /** Where a proxy is the reason, or how it is set, or who looks into TLS; left out: the status says why. */
+  readonly code?:
+    | "proxy-invalid"
+    | "proxy-unreachable"
+    | "proxy-auth-required"
+    | "proxy-refused"
+    | "intercepted"
+    | undefined;
   /** Whether it may be better by itself; left out: the status says so. */
   readonly passes?: boolean | undefined;
 };
@@ -47,11 +53,23 @@ export type SocketEvents = {
 export interface Socket {
   /** Bytes that were given to `send` and have not left the process, as far as the runtime tells. */
   readonly bufferedBytes: number;
+  /** SHA-256 of the certificate that it has seen, `AB:CD:...`; where the runtime shows it. */
+  readonly fingerprint256?: string | undefined;
   /** Takes a message; one after the end is passed over. The bytes are not copied: do not write to them afterwards. */
   send(message: string | Uint8Array<ArrayBuffer>): void;
   /** Ends with 1000 and this reason, and waits for nothing: `onEnd` is called at once, or has been. */
   close(reason: string): void;
 }
+
+/** What a relay says of its certificate in its first `joined` on a connection, and what the connection has seen. */
+export type Attesting = {
+  readonly address: string;
+  readonly attestation: string | undefined;
+  readonly fingerprint256: string | undefined;
+};
+
+/** Judges it. @returns why the connection is not to be used; undefined: it may be */
+export type Judge = (said: Attesting) => (Error & Refusal) | undefined;
 
 /** Dials an address (`wss:` or `ws:`) with the subprotocol of v1. Never throws: a failure is an `onEnd`, which comes after it has returned. */
 export type Dial = (address: string, events: SocketEvents) => Socket;

@@ -1,14 +1,18 @@
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
-import type { Way } from "../relay.ts";
+import type { Attesting } from "../line/socket.ts";
+import type { TlsInfo, Way } from "../relay.ts";
 import { inStage, type Limit } from "./deadline.ts";
 import { explained } from "./explained.ts";
 import { HelloMemory, raceHellos } from "./first-flight.ts";
+import type { InterceptedError } from "./intercepted-error.ts";
+import type { InterceptionWatch, ShownTls } from "./interception-watch.ts";
+import { issuerOf } from "./issuer.ts";
 import { ProxyError } from "./proxies/proxy-error.ts";
 import type { ProxyFinder, ProxyWay } from "./proxies/proxy-finder.ts";
 import type { Proxy } from "./proxies/proxy-url.ts";
 import { authorityOf, type Target, targetOf } from "./proxies/target.ts";
-import { nameOf, secondLook } from "./second-look.ts";
+import { secondLook } from "./second-look.ts";
 import { openTls, tlsOptionsOf } from "./tls-opening.ts";
 import type { Hello } from "./trust.ts";
 import { openWay, type WayParts } from "./way-opening.ts";
@@ -19,10 +23,13 @@ const SECOND_LOOK_TIMEOUT_MS = 3000;
 const MAX_WAYS = 64;
 
 /** What a dialler is made of. */
-export type DiallerParts = WayParts & { readonly finder: Pick<ProxyFinder, "find"> };
+export type DiallerParts = WayParts & { readonly finder: Pick<ProxyFinder, "find">; readonly watch: InterceptionWatch };
 
-/** A connection, and what TLS has shown. */
-type Opened = { readonly socket: Socket; readonly tls: Way["tls"] };
+/** What TLS has shown, without what is made of it. */
+type Shown = ShownTls & Pick<TlsInfo, "isSmallHello">;
+/** A connection, and what TLS has shown; undefined without TLS. */
+type Opened = { readonly socket: Socket; readonly tls: Shown | undefined };
+type Taken = { readonly proxy: Way["proxy"]; readonly tls: Shown | undefined };
 
 /**
  * Makes the connections to a relay, whatever goes over them: by the proxy, to the address that answers, with the hello that gets through, and
@@ -31,7 +38,7 @@ type Opened = { readonly socket: Socket; readonly tls: Way["tls"] };
 export class Dialler {
   readonly #parts: DiallerParts;
   readonly #memory: HelloMemory;
-  readonly #ways = new Map<string, Way>();
+  readonly #ways = new Map<string, Taken>();
 
   constructor(parts: DiallerParts) {
     this.#parts = parts;
@@ -40,7 +47,20 @@ export class Dialler {
 
   /** How the last connection got to this relay, by whatever transport; undefined before there was one. */
   wayTo({ host }: URL): Way | undefined {
-    return this.#ways.get(host);
+    const taken = this.#ways.get(host);
+    if (taken === undefined) return undefined;
+    const { proxy, tls } = taken;
+    return { proxy, tls: tls && { ...tls, ...this.#parts.watch.infoOf(host, tls) } };
+  }
+
+  /** Judges what a relay says of its certificate. @returns why the connection is not to be used; undefined: it may be */
+  judge({ address, attestation, fingerprint256 }: Attesting): InterceptedError | undefined {
+    const { host } = new URL(address);
+    const tls = this.#ways.get(host)?.tls;
+    if (tls === undefined) return undefined;
+    // The polls of one conversation may have gone over several connections: the last one stands for them.
+    const shown = { issuer: tls.issuer, fingerprint256: fingerprint256 ?? tls.fingerprint256 };
+    return this.#parts.watch.judge(host, { ...shown, attestation });
   }
 
   /**
@@ -51,12 +71,15 @@ export class Dialler {
    */
   async openSocket(url: URL, signal: AbortSignal): Promise<Socket> {
     const target = targetOf(url);
+    const { watch } = this.#parts;
+    const prepared = watch.prepare(url);
     let failure: unknown;
     for (const way of await this.#parts.finder.find(target)) {
       try {
         const { socket, tls } = await this.#openBy(way, target, signal);
         this.#remember(url.host, { proxy: way.info, tls });
-        return socket;
+        await prepared;
+        return admitted(socket, () => tls && watch.admit(url.host, tls));
       } catch (error) {
         failure = error;
         // The next one is only for where this one cannot be reached.
@@ -66,7 +89,7 @@ export class Dialler {
     throw explained(failure, target.hostname);
   }
 
-  #remember(host: string, way: Way): void {
+  #remember(host: string, way: Taken): void {
     this.#ways.delete(host);
     this.#ways.set(host, way);
     const [oldest] = this.#ways.keys();
@@ -75,7 +98,8 @@ export class Dialler {
 
   async #openBy({ proxy }: ProxyWay, target: Target, signal: AbortSignal): Promise<Opened> {
     if (!target.isTls) {
-      if (this.#parts.trust.isPinned) throw new Error("a fingerprint is pinned, and this address has no TLS");
+      if (this.#parts.trust.isPinned || this.#parts.watch.needsTls)
+        throw new Error("a fingerprint or a key is pinned, and this address has no TLS");
       return { socket: await openWay(this.#parts, proxy, target, signal), tls: undefined };
     }
     const { clock } = this.#parts;
@@ -131,7 +155,19 @@ export class Dialler {
   }
 }
 
-function tlsInfoOf(socket: TLSSocket, hello: Hello): NonNullable<Way["tls"]> {
-  const { issuer, fingerprint256 } = socket.getPeerCertificate();
-  return { issuer: nameOf(issuer), fingerprint: fingerprint256, isSmallHello: hello === "small" };
+function tlsInfoOf(socket: TLSSocket, hello: Hello): Shown {
+  const certificate = socket.getPeerCertificate();
+  const { fingerprint256 } = certificate;
+  return { issuer: issuerOf(certificate), fingerprint256, isSmallHello: hello === "small" };
+}
+
+/** The connection, where it may be used; else its end. */
+function admitted(socket: Socket, admit: () => void): Socket {
+  try {
+    admit();
+    return socket;
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  }
 }

@@ -1,3 +1,4 @@
+import { InterceptedError } from "./intercepted-error.ts";
 import { ProxyError } from "./proxies/proxy-error.ts";
 import type { Seen } from "./second-look.ts";
 
@@ -41,12 +42,12 @@ class DialError extends Error {
 }
 
 /**
- * A failed dial in plain words, with what Node says as its cause. One that is explained already stays as it is, a ProxyError too.
+ * A failed dial in plain words, with what Node says as its cause. One that is explained already stays as it is, a ProxyError and an InterceptedError too.
  * @param hostname that was dialled.
  * @param seen what a second look has shown.
  */
 export function explained(error: unknown, hostname: string, seen: Seen = {}): Error {
-  if (error instanceof DialError || error instanceof ProxyError) return error;
+  if (error instanceof DialError || error instanceof ProxyError || error instanceof InterceptedError) return error;
   // Several addresses were tried: the first failure stands for all.
   const first: unknown = error instanceof AggregateError ? (error.errors[0] ?? error) : error;
   if (!(first instanceof Error)) return new DialError(String(first), { cause: error });

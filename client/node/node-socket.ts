@@ -1,5 +1,6 @@
 import type { ClientRequest, IncomingMessage } from "node:http";
 import type { Socket as NetSocket } from "node:net";
+import { TLSSocket } from "node:tls";
 import { type ClientOptions, WebSocket } from "ws";
 import { SUBPROTOCOL_V1 } from "../../protocol/subprotocol.ts";
 import type { Clock, Timer } from "../clock.ts";
@@ -7,6 +8,7 @@ import type { Dial, Socket, SocketEnd, SocketEvents } from "../line/socket.ts";
 import { StageTimeout } from "./deadline.ts";
 import type { Dialler } from "./dialler.ts";
 import { explained } from "./explained.ts";
+import { InterceptedError } from "./intercepted-error.ts";
 import { ProxyError } from "./proxies/proxy-error.ts";
 import { readRefusal } from "./refused-upgrade.ts";
 
@@ -42,6 +44,7 @@ class NodeSocket implements Socket {
   #socket: WebSocket | undefined;
   #timer: Timer | undefined;
   #cause: unknown;
+  #fingerprint256: string | undefined;
   #isOver = false;
 
   constructor(address: string, events: SocketEvents, { clock, dialler }: NodeDialParts) {
@@ -52,6 +55,10 @@ class NodeSocket implements Socket {
 
   get bufferedBytes(): number {
     return this.#socket?.bufferedAmount ?? 0;
+  }
+
+  get fingerprint256(): string | undefined {
+    return this.#fingerprint256;
   }
 
   send(message: string | Uint8Array): void {
@@ -68,6 +75,7 @@ class NodeSocket implements Socket {
     try {
       const url = new URL(address);
       const socket = await dialler.openSocket(url, this.#given.signal);
+      if (socket instanceof TLSSocket) this.#fingerprint256 = socket.getPeerCertificate().fingerprint256;
       if (this.#isOver) socket.destroy();
       else this.#upgrade(url, socket);
     } catch (cause) {
@@ -121,7 +129,7 @@ class NodeSocket implements Socket {
   }
 
   #fail(cause: unknown, how: Pick<SocketEnd, "isUnreached"> = {}): void {
-    const refusal = cause instanceof ProxyError ? cause : undefined;
+    const refusal = cause instanceof ProxyError || cause instanceof InterceptedError ? cause : undefined;
     this.#end({ code: undefined, reason: "", cause, refusal, ...how });
     this.#socket?.terminate();
   }

@@ -33,7 +33,7 @@ export function secondLook(error: unknown): SecondLook | undefined {
 }
 
 /** The common name of a certificate's owner or issuer, or its organisation. */
-export function nameOf(subject: { readonly CN?: unknown; readonly O?: unknown } | undefined): string | undefined {
+function nameOf(subject: { readonly CN?: unknown; readonly O?: unknown } | undefined): string | undefined {
   const name = [subject?.CN, subject?.O].flat().find((part) => typeof part === "string" && part !== "");
   return typeof name === "string" ? name.slice(0, MAX_NAME_CHARACTERS) : undefined;
 }

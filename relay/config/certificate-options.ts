@@ -102,6 +102,14 @@ export const certificateOptions = {
     default: "",
     sentence: "The certificate for --tls files: PEM, the server's own first, then its issuers.",
   },
+  relayKeyFile: {
+    kind: "path",
+    flag: "--relay-key-file",
+    env: "RELAY_KEY_FILE",
+    default: "",
+    sentence:
+      "The relay's own key, by which clients notice who looks into TLS: PEM, Ed25519. Unset, it is made and kept where certificates are; with --tls self-signed there is none then.",
+  },
   // The directory that the image has and that systemd names for StateDirectory=postern.
   stateDirectory: {
     kind: "path",

@@ -3,6 +3,7 @@ import { connect, createServer, type Socket } from "node:net";
 import { expect, it, onTestFinished } from "vitest";
 import { type Clock, systemClock } from "../../client/clock.ts";
 import { Dialler } from "../../client/node/dialler.ts";
+import { diallerPartsFor } from "../../client/node/node-dialler.ts";
 import { Trust } from "../../client/node/trust.ts";
 import { startRelay } from "../support/relay.ts";
 
@@ -62,7 +63,8 @@ class NarrowWay {
 
 function hurriedDialler(ca: string | undefined): Dialler {
   const finder = { find: async () => [{ proxy: undefined, info: undefined }] as const };
-  return new Dialler({ clock: hurried, finder, trust: new Trust({ ca }) });
+  const { watch } = diallerPartsFor({}, { platform: "none", env: {} });
+  return new Dialler({ clock: hurried, finder, trust: new Trust({ ca }), watch });
 }
 
 it("gets through with a hello of one packet where the usual one is lost, tells so, and begins with it the next time", async () => {

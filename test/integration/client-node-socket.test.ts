@@ -32,7 +32,7 @@ it("trusts the one certificate that is pinned, whoever has signed it", async () 
   const { fingerprint256 } = new X509Certificate(relay.certificate ?? "");
 
   expect(await outcomeOf(relay.url, { tls: { fingerprint: fingerprint256 } })).toMatchObject({
-    tls: { fingerprint: fingerprint256, issuer: "localhost", isSmallHello: false },
+    tls: { fingerprint256, intercepted: "no", provedBy: "fingerprint", issuer: "localhost", isSmallHello: false },
   });
   const several = ["AB".repeat(32), fingerprint256];
   expect(await outcomeOf(relay.url, { tls: { fingerprint: several } })).toMatchObject({ tls: expect.anything() });

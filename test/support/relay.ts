@@ -7,6 +7,7 @@ import type { RelayFigures } from "../../relay/http/routes.ts";
 import { createLogger } from "../../relay/observability/logger.ts";
 import { createRelay, type RelayParts } from "../../relay/relay.ts";
 import { SelfSignedSource } from "../../relay/tls/self-signed-source.ts";
+import { MemoryCertificateStore } from "./memory-certificate-store.ts";
 import { shareSelfSigned } from "./shared-certificate.ts";
 
 /** A relay that runs in this process, on a free port of loopback. */
@@ -28,7 +29,7 @@ export type TestRelay = {
 export async function startRelay(
   overrides: Partial<Config> = {},
   clock: Clock = systemClock,
-  parts: Pick<RelayParts, "createDialects" | "onDrainRequested"> = {},
+  parts: Pick<RelayParts, "createDialects" | "onDrainRequested" | "keyStore"> = {},
 ): Promise<TestRelay> {
   const config: Config = {
     ...loadConfig({ flags: {}, env: {} }).config,
@@ -47,6 +48,8 @@ export async function startRelay(
     log,
     clock,
     isPortChosen: true,
+    // Not in this machine's own directory.
+    keyStore: new MemoryCertificateStore(),
     ...parts,
     ...(source === undefined ? {} : { source }),
   });

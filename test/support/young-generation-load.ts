@@ -20,13 +20,17 @@ const young = new YoungGeneration({
   messageCount: () => (messagesPerSecond * elapsedMs()) / 1000,
 });
 young.start();
-while (elapsedMs() < LEAST_MS || (isToGrow && sizeBytes() < BUSY_BYTES && elapsedMs() < MOST_MS)) {
+while (elapsedMs() < LEAST_MS || isStillToGrow()) {
   kept.push(Array.from({ length: 2000 }, (_, index) => ({ index })));
   if (kept.length > 10) kept.shift();
   await new Promise((resolve) => setImmediate(resolve));
 }
 young.stop();
 process.stdout.write(String(sizeBytes()));
+
+function isStillToGrow(): boolean {
+  return isToGrow && sizeBytes() < BUSY_BYTES && elapsedMs() < MOST_MS;
+}
 
 function sizeBytes(): number {
   return getHeapSpaceStatistics().find(({ space_name }) => space_name === "new_space")?.space_size ?? 0;

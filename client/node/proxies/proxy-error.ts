@@ -1,6 +1,6 @@
 import type { Refusal } from "../../line/socket.ts";
 
-type ProxyFault = NonNullable<Refusal["code"]>;
+type ProxyFault = Exclude<NonNullable<Refusal["code"]>, "intercepted">;
 
 /** What is known of a proxy that failed. */
 export type ProxyFailure = {

@@ -45,6 +45,8 @@ export type SessionParts = {
   readonly takeovers: TakeoverSecrets;
   /** Undefined where the relay keeps none. */
   readonly mailboxes?: Mailboxes | undefined;
+  /** The relay's word for the certificate that it serves now, as base64url; undefined, or left out: it has none. */
+  readonly attestation?: (() => string | undefined) | undefined;
   /** Who may deposit into which; undefined with them. */
   readonly depositRules: DepositRules | undefined;
 };

@@ -103,13 +103,13 @@ export class V1Joins {
 
   #enter(message: JoinMessage): void {
     const { parts, link, connection, peer, changes, onJoined } = this.#own;
-    const { topic: topicName, maxPayloadBytes, presence, ref } = message;
+    const { topic: topicName, maxPayloadBytes, presence } = message;
     const peerId = message.peerId ?? makeFreePeerId(parts.hub.topic(topicName), parts.nowMs);
     changes.count();
     const encoding = encodingOf(message);
     parts.hub.join(peer, { topicName, peerId, presence, maxPayloadBytes, encoding }, (own) => {
       onJoined(own);
-      const frame = textFrame(this.#joined(own, this.#firstPage(own, message), ref));
+      const frame = textFrame(this.#joined(own, this.#firstPage(own, message), message));
       link.charge({ messageCount: 0, byteCount: frame.length });
       return [frame];
     });
@@ -122,7 +122,7 @@ export class V1Joins {
     changes.count();
     parts.hub.changeDelivery(known, { encoding: encodingOf(message), maxPayloadBytes: message.maxPayloadBytes });
     if (message.presence !== undefined) parts.hub.show(known, message.presence);
-    answer(this.#joined(known, { members: [], more: known.topic.memberCount > 1 }, message.ref));
+    answer(this.#joined(known, { members: [], more: known.topic.memberCount > 1 }, message));
   }
 
   /** The same client as before, who proves it: the connection that it left behind ends, whatever is known of it. */
@@ -191,9 +191,9 @@ export class V1Joins {
     return pageOf(own.topic.membersAfter(after), (member) => member !== own && !hub.isNews(own.peer, member));
   }
 
-  #joined(own: Member, { members, more }: Page, ref: number | undefined): string {
+  #joined(own: Member, { members, more }: Page, { attest, ref }: JoinMessage): string {
     const { topicName: topic, topicHandle } = own;
-    const { limits, linkFeatures = [], mailboxes, pingIntervalMs, takeovers } = this.#own.parts;
+    const { attestation, limits, linkFeatures = [], mailboxes, pingIntervalMs, takeovers } = this.#own.parts;
     return encodeV1RelayMessage({
       type: "joined",
       topic,
@@ -206,6 +206,7 @@ export class V1Joins {
       takeover: takeovers.secretOf(own),
       pingIntervalMs,
       features: [...features, ...(mailboxes === undefined ? [] : [MAILBOX_FEATURE]), ...linkFeatures],
+      attestation: attest === true ? attestation?.() : undefined,
       ref,
     });
   }

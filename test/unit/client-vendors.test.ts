@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { vendorOf } from "../../client/doctor/vendors.ts";
+import { vendorOf } from "../../client/node/vendors.ts";
 
 it.each([
   ["Zscaler Inc., Zscaler Intermediate Root CA (zscaler.net)", "Zscaler"],
