@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { describeHardware } from "./bench/machine.ts";
 import { digits, whole } from "./bench/report/numbers.ts";
 import { median } from "./bench/report/statistics.ts";
+import { type FirstByte, measureFirstByte, USUAL_FIRST_BYTE } from "./client-cost/first-byte.ts";
 import { type MessageCost, measureMessages, USUAL_MESSAGES } from "./client-cost/message-cost.ts";
 import {
   MAX_CPU_RATIO,
@@ -19,6 +20,7 @@ import {
   type ReplicationOptions,
   USUAL_REPLICATIONS,
 } from "./client-cost/replication-cost.ts";
+import { measureUpgrades, type UpgradeGaps, USUAL_UPGRADES } from "./client-cost/upgrade-gap.ts";
 import type { KillTestContestant } from "./kill-test/contestant.ts";
 import { killTestContestants } from "./kill-test/contestants.ts";
 
@@ -31,7 +33,12 @@ const MIN_SWARM_RATE_RATIO = 0.9;
 const MAX_SWARM_CPU_RATIO = 1;
 const MIN_FAR_MEGABYTES_PER_SECOND = 20;
 
-const WORKLOADS = ["C1", "C2", "C3", "C4", "H1", "H2"];
+/** Half round trips between the peers until the first byte where UDP is blocked; and how long nothing may come at an upgrade. */
+const MAX_COLD_HALF_TRIPS = 6;
+const MAX_WARM_HALF_TRIPS = 3;
+const MAX_UPGRADE_GAP_MS = 150;
+
+const WORKLOADS = ["C1", "C2", "C3", "C4", "H1", "H2", "H3", "H4"];
 
 type Options = { readonly only?: string; readonly with?: string; readonly json?: string };
 
@@ -63,6 +70,10 @@ async function main({ only, with: name, json }: Options): Promise<void> {
     reportReplication(cost, options);
     replications.push(cost);
   }
+  const firstByte = chosen.has("H3") ? await measureFirstByte(contestant("Postern"), USUAL_FIRST_BYTE) : undefined;
+  if (firstByte !== undefined) reportFirstByte(firstByte);
+  const upgrades = chosen.has("H4") ? await measureUpgrades(contestant("Postern"), USUAL_UPGRADES) : undefined;
+  if (upgrades !== undefined) reportUpgrades(upgrades);
   const results = {
     machine: describeHardware(),
     finishedAt: new Date().toISOString(),
@@ -70,6 +81,8 @@ async function main({ only, with: name, json }: Options): Promise<void> {
     repair,
     pipes,
     replications,
+    firstByte,
+    upgrades,
   };
   if (json !== undefined) writeFileSync(json, `${JSON.stringify(results, undefined, 2)}\n`);
 }
@@ -133,6 +146,23 @@ function reportReplication(
   if (rateRatio < MIN_SWARM_RATE_RATIO || cpuRatio > MAX_SWARM_CPU_RATIO) process.exitCode = 1;
 }
 
+function reportFirstByte({ coldMs, warmMs }: FirstByte): void {
+  const { roundTripMs } = USUAL_FIRST_BYTE;
+  const halfTrips = (ms: number): number => ms / (roundTripMs / 2);
+  const [cold, warm] = [halfTrips(coldMs), halfTrips(warmMs)];
+  say(
+    `H3: the first byte where UDP is blocked, at a round trip of ${roundTripMs} ms: cold ${whole(coldMs)} ms, ${digits(cold)} half round trips, the aim is ${MAX_COLD_HALF_TRIPS}; warm ${whole(warmMs)} ms, ${digits(warm)}, the aim is ${MAX_WARM_HALF_TRIPS}`,
+  );
+  if (cold > MAX_COLD_HALF_TRIPS || warm > MAX_WARM_HALF_TRIPS) process.exitCode = 1;
+}
+
+function reportUpgrades({ gapMs, usualGapMs }: UpgradeGaps): void {
+  say(
+    `H4: while a direct connection takes the place of the relay's nothing comes for ${whole(gapMs)} ms, before it for ${whole(usualGapMs)} ms at most; the aim is ${MAX_UPGRADE_GAP_MS}`,
+  );
+  if (gapMs > MAX_UPGRADE_GAP_MS) process.exitCode = 1;
+}
+
 function figuresOf(replicated: readonly Replicated[]): string {
   const rate = median(replicated.map(({ megabytesPerSecond }) => megabytesPerSecond));
   const cpu = median(replicated.map(({ cpuMicrosPerMegabyte }) => cpuMicrosPerMegabyte));
@@ -147,7 +177,7 @@ function say(line: string): void {
 await new Command("client-cost")
   .option(
     "--only <workloads>",
-    "of C1 (CPU of both ends for a message), C2 (bytes of a repair), C3 and C4 (streams), H1 and H2 (Hyperswarm), with commas between",
+    "of C1 (CPU of both ends for a message), C2 (bytes of a repair), C3 and C4 (streams), H1 to H4 (Hyperswarm), with commas between",
   )
   .option("--with <name>", "another client of the kill test in the place of the SDK")
   .option("--json <file>", "write the results there")

@@ -44,9 +44,9 @@ export async function accept(stream: PeerStream, parts: AcceptanceParts): Promis
   if (parts.crossings.mustWait(pair)) throw new Refusal("crossing");
   const done = parts.crossings.accepting(pair);
   try {
-    const { raw, result } = await finish(stream, handshake, parts.clock);
+    const finished = await finish(stream, handshake, parts.clock);
     while (parts.crossings.isDialling(pair)) await parts.crossings.giveUp(pair);
-    hand(server, own, { raw, result }, parts);
+    hand(server, own, finished, parts);
   } finally {
     done();
   }
@@ -63,11 +63,18 @@ async function finish(stream: PeerStream, handshake: Handshake, clock: Clock): P
     const confirmation = await reader.take(CONFIRMATION_BYTES);
     if (!isSame(confirmation, confirmationOf(result.rx))) throw new Refusal("badHandshake");
   });
-  return { raw: new RawStream(stream, reader, writer), result };
+  return { stream, reader, writer, result };
 }
 
-function hand(server: RelayServer, own: KeyPair, { raw, result }: Finished, parts: AcceptanceParts): void {
+function hand(
+  server: RelayServer,
+  own: KeyPair,
+  { stream, reader, writer, result }: Finished,
+  parts: AcceptanceParts,
+): void {
   if (!server.isAccepting) throw new Refusal("unknownKey");
+  // Not before there is a connection that hears how it ends: nobody else does.
+  const raw = new RawStream(stream, reader, writer);
   const connection = new NoiseSecretStream(false, raw, { handshake: result, keepAlive: parts.keepAliveMs });
   parts.onConnection(connection, raw, own);
   server.emit("connection", connection);
@@ -81,7 +88,12 @@ function framed(message: Uint8Array): Uint8Array {
   return bytes;
 }
 
-type Finished = { readonly raw: RawStream; readonly result: HandshakeResult };
+type Finished = {
+  readonly stream: PeerStream;
+  readonly reader: ByteReader;
+  readonly writer: WritableStreamDefaultWriter<Uint8Array>;
+  readonly result: HandshakeResult;
+};
 
 type Found = { readonly server: RelayServer; readonly handshake: Handshake };
 

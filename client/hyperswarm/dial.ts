@@ -72,7 +72,7 @@ export async function dial(task: DialTask, parts: DialParts): Promise<void> {
 }
 
 function runnersOf(task: DialTask, parts: DialParts): readonly Runner[] {
-  const { clock, direct, headStartMs } = parts;
+  const { direct, headStartMs } = parts;
   const byRelay: Runner = (signal) => dialRelay({ ...task, signal }, parts);
   if (direct === undefined || (direct.isBlocked && headStartMs < Number.POSITIVE_INFINITY)) return [byRelay];
   const failed = new AbortController();
@@ -86,8 +86,7 @@ function runnersOf(task: DialTask, parts: DialParts): readonly Runner[] {
   if (headStartMs === Number.POSITIVE_INFINITY) return [directly];
   const later: Runner = async (signal) => {
     // As soon as the direct way has failed it has no head start any more.
-    const delayMs = direct.hasDied(task.publicKey) ? 0 : headStartMs;
-    await pause(clock, delayMs, AbortSignal.any([failed.signal, signal]));
+    await direct.headStart(task.publicKey, headStartMs, AbortSignal.any([failed.signal, signal]));
     if (signal.aborted) throw connectError("PEER_CONNECTION_FAILED");
     return byRelay(signal);
   };

@@ -10,6 +10,8 @@ import { hexOf } from "./visit.ts";
 /** UDP from which nothing has come for so long is blocked: an answer takes one round trip. */
 const JUDGE_MS = 3000;
 const LOOK_MS = 100;
+/** UDP from which nothing has come for so long may still work, and is not waited for. */
+const DOUBT_MS = 250;
 /** A direct connection of the other side on which nothing comes for so long is let go. */
 const PROOF_PATIENCE_MS = 8000;
 /** A peer whose direct connection has died gets no head start for so long. */
@@ -67,6 +69,15 @@ export class DirectPath {
   /** Whether a direct connection with this peer has died lately. */
   hasDied(publicKey: Uint8Array): boolean {
     return this.#clock.monotonicMs() - (this.#died.get(hexOf(publicKey)) ?? Number.NEGATIVE_INFINITY) < DISTRUST_MS;
+  }
+
+  /** Waits while the direct way to a peer is to be tried alone: for `headStartMs` where UDP works. Ends with the signal too. */
+  async headStart(publicKey: Uint8Array, headStartMs: number, signal: AbortSignal): Promise<void> {
+    if (this.hasDied(publicKey)) return;
+    const endMs = this.#clock.monotonicMs() + headStartMs;
+    const untilMs = (atMs: number): number => Math.max(0, Math.min(atMs, endMs) - this.#clock.monotonicMs());
+    if (!this.works) await pause(this.#clock, untilMs(this.#sinceMs + DOUBT_MS), signal);
+    if (this.works) await pause(this.#clock, untilMs(endMs), signal);
   }
 
   /** Dials. What comes of it is in `proven`. */

@@ -5,6 +5,9 @@ import type { PeerStream } from "../streams/peer-stream.ts";
 import { StreamError } from "../streams/stream-error.ts";
 import type { ByteReader } from "./byte-reader.ts";
 
+/** To more than this nothing is joined: a large one costs less alone than to be copied. */
+const MAX_JOINED_BYTES = 16 * 1024;
+
 type Done = (error: Error | null) => void;
 
 /** A stream to a peer as a secret stream takes it: bytes in order, with back-pressure both ways. */
@@ -27,8 +30,8 @@ export class RawStream extends Duplex {
     void this.#read(done);
   }
 
-  override _write(bytes: unknown, done: Done): void {
-    if (bytes instanceof Uint8Array) void settle(this.#writer.write(bytes), done);
+  override _writev(batch: unknown[], done: Done): void {
+    if (batch.every(isBytes)) void settle(this.#write(batch), done);
     else done(new TypeError("a raw stream takes bytes"));
   }
 
@@ -43,6 +46,10 @@ export class RawStream extends Duplex {
     if (!this.#isFinished || !this.#hasEnded) this.#stream.abort();
   }
 
+  async #write(batch: readonly Uint8Array[]): Promise<void> {
+    for (const piece of piecesOf(batch)) await this.#writer.write(piece);
+  }
+
   async #read(done: Done): Promise<void> {
     try {
       const bytes = await this.#reader.next();
@@ -54,6 +61,30 @@ export class RawStream extends Duplex {
       done(connectionError(error));
     }
   }
+}
+
+function isBytes(value: unknown): value is Uint8Array {
+  return value instanceof Uint8Array;
+}
+
+/** What waits together goes together: short ones that follow each other become one piece. */
+function* piecesOf(batch: readonly Uint8Array[]): Generator<Uint8Array> {
+  let joined: Uint8Array[] = [];
+  let joinedBytes = 0;
+  for (const bytes of batch) {
+    if (joined.length > 0 && joinedBytes + bytes.byteLength > MAX_JOINED_BYTES) {
+      yield pieceOf(joined);
+      [joined, joinedBytes] = [[], 0];
+    }
+    joined.push(bytes);
+    joinedBytes += bytes.byteLength;
+  }
+  if (joined.length > 0) yield pieceOf(joined);
+}
+
+function pieceOf(parts: readonly Uint8Array[]): Uint8Array {
+  const [first] = parts;
+  return first !== undefined && parts.length === 1 ? first : Buffer.concat(parts);
 }
 
 /** Never rejects. */

@@ -48,6 +48,8 @@ export class RelayNetwork extends EventEmitter {
   readonly #connect: Connect;
   readonly #clock: Clock = systemClock;
   readonly #options: CompleteOptions;
+  /** Those that are not closed, and those of them that listen. */
+  readonly #created = new Set<RelayServer>();
   readonly #servers = new Set<RelayServer>();
   readonly #connections = new Map<NoiseSecretStream, string>();
   readonly #crossings = new Crossings();
@@ -128,17 +130,20 @@ export class RelayNetwork extends EventEmitter {
     onConnection?: (connection: NoiseSecretStream) => void,
   ): RelayServer {
     if (typeof options === "function") return this.createServer({}, options);
-    return new RelayServer(options, onConnection, {
+    const server = new RelayServer(options, onConnection, {
       createHandshake: this.#options.createHandshake,
       defaultKeyPair: this.defaultKeyPair,
-      announceKey: (server, listened) => this.#listen(server, listened),
-      withdrawKey: async (server, publicKey) => {
-        this.#servers.delete(server);
+      announceKey: (announced, listened) => this.#listen(announced, listened),
+      withdrawKey: async (withdrawn, publicKey) => {
+        this.#servers.delete(withdrawn);
         this.#places.withdrawKey(publicKey);
-        await this.#direct?.close(server);
+        await this.#direct?.close(withdrawn);
       },
-      relayAddresses: (server) => this.#direct?.addressesOf(server) ?? [],
+      relayAddresses: (listening) => this.#direct?.addressesOf(listening) ?? [],
     });
+    this.#created.add(server);
+    server.on("close", () => this.#created.delete(server));
+    return server;
   }
 
   /**
@@ -305,7 +310,7 @@ export class RelayNetwork extends EventEmitter {
       clock: this.#clock,
       direct,
       keepAliveMs: this.#options.keepAliveMs,
-      serverOf: (publicKey) => [...this.#servers].find((server) => server.isSwarmsOf(publicKey)),
+      serverOf: (publicKey) => [...this.#created].find((server) => server.mayUpgrade(publicKey)),
       onUpgraded: (connection, own) => {
         this.#track(connection);
         this.#tellPath(connection, "direct", own);

@@ -64,9 +64,13 @@ export class RelayServer extends EventEmitter {
     return this.#keyPair !== undefined && !this.#isSuspended && !this.#isClosed;
   }
 
-  /** Whether a swarm listens here under this key: it takes a better connection in place of one that it has. */
-  isSwarmsOf(publicKey: Uint8Array): boolean {
-    return this.#isSwarms && this.#keyPair !== undefined && compareKeys(this.#keyPair.publicKey, publicKey) === 0;
+  /**
+   * Whether it is a swarm's of this key, and takes a better connection in place of one that the swarm has. A swarm that only looks
+   * for others has a server too, which never listens.
+   */
+  mayUpgrade(publicKey: Uint8Array): boolean {
+    const { publicKey: own } = this.#keyPair ?? this.#parts.defaultKeyPair;
+    return this.#isSwarms && !this.#isSuspended && !this.#isClosed && compareKeys(own, publicKey) === 0;
   }
 
   address(): { publicKey: Uint8Array; host: null; port: number } | null {

@@ -5,7 +5,7 @@ import type { DirectPath } from "./direct-path.ts";
 import { pause } from "./patiently.ts";
 import type { RelayServer } from "./server.ts";
 
-/** When a direct way is tried first, and then again: also at once when the network changes. */
+/** When a direct way is tried first, and then again. When the network changes, it all begins anew: UDP has to be judged there first. */
 const FIRST_MS = 5000;
 const AGAIN_MS = 60_000;
 
@@ -14,7 +14,7 @@ export type UpgradeParts = {
   readonly clock: Clock;
   readonly direct: DirectPath;
   readonly keepAliveMs: number;
-  /** The swarm's server under this key of one's own; undefined: there is none. */
+  /** The server of the swarm of this key of one's own, which takes better connections now; undefined: there is none. */
   readonly serverOf: (publicKey: Uint8Array) => RelayServer | undefined;
   /** A direct connection is there, and is about to be given to the swarm. */
   readonly onUpgraded: (connection: NoiseSecretStream, own: NoiseSecretStream.KeyPair) => void;
@@ -32,23 +32,32 @@ export class Upgrades {
     this.#parts = parts;
   }
 
-  /** The network is another one: all are tried at once. */
+  /** The network is another one: all are tried soon. */
   networkChanged(): void {
     this.#changed.abort();
     this.#changed = new AbortController();
   }
 
-  /** Looks for a direct way until the connection ends. The end with the larger key does: a swarm takes no other dial for an idle one. */
+  /**
+   * Looks for a direct way until the connection ends. The end with the larger key does, because a swarm takes no other dial for an
+   * idle connection; and a little later the other end, since the first may be nobody whom the DHT finds.
+   */
   async watch(connection: NoiseSecretStream, own: NoiseSecretStream.KeyPair): Promise<void> {
-    const isMine = compareKeys(own.publicKey, connection.remotePublicKey) > 0;
     // Who is no swarm has one connection for each dial, and keeps it.
-    if (!isMine || this.#parts.serverOf(own.publicKey) === undefined) return;
+    if (this.#parts.serverOf(own.publicKey) === undefined) return;
+    const isLarger = compareKeys(own.publicKey, connection.remotePublicKey) > 0;
+    const firstMs = isLarger ? FIRST_MS : 2 * FIRST_MS;
     const ended = new AbortController();
     connection.on("close", () => ended.abort());
     const { clock } = this.#parts;
-    for (let delayMs = FIRST_MS; !ended.signal.aborted; delayMs = AGAIN_MS) {
-      await pause(clock, delayMs, AbortSignal.any([ended.signal, this.#changed.signal]));
-      if (!ended.signal.aborted && (await this.#upgrade(connection, own, ended.signal))) return;
+    let delayMs = firstMs;
+    while (!ended.signal.aborted) {
+      const changed = this.#changed.signal;
+      await pause(clock, delayMs, AbortSignal.any([ended.signal, changed]));
+      const isTime = !ended.signal.aborted && !changed.aborted;
+      const mayDial = isTime && (isLarger || !isIdle(connection));
+      if (mayDial && (await this.#upgrade(connection, own, ended.signal))) return;
+      delayMs = isTime ? AGAIN_MS : firstMs;
     }
   }
 
@@ -59,7 +68,7 @@ export class Upgrades {
   ): Promise<boolean> {
     const { direct, keepAliveMs, serverOf, onUpgraded } = this.#parts;
     const server = serverOf(keyPair.publicKey);
-    if (!direct.works || server?.isAccepting !== true) return false;
+    if (!direct.works || server === undefined) return false;
     const attempt = direct.attempt(remotePublicKey, { keyPair });
     const giveUp = (): void => attempt.destroy();
     ended.addEventListener("abort", giveUp, { once: true });
@@ -82,4 +91,9 @@ export class Upgrades {
       ended.removeEventListener("abort", giveUp);
     }
   }
+}
+
+/** Nothing has come on it, or gone: then a swarm keeps it where the end with the smaller key dials once more. */
+function isIdle({ rawBytesRead, rawBytesWritten }: NoiseSecretStream): boolean {
+  return rawBytesRead === 0 || rawBytesWritten === 0;
 }

@@ -55,7 +55,7 @@ export interface Socket {
   readonly bufferedBytes: number;
   /** SHA-256 of the certificate that it has seen, `AB:CD:...`; where the runtime shows it. */
   readonly fingerprint256?: string | undefined;
-  /** Takes a message; one after the end is passed over. The bytes are not copied: do not write to them afterwards. */
+  /** Takes a message; one after the end is passed over. The bytes are the socket's from here on. */
   send(message: string | Uint8Array<ArrayBuffer>): void;
   /** Ends with 1000 and this reason, and waits for nothing: `onEnd` is called at once, or has been. */
   close(reason: string): void;

@@ -40,14 +40,14 @@ export class NodeCryptography implements Cryptography<KeyObject, KeyObject> {
     const decipher = createDecipheriv(ALGORITHM, key, nonce, { authTagLength: TAG_BYTES });
     decipher.setAAD(additionalData);
     decipher.setAuthTag(frame.subarray(end));
-    const opened = new Uint8Array(end);
-    opened.set(frame.subarray(0, clearBytes));
-    opened.set(decipher.update(frame.subarray(clearBytes, end)), clearBytes);
+    const plaintext = decipher.update(frame.subarray(clearBytes, end));
     try {
       decipher.final();
-      return opened;
     } catch {
       return undefined;
     }
+    frame.set(plaintext, clearBytes);
+    // No Buffer, whose slices are no copies.
+    return new Uint8Array(frame.buffer, frame.byteOffset, end);
   }
 }

@@ -5,6 +5,7 @@ import { type ClientOptions, WebSocket } from "ws";
 import { SUBPROTOCOL_V1 } from "../../protocol/subprotocol.ts";
 import type { Clock, Timer } from "../clock.ts";
 import type { Dial, Socket, SocketEnd, SocketEvents } from "../line/socket.ts";
+import { BinaryFrames } from "./binary-frames.ts";
 import { StageTimeout } from "./deadline.ts";
 import type { Dialler } from "./dialler.ts";
 import { explained } from "./explained.ts";
@@ -42,6 +43,8 @@ class NodeSocket implements Socket {
   /** Ends the dial. */
   readonly #given = new AbortController();
   #socket: WebSocket | undefined;
+  /** Since the upgrade. */
+  #frames: BinaryFrames | undefined;
   #timer: Timer | undefined;
   #cause: unknown;
   #fingerprint256: string | undefined;
@@ -62,7 +65,10 @@ class NodeSocket implements Socket {
   }
 
   send(message: string | Uint8Array): void {
-    if (!this.#isOver && this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(message);
+    if (this.#isOver || this.#socket?.readyState !== WebSocket.OPEN) return;
+    // `ws` writes what it is given at once too, so that frames of the two never mix.
+    if (typeof message !== "string" && this.#frames !== undefined) this.#frames.write(message);
+    else this.#socket.send(message);
   }
 
   close(reason: string): void {
@@ -98,6 +104,7 @@ class NodeSocket implements Socket {
 
   #listen(socket: WebSocket, hostname: string): void {
     socket.on("upgrade", ({ socket: stream }: IncomingMessage) => {
+      this.#frames = new BinaryFrames(stream);
       // Behind the listener of ws, which is added in this turn: the bytes are its own.
       queueMicrotask(() => stream.on("data", () => !this.#isOver && this.#events.onBytesSeen?.()));
       stream.on("drain", () => !this.#isOver && this.#events.onDrained?.());

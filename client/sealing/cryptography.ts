@@ -12,7 +12,11 @@ export interface Cryptography<Source = unknown, Key = unknown> {
   deriveKey(source: Source, salt: Uint8Array, info: Uint8Array): Soon<Key>;
   /** Seals what is behind the first `clearBytes` of a frame. @returns a new frame: those bytes, the ciphertext, the tag */
   seal(key: Key, frame: Uint8Array, clearBytes: number, how: Sealing): Soon<Uint8Array>;
-  /** Opens what `seal` has made. @returns a new frame without the tag; undefined: it is not that, or under another key */
+  /**
+   * Opens what `seal` has made.
+   * @param frame belongs to what is returned, which may be in its place; it is as it was where that is undefined.
+   * @returns a frame without the tag; undefined: it is not that, or under another key
+   */
   open(key: Key, frame: Uint8Array, clearBytes: number, how: Sealing): Soon<Uint8Array | undefined>;
 }
 

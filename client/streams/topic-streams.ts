@@ -24,8 +24,8 @@ const MAX_WAITING_IN_ALL = 256;
 /** What all streams may have unread, and may keep until it is acknowledged, beyond the smallest window of each. */
 const SHARED_BYTES = 64 * 1024 * 1024;
 
-/** The largest piece of a stream in one chunk, behind its kind: what a pipe of Node writes at once is one chunk. */
-const MAX_CHUNK_BYTES = 64 * 1024;
+/** The largest piece of a stream in one chunk, behind its kind: 64 KiB, which pipes and Hypercore have at once, with what is around them. */
+const MAX_CHUNK_BYTES = 68 * 1024;
 const KIND_BYTES = 1;
 
 /** So many streams of a peer that have ended are remembered, by one number each: it may not have heard it. */

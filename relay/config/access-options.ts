@@ -7,7 +7,7 @@ export const accessOptions = {
     default: "open",
     choices: ["open", "tokens"],
     sentence:
-      "Who may use the relay: open is whoever knows the name of a topic; tokens is who presents a signed token that allows it.",
+      "Who may use the relay: with open, whoever knows a topic's name; with tokens, whoever has a signed token for it.",
   },
   authKeysFile: {
     kind: "path",
@@ -15,7 +15,7 @@ export const accessOptions = {
     env: "AUTH_KEYS_FILE",
     default: "",
     sentence:
-      "The keys that tokens are signed with: a JSON Web Key, a set of them, or public keys as PEM. In its place the variable AUTH_KEY_SET holds the keys themselves.",
+      "The keys that check tokens: a JSON Web Key, a set of them, or public keys as PEM. Or put the keys themselves into the variable AUTH_KEY_SET.",
   },
   authKeySet: {
     kind: "keys",
@@ -37,7 +37,7 @@ export const accessOptions = {
     flag: "--auth-jwks-ca-file",
     env: "AUTH_JWKS_CA_FILE",
     default: "",
-    sentence: "Certificates (PEM) by which AUTH_JWKS_URL is known, in place of the system's.",
+    sentence: "Certificates (PEM) by which to trust AUTH_JWKS_URL, instead of the system's.",
   },
   // Five minutes: how long a key that was withdrawn may still be good for. A new one is found when it is first met.
   authJwksRefreshMs: {
@@ -65,14 +65,14 @@ export const accessOptions = {
     flag: "--auth-issuer",
     env: "AUTH_ISSUER",
     default: "",
-    sentence: "What tokens have to name as issuer (iss).",
+    sentence: "The issuer (iss) that tokens must name.",
   },
   authAudience: {
     kind: "word",
     flag: "--auth-audience",
     env: "AUTH_AUDIENCE",
     default: "",
-    sentence: "What tokens have to name as audience (aud): set it where the issuer makes tokens for others too.",
+    sentence: "The audience (aud) that tokens must name. Set it if the issuer also makes tokens for other services.",
   },
   authRequireExpiry: {
     kind: "boolean",
@@ -90,14 +90,14 @@ export const accessOptions = {
     min: 0,
     max: 600_000,
     unit: "ms",
-    sentence: "How far the clocks of issuer and relay may differ: tokens are good this much earlier and longer.",
+    sentence: "How far the clocks of issuer and relay may differ: tokens are valid that much earlier and longer.",
   },
   authRevocationsFile: {
     kind: "path",
     flag: "--auth-revocations-file",
     env: "AUTH_REVOCATIONS_FILE",
     default: "",
-    sentence: "Whose tokens do not count any more, a line for each; read again on SIGHUP.",
+    sentence: "Revoked subjects and tokens, one per line; read again on SIGHUP.",
   },
   maxConnectionsPerSubject: {
     kind: "integer",
@@ -108,7 +108,7 @@ export const accessOptions = {
     max: 1_000_000,
     unit: "connections",
     sentence:
-      "Connections that one subject (sub) may have at one time; a further one is refused with 429 or 1013. 0 sets no limit.",
+      "Connections that one subject (sub) may have at one time; more are refused with 429 or 1013. 0 is no limit.",
   },
   // Each holds a token of up to 8 KiB and a connection that waits: room for all who come back at once after a restart.
   maxTokenChecksInFlight: {
@@ -119,6 +119,6 @@ export const accessOptions = {
     min: 1,
     max: 100_000,
     unit: "tokens",
-    sentence: "Tokens that are checked at one time; a further one is refused with 503 or 1013.",
+    sentence: "Tokens that are checked at one time; more are refused with 503 or 1013.",
   },
 } as const;

@@ -7,7 +7,7 @@ export const accountOptions = {
     default: "directory",
     choices: ["directory", "memory"],
     sentence:
-      "Where registrations of agents and meshes are kept: in STATE_DIRECTORY, in its folder accounts, or in memory, where they end with the process.",
+      "Where registrations of agents and meshes are kept: in the folder accounts of STATE_DIRECTORY, or in memory, where they end with the process.",
   },
   // With what is kept of one, 5 MB in memory.
   maxAgents: {
@@ -18,7 +18,7 @@ export const accountOptions = {
     min: 1,
     max: 1_000_000,
     unit: "agents",
-    sentence: "Agents that may be registered; a further registration gets 503.",
+    sentence: "Agents that may be registered; more get 503.",
   },
   // An office is one network; who floods has few of them.
   agentRegistrationsPerHour: {
@@ -29,8 +29,7 @@ export const accountOptions = {
     min: 0,
     max: 1_000_000,
     unit: "registrations",
-    sentence:
-      "Agents that one network (IPv4 /24, IPv6 /64) may register in an hour; a further one gets 429. 0: no limit.",
+    sentence: "Agents that one network (IPv4 /24, IPv6 /64) may register in an hour; more get 429. 0: no limit.",
   },
   agentRatePerMinute: {
     kind: "integer",
@@ -43,7 +42,7 @@ export const accountOptions = {
     max: 1_000_000,
     unit: "messages",
     sentence:
-      "Messages that one agent may send in a minute, by all of its connections; above it they are read no faster. 0: no limit.",
+      "Messages that one agent may send in a minute, over all its connections; above that they are read more slowly. 0: no limit.",
   },
   agentRatePerHour: {
     kind: "integer",
@@ -76,7 +75,7 @@ export const accountOptions = {
     min: 0,
     max: 36_500,
     unit: "days",
-    sentence: "How long the token of a registration is good; after that the agent's id is free again. 0: for ever.",
+    sentence: "How long a registration's token is valid; after that the agent's id is free again. 0: forever.",
   },
   maxMeshes: {
     kind: "integer",
@@ -86,7 +85,7 @@ export const accountOptions = {
     min: 1,
     max: 100_000,
     unit: "meshes",
-    sentence: "Meshes that may be registered; a further founder is refused with 1013.",
+    sentence: "Meshes that may be registered; further founders are refused with 1013.",
   },
   meshRegistrationsPerHour: {
     kind: "integer",
@@ -97,7 +96,7 @@ export const accountOptions = {
     max: 1_000_000,
     unit: "registrations",
     sentence:
-      "Meshes that one network (IPv4 /24, IPv6 /64) may register in an hour; a further one is refused with 1013. 0: no limit.",
+      "Meshes that one network (IPv4 /24, IPv6 /64) may register in an hour; more are refused with 1013. 0: no limit.",
   },
   // A node that comes and goes every two seconds: the clients of the mesh wait longer than that before they dial again.
   meshJoinsPerMinute: {
@@ -109,6 +108,6 @@ export const accountOptions = {
     max: 1_000_000,
     unit: "joins",
     sentence:
-      "Joins of a mesh under one node id in a minute; a further one is refused with 1013, and replaces nobody. 0: no limit.",
+      "Joins of a mesh under one node id in a minute; more are refused with 1013, and replace nobody. 0: no limit.",
   },
 } as const;

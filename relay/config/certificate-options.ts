@@ -8,7 +8,7 @@ export const certificateOptions = {
     default: "self-signed",
     choices: ["acme", "files", "self-signed", "off"],
     sentence:
-      "Where the certificate comes from: an authority by ACME (choosing it agrees to the terms of service), files, the relay itself; off serves plain HTTP, only for behind a proxy.",
+      "Where the certificate comes from: an authority by ACME (you agree to its terms of service), files, or the relay itself; off serves plain HTTP, for use behind a proxy.",
   },
   domain: {
     kind: "list",
@@ -16,7 +16,7 @@ export const certificateOptions = {
     env: "DOMAIN",
     default: [],
     usedWith: ["acme", "files", "self-signed"],
-    sentence: "The names that clients dial, with commas between them; one certificate is for all of them.",
+    sentence: "The names that clients dial, separated by commas; one certificate has them all.",
   },
   email: {
     kind: "email",
@@ -24,7 +24,7 @@ export const certificateOptions = {
     env: "EMAIL",
     default: "",
     usedWith: ["acme"],
-    sentence: "Where the authority may write to about the account.",
+    sentence: "The address to which the authority may write about the account.",
   },
   acmeDirectory: {
     kind: "url",
@@ -39,14 +39,14 @@ export const certificateOptions = {
     flag: "--acme-profile",
     env: "ACME_PROFILE",
     default: "",
-    sentence: "The kind of certificate, of those that the authority offers, such as shortlived.",
+    sentence: "The kind of certificate, one that the authority offers, such as shortlived.",
   },
   acmePreferredChain: {
     kind: "word",
     flag: "--acme-preferred-chain",
     env: "ACME_PREFERRED_CHAIN",
     default: "",
-    sentence: "The common name of the issuer that the chain should end with, where there are several chains.",
+    sentence: "If there are several chains: the common name of the issuer at the end of the one to use.",
   },
   acmeEabKeyId: {
     kind: "word",
@@ -54,7 +54,7 @@ export const certificateOptions = {
     env: "ACME_EAB_KEY_ID",
     default: "",
     sentence:
-      "The id of an account that you have with the authority, where it wants one (external account binding); its key is the variable ACME_EAB_HMAC_KEY.",
+      "The id of your account with an authority that requires one (external account binding); its key is the variable ACME_EAB_HMAC_KEY.",
   },
   acmeEabHmacKey: {
     kind: "secret",
@@ -72,21 +72,21 @@ export const certificateOptions = {
     max: 65_535,
     unit: "",
     sentence:
-      "0 proves the name on the relay's own port, which must be 443 from outside. Else it is proved on this one, which must be 80 from outside.",
+      "0 proves the name on the relay's own port, which must be 443 from outside. Otherwise on this port, which must be 80 from outside.",
   },
   acmeAgreeTerms: {
     kind: "boolean",
     flag: "--acme-agree-terms",
     env: "ACME_AGREE_TERMS",
     default: true,
-    sentence: "false takes back the agreement to the authority's terms of service: no account is made.",
+    sentence: "false does not agree to the authority's terms of service: no account is made.",
   },
   acmeCaFile: {
     kind: "path",
     flag: "--acme-ca-file",
     env: "ACME_CA_FILE",
     default: "",
-    sentence: "Certificates (PEM) by which a private authority's directory is known, in place of the system's.",
+    sentence: "Certificates (PEM) by which to trust a private authority's directory, instead of the system's.",
   },
   tlsKeyFile: {
     kind: "path",
@@ -117,7 +117,7 @@ export const certificateOptions = {
     env: "STATE_DIRECTORY",
     default: "/var/lib/postern",
     sentence:
-      "Where certificates from an authority are kept over restarts, in its folder certificates, and registrations of agents and meshes, in its folder accounts.",
+      "Where certificates from an authority (folder certificates) and registrations of agents and meshes (folder accounts) are kept over restarts.",
   },
   keyVaultUrl: {
     kind: "url",
@@ -125,7 +125,7 @@ export const certificateOptions = {
     env: "KEY_VAULT_URL",
     default: "",
     words: [],
-    sentence: "Keep certificates in this Azure Key Vault, in place of the directory.",
+    sentence: "Keep certificates in this Azure Key Vault instead of the directory.",
   },
   azureClientId: {
     kind: "word",

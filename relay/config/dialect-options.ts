@@ -6,7 +6,7 @@ export const dialectOptions = {
     flag: "--dialects",
     env: "DIALECTS",
     default: ["topic", "raw", "pair"],
-    sentence: "The wire protocols that are spoken; docs/protocols.md says which there are, and at which addresses.",
+    sentence: "The wire protocols to speak; docs/protocols.md lists them with their addresses.",
   },
   listen: {
     kind: "listeners",
@@ -14,7 +14,7 @@ export const dialectOptions = {
     env: "LISTEN",
     default: [],
     sentence:
-      "Further ports, each for dialects of its own, as if the relay were their original: wss with the relay's certificate; ws without TLS, for this machine alone unless TLS is off; ws-anywhere without TLS for all.",
+      "Further ports, each only for the dialects it names: wss with the relay's certificate; ws without TLS, for this machine only unless TLS is off; ws-anywhere without TLS, for everybody.",
   },
   virtualHosts: {
     kind: "virtual-hosts",
@@ -22,7 +22,7 @@ export const dialectOptions = {
     env: "VIRTUAL_HOSTS",
     default: [],
     sentence:
-      "Names that clients dial, each for dialects of its own, as if the relay were their original. The certificate has to be for them too.",
+      "Names that clients dial, each only for the dialects it names. The certificate must have these names too.",
   },
   // As many as may be undecided: a client that waits costs as little.
   maxWaitingPairs: {
@@ -33,7 +33,7 @@ export const dialectOptions = {
     min: 1,
     max: 1_000_000,
     unit: "connections",
-    sentence: "Connections of the pair dialect that may wait for their other half; a further one is closed with 1013.",
+    sentence: "Connections of the pair dialect that may wait for their other half; more are closed with 1013.",
   },
   pairWaitTimeoutMs: {
     kind: "integer",

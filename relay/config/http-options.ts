@@ -9,7 +9,7 @@ export const httpOptions = {
     min: 100,
     max: 600_000,
     unit: "ms",
-    sentence: "How long an HTTP connection may wait for its next request. Longer than the proxy in front keeps it.",
+    sentence: "How long an HTTP connection may wait for its next request. Set it longer than the proxy in front does.",
   },
   // A few proxies and monitors, with 64 KiB each; who finds no place is answered all the same.
   maxHttpConnections: {
@@ -21,7 +21,7 @@ export const httpOptions = {
     max: 100_000,
     unit: "connections",
     sentence:
-      "HTTP connections that are kept for a next request, half of them from one address; further ones are closed behind their answer.",
+      "HTTP connections kept for a next request, at most half from one address; more are closed after their answer.",
   },
   // Off: browsers remember it, and then refuse the plain HTTP that this host may serve elsewhere.
   hstsMaxAgeSeconds: {
@@ -33,7 +33,7 @@ export const httpOptions = {
     max: 63_072_000,
     unit: "s",
     sentence:
-      "How long browsers that saw a page of the relay over TLS use nothing but TLS for its name (Strict-Transport-Security). 0 says nothing.",
+      "How long browsers that have seen a page of the relay over TLS use only TLS for its name (Strict-Transport-Security). 0 sends no such header.",
   },
   tryItPage: {
     kind: "boolean",
@@ -41,21 +41,21 @@ export const httpOptions = {
     env: "TRY_IT_PAGE",
     default: true,
     sentence:
-      "Pages for people: at / they try the relay, which joins a topic from a browser; at /doctor they see why apps do not get through. false answers 404 at both.",
+      "Pages for browsers: at / to try the relay, at /doctor to see why apps cannot reach it. false answers 404 at both.",
   },
   showVersion: {
     kind: "boolean",
     flag: "--show-version",
     env: "SHOW_VERSION",
     default: true,
-    sentence:
-      "false leaves the version out of /, /health and /stats. The admin pages and the log have it all the same.",
+    sentence: "false leaves the version out of /, /health and /stats. The admin pages and the log still have it.",
   },
   securityContact: {
     kind: "contact",
     flag: "--security-contact",
     env: "SECURITY_CONTACT",
     default: "",
-    sentence: "Whom to tell of a security problem: served at /.well-known/security.txt (RFC 9116). Unset serves none.",
+    sentence:
+      "Whom to tell about a security problem: served at /.well-known/security.txt (RFC 9116). Unset serves none.",
   },
 } as const;

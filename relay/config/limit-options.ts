@@ -6,7 +6,7 @@ export const limitOptions = {
     env: "ALLOWED_ORIGINS",
     default: [],
     sentence:
-      "The sites whose pages may connect. Unset is all. Clients that are no browsers send no Origin, and may connect.",
+      "The sites whose pages may connect. Unset is all. Clients without an Origin, which are not browsers, may always connect.",
   },
   ipAllow: {
     kind: "networks",
@@ -20,7 +20,7 @@ export const limitOptions = {
     flag: "--ip-deny",
     env: "IP_DENY",
     default: [],
-    sentence: "Clients in these networks may not connect, also where IP_ALLOW names them.",
+    sentence: "Clients in these networks may not connect, even if IP_ALLOW names them.",
   },
   // None: whoever is trusted chooses the address under which a client is counted.
   trustedProxies: {
@@ -28,7 +28,7 @@ export const limitOptions = {
     flag: "--trusted-proxies",
     env: "TRUSTED_PROXIES",
     default: [],
-    sentence: "The proxies and load balancers that are believed when they say from where a client comes.",
+    sentence: "The proxies and load balancers that are believed about clients' addresses.",
   },
   // One of the two, not both: a proxy sets its own, and passes on the other as the client wrote it.
   forwardedHeader: {
@@ -37,7 +37,7 @@ export const limitOptions = {
     env: "FORWARDED_HEADER",
     default: "x-forwarded-for",
     choices: ["x-forwarded-for", "forwarded", "none"],
-    sentence: "The header in which trusted proxies say it. The other one is not read.",
+    sentence: "The header in which trusted proxies give the client's address. The other one is not read.",
   },
   proxyProtocol: {
     kind: "boolean",
@@ -57,7 +57,7 @@ export const limitOptions = {
     min: 0,
     max: 1_000_000,
     unit: "connections",
-    sentence: "WebSocket connections of one address, or one IPv6 /64; further ones get 429. 0 is no limit.",
+    sentence: "WebSocket connections of one address, or one IPv6 /64; more get 429. 0 is no limit.",
   },
   connectionsPerIpPerMinute: {
     kind: "integer",
@@ -69,7 +69,7 @@ export const limitOptions = {
     max: 1_000_000,
     unit: "connections",
     sentence:
-      "New connections of one address, or one IPv6 /64, in a minute; further ones get 429. 0 is no limit. The variable RATE_LIMIT_PER_MIN says the same, unless agent is the only dialect.",
+      "New connections of one address, or one IPv6 /64, in a minute; more get 429. 0 is no limit. The variable RATE_LIMIT_PER_MIN means the same, unless agent is the only dialect.",
   },
   // 2 s of clients that all come back at once, at 1000 a second.
   maxHandshakesInFlight: {
@@ -80,8 +80,7 @@ export const limitOptions = {
     min: 2,
     max: 1_000_000,
     unit: "connections",
-    sentence:
-      "Connections that have asked for nothing yet, half of them from one address; further ones are closed before TLS.",
+    sentence: "Connections that have sent no request yet, at most half from one address; more are closed before TLS.",
   },
   maxUndecidedConnections: {
     kind: "integer",
@@ -154,15 +153,14 @@ export const limitOptions = {
     min: 0,
     max: 60_000,
     unit: "ms",
-    sentence: "After a silence, what the rates above allow in this time may come at once.",
+    sentence: "After a silence, as much as the rates above allow in this time may come at once.",
   },
   rateClasses: {
     kind: "multiples",
     flag: "--rate-classes",
     env: "RATE_CLASSES",
     default: [],
-    sentence:
-      "What tokens with a rateClass may send: a multiple of the rates per connection for each class; 0 is no limit.",
+    sentence: "Multiples of the rates per connection, for tokens with a rateClass; 0 is no limit.",
   },
   maxRssBytes: {
     kind: "integer",

@@ -7,7 +7,7 @@ export const mailboxOptions = {
     env: "MAILBOX_STORE",
     default: "off",
     choices: ["off", "memory", "sqlite"],
-    sentence: "Where messages wait for those who are away: in a file, in memory (a restart ends them), or nowhere.",
+    sentence: "Where messages for peers who are away wait: in a file, in memory (until a restart), or nowhere.",
   },
   mailboxDirectory: {
     kind: "path",
@@ -15,7 +15,7 @@ export const mailboxOptions = {
     env: "MAILBOX_DIRECTORY",
     default: "",
     sentence:
-      "The directory of the file, on a disk of this machine; unset is the folder mailbox of the state directory. docs/mailbox.md.",
+      "The file's directory, on a disk of this machine. Unset: the folder mailbox of the state directory. See docs/mailbox.md.",
   },
   mailboxSynchronous: {
     kind: "choice",
@@ -24,7 +24,7 @@ export const mailboxOptions = {
     default: "full",
     choices: ["full", "normal"],
     sentence:
-      "What an acknowledgement survives: full, also a loss of power; normal, only the end of the process, and the last seconds may be lost with the power.",
+      "What an acknowledged message survives: full, a power cut too; normal, any end of the process, but a power cut may lose the last seconds.",
   },
   mailboxMaxMessages: {
     kind: "integer",
@@ -85,7 +85,7 @@ export const mailboxOptions = {
     min: 100,
     max: 86_400_000,
     unit: "ms",
-    sentence: "How often what has waited for too long is deleted; it is shown to nobody before.",
+    sentence: "How often expired messages are deleted; nobody gets them in between.",
   },
   mailboxMessagesPerMinute: {
     kind: "integer",
@@ -95,8 +95,7 @@ export const mailboxOptions = {
     min: 1,
     max: 1_000_000,
     unit: "messages",
-    sentence:
-      "Messages that one client id of the mailbox dialect may send in a minute, and at once; further ones are dropped.",
+    sentence: "Messages that one client id of the mailbox dialect may send in a minute, and at once; more are dropped.",
   },
   mailboxRecoveriesPerMinute: {
     kind: "integer",
@@ -106,7 +105,7 @@ export const mailboxOptions = {
     min: 1,
     max: 1_000_000,
     unit: "messages",
-    sentence: "How many of them may store recovery proofs, or ask for them.",
+    sentence: "How many of those may store recovery proofs, or ask for them.",
   },
   mailboxMaxMessageBytes: {
     kind: "integer",
@@ -117,7 +116,7 @@ export const mailboxOptions = {
     max: 67_108_864,
     unit: "bytes",
     sentence:
-      "The largest message of the mailbox dialect, where MAX_FRAME_BYTES is not less; a larger one closes with 1009.",
+      "The largest message of the mailbox dialect, or MAX_FRAME_BYTES if that is less; a larger one closes with 1009.",
   },
   mailboxIdleTimeoutMs: {
     kind: "integer",
@@ -127,14 +126,14 @@ export const mailboxOptions = {
     min: 1000,
     max: 86_400_000,
     unit: "ms",
-    sentence: "How long a client of the mailbox dialect may say nothing, not even a pong, before it is cut off.",
+    sentence: "How long a client of the mailbox dialect may be silent, without even a pong, before it is cut off.",
   },
   mailboxRequireSignature: {
     kind: "boolean",
     flag: "--mailbox-require-signature",
     env: "MAILBOX_REQUIRE_SIGNATURE",
     default: false,
-    sentence: "Take only clients of the mailbox dialect that prove their id by a signature.",
+    sentence: "In the mailbox dialect, take only clients that prove their id by a signature.",
   },
   mailboxRequireNoise: {
     kind: "boolean",
@@ -142,7 +141,7 @@ export const mailboxOptions = {
     env: "MAILBOX_REQUIRE_NOISE",
     default: false,
     sentence:
-      "Take only clients of the mailbox dialect that speak Noise NK. Its key may be in the variable MAILBOX_NOISE_KEY.",
+      "In the mailbox dialect, take only clients that speak Noise NK. Its key may be in the variable MAILBOX_NOISE_KEY.",
   },
   mailboxNoiseKey: {
     kind: "secret",

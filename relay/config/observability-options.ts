@@ -5,7 +5,8 @@ export const observabilityOptions = {
     flag: undefined,
     env: "ADMIN_TOKEN",
     default: "",
-    sentence: "Opens /metrics, /status and the details of /stats. Without it and ADMIN_PORT, nobody sees them.",
+    sentence:
+      "Gives access to /metrics, /status and the details of /stats. Without it and ADMIN_PORT, nobody sees them.",
   },
   adminPort: {
     kind: "integer",
@@ -16,7 +17,7 @@ export const observabilityOptions = {
     max: 65_535,
     unit: "",
     sentence:
-      "A second port, plain HTTP, for /metrics, /status and the details of /stats; the first one then has none of them. 0 opens none.",
+      "A second port, in plain HTTP, for /metrics, /status and the details of /stats, which the first one then does not have. 0 opens none.",
   },
   // Loopback: without ADMIN_TOKEN whoever reaches this port may look, and drain.
   adminHost: {
@@ -24,7 +25,7 @@ export const observabilityOptions = {
     flag: "--admin-host",
     env: "ADMIN_HOST",
     default: "127.0.0.1",
-    sentence: "Address of ADMIN_PORT. Any other than loopback needs the variable ADMIN_TOKEN.",
+    sentence: "Address of ADMIN_PORT. Any but loopback needs the variable ADMIN_TOKEN.",
   },
   // Off: its lines hold client addresses, which nobody should keep without having meant to.
   accessLog: {
@@ -43,7 +44,7 @@ export const observabilityOptions = {
     min: 1,
     max: 1_000_000,
     unit: "",
-    sentence: "With ACCESS_LOG=sample, one connection in so many is logged, from its connect to its close.",
+    sentence: "With ACCESS_LOG=sample: one connection in this many is logged, from connect to close.",
   },
   // A stranger who is refused over and over must not fill the disk.
   accessLogLinesPerSecond: {
@@ -54,6 +55,6 @@ export const observabilityOptions = {
     min: 1,
     max: 1_000_000,
     unit: "lines",
-    sentence: "The access log writes no more than this in a second; what is left out is counted.",
+    sentence: "The most that the access log writes in a second; the rest is counted.",
   },
 } as const;

@@ -23,7 +23,8 @@ const startOptions = {
     min: 0,
     max: 65_535,
     unit: "",
-    sentence: "TCP port to listen on; 0 takes a free one. Unset and not permitted to take 443, the relay takes 8443.",
+    sentence:
+      "TCP port to listen on; 0 takes a free one. If it is unset and 443 is not permitted, the relay uses 8443.",
   },
   host: {
     kind: "host",
@@ -31,7 +32,7 @@ const startOptions = {
     env: "HOST",
     default: "::",
     sentence:
-      "Address to listen on. `::` is every address, IPv6 and IPv4; where the system has no IPv6, every IPv4 address.",
+      "Address to listen on. `::` is every address, IPv6 and IPv4, or every IPv4 address on systems without IPv6.",
   },
   // Off: a relay started twice by mistake must fail, and not take half of the clients away from their topics.
   reusePort: {
@@ -39,7 +40,7 @@ const startOptions = {
     flag: "--reuse-port",
     env: "REUSE_PORT",
     default: false,
-    sentence: "Share the port with other relays of the same user, one per core: see operations.md, Several cores.",
+    sentence: "Share the port with other relays of the same user, one per core: see docs/operations.md, Several cores.",
   },
   // With one port for several relays a client's requests would come to any of them.
   polling: {
@@ -49,7 +50,7 @@ const startOptions = {
     default: "auto",
     choices: ["auto", "on", "off"],
     sentence:
-      "Take clients by plain HTTP requests too, where a proxy lets no WebSocket through. auto: unless REUSE_PORT is set; on with it wants a balancer that keeps a session at one relay.",
+      "Also take clients by plain HTTP requests, for proxies that let no WebSocket through. auto: unless REUSE_PORT is set; on with REUSE_PORT needs a balancer that keeps a session at one relay.",
   },
   environment: {
     kind: "choice",
@@ -57,7 +58,7 @@ const startOptions = {
     env: "NODE_ENV",
     default: "dev",
     choices: ["test", "dev", "development", "prod", "production"],
-    sentence: "What this relay is for; shown in the log, and the start-up hints are left out in prod.",
+    sentence: "What this relay is for; shown in the log. prod leaves out the start-up hints.",
   },
 } as const;
 
@@ -99,7 +100,7 @@ const serviceOptions = {
     min: 1,
     max: 10_000,
     unit: "topics",
-    sentence: "Topics that one connection may be in; a further join is refused with too-many-topics.",
+    sentence: "Topics that one connection may be in; more are refused with too-many-topics.",
   },
   // A quarter of a second of a 32 Mbit/s link: enough to keep a reader busy, little enough to wait for.
   outboxHighWaterBytes: {
@@ -131,7 +132,7 @@ const serviceOptions = {
     default: "pause",
     choices: ["pause", "close"],
     sentence:
-      "Above the high-water mark: hold messages at their senders, or close a reader that is still there at the next check with 1013.",
+      "Above the high-water mark: hold messages at their senders, or close a reader that is still above it at the next check, with 1013.",
   },
   // Chromium's busy page was silent for 8 s, a line of 64 kbit/s for 5.
   stalledReaderTimeoutMs: {
@@ -143,7 +144,7 @@ const serviceOptions = {
     max: 600_000,
     unit: "ms",
     sentence:
-      "How long a reader that others wait for may read nothing; then it is closed with 4001. 1.6 times as long where much is on its way, 3 times where it answers no pings.",
+      "How long a reader that others wait for may read nothing; then it is closed with 4001. 1.6 times as long if much is on its way, 3 times if it answers no pings.",
   },
   slowReaderTimeoutMs: {
     kind: "integer",
@@ -165,7 +166,7 @@ const serviceOptions = {
     min: 0,
     max: 1_073_741_824,
     unit: "bytes per second",
-    sentence: "What a reader that others wait for has to read at least.",
+    sentence: "The least that a reader that others wait for must read.",
   },
   // Room for what comes while senders are being paused, and for the frames that nobody paces: comings, goings and answers.
   maxOutboxBytes: {
@@ -176,7 +177,7 @@ const serviceOptions = {
     min: 65_536,
     max: 1_073_741_824,
     unit: "bytes",
-    sentence: "The hard limit of what may wait for one connection; one frame more closes it with 1013.",
+    sentence: "The most that may wait for one connection; one more frame closes it with 1013.",
   },
   handshakeTimeoutMs: {
     kind: "integer",
@@ -207,7 +208,7 @@ const serviceOptions = {
     min: 0,
     max: 1000,
     unit: "ms",
-    sentence: "While messages come fast, the least time between two writes to one connection; 0 writes every turn.",
+    sentence: "The least time between two writes to one connection while messages come fast; 0 writes at every turn.",
   },
   // Below the 60 s and 4 min after which common proxies and load balancers drop a silent connection.
   sweepIntervalMs: {
@@ -218,7 +219,7 @@ const serviceOptions = {
     min: 100,
     max: 600_000,
     unit: "ms",
-    sentence: "A connection of which nothing is heard for one and a half times this, though it was pinged, is cut off.",
+    sentence: "A connection that is silent for one and a half times this, though it was pinged, is cut off.",
   },
   // Common proxies end a connection after 30 s of silence: a ping every 30 s races with that.
   pingIntervalMs: {

@@ -10,7 +10,7 @@ export const stunOptions = {
     max: 65_535,
     unit: "",
     sentence:
-      "UDP port on HOST at which clients are told their public address (STUN), 3478 by custom; 0 opens none. See operations.md, STUN.",
+      "UDP port on HOST that tells clients their public address (STUN), usually 3478; 0 opens none. See docs/stun.md.",
   },
   // Off: two addresses are rare, and answers that tell of them are larger than their requests.
   stunAddresses: {
@@ -19,7 +19,7 @@ export const stunOptions = {
     env: "STUN_ADDRESSES",
     default: [],
     sentence:
-      "Two IPv4 addresses of this machine, two IPv6 ones, or both, at which STUN listens in place of HOST: then clients can ask what their NAT does (RFC 5780). Behind a NAT of your own, each with its public address.",
+      "Two IPv4 addresses of this machine, two IPv6 ones, or both, at which STUN listens instead of HOST: then clients can ask what their NAT does (RFC 5780). Behind your own NAT, each with its public address.",
   },
   // What clients of RFC 3489 knew as the second port of a server.
   stunOtherPort: {
@@ -30,7 +30,7 @@ export const stunOptions = {
     min: 1,
     max: 65_535,
     unit: "",
-    sentence: "The second UDP port for STUN, which it wants beside STUN_ADDRESSES. Without those, none is opened.",
+    sentence: "The second UDP port for STUN, opened only with STUN_ADDRESSES.",
   },
   // An office of 250 whose pages all open at once is answered within the four seconds in which browsers ask again.
   stunRequestsPerSecond: {
@@ -42,6 +42,6 @@ export const stunOptions = {
     max: 1_000_000,
     unit: "requests",
     sentence:
-      "STUN requests of one IPv4 /24, or one IPv6 /64, that are answered in a second; after a silence, twice as many. Further ones get nothing.",
+      "STUN requests of one IPv4 /24, or one IPv6 /64, that are answered in a second; after a silence, twice as many. More get no answer.",
   },
 } as const;

@@ -74,6 +74,22 @@ function socketContract(name: string, dial: Dial): void {
       expect(client.ends).toEqual([]);
     });
 
+    it.each([1, 125, 126, 4096, 4097, 65_535, 65_536, 1_048_576])(
+      "carries messages of %i bytes whole",
+      async (size) => {
+        const address = await serve((server) => server.on("message", (data) => server.send(data)));
+        const client = dialled(dial, address);
+        await eventually(() => expect(client.told).toEqual(["open"]));
+        const message = Uint8Array.from({ length: size }, (_, index) => index * 7);
+
+        // Sockets may write to what they are given.
+        for (let count = 0; count < 2; count += 1) client.socket.send(new Uint8Array(message));
+
+        await eventually(() => expect(client.told).toHaveLength(3));
+        for (const bytes of client.told.slice(1)) expect(Buffer.from(bytes as number[]).equals(message)).toBe(true);
+      },
+    );
+
     it.each([1012, 1013, 4001])("tells the code %i and the reason of a close", async (code) => {
       const client = dialled(dial, await serve((server) => server.close(code, "why")));
 

@@ -130,7 +130,7 @@ export class SealedNetwork {
 
   /** Gives a member a frame as if another had sent it. */
   inject(line: SimLine, peerHandle: number, bytes: Uint8Array, isAddressed: boolean): void {
-    line.tell((events) => events.onData({ peerHandle, payload: bytes.slice(), isAddressed }));
+    line.tell((events) => events.onData({ peerHandle, payload: new Uint8Array(bytes), isAddressed }));
   }
 }
 
@@ -186,11 +186,11 @@ export class SimLine implements TopicLine {
   }
 
   sendToAll(payload: Uint8Array): void {
-    if (this.#isJoined) this.#network.pass({ from: this, to: undefined, bytes: payload.slice() });
+    if (this.#isJoined) this.#network.pass({ from: this, to: undefined, bytes: new Uint8Array(payload) });
   }
 
   sendTo(to: readonly number[], payload: Uint8Array): void {
-    if (this.#isJoined) this.#network.pass({ from: this, to, bytes: payload.slice() });
+    if (this.#isJoined) this.#network.pass({ from: this, to, bytes: new Uint8Array(payload) });
   }
 
   setPresence(presence: string): void {

@@ -1,8 +1,6 @@
-import { randomBytes } from "node:crypto";
 import HyperDHT from "hyperdht";
 import createTestnet from "hyperdht/testnet.js";
 import { onTestFinished } from "vitest";
-import { DirectAttempt } from "../../client/hyperswarm/direct-attempt.ts";
 
 /** A DHT of its own on loopback, which ends with the test. */
 export class TestDHT {
@@ -32,19 +30,4 @@ export class TestDHT {
 export function blockedNode(): HyperDHT {
   // Port 9, discard: nobody listens there.
   return new HyperDHT({ bootstrap: [{ host: "127.0.0.1", port: 9 }], host: "127.0.0.1" });
-}
-
-/** A node whose dials fail until `open` is called: as where UDP works again later. */
-export function laterNode(dht: TestDHT): { readonly node: HyperDHT; readonly open: () => void } {
-  const node = dht.node();
-  const dial = node.connect.bind(node);
-  let isOpen = false;
-  node.connect = (publicKey, options = {}) => {
-    if (isOpen) return dial(publicKey, options);
-    const attempt = options.createSecretStream?.();
-    if (!(attempt instanceof DirectAttempt)) throw new Error("it dials for a RelayDHT alone");
-    attempt.destroy(new Error("UDP is blocked"));
-    return dial(randomBytes(32)).on("error", () => undefined);
-  };
-  return { node, open: () => void (isOpen = true) };
 }

@@ -27,7 +27,7 @@ describe("who opens a stream", () => {
     void writer.close();
     await manyTurns();
 
-    expect(take()).toEqual([`p #1 progress 2 ${MEBIBYTE}`, "p #1 2 data 65536", "p #1 3 data 14464", "p #1 4 end"]);
+    expect(take()).toEqual([`p #1 progress 2 ${MEBIBYTE}`, "p #1 2 data 69632", "p #1 3 data 10368", "p #1 4 end"]);
   });
 
   it("may have 64 with one peer; the next is too-many-streams, until one has ended", async () => {

@@ -141,6 +141,40 @@ describe("the direct path", () => {
   });
 
   it.each([
+    { answeredAtMs: 0, overAtMs: 1000 },
+    { answeredAtMs: 100, overAtMs: 1000 },
+    { answeredAtMs: undefined, overAtMs: 250 },
+  ])("has a head start as long as there is hope: %o", async ({ answeredAtMs, overAtMs }) => {
+    const clock = new FakeClock();
+    const stats = { requests: { active: 0, total: 9, responses: 0 } };
+    const path = new DirectPath({ clock, dht: Object.create({ ...dht, stats }) });
+    let endedAtMs: number | undefined;
+    const over = (): void => void (endedAtMs = clock.monotonicMs());
+
+    for (let nowMs = 0; nowMs <= 1000; nowMs += 50) {
+      if (nowMs === answeredAtMs) stats.requests.responses = 1;
+      if (nowMs === 0) void path.headStart(keyPair().publicKey, 1000, new AbortController().signal).then(over);
+      await turn();
+      clock.advance(endedAtMs === undefined ? 50 : 0);
+      await turn();
+    }
+
+    expect(endedAtMs).toBe(overAtMs);
+  });
+
+  it("has no further head start where UDP has been silent for a while", async () => {
+    const clock = new FakeClock();
+    const path = new DirectPath({ clock, dht: Object.create(dht) });
+    clock.advance(300);
+
+    const started = path.headStart(keyPair().publicKey, 1000, new AbortController().signal);
+    clock.advance(0);
+
+    await started;
+    expect(clock.monotonicMs()).toBe(300);
+  });
+
+  it.each([
     ["ETIMEDOUT", true],
     ["ECONNRESET", false],
   ])("remembers for a minute whose connection has ended with %s: %s", async (code, isRemembered) => {
