@@ -13,10 +13,6 @@ export const errorTexts = {
   "payload-too-large": ["The payload is too large", "Cut it up: info.maxPayloadBytes."],
   unreachable: ["The relay cannot be reached", "See the cause; check the network."],
   "load-failed": ["A part of this client cannot be loaded", "See the cause; load the page anew."],
-  "proxy-invalid": ["The proxy cannot be used", "See the cause."],
-  "proxy-unreachable": ["The proxy cannot be reached", "See the cause; check the network."],
-  "proxy-auth-required": ["The proxy refuses this user", "See the cause."],
-  "proxy-refused": ["The proxy refuses this client", "See the cause."],
   intercepted: ["Somebody looks into TLS on the way", "See the cause."],
   "timed-out": ["It did not come in time", "Try again, or set timeoutMs."],
   aborted: ["The app's signal ended it", "Nothing."],
@@ -59,13 +55,17 @@ export type ListErrorCode = "list-invalid" | "list-expired";
 /** The same, about streams. */
 export type StreamErrorCode = "no-listener" | "too-many-streams" | "stream-aborted";
 
+/** The same, about proxies, which only Node is told of. */
+export type ProxyErrorCode = "proxy-invalid" | "proxy-unreachable" | "proxy-auth-required" | "proxy-refused";
+
 /** A stable, machine-readable reason of a failure. */
 export type PosternErrorCode =
   | keyof typeof errorTexts
   | MailboxErrorCode
   | IdentityErrorCode
   | ListErrorCode
-  | StreamErrorCode;
+  | StreamErrorCode
+  | ProxyErrorCode;
 
 const texts: Partial<Readonly<Record<PosternErrorCode, ErrorTexts>>> = errorTexts;
 

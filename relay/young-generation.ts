@@ -33,6 +33,7 @@ export class YoungGeneration {
   #timer: Timer | undefined;
   #messageCount = 0;
   #lookedAtMs = 0;
+  #isGrowing = false;
 
   constructor(parts: YoungGenerationParts) {
     this.#parts = parts;
@@ -63,7 +64,8 @@ export class YoungGeneration {
     const { clock, messageCount } = this.#parts;
     const nowMs = clock.monotonicMs();
     const elapsedMs = nowMs - this.#lookedAtMs;
-    if (elapsedMs < CHECK_MS) {
+    // Timers may be early by less than a millisecond: elapsed time alone does not say which one this was.
+    if (this.#isGrowing && elapsedMs < CHECK_MS) {
       this.#growOrHold();
       return;
     }
@@ -80,11 +82,13 @@ export class YoungGeneration {
       this.#hold();
       return;
     }
+    this.#isGrowing = true;
     setFlagsFromString("--semi-space-growth-factor=2");
     this.#wait(GROWING_CHECK_MS);
   }
 
   #hold(): void {
+    this.#isGrowing = false;
     YoungGeneration.hold();
     this.#wait(CHECK_MS);
   }

@@ -1,5 +1,7 @@
 /** The port to a WebSocket: what the client needs of one, whatever the runtime. */
 
+import type { ErrorTexts, ProxyErrorCode } from "../errors.ts";
+
 /** How a socket ended, as far as its runtime tells. */
 export type SocketEnd = {
   /** RFC 6455 section 7.4; undefined where no close frame was seen, whatever number the runtime gives for that. */
@@ -25,13 +27,9 @@ export type Refusal = {
   readonly requestId?: string | undefined;
   readonly retryAfterMs: number | undefined;
   /** Where a proxy is the reason, or how it is set, or who looks into TLS; left out: the status says why. */
-  readonly code?:
-    | "proxy-invalid"
-    | "proxy-unreachable"
-    | "proxy-auth-required"
-    | "proxy-refused"
-    | "intercepted"
-    | undefined;
+  readonly code?: ProxyErrorCode | "intercepted" | undefined;
+  /** The sentences of that code, where it is a proxy's. */
+  readonly texts?: ErrorTexts;
   /** Whether it may be better by itself; left out: the status says so. */
   readonly passes?: boolean | undefined;
 };

@@ -94,7 +94,7 @@ class Examination {
       return;
     }
     this.#note(ok("upgrade", words.opened(openedMs), { tookMs: openedMs }));
-    await converse(opening.echo, { quietSeconds, quietHint: "" }, (finding) => this.#note(finding));
+    await converse(opening.echo, { quietSeconds, quietHint: "", note: (finding) => this.#note(finding) });
   }
 
   /** Joins a topic of its own by the long poll, as the client does where no WebSocket gets through. */

@@ -3,6 +3,7 @@ import { expect, it } from "vitest";
 import { errorTexts } from "../../client/errors.ts";
 import { identityErrorTexts } from "../../client/identity/identity-error.ts";
 import { mailboxErrorTexts } from "../../client/mailbox/mailbox-error.ts";
+import { proxyErrorTexts } from "../../client/node/proxies/proxy-error.ts";
 import { listErrorTexts } from "../../client/relays/list-error.ts";
 import { streamErrorTexts } from "../../client/streams/stream-error.ts";
 import { CloseCode, closeCodes, type Reconnect, reconnectAfter } from "../../protocol/close-codes.ts";
@@ -40,7 +41,13 @@ it("lists in docs/client.md every error code of the client with its sentence and
   const rows = tableRows("docs/client.md", "## Errors");
 
   const listed = rows.map(([code, sentence, remedy]) => [unquoted(code), sentence, remedy]);
-  const ofEntries = { ...listErrorTexts, ...identityErrorTexts, ...streamErrorTexts, ...mailboxErrorTexts };
+  const ofEntries = {
+    ...proxyErrorTexts,
+    ...listErrorTexts,
+    ...identityErrorTexts,
+    ...streamErrorTexts,
+    ...mailboxErrorTexts,
+  };
   expect(listed).toEqual(Object.entries({ ...errorTexts, ...ofEntries }).map(([code, texts]) => [code, ...texts]));
 });
 

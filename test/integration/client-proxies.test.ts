@@ -168,6 +168,8 @@ it("says what the proxy offers where it wants a user, and stops: an account is l
   expect(error).toMatchObject({
     code: "proxy-auth-required",
     status: 407,
+    message: expect.stringMatching(/^The proxy refuses this user: /),
+    remedy: "See the cause.",
     cause: { schemes: ["Basic", "NTLM"], proxy: `http://localhost:${proxy.port}` },
   });
   expect((error as ConnectError).message).toContain("does not take this user and password; it offers Basic, NTLM");

@@ -11,18 +11,28 @@ const ROUND_TRIPS = 5;
 const MAX_THROUGHPUT_BYTES = 1_000_000;
 const MAX_THROUGHPUT_MS = 2000;
 
-/** How long to be quiet, 0 for not at all, and what to say then. */
-export type QuietWish = { readonly quietSeconds: number; readonly quietHint: string };
+/** What to do on an open connection. */
+export type Conversation = {
+  /** How long to be quiet; 0: not at all. */
+  readonly quietSeconds: number;
+  /** What to say then. */
+  readonly quietHint: string;
+  /** Takes each finding. @returns whether to go on. */
+  readonly note: (finding: Finding) => boolean;
+  /** Called once apps are let in, with the relay's word for its certificate; undefined: it has none, or nothing is joined. */
+  readonly onJoined?: (attestation: string | undefined) => void;
+};
 
-/** Sees what an open connection does, step by step until one fails, and ends it. @param note takes each finding, and says whether to go on. */
+/** Sees what an open connection does, step by step until one fails, and ends it. */
 export async function converse(
   echo: Echo,
-  { quietSeconds, quietHint }: QuietWish,
-  note: (finding: Finding) => boolean,
+  { quietSeconds, quietHint, note, onJoined = () => undefined }: Conversation,
 ): Promise<void> {
-  const { findings, padBytes } = await checkJoin(echo);
+  const { findings, padBytes, attestation } = await checkJoin(echo);
+  const isIn = findings.map(note).every((goesOn) => goesOn);
+  if (isIn) onJoined(attestation);
   const works =
-    findings.map(note).every((goesOn) => goesOn) &&
+    isIn &&
     note(await checkFrames(echo, padBytes)) &&
     note(await checkRoundTrip(echo)) &&
     note(await checkThroughput(echo, padBytes));
@@ -30,8 +40,15 @@ export async function converse(
   echo.close();
 }
 
-/** @property padBytes the sizes of messages that come back; empty: this client is not let into a topic, and may ask no more. */
-type JoinFound = { readonly findings: readonly Finding[]; readonly padBytes: readonly number[] };
+/**
+ * @property attestation the relay's word for its certificate; undefined: it has none, or nothing is joined.
+ * @property padBytes the sizes of messages that come back; empty: this client is not let into a topic, and may ask no more.
+ */
+type JoinFound = {
+  readonly findings: readonly Finding[];
+  readonly padBytes: readonly number[];
+  readonly attestation?: string | undefined;
+};
 
 /** Sees whether anything comes back at all, and joins a topic of its own: without that a relay takes no large messages. */
 async function checkJoin(echo: Echo): Promise<JoinFound> {
@@ -47,6 +64,7 @@ async function checkJoin(echo: Echo): Promise<JoinFound> {
     return {
       findings: [ok("join", text, { tookMs: tookMs() })],
       padBytes: PAD_BYTES.filter((size) => size + ENVELOPE_BYTES <= maxFrameBytes),
+      attestation: answer.attestation,
     };
   }
   if (echo.end !== undefined) return { findings: [over("join", echo.end)], padBytes: [] };

@@ -1,6 +1,13 @@
+import type { ErrorTexts, ProxyErrorCode } from "../../errors.ts";
 import type { Refusal } from "../../line/socket.ts";
 
-type ProxyFault = Exclude<NonNullable<Refusal["code"]>, "intercepted">;
+/** The codes about proxies, as `errorTexts` has the others. @see docs/client.md#errors */
+export const proxyErrorTexts: Readonly<Record<ProxyErrorCode, ErrorTexts>> = {
+  "proxy-invalid": ["The proxy cannot be used", "See the cause."],
+  "proxy-unreachable": ["The proxy cannot be reached", "See the cause; check the network."],
+  "proxy-auth-required": ["The proxy refuses this user", "See the cause."],
+  "proxy-refused": ["The proxy refuses this client", "See the cause."],
+};
 
 /** What is known of a proxy that failed. */
 export type ProxyFailure = {
@@ -20,7 +27,9 @@ export type ProxyFailure = {
 /** There is no way to the relay because of a proxy, or of how it is set. The sentence names no user and no password. */
 export class ProxyError extends Error implements Refusal {
   override readonly name = "ProxyError";
-  readonly code: ProxyFault;
+  readonly code: ProxyErrorCode;
+  /** Of the code: what a ConnectError says that is made of this. */
+  readonly texts: ErrorTexts;
   readonly proxy: string | undefined;
   readonly status: number | undefined;
   readonly page: string | undefined;
@@ -28,9 +37,10 @@ export class ProxyError extends Error implements Refusal {
   readonly passes: boolean;
   readonly retryAfterMs: number;
 
-  constructor(code: ProxyFault, text: string, failure: ProxyFailure = {}) {
+  constructor(code: ProxyErrorCode, text: string, failure: ProxyFailure = {}) {
     super(text, { cause: failure.cause });
     this.code = code;
+    this.texts = proxyErrorTexts[code];
     this.proxy = failure.proxy;
     this.status = failure.status;
     this.page = failure.page;
