@@ -68,6 +68,7 @@ async function parse(args: readonly string[], terminal: Terminal): Promise<Docto
       ...CONNECT_OPTIONS,
       ticket: { type: "boolean" },
       json: { type: "boolean" },
+      "relay-key": { type: "string" },
       idle: { type: "string" },
       stun: { type: "string" },
       help: { type: "boolean", short: "h" },
@@ -84,7 +85,7 @@ async function parse(args: readonly string[], terminal: Terminal): Promise<Docto
     address,
     form: values.ticket === true ? "ticket" : values.json === true ? "json" : "checklist",
     options: {
-      tls,
+      tls: { ...tls, relayKey: values["relay-key"] },
       proxy,
       token: typeof token === "function" ? await token() : token,
       quietSeconds: numberOf("--idle", values.idle, 3600),
@@ -118,6 +119,7 @@ Options:
   --ticket              print a text for the help desk that says what to allow; nothing in it is secret
   --json                print what was found as JSON
   --idle <seconds>      also leave a connection quiet for so long, and see whether it is cut
+  --relay-key <text>    the relay's own public key: see by it whether somebody looks into TLS
   --stun <port>         the relay's STUN port: also test UDP
 ${CONNECT_HELP}
   -h, --help

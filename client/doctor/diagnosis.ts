@@ -1,13 +1,15 @@
 import { type Clock, epochMs } from "../clock.ts";
 import { ConnectError } from "../errors.ts";
 import { checkedFingerprints } from "../node/fingerprint.ts";
+import type { InterceptionInfo } from "../node/interception-watch.ts";
 import { diallerPartsFor, type Surroundings } from "../node/node-dialler.ts";
-import type { ConnectOptions, ProxyInfo, TlsOptions } from "../relay.ts";
+import type { ConnectOptions, ProxyInfo, TlsInfo, TlsOptions } from "../relay.ts";
 import { type CauseName, type Curer, causeOf, TO_SETTLE } from "./causes.ts";
 import { Echo } from "./echo.ts";
 import { type CheckName, checkNames, type Finding, skipped } from "./finding.ts";
 import { checkFrames, checkJoin, checkQuiet, checkRoundTrip, checkThroughput } from "./frames-check.ts";
 import { checkHttp } from "./http-check.ts";
+import { interceptionBy, interceptionFinding, type SeenCertificate } from "./interception-check.ts";
 import { checkName } from "./name-check.ts";
 import { checkPoll } from "./poll-check.ts";
 import { checkProxy } from "./proxy-check.ts";
@@ -37,10 +39,15 @@ export type Diagnosis = {
   readonly address: string;
   /** The proxy that is set for the relay, and by what; undefined where there is none. */
   readonly proxy: ProxyInfo | undefined;
+  /** The certificate that was taken, and whether somebody looks into TLS; undefined without TLS, and where none was taken. */
+  readonly tls: DiagnosedTls | undefined;
   /** In the order in which they were found. */
   readonly findings: readonly Finding[];
   readonly verdict: Verdict;
 };
+
+/** What `info.tls` of a relay tells. */
+type DiagnosedTls = Omit<TlsInfo, "isSmallHello">;
 
 /** Whether apps get through. */
 export type Verdict =
@@ -67,8 +74,8 @@ export async function diagnoseBy(scene: Scene, address: string, options: Diagnos
   } finally {
     examination.end();
   }
-  const { findings, proxy } = examination;
-  return { address: shown(address), proxy, findings, verdict: verdictOf(findings) };
+  const { findings, proxy, tls } = examination;
+  return { address: shown(address), proxy, tls, findings, verdict: verdictOf(findings) };
 }
 
 /** One pass through the checks. */
@@ -77,6 +84,9 @@ class Examination {
   readonly #patient: Patient;
   readonly #options: DiagnoseOptions;
   #proxy: ProxyInfo | undefined;
+  /** What was taken, until it is judged. */
+  #seen: SeenCertificate | undefined;
+  #tls: DiagnosedTls | undefined;
 
   constructor(patient: Patient, options: DiagnoseOptions) {
     this.#patient = patient;
@@ -85,6 +95,10 @@ class Examination {
 
   get proxy(): ProxyInfo | undefined {
     return this.#proxy;
+  }
+
+  get tls(): DiagnosedTls | undefined {
+    return this.#tls;
   }
 
   async run(): Promise<void> {
@@ -119,10 +133,19 @@ class Examination {
   }
 
   async #secure(way: Way): Promise<void> {
-    if (this.#patient.url.protocol === "ws:") return this.#ask(way);
-    const { findings, way: secured } = await checkTls(this.#patient, way);
+    const { route, url } = this.#patient;
+    if (url.protocol === "ws:") {
+      this.#note(skipped("interception", "there is no TLS"));
+      return this.#ask(way);
+    }
+    const published = route.watch.prepare(url);
+    const { findings, way: secured, seen } = await checkTls(this.#patient, way);
     for (const finding of findings) this.#note(finding);
-    if (secured !== undefined) await this.#ask(secured);
+    if (secured === undefined) return;
+    this.#seen = seen;
+    await published;
+    await this.#ask(secured);
+    this.#judge(undefined);
   }
 
   async #ask(way: Way): Promise<void> {
@@ -132,12 +155,34 @@ class Examination {
     const { finding, webSocket } = await checkUpgrade(this.#patient, way, isRelayThere);
     if (this.#note(finding) && webSocket !== undefined) await this.#talk(new Echo(this.#patient, webSocket));
     const failure = this.findings.find(({ state }) => state === "failed");
-    if (failure?.cause !== undefined && isGotPast(failure.cause)) this.#note(await checkPoll(this.#patient));
+    if (failure?.cause !== undefined && isGotPast(failure.cause)) await this.#poll();
+  }
+
+  async #poll(): Promise<void> {
+    const { finding, tls } = await checkPoll(this.#patient);
+    this.#note(finding);
+    if (tls !== undefined) this.#noteInterception(tls);
+  }
+
+  /** @param attestation what the relay says of its certificate; undefined: nothing, or it was not reached. */
+  #judge(attestation: string | undefined): void {
+    if (this.#seen !== undefined) this.#noteInterception(interceptionBy(this.#patient, this.#seen, attestation));
+  }
+
+  /** Once. */
+  #noteInterception({ intercepted, vendor, provedBy }: InterceptionInfo): void {
+    const seen = this.#seen;
+    if (seen === undefined) return;
+    this.#seen = undefined;
+    const { issuer, fingerprint256 } = seen;
+    this.#tls = { issuer, fingerprint256, intercepted, vendor, provedBy };
+    this.#note(interceptionFinding(this.#patient, seen, this.#tls));
   }
 
   async #talk(echo: Echo): Promise<void> {
-    const { findings, padBytes } = await checkJoin(echo);
+    const { findings, padBytes, attestation } = await checkJoin(echo);
     for (const finding of findings) this.#note(finding);
+    if (!this.#hasFailed) this.#judge(attestation);
     if (this.#hasFailed) return;
     const works =
       this.#note(await checkFrames(echo, padBytes)) &&
@@ -183,6 +228,8 @@ function verdictOf(findings: readonly Finding[]): Verdict {
 function patientOf({ clock, ...surroundings }: Scene, address: string, options: DiagnoseOptions): Patient {
   const { tls = {}, proxy, token, quietSeconds = 0 } = options;
   const fingerprint = checkedFingerprints(tls.fingerprint);
+  // It looks at whatever there is, and asks the DNS where it is told no key.
+  const watched = { ...tls, fingerprint, relayKey: tls.relayKey ?? "dns", onIntercept: "allow" } as const;
   if (!(quietSeconds >= 0 && quietSeconds <= 3600)) {
     throw new ConnectError("option-invalid", { cause: "quietSeconds: 0 to 3600" });
   }
@@ -190,8 +237,8 @@ function patientOf({ clock, ...surroundings }: Scene, address: string, options: 
   if (url === undefined || (url.protocol !== "wss:" && url.protocol !== "ws:"))
     throw new ConnectError("address-invalid");
   url.hash = "";
-  const route = { ...diallerPartsFor({ tls, proxy }, surroundings), clock };
-  return { clock, epochMs, url, tls: { ...tls, fingerprint }, proxy, route, token, opened: new Set() };
+  const route = { ...diallerPartsFor({ tls: watched, proxy }, surroundings), clock };
+  return { clock, epochMs, url, tls: watched, proxy, route, token, opened: new Set() };
 }
 
 /** Without what may be a secret. */

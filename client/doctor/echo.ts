@@ -49,7 +49,7 @@ export class Echo {
 
   /** Joins a topic that nobody else can be in, which ends with the connection. @returns what the relay says to it, if anything. */
   join(): Promise<V1RelayMessage | undefined> {
-    return this.#ask({ type: "join", topic: `postern-doctor-${randomBytes(16).toString("hex")}` });
+    return this.#ask({ type: "join", topic: `postern-doctor-${randomBytes(16).toString("hex")}`, attest: true });
   }
 
   /** Ends it. */

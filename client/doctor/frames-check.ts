@@ -10,8 +10,15 @@ const ROUND_TRIPS = 5;
 const MAX_THROUGHPUT_BYTES = 1_000_000;
 const MAX_THROUGHPUT_MS = 2000;
 
-/** @property padBytes the sizes of messages that come back; empty: this client is not let into a topic, and may ask no more. */
-export type JoinFound = { readonly findings: readonly Finding[]; readonly padBytes: readonly number[] };
+/**
+ * @property attestation the relay's word for its certificate; undefined: it has none, or nothing is joined.
+ * @property padBytes the sizes of messages that come back; empty: this client is not let into a topic, and may ask no more.
+ */
+export type JoinFound = {
+  readonly findings: readonly Finding[];
+  readonly padBytes: readonly number[];
+  readonly attestation?: string | undefined;
+};
 
 /** Sees whether anything comes back at all, and joins a topic of its own: without that a relay takes no large messages. */
 export async function checkJoin(echo: Echo): Promise<JoinFound> {
@@ -26,6 +33,7 @@ export async function checkJoin(echo: Echo): Promise<JoinFound> {
     return {
       findings: [ok("join", text)],
       padBytes: PAD_BYTES.filter((size) => size + ENVELOPE_BYTES <= maxFrameBytes),
+      attestation: answer.attestation,
     };
   }
   if (echo.end !== undefined) return { findings: [over("join", echo.end)], padBytes: [] };

@@ -1,9 +1,9 @@
-import type { DetailedPeerCertificate, PeerCertificate } from "node:tls";
+import type { PeerCertificate } from "node:tls";
 import { issuerOf } from "../node/issuer.ts";
 import { ProxyError } from "../node/proxies/proxy-error.ts";
-import { vendorOf } from "../node/vendors.ts";
-import { type Finding, failed, hindered, ok, skipped, warned } from "./finding.ts";
+import { type Finding, failed, hindered, ok } from "./finding.ts";
 import { askPlainly, isRelay } from "./http-question.ts";
+import type { SeenCertificate } from "./interception-check.ts";
 import { type Patient, stopwatch, type Way } from "./scene.ts";
 import { dialTls, faultOf, helloBytes, isOfPublicAuthority, type TlsOutcome, type TlsWish } from "./tls-dial.ts";
 
@@ -14,7 +14,11 @@ const SECOND_TIME_MS = 4000;
 const NO_SUCH_PROTOCOL = /no.?application.?protocol|alert number 120/i;
 
 /** A secured way to the relay, and what was found on the way. */
-export type TlsFound = { readonly findings: readonly Finding[]; readonly way?: Way | undefined };
+export type TlsFound = {
+  readonly findings: readonly Finding[];
+  readonly way?: Way | undefined;
+  readonly seen?: SeenCertificate | undefined;
+};
 
 /** Speaks TLS with whatever answers, and judges its certificate. Nothing is sent to one that is not trusted, but a question for `/`. */
 export async function checkTls(patient: Patient, way: Way): Promise<TlsFound> {
@@ -39,8 +43,13 @@ async function judged(patient: Patient, way: Way, handshake: Handshake): Promise
   socket.destroy();
   const wish = { timeMs: TIME_MS, hasSmallHello };
   return {
-    findings: [ok("tls", text), flight, interception(patient, certificate)],
+    findings: [ok("tls", text), flight],
     way: () => secured(patient, way, wish),
+    seen: {
+      issuer: issuerOf(certificate),
+      fingerprint256: certificate.fingerprint256,
+      isPublic: isOfPublicAuthority(certificate),
+    },
   };
 }
 
@@ -110,17 +119,6 @@ async function untrusted(patient: Patient, { socket, certificate }: Secured, fau
     return failed("tls", "page-instead", `${text}; it answers HTTP ${answer.status}, and is no relay`);
   }
   return failed("tls", "certificate-untrusted", text);
-}
-
-function interception({ tls, url }: Patient, certificate: DetailedPeerCertificate): Finding {
-  if (url.protocol === "ws:") return skipped("interception", "there is no TLS");
-  if (tls.fingerprint !== undefined) return ok("interception", "none: the certificate is the one that is pinned");
-  const vendor = vendorOf(issuerText(certificate));
-  const issuer = issuerText(certificate);
-  if (vendor !== undefined) return warned("interception", `${vendor} looks into TLS (${issuer})`);
-  return isOfPublicAuthority(certificate)
-    ? ok("interception", "none to be seen: the authority is a public one")
-    : warned("interception", `perhaps: ${issuer} is an authority that was added to this machine or named to it`);
 }
 
 /** Who has issued it, for people. */

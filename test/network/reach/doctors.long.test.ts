@@ -29,8 +29,8 @@ it(
 
     expect(outcomes).toEqual(
       rows.map(
-        ({ name, cause, hindrance = "nothing" }) =>
-          `${name}: ${cause ?? `works, hindered by ${hindrance}`}, ${cause === undefined ? 0 : causeOf(cause).exitCode}`,
+        ({ name, cause, hindrance = "nothing", isIntercepted = false }) =>
+          `${name}: ${cause ?? `works, hindered by ${hindrance}, intercepted: ${isIntercepted ? "yes" : "no"}`}, ${cause === undefined ? 0 : causeOf(cause).exitCode}`,
       ),
     );
   },
@@ -43,7 +43,8 @@ async function verdictIn(lab: Lab, { name, build }: Row): Promise<string> {
   const startedMs = performance.now();
   const { exitCode, output } = await examine(office);
   const tookMs = performance.now() - startedMs;
-  const { verdict, findings } = JSON.parse(output) as {
+  const { verdict, tls, findings } = JSON.parse(output) as {
+    readonly tls?: { readonly intercepted: string };
     readonly verdict: { readonly works: boolean; readonly cause?: string; readonly hindrance?: string };
     readonly findings: readonly { readonly check: string; readonly state: string; readonly text: string }[];
   };
@@ -52,7 +53,8 @@ async function verdictIn(lab: Lab, { name, build }: Row): Promise<string> {
     .map(({ check, state, text }) => `${state} ${check}: ${text}`);
   process.stdout.write(`${name}:\n  ${seen.join("\n  ")}\n`);
   const late = tookMs > MAX_MS * TIME_FACTOR ? `, after ${Math.round(tookMs)} ms` : "";
-  return `${name}: ${verdict.works ? `works, hindered by ${verdict.hindrance ?? "nothing"}` : verdict.cause}, ${exitCode}${late}`;
+  const works = `works, hindered by ${verdict.hindrance ?? "nothing"}, intercepted: ${tls?.intercepted}`;
+  return `${name}: ${verdict.works ? works : verdict.cause}, ${exitCode}${late}`;
 }
 
 /** Runs the doctor at the desk, and never rejects. */
@@ -60,13 +62,9 @@ function examine(office: Office): Promise<{ readonly exitCode: number; readonly 
   const words = ["netns", "exec", office.desk.name, "env", "-i", ...environmentOf(office), ...COMMAND];
   const { promise, resolve } = Promise.withResolvers<{ readonly exitCode: number; readonly output: string }>();
   const options = { timeout: 4 * MAX_MS * TIME_FACTOR };
-  const child = execFile(
-    "ip",
-    [...words, `wss://${RELAY_NAME}`, "--json", "--stun", "3478"],
-    options,
-    (_error, output) => {
-      resolve({ exitCode: child.exitCode ?? -1, output: output || "{}" });
-    },
-  );
+  const asked = [`wss://${RELAY_NAME}`, "--json", "--stun", "3478", "--relay-key", office.lab.relayKey];
+  const child = execFile("ip", [...words, ...asked], options, (_error, output) => {
+    resolve({ exitCode: child.exitCode ?? -1, output: output || "{}" });
+  });
   return promise;
 }

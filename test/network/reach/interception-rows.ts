@@ -14,6 +14,7 @@ export const interceptionRows: readonly Row[] = [
     network: "HAProxy looks into TLS with an authority that the machine trusts",
     needs: ["haproxy"],
     expected: passes(),
+    isIntercepted: true,
     build: (office) => interceptByHaproxy(office, { corporate: true }),
   },
   {
@@ -29,6 +30,7 @@ export const interceptionRows: readonly Row[] = [
     network: "Squid looks into TLS of all, and lets WebSockets through",
     needs: BUMPING_SQUID,
     expected: passes(),
+    isIntercepted: true,
     build: async (office) => {
       await startSquid(office, { intercept: { isTransparent: true, letsUpgrade: true } });
       intercept(office);
@@ -39,6 +41,7 @@ export const interceptionRows: readonly Row[] = [
     network: "the same as Squid is shipped: it takes the Upgrade header away",
     needs: BUMPING_SQUID,
     expected: passes(),
+    isIntercepted: true,
     hindrance: "upgrade-stripped",
     build: async (office) => {
       await startSquid(office, { intercept: { isTransparent: true } });
@@ -50,6 +53,7 @@ export const interceptionRows: readonly Row[] = [
     network: "mitmproxy looks into TLS of all",
     needs: ["mitmdump"],
     expected: passes(),
+    isIntercepted: true,
     build: async (office) => {
       await startMitmproxy(office, "transparent");
       intercept(office);
@@ -60,6 +64,7 @@ export const interceptionRows: readonly Row[] = [
     network: "nginx looks into TLS, and takes the Upgrade header away",
     needs: ["nginx"],
     expected: passes(),
+    isIntercepted: true,
     hindrance: "upgrade-stripped",
     build: async (office) => {
       await startNginx(office);
@@ -71,6 +76,7 @@ export const interceptionRows: readonly Row[] = [
     network: "HAProxy looks into TLS, and answers every upgrade 403",
     needs: ["haproxy"],
     expected: passes(),
+    isIntercepted: true,
     hindrance: "upgrade-refused",
     build: async (office) => {
       await startHaproxy(office, { kind: "intercept", refusesUpgrades: true });
@@ -81,6 +87,7 @@ export const interceptionRows: readonly Row[] = [
     name: "upgrades swallowed",
     network: "agrees to an upgrade (101), and passes no frame on",
     expected: passes(3500),
+    isIntercepted: true,
     hindrance: "frames-swallowed",
     build: async (office) => {
       const tls = office.lab.corporateRoot.issue(RELAY_NAME);

@@ -1,3 +1,8 @@
+import { createPrivateKey, generateKeyPairSync } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { OwnKey } from "../../../relay/tls/own-key.ts";
+import { makeFolder } from "../../support/certificate-files.ts";
 import type { LineProcess } from "../../support/line-process.ts";
 import { LineRelay } from "../line-relay.ts";
 import { RELAY_ADDRESS, RELAY_NAME } from "./addresses.ts";
@@ -12,10 +17,19 @@ export class Lab {
   readonly internet: Namespace = new Namespace("inet");
   readonly publicRoot: Authority = new Authority("Public Trust");
   readonly corporateRoot: Authority = new Authority("Example Corp");
+  /** By which the relay is known, whatever looks into TLS. */
+  readonly relayKey: string;
+  readonly #relayKeyFile: string = join(makeFolder(), "relay-key.pem");
   readonly #certificate = this.publicRoot.issue(RELAY_NAME);
   readonly #offices: Office[] = [];
   #relay: LineRelay | undefined;
   #member: LineProcess | undefined;
+
+  private constructor() {
+    const pem = generateKeyPairSync("ed25519").privateKey.export({ format: "pem", type: "pkcs8" });
+    writeFileSync(this.#relayKeyFile, pem);
+    this.relayKey = new OwnKey(createPrivateKey(pem)).publicText;
+  }
 
   /** Starts a relay, and a member that joins what it is told to. */
   static async start(): Promise<Lab> {
@@ -40,7 +54,8 @@ export class Lab {
   /** Starts a relay, or another one after the first has ended. */
   async startRelay(): Promise<void> {
     const { key, certificate } = this.#certificate;
-    const tls = ["--tls", "files", "--tls-key-file", key, "--tls-cert-file", certificate];
+    const files = ["--tls-key-file", key, "--tls-cert-file", certificate, "--relay-key-file", this.#relayKeyFile];
+    const tls = ["--tls", "files", ...files];
     // The relay's address is asked for often, from a row and its doctor: no row is about limits.
     const limits = ["--connections-per-ip-per-minute", "0"];
     this.#relay = await LineRelay.start(this.internet.name, 443, [...tls, ...limits, "--stun-port", "3478"]);

@@ -84,6 +84,7 @@ export const proxyRows: readonly Row[] = [
     network: "Squid looks into TLS with an authority that the machine trusts, and lets WebSockets through",
     needs: BUMPING_SQUID,
     expected: passes(),
+    isIntercepted: true,
     build: async (office) => {
       await startSquid(office, { intercept: { letsUpgrade: true } });
       office.trust({ corporate: true });
@@ -95,6 +96,7 @@ export const proxyRows: readonly Row[] = [
     network: "the same as Squid is shipped: it takes the Upgrade header away",
     needs: BUMPING_SQUID,
     expected: passes(),
+    isIntercepted: true,
     hindrance: "upgrade-stripped",
     build: async (office) => {
       await startSquid(office, { intercept: {} });
@@ -107,6 +109,7 @@ export const proxyRows: readonly Row[] = [
     network: "routes nothing; mitmproxy looks into TLS with an authority that the machine trusts",
     needs: ["mitmdump"],
     expected: passes(),
+    isIntercepted: true,
     build: async (office) => {
       await startMitmproxy(office, "asked");
       office.trust({ corporate: true });
