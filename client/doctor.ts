@@ -3,9 +3,10 @@
 import { systemClock } from "./clock.ts";
 import { type DiagnoseOptions, type Diagnosis, diagnoseBy } from "./doctor/diagnosis.ts";
 
-export { type CauseName, type Curer, causes } from "./doctor/causes.ts";
-export type { DiagnoseOptions, Diagnosis, Verdict } from "./doctor/diagnosis.ts";
-export type { CheckName, Finding } from "./doctor/finding.ts";
+export { type CauseName, type Curer, causes } from "./doctor/common/causes.ts";
+export type { CheckName, Figures, Finding } from "./doctor/common/finding.ts";
+export type { Verdict } from "./doctor/common/verdict.ts";
+export type { DiagnoseOptions, Diagnosis } from "./doctor/diagnosis.ts";
 
 /**
  * Finds out why an app does not get through to a relay, by the steps that a connection takes, and stops at the first that fails.

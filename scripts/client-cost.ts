@@ -35,7 +35,7 @@ const MIN_FAR_MEGABYTES_PER_SECOND = 20;
 
 /** Half round trips between the peers until the first byte where UDP is blocked; and how long nothing may come at an upgrade. */
 const MAX_COLD_HALF_TRIPS = 6;
-const MAX_WARM_HALF_TRIPS = 3;
+const MAX_WARM_HALF_TRIPS = 4;
 const MAX_UPGRADE_GAP_MS = 150;
 
 const WORKLOADS = ["C1", "C2", "C3", "C4", "H1", "H2", "H3", "H4"];

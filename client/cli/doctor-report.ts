@@ -1,5 +1,7 @@
-import type { Diagnosis, Verdict } from "../doctor/diagnosis.ts";
-import type { Finding } from "../doctor/finding.ts";
+import type { Finding } from "../doctor/common/finding.ts";
+import { ticketOf } from "../doctor/common/ticket.ts";
+import type { Verdict } from "../doctor/common/verdict.ts";
+import type { Diagnosis } from "../doctor/diagnosis.ts";
 import { VERSION } from "../version.ts";
 
 const MARKS = { ok: "ok", failed: "FAILED", warned: "note", skipped: "-" } as const satisfies Record<
@@ -30,32 +32,8 @@ export function verdictLines(verdict: Verdict, program: string): readonly string
   ];
 }
 
-/** A text for the help desk: what is wrong, what was seen, and what has to be allowed. Nothing in it is secret. */
-export function ticketOf({ address, proxy, findings, verdict }: Diagnosis, at: Date): readonly string[] {
-  const { protocol, hostname, port } = new URL(address);
-  const isTls = protocol === "wss:";
-  const number = port === "" ? (isTls ? "443" : "80") : port;
-  const when = `${at.toISOString().slice(0, 16).replace("T", " ")} UTC`;
-  const seen = findings
-    .filter(({ state }) => state !== "skipped")
-    .map(({ check, state, text }) => `${check}: ${state === "failed" ? "FAILED, " : ""}${text}`);
-  const problem = verdict.works
-    ? `An app connects to ${address}. ${
-        verdict.hindrance === undefined
-          ? "Everything that was looked at works."
-          : `${verdict.sentence} (cause ${verdict.hindrance}).`
-      }`
-    : `An app cannot connect to ${address}. ${verdict.sentence} (cause ${verdict.cause}). What would help: ${verdict.remedy}.`;
-  return [
-    `${problem} Seen at ${when} by postern-client doctor ${VERSION}: ${seen.join("; ")}.`,
-    "",
-    "Please allow, for the machines that use the app:",
-    `  to       ${hostname}, TCP port ${number}, outgoing alone`,
-    `  as       ${isTls ? `TLS with the name ${hostname}` : "HTTP"}, and in it the upgrade to a WebSocket (RFC 6455)`,
-    ...(proxy === undefined || proxy.noProxyEntry !== undefined
-      ? []
-      : [`  by       the proxy ${proxy.url}, by CONNECT to this name and port`]),
-    "  for      connections that stay open for hours, with a message at least every 25 s",
-    "  not      needed: other ports, UDP, connections from outside",
-  ];
+/** The text for the help desk, as this program has found it. */
+export function ticketFor({ address, proxy, findings, verdict }: Diagnosis, at: Date): readonly string[] {
+  const proxyUrl = proxy?.noProxyEntry === undefined ? proxy?.url : undefined;
+  return ticketOf({ address, findings, verdict, proxyUrl, seenBy: `postern-client doctor ${VERSION}`, at });
 }

@@ -1,9 +1,9 @@
 import { parseArgs } from "node:util";
 import { epochMs, systemClock } from "../clock.ts";
-import { causeOf } from "../doctor/causes.ts";
+import { causeOf } from "../doctor/common/causes.ts";
 import { type DiagnoseOptions, diagnoseBy } from "../doctor/diagnosis.ts";
 import { CONNECT_HELP, CONNECT_OPTIONS, connectOptionsOf } from "./connect-options.ts";
-import { lineOf, ticketOf, verdictLines } from "./doctor-report.ts";
+import { lineOf, ticketFor, verdictLines } from "./doctor-report.ts";
 import { ExitCode, type Terminal } from "./terminal.ts";
 import { toTerminalJson, toTerminalText } from "./terminal-text.ts";
 
@@ -48,7 +48,7 @@ async function examine(
     if (form === "json") {
       const exitCode = verdict.works ? 0 : causeOf(verdict.cause).exitCode;
       terminal.stdout.write(`${toTerminalJson({ ...diagnosis, exitCode })}\n`);
-    } else if (form === "ticket") print(terminal.stdout, ticketOf(diagnosis, new Date(epochMs())));
+    } else if (form === "ticket") print(terminal.stdout, ticketFor(diagnosis, new Date(epochMs())));
     else print(terminal.stdout, ["", ...verdictLines(verdict, program)]);
     return verdict.works ? ExitCode.success : causeOf(verdict.cause).exitCode;
   } catch (error) {

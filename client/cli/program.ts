@@ -16,6 +16,7 @@ const HELP = `Usage: postern-client <command>
   send [relay] <file>   send a file to whoever has the code that it prints
   receive [relay] <code>
   doctor <relay>        find out why an app cannot reach a relay
+  probe <relay>         the same as metrics for Prometheus, for operators
   secret                make a secret that seals a topic
   sign-relays <relay>...
                         make a list of relays that apps can check
@@ -28,7 +29,7 @@ const HELP = `Usage: postern-client <command>
 
 /**
  * Runs one command line of `postern-client`.
- * @returns the exit code: an `ExitCode`, or that of a cause that `doctor` has found. Never throws for what a user can get wrong.
+ * @returns the exit code: an `ExitCode`, or that of a cause that `doctor` or `probe` has found. Never throws for what a user can get wrong.
  */
 export async function run(argv: readonly string[], terminal: Terminal, connect: Connect): Promise<number> {
   const [command, ...args] = argv;
@@ -43,6 +44,10 @@ export async function run(argv: readonly string[], terminal: Terminal, connect: 
     case "doctor": {
       const { doctor } = await import("./doctor.ts");
       return doctor(args, terminal, "postern-client");
+    }
+    case "probe": {
+      const { probe } = await import("./probe.ts");
+      return probe(args, terminal, "postern-client");
     }
     case "secret":
       return secret(args, terminal, "postern-client");

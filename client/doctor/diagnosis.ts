@@ -4,10 +4,10 @@ import { checkedFingerprints } from "../node/fingerprint.ts";
 import type { InterceptionInfo } from "../node/interception-watch.ts";
 import { diallerPartsFor, type Surroundings } from "../node/node-dialler.ts";
 import type { ConnectOptions, ProxyInfo, TlsInfo, TlsOptions } from "../relay.ts";
-import { type CauseName, type Curer, causeOf, TO_SETTLE } from "./causes.ts";
-import { Echo } from "./echo.ts";
-import { type CheckName, checkNames, type Finding, skipped } from "./finding.ts";
-import { checkFrames, checkJoin, checkQuiet, checkRoundTrip, checkThroughput } from "./frames-check.ts";
+import { type CheckName, checkNames, type Finding, skipped } from "./common/finding.ts";
+import { converse } from "./common/frames-check.ts";
+import { isGotPast, type Verdict, verdictOf } from "./common/verdict.ts";
+import { words } from "./common/words.ts";
 import { checkHttp } from "./http-check.ts";
 import { interceptionBy, interceptionFinding, type SeenCertificate } from "./interception-check.ts";
 import { checkName } from "./name-check.ts";
@@ -17,7 +17,7 @@ import type { Patient, Way } from "./scene.ts";
 import { checkTcp } from "./tcp-check.ts";
 import { checkTls } from "./tls-check.ts";
 import { checkUdp } from "./udp-check.ts";
-import { checkUpgrade } from "./web-socket-check.ts";
+import { checkUpgrade, echoOver } from "./web-socket-check.ts";
 
 /** How to look. */
 export type DiagnoseOptions = {
@@ -28,8 +28,10 @@ export type DiagnoseOptions = {
   readonly token?: string | undefined;
   /** How long a connection is left quiet, to see whether it is cut; 0 unless it is set. */
   readonly quietSeconds?: number | undefined;
-  /** The relay's STUN port; left out: UDP is not tested. */
+  /** The relay's STUN port; left out: the one that the relay tells. */
   readonly stunPort?: number | undefined;
+  /** When to see whether an app gets past by the long poll; `where-needed` unless it is set: where no WebSocket gets through. */
+  readonly longPoll?: "where-needed" | "always" | undefined;
   /** Called with each finding as it is found; not for what was never looked at. */
   readonly onFinding?: ((finding: Finding) => void) | undefined;
 };
@@ -48,20 +50,6 @@ export type Diagnosis = {
 
 /** What `info.tls` of a relay tells. */
 type DiagnosedTls = Omit<TlsInfo, "isSmallHello">;
-
-/** Whether apps get through. */
-export type Verdict =
-  /** @property hindrance what stands in the way, where apps get past it: by the long poll, or by a smaller first message of TLS. */
-  | { readonly works: true; readonly sentence: string; readonly hindrance: CauseName | undefined }
-  | {
-      readonly works: false;
-      readonly cause: CauseName;
-      readonly sentence: string;
-      readonly remedy: string;
-      readonly who: Curer;
-      /** What would make it sure; undefined where it is. */
-      readonly toSettle: string | undefined;
-    };
 
 /** Where and by what time it is looked. */
 type Scene = Surroundings & { readonly clock: Clock };
@@ -84,6 +72,7 @@ class Examination {
   readonly #patient: Patient;
   readonly #options: DiagnoseOptions;
   #proxy: ProxyInfo | undefined;
+  #stunPort: number | undefined;
   /** What was taken, until it is judged. */
   #seen: SeenCertificate | undefined;
   #tls: DiagnosedTls | undefined;
@@ -91,6 +80,7 @@ class Examination {
   constructor(patient: Patient, options: DiagnoseOptions) {
     this.#patient = patient;
     this.#options = options;
+    this.#stunPort = options.stunPort;
   }
 
   get proxy(): ProxyInfo | undefined {
@@ -104,7 +94,7 @@ class Examination {
   async run(): Promise<void> {
     await this.#connect();
     const seen = new Set<CheckName>(this.findings.map(({ check }) => check));
-    for (const check of checkNames) if (!seen.has(check)) this.findings.push(skipped(check, "not looked at"));
+    for (const check of checkNames) if (!seen.has(check)) this.findings.push(skipped(check, words.notLookedAt));
   }
 
   /** Ends whatever is still open. */
@@ -119,23 +109,22 @@ class Examination {
     if (this.#hasFailed) return;
     if (way === undefined) return this.#dial();
     await this.#secure(way);
-    this.#note(await checkUdp(this.#patient, undefined, this.#options.stunPort));
+    this.#note(await checkUdp(this.#patient, undefined, this.#stunPort));
   }
 
   /** Without a proxy. */
   async #dial(): Promise<void> {
     const { finding: name, addresses } = await checkName(this.#patient);
     if (!this.#note(name)) return;
-    const udp = checkUdp(this.#patient, addresses[0], this.#options.stunPort);
     const { finding: tcp, way } = await checkTcp(this.#patient, addresses);
     if (this.#note(tcp) && way !== undefined) await this.#secure(way);
-    this.#note(await udp);
+    this.#note(await checkUdp(this.#patient, addresses[0], this.#stunPort));
   }
 
   async #secure(way: Way): Promise<void> {
     const { route, url } = this.#patient;
     if (url.protocol === "ws:") {
-      this.#note(skipped("interception", "there is no TLS"));
+      this.#note(skipped("interception", words.noTlsToLookInto));
       return this.#ask(way);
     }
     const published = route.watch.prepare(url);
@@ -149,13 +138,26 @@ class Examination {
   }
 
   async #ask(way: Way): Promise<void> {
-    const { findings, isRelayThere } = await checkHttp(this.#patient, way);
+    const { findings, isRelayThere, stunPort } = await checkHttp(this.#patient, way);
+    this.#stunPort ??= stunPort;
     for (const finding of findings) this.#note(finding);
     if (this.#hasFailed) return;
     const { finding, webSocket } = await checkUpgrade(this.#patient, way, isRelayThere);
-    if (this.#note(finding) && webSocket !== undefined) await this.#talk(new Echo(this.#patient, webSocket));
+    if (this.#note(finding) && webSocket !== undefined) {
+      await converse(echoOver(this.#patient, webSocket), {
+        quietSeconds: this.#options.quietSeconds ?? 0,
+        quietHint: " (--idle)",
+        note: (found) => this.#note(found),
+        onJoined: (attestation) => this.#judge(attestation),
+      });
+    }
+    if (this.#polls) await this.#poll();
+  }
+
+  get #polls(): boolean {
     const failure = this.findings.find(({ state }) => state === "failed");
-    if (failure?.cause !== undefined && isGotPast(failure.cause)) await this.#poll();
+    if (failure === undefined) return this.#options.longPoll === "always";
+    return failure.cause !== undefined && isGotPast(failure.cause);
   }
 
   async #poll(): Promise<void> {
@@ -179,19 +181,6 @@ class Examination {
     this.#note(interceptionFinding(this.#patient, seen, this.#tls));
   }
 
-  async #talk(echo: Echo): Promise<void> {
-    const { findings, padBytes, attestation } = await checkJoin(echo);
-    for (const finding of findings) this.#note(finding);
-    if (!this.#hasFailed) this.#judge(attestation);
-    if (this.#hasFailed) return;
-    const works =
-      this.#note(await checkFrames(echo, padBytes)) &&
-      this.#note(await checkRoundTrip(echo)) &&
-      this.#note(await checkThroughput(this.#patient, echo, padBytes));
-    if (works) this.#note(await checkQuiet(this.#patient, echo, this.#options.quietSeconds ?? 0));
-    echo.close();
-  }
-
   get #hasFailed(): boolean {
     return this.findings.some(({ state }) => state === "failed");
   }
@@ -202,27 +191,6 @@ class Examination {
     this.#options.onFinding?.(finding);
     return finding.state !== "failed";
   }
-}
-
-/** What keeps a WebSocket from working, and perhaps not the long poll. */
-function isGotPast(cause: CauseName): boolean {
-  return causeOf(cause).detour === "the long poll";
-}
-
-/** The first that has failed has to be cured first. */
-function verdictOf(findings: readonly Finding[]): Verdict {
-  const failure = findings.find(({ state }) => state === "failed");
-  const obstacle = failure ?? findings.find(({ state, cause }) => state === "warned" && cause !== undefined);
-  const works = "Apps get through to the relay";
-  if (obstacle === undefined) return { works: true, sentence: works, hindrance: undefined };
-  const cause = obstacle.cause ?? "unexplained";
-  const { sentence, remedy, who, isUnsure, detour } = causeOf(cause);
-  const isPolled = findings.some(({ check, state }) => check === "long poll" && state === "ok");
-  if (failure === undefined || isPolled) {
-    return { works: true, sentence: `${works}, by ${detour}. ${sentence}`, hindrance: cause };
-  }
-  const toSettle = isUnsure === true ? TO_SETTLE : undefined;
-  return { works: false, cause, sentence, remedy, who, toSettle };
 }
 
 function patientOf({ clock, ...surroundings }: Scene, address: string, options: DiagnoseOptions): Patient {

@@ -1,5 +1,5 @@
 import type { InterceptionInfo, ShownTls } from "../node/interception-watch.ts";
-import { type Finding, ok, warned } from "./finding.ts";
+import { type Finding, ok, warned } from "./common/finding.ts";
 import type { Patient } from "./scene.ts";
 
 /** The certificate that was shown, and taken. @property isPublic its authority is one of those that Node brings. */

@@ -1,8 +1,8 @@
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
-import { type Finding, failed, ok } from "./finding.ts";
-import { SILENCE, within } from "./patience.ts";
-import { codeOf, hostOf, type Patient, stopwatch } from "./scene.ts";
+import { type Finding, failed, ok } from "./common/finding.ts";
+import { SILENCE, stopwatch, within } from "./common/patience.ts";
+import { codeOf, hostOf, type Patient } from "./scene.ts";
 
 /** A resolver gives up after 5 s, and asks twice. */
 const TIME_MS = 6000;

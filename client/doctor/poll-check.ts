@@ -2,8 +2,10 @@ import { randomBytes } from "node:crypto";
 import { PosternError } from "../errors.ts";
 import { connect } from "../node.ts";
 import type { Relay, TlsInfo } from "../relay.ts";
-import { type Finding, ok, warned } from "./finding.ts";
-import { type Patient, stopwatch } from "./scene.ts";
+import { type Finding, ok, warned } from "./common/finding.ts";
+import { stopwatch } from "./common/patience.ts";
+import { words } from "./common/words.ts";
+import type { Patient } from "./scene.ts";
 
 /** Two requests and their answers. */
 const TIME_MS = 6000;
@@ -27,13 +29,11 @@ async function joinOf({ clock }: Patient, relay: Relay): Promise<Finding> {
   const tookMs = stopwatch(clock);
   try {
     await relay.join(`postern-doctor-${randomBytes(16).toString("hex")}`, { public: true, timeoutMs: TIME_MS });
-    return ok("long poll", `a topic with a random name is joined in ${tookMs()} ms, without a WebSocket`);
+    const figures = { tookMs: tookMs() };
+    return ok("long poll", words.polled(figures.tookMs), figures);
   } catch (error) {
     // The relay has said so, which is all that matters here.
-    if (error instanceof PosternError && error.code === "not-permitted") return ok("long poll", "the relay answers");
-    return warned(
-      "long poll",
-      `it does not get through either: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    if (error instanceof PosternError && error.code === "not-permitted") return ok("long poll", words.relayAnswers);
+    return warned("long poll", words.notPolled(error instanceof Error ? error.message : String(error)));
   }
 }

@@ -5,9 +5,9 @@ import type { Proxy } from "../node/proxies/proxy-url.ts";
 import { targetOf } from "../node/proxies/target.ts";
 import { connectToProxy, openWay } from "../node/way-opening.ts";
 import type { ProxyInfo } from "../relay.ts";
-import { type Finding, failed, ok, skipped, warned } from "./finding.ts";
-import { SILENCE, within } from "./patience.ts";
-import { hostOf, type Patient, portOf, stopwatch, type Way } from "./scene.ts";
+import { type Finding, failed, ok, skipped, warned } from "./common/finding.ts";
+import { SILENCE, stopwatch, within } from "./common/patience.ts";
+import { hostOf, type Patient, portOf, type Way } from "./scene.ts";
 
 /** One lost packet is sent again after 1 s, two after 3 s. */
 const REACH_TIME_MS = 4000;

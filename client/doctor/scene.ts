@@ -34,12 +34,6 @@ export function portOf({ url }: Patient): number {
   return url.protocol === "wss:" ? 443 : 80;
 }
 
-/** Time from now on. @returns how many milliseconds have gone, whole ones. */
-export function stopwatch(clock: Clock): () => number {
-  const startedMs = clock.monotonicMs();
-  return () => Math.round(clock.monotonicMs() - startedMs);
-}
-
 /** Node's name for what has failed; of several addresses the first one's. */
 export function codeOf(error: unknown): string {
   const first: unknown = error instanceof AggregateError ? (error.errors[0] ?? error) : error;

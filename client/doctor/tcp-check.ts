@@ -1,7 +1,7 @@
 import { BlockList, connect, isIP, type Socket } from "node:net";
-import { type Finding, failed, ok } from "./finding.ts";
-import { SILENCE, within } from "./patience.ts";
-import { codeOf, hostOf, type Patient, portOf, stopwatch, type Way } from "./scene.ts";
+import { type Finding, failed, ok } from "./common/finding.ts";
+import { SILENCE, stopwatch, within } from "./common/patience.ts";
+import { codeOf, hostOf, type Patient, portOf, type Way } from "./scene.ts";
 
 /** One lost packet is sent again after 1 s, two after 3 s. */
 const TIME_MS = 4000;
@@ -26,8 +26,9 @@ export async function checkTcp(patient: Patient, addresses: readonly string[]): 
   for (const outcome of outcomes) if (typeof outcome !== "string") outcome.destroy();
   const address = tried.find((_, index) => typeof outcomes[index] !== "string");
   if (address !== undefined) {
-    const text = `port ${port} of ${address} answers in ${tookMs()} ms`;
-    return { finding: ok("tcp", text), way: () => open(patient, address, port) };
+    const figures = { tookMs: tookMs() };
+    const text = `port ${port} of ${address} answers in ${figures.tookMs} ms`;
+    return { finding: ok("tcp", text, figures), way: () => open(patient, address, port) };
   }
   const failures = outcomes.filter((outcome) => typeof outcome === "string");
   const text = `port ${port} of ${tried.join(", ")}: ${failures.join(", ")}`;

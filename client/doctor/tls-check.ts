@@ -1,10 +1,12 @@
 import type { PeerCertificate } from "node:tls";
 import { issuerOf } from "../node/issuer.ts";
 import { ProxyError } from "../node/proxies/proxy-error.ts";
-import { type Finding, failed, hindered, ok } from "./finding.ts";
-import { askPlainly, isRelay } from "./http-question.ts";
+import { type Finding, failed, hindered, ok } from "./common/finding.ts";
+import { isRelay } from "./common/http-answer.ts";
+import { stopwatch } from "./common/patience.ts";
+import { askPlainly } from "./http-question.ts";
 import type { SeenCertificate } from "./interception-check.ts";
-import { type Patient, stopwatch, type Way } from "./scene.ts";
+import type { Patient, Way } from "./scene.ts";
 import { dialTls, faultOf, helloBytes, isOfPublicAuthority, type TlsOutcome, type TlsWish } from "./tls-dial.ts";
 
 const TIME_MS = 5000;
@@ -43,7 +45,7 @@ async function judged(patient: Patient, way: Way, handshake: Handshake): Promise
   socket.destroy();
   const wish = { timeMs: TIME_MS, hasSmallHello };
   return {
-    findings: [ok("tls", text), flight],
+    findings: [ok("tls", text, { tookMs, validUntilMs: Date.parse(until) }), flight],
     way: () => secured(patient, way, wish),
     seen: {
       issuer: issuerOf(certificate),

@@ -11,7 +11,7 @@ import {
   type SecureContext,
   type TLSSocket,
 } from "node:tls";
-import { SILENCE, within } from "./patience.ts";
+import { SILENCE, within } from "./common/patience.ts";
 import { codeOf, hostOf, type Patient, type Way } from "./scene.ts";
 
 /** Node's own hello has a share of a group that takes more than a packet; this one fits into one. */

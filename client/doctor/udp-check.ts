@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { createSocket } from "node:dgram";
 import { isIP } from "node:net";
-import { type Finding, ok, skipped, warned } from "./finding.ts";
-import { SILENCE, within } from "./patience.ts";
+import { type Finding, ok, skipped, warned } from "./common/finding.ts";
+import { SILENCE, within } from "./common/patience.ts";
+import { words } from "./common/words.ts";
 import type { Patient } from "./scene.ts";
 
 const TIME_MS = 1000;
@@ -19,14 +20,14 @@ export async function checkUdp(
   address: string | undefined,
   stunPort: number | undefined,
 ): Promise<Finding> {
-  if (stunPort === undefined) return skipped("udp", "not tested: no STUN port is known (--stun)");
+  if (stunPort === undefined) return skipped("udp", `${words.noStunPort} (--stun)`);
   if (address === undefined) return skipped("udp", "not tested: only the proxy knows the relay's address");
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     if (await isAnswered(patient, address, stunPort)) {
-      return ok("udp", `UDP to port ${stunPort} is answered: direct connections may be possible`);
+      return ok("udp", words.udpAnswered(stunPort));
     }
   }
-  return warned("udp", `UDP to port ${stunPort} is not answered: all goes by the relay, which is enough`);
+  return warned("udp", words.udpUnanswered(stunPort));
 }
 
 async function isAnswered({ clock, opened }: Patient, address: string, port: number): Promise<boolean> {

@@ -3,10 +3,11 @@ import { WebSocket } from "ws";
 import { SUBPROTOCOL_V1 } from "../../protocol/subprotocol.ts";
 import type { Refusal } from "../line/socket.ts";
 import { readRefusal } from "../node/refused-upgrade.ts";
-import type { CauseName } from "./causes.ts";
-import { type Finding, failed, ok } from "./finding.ts";
-import { SILENCE, within } from "./patience.ts";
-import { type Patient, stopwatch, type Way } from "./scene.ts";
+import type { CauseName } from "./common/causes.ts";
+import { Echo } from "./common/echo.ts";
+import { type Finding, failed, ok } from "./common/finding.ts";
+import { SILENCE, stopwatch, within } from "./common/patience.ts";
+import type { Patient, Way } from "./scene.ts";
 
 const TIME_MS = 5000;
 
@@ -38,12 +39,16 @@ export async function checkUpgrade(patient: Patient, way: Way, isRelayThere: boo
   }
   switch (opening.kind) {
     case "open":
-      return { finding: ok("upgrade", `HTTP 101 in ${tookMs()} ms`), webSocket: opening.webSocket };
+      return { finding: opened(tookMs()), webSocket: opening.webSocket };
     case "refused":
       return { finding: failed("upgrade", causeOf(opening.refusal, isRelayThere), opening.text) };
     case "failed":
       return { finding: failed("upgrade", isRelayThere ? "upgrade-refused" : "connection-cut", opening.text) };
   }
+}
+
+function opened(tookMs: number): Finding {
+  return ok("upgrade", `HTTP 101 in ${tookMs} ms`, { tookMs });
 }
 
 /** Opens a WebSocket to the relay. Never rejects. */
@@ -79,4 +84,19 @@ function causeOf({ status = 0, word }: Refusal, isRelayThere: boolean): CauseNam
   if (word !== undefined) return causesByStatus[status] ?? "unexplained";
   if (isRelayThere) return status >= 500 ? "relay-down" : "upgrade-refused";
   return status >= 500 ? "relay-down" : "page-instead";
+}
+
+/** Asks by this WebSocket, as this client. */
+export function echoOver({ clock, token }: Patient, webSocket: WebSocket): Echo {
+  const echo = new Echo({
+    clock,
+    send: (text) => webSocket.send(text),
+    close: () => webSocket.close(1000),
+  });
+  webSocket.on("message", (data: Buffer, isBinary) => {
+    if (!isBinary) echo.receive(data.toString());
+  });
+  webSocket.on("close", (code, reason) => echo.ended(code, reason.toString()));
+  if (token !== undefined) echo.authorize(token);
+  return echo;
 }

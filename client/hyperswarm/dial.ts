@@ -73,8 +73,10 @@ export async function dial(task: DialTask, parts: DialParts): Promise<void> {
 
 function runnersOf(task: DialTask, parts: DialParts): readonly Runner[] {
   const { direct, headStartMs } = parts;
-  const byRelay: Runner = (signal) => dialRelay({ ...task, signal }, parts);
-  if (direct === undefined || (direct.isBlocked && headStartMs < Number.POSITIVE_INFINITY)) return [byRelay];
+  const byRelay = (signal: AbortSignal, found?: Promise<Found>): Promise<Candidate> =>
+    dialRelay({ ...task, signal }, parts, found ?? find(task.publicKey, signal, parts));
+  if (direct === undefined || (direct.isBlocked && headStartMs < Number.POSITIVE_INFINITY))
+    return [(signal) => byRelay(signal)];
   const failed = new AbortController();
   const directly: Runner = async (signal) => {
     try {
@@ -85,10 +87,17 @@ function runnersOf(task: DialTask, parts: DialParts): readonly Runner[] {
   };
   if (headStartMs === Number.POSITIVE_INFINITY) return [directly];
   const later: Runner = async (signal) => {
+    // Where UDP may be blocked, the peer is looked for meanwhile.
+    const found = direct.works ? undefined : find(task.publicKey, signal, parts);
+    found?.catch(() => undefined);
     // As soon as the direct way has failed it has no head start any more.
     await direct.headStart(task.publicKey, headStartMs, AbortSignal.any([failed.signal, signal]));
-    if (signal.aborted) throw connectError("PEER_CONNECTION_FAILED");
-    return byRelay(signal);
+    if (!signal.aborted) return byRelay(signal, found);
+    found?.then(
+      ({ release }) => release(),
+      () => undefined,
+    );
+    throw connectError("PEER_CONNECTION_FAILED");
   };
   return [directly, later];
 }
@@ -113,9 +122,9 @@ async function dialDirect(direct: DirectPath, task: DialTask, { onPath }: DialPa
   };
 }
 
-async function dialRelay(task: DialTask, parts: DialParts): Promise<Candidate> {
-  const { connection, publicKey, signal } = task;
-  const { ways, release } = await find(publicKey, signal, parts);
+async function dialRelay(task: DialTask, parts: DialParts, found: Promise<Found>): Promise<Candidate> {
+  const { connection } = task;
+  const { ways, release } = await found;
   try {
     const { stream, reader, result } = await dialInTurn(ways, task, parts);
     return {

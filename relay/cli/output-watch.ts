@@ -21,7 +21,7 @@ export class OutputWatch {
    * How a command ends whose results went to standard output. Who has read enough of them (`| head`) is content.
    * @param exitCode how it would end.
    */
-  async exitCode(exitCode: ExitCode): Promise<ExitCode> {
+  async exitCode(exitCode: number): Promise<number> {
     if (exitCode !== ExitCode.success) return exitCode;
     await written(this.#terminal.stdout);
     const code = this.#failure?.code ?? this.#failure?.message;

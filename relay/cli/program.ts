@@ -10,6 +10,7 @@ import { VERSION } from "../version.ts";
 import { certRenew, type RenewOptions } from "./cert-renew.ts";
 import { certStatus, type OutputOptions } from "./cert-status.ts";
 import { checkConfig } from "./check-config.ts";
+import { clientCommands } from "./client-commands.ts";
 import { health } from "./health.ts";
 import { OutputWatch } from "./output-watch.ts";
 import { serve } from "./serve.ts";
@@ -18,10 +19,10 @@ import type { InspectOptions } from "./token-inspect.ts";
 import type { KeygenOptions } from "./token-keygen.ts";
 import type { NewTokenOptions } from "./token-new.ts";
 
-/** Runs one command line. @returns the exit code; never throws for what an operator can get wrong. */
-export async function run(argv: readonly string[], terminal: Terminal): Promise<ExitCode> {
+/** Runs one command line. @returns an `ExitCode`, or that of a cause that `doctor` or `probe` has found; never throws for what an operator can get wrong. */
+export async function run(argv: readonly string[], terminal: Terminal): Promise<number> {
   const output = new OutputWatch(terminal);
-  let exitCode: ExitCode = ExitCode.success;
+  let exitCode: number = ExitCode.success;
   let isLogging = false;
   const withConfig =
     <Own>(command: (config: LoadedConfig, terminal: Terminal, own: Own) => ExitCode | Promise<ExitCode>) =>
@@ -49,7 +50,7 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
     .option("--wait <seconds>", "how long to follow a forced renewal", "120")
     .option("--json", "print one JSON object")
     .action(withConfig<RenewOptions>(certRenew));
-  const ended = (code: ExitCode): void => {
+  const ended = (code: number): void => {
     exitCode = code;
   };
   addStoreCommands(program, terminal, ended);
@@ -65,7 +66,7 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
 }
 
 /** SQLite is loaded for them alone. */
-function addStoreCommands(program: Command, terminal: Terminal, ended: (exitCode: ExitCode) => void): void {
+function addStoreCommands(program: Command, terminal: Terminal, ended: (exitCode: number) => void): void {
   type Flags = Partial<Record<OptionName, string>> & OutputOptions;
   const store = program
     .command("store")
@@ -105,7 +106,7 @@ function addStoreCommands(program: Command, terminal: Terminal, ended: (exitCode
 }
 
 /** What they use is loaded for them alone: a relay that lets everybody in has no need of it. */
-function addTokenCommands(program: Command, terminal: Terminal, ended: (exitCode: ExitCode) => void): void {
+function addTokenCommands(program: Command, terminal: Terminal, ended: (exitCode: number) => void): void {
   const token = program.command("token").description("make and read tokens, and the keys that sign them");
   token
     .command("new")
@@ -144,53 +145,19 @@ function addTokenCommands(program: Command, terminal: Terminal, ended: (exitCode
     });
 }
 
-/** The commands of `postern-client`, from the same source. What is behind their name is theirs to read. */
-function addClientCommands(program: Command, terminal: Terminal, ended: (exitCode: ExitCode) => void): void {
+/** What is behind the name of one of these is theirs to read. */
+function addClientCommands(program: Command, terminal: Terminal, ended: (exitCode: number) => void): void {
   const { env, signals, stdin = Readable.from([]), stdout, stderr } = terminal;
   const clientTerminal = { env, signals, stdin, stdout, stderr };
-  const command = (name: string, description: string): Command =>
+  for (const { name, description, run: runCommand } of clientCommands) {
     program
       .command(name)
       .description(`${description}; its own --help has more`)
       .argument("[words...]", "what it takes")
       .helpOption(false)
-      .allowUnknownOption();
-  command("join", "chat in a topic, or a pipe to and from it").action(async (words: readonly string[]) => {
-    const { join } = await import("../../client/cli/join.ts");
-    const { connect } = await import("../../client/node.ts");
-    ended(await join(words, clientTerminal, { connect, program: "postern" }));
-  });
-  command("send", "send a file to whoever has the code that it prints").action(async (words: readonly string[]) => {
-    const { send } = await import("../../client/cli/transfer/send.ts");
-    const { connect } = await import("../../client/node.ts");
-    ended(await send(words, clientTerminal, { connect, program: "postern" }));
-  });
-  command("receive", "receive the file of whoever has printed a code").action(async (words: readonly string[]) => {
-    const { receive } = await import("../../client/cli/transfer/receive.ts");
-    const { connect } = await import("../../client/node.ts");
-    ended(await receive(words, clientTerminal, { connect, program: "postern" }));
-  });
-  command("secret", "make a secret that seals a topic").action(async (words: readonly string[]) => {
-    const { secret } = await import("../../client/cli/secret.ts");
-    ended(await secret(words, clientTerminal, "postern"));
-  });
-  command("topic-id", "print the topic that a secret names, for a token").action(async (words: readonly string[]) => {
-    const { topicId } = await import("../../client/cli/secret.ts");
-    ended(await topicId(words, clientTerminal, "postern"));
-  });
-  command("key", "make a private key, or print the public key of one").action(async (words: readonly string[]) => {
-    const { key } = await import("../../client/cli/key.ts");
-    ended(await key(words, clientTerminal, "postern"));
-  });
-  command("mailbox", "print what waits for a key, or store a message").action(async (words: readonly string[]) => {
-    const { mailbox } = await import("../../client/cli/mailbox.ts");
-    const { connect } = await import("../../client/node.ts");
-    ended(await mailbox(words, clientTerminal, { connect, program: "postern" }));
-  });
-  command("sign-relays", "make a list of relays that apps can check").action(async (words: readonly string[]) => {
-    const { signRelays } = await import("../../client/cli/sign-relays.ts");
-    ended(await signRelays(words, clientTerminal, "postern"));
-  });
+      .allowUnknownOption()
+      .action(async (words: readonly string[]) => ended(await runCommand(words, clientTerminal)));
+  }
 }
 
 function createProgram(terminal: Terminal): Command {

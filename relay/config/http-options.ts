@@ -40,7 +40,8 @@ export const httpOptions = {
     flag: "--try-it-page",
     env: "TRY_IT_PAGE",
     default: true,
-    sentence: "A page at / to try the relay from a browser. false answers 404 there, and says why.",
+    sentence:
+      "Pages for browsers: at / to try the relay, at /doctor to see why apps cannot reach it. false answers 404 at both.",
   },
   showVersion: {
     kind: "boolean",

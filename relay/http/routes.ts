@@ -81,6 +81,8 @@ export type RoutesOptions = {
   readonly hstsMaxAgeSeconds: number;
   /** A URI; "": there is no security.txt. */
   readonly securityContact: string;
+  /** The UDP port for STUN; 0: there is none. */
+  readonly stunPort: number;
 };
 
 /** What a browser is told at `/` where there is no page for it. */
@@ -102,15 +104,18 @@ export class Routes {
   /** Answers that are not yet on their way, by socket. */
   readonly #answering = new WeakMap<Socket, number>();
 
+  /** What programs are told of STUN: the doctor asks there. */
+  readonly #stun: { readonly stun_port?: number };
   /** RFC 6797 section 6.1; undefined: not sent. */
   readonly #transportSecurity: string | undefined;
 
-  constructor(parts: RoutesParts, { showVersion, hstsMaxAgeSeconds, securityContact }: RoutesOptions) {
+  constructor(parts: RoutesParts, { showVersion, hstsMaxAgeSeconds, securityContact, stunPort }: RoutesOptions) {
     this.#tryIt = parts.tryIt;
     this.#polling = parts.polling;
     this.#admin = parts.admin;
     this.#dialects = parts.dialects;
     this.#pace = parts.pace;
+    this.#stun = stunPort === 0 ? {} : { stun_port: stunPort };
     this.#transportSecurity = hstsMaxAgeSeconds === 0 ? undefined : `max-age=${hstsMaxAgeSeconds}`;
     const version = (): Version => (showVersion ? { version: parts.figures().version } : {});
     const routes = new Map<string, Page>([
@@ -159,7 +164,13 @@ export class Routes {
       return { ...page, headers: { ...page.headers, ...vary } };
     }
     const endpoints = { relay: "/", health: "/health", ready: "/ready", stats: "/stats" };
-    const names = { error: "This is a WebSocket relay endpoint", service: "postern", ...version, endpoints };
+    const names = {
+      error: "This is a WebSocket relay endpoint",
+      service: "postern",
+      ...version,
+      endpoints,
+      ...this.#stun,
+    };
     return { ...json(200, names), headers: vary };
   }
 

@@ -28,8 +28,12 @@ export const latencyMetric = {
  * Labels are words of closed sets. A topic, a peer, a token or an address is never one.
  */
 export const metricsTable: readonly MetricRow[] = [
-  gauge("relay_connections_active", "Connections that are open, of clients that poll too", (r) => r.connections),
-  gauge("relay_connections_polling", "Open connections that poll, for want of a WebSocket", (r) => r.entrance.polling),
+  gauge("relay_connections_active", "Open connections, including clients that poll", (r) => r.connections),
+  gauge(
+    "relay_connections_polling",
+    "Open connections that poll instead of using a WebSocket",
+    (r) => r.entrance.polling,
+  ),
   gauge("relay_connections_undecided", "Open connections that have not joined yet", (r) => r.undecided),
   {
     name: "relay_connections_total",
@@ -42,11 +46,11 @@ export const metricsTable: readonly MetricRow[] = [
   counts("relay_connection_errors_total", "Upgrades that were refused", "reason", (r) => r.refused),
   counts(
     "relay_connections_dropped_total",
-    "Connections that were closed as they came, for want of a descriptor or a socket",
+    "Connections closed on arrival, because no descriptor or socket was left",
     "reason",
     (r) => r.dropped,
   ),
-  counter("relay_connections_swept_total", "Connections cut off because nothing was heard of them", (r) => r.swept),
+  counter("relay_connections_swept_total", "Connections cut off because they were silent", (r) => r.swept),
   gauge("relay_topics", "Topics that have members", (r) => r.hub.topics),
   gauge("relay_peers", "Connections that are in at least one topic", (r) => r.hub.peers),
   gauge(
@@ -83,7 +87,7 @@ export const metricsTable: readonly MetricRow[] = [
     (r) => r.hub.drops,
   ),
   gauge("relay_outbox_bytes", "Bytes that wait to be written to clients", (r) => r.outboxBytes),
-  counter("relay_pauses_total", "Times a sender was not read for what was held of it", (r) => r.hub.pauses),
+  counter("relay_pauses_total", "Times a sender was not read because of what was held of it", (r) => r.hub.pauses),
   gauge("relay_held_bytes", "Bytes held at senders for receivers that have no room", (r) => r.hub.heldBytes),
   gauge("relay_congested_readers", "Connections that others wait for now", (r) => r.hub.congested),
   counts("relay_slow_readers_total", "Connections ended because they read too slowly", "reason", slowReaders),
@@ -100,14 +104,10 @@ export const metricsTable: readonly MetricRow[] = [
   counts("relay_auth_key_fetches_total", "Times that keys were fetched", "outcome", keyFetches),
   gauge(
     "relay_handshakes_in_flight",
-    "Connections that have asked for nothing yet: in TLS, or before their first request",
+    "Connections that have sent no request yet: in TLS, or before the first one",
     (r) => r.entrance.handshakesInFlight,
   ),
-  gauge(
-    "relay_http_connections",
-    "Connections that have asked for a page, and are kept for another one",
-    (r) => r.entrance.httpConnections,
-  ),
+  gauge("relay_http_connections", "HTTP connections kept for a next request", (r) => r.entrance.httpConnections),
   gauge(
     "relay_client_addresses",
     "Addresses, and IPv6 networks, that limits are counted for",
@@ -129,18 +129,18 @@ export const metricsTable: readonly MetricRow[] = [
     (r) => r.mailboxes?.store.recordCounts["proofs"] ?? 0,
   ),
   counter("relay_blobs_created_total", "Messages stored in mailboxes", mailboxEvents("deposited")),
-  counter("relay_blobs_delivered_total", "Messages given to who reads a mailbox", mailboxEvents("delivered")),
-  counter("relay_blobs_deleted_total", "Messages deleted by who reads a mailbox", mailboxEvents("deleted")),
-  counter("relay_blobs_expired_total", "Messages that waited for too long", mailboxEvents("expired")),
+  counter("relay_blobs_delivered_total", "Messages delivered to readers of mailboxes", mailboxEvents("delivered")),
+  counter("relay_blobs_deleted_total", "Messages deleted by readers of mailboxes", mailboxEvents("deleted")),
+  counter("relay_blobs_expired_total", "Messages that expired", mailboxEvents("expired")),
   counts("relay_mailbox_refusals_total", "Deposits that were not stored", "reason", mailboxRefusals),
   counter(
     "relay_mailbox_commits_total",
-    "Commits of the store, each of what came together",
+    "Commits of the store, each for messages that came together",
     (r) => r.mailboxes?.store.commitCount ?? 0,
   ),
   counter(
     "relay_mailbox_commit_seconds_total",
-    "Time that the store has taken for them, waiting included",
+    "Time that they took, waiting included",
     (r) => (r.mailboxes?.store.commitMs ?? 0) / 1000,
   ),
   gauge(
@@ -148,18 +148,13 @@ export const metricsTable: readonly MetricRow[] = [
     "The longest one since the start",
     (r) => (r.mailboxes?.store.slowestCommitMs ?? 0) / 1000,
   ),
-  counts(
-    "relay_stun_datagrams_total",
-    "Datagrams that came to the STUN port, by what became of them",
-    "outcome",
-    (r) => r.stun,
-  ),
+  counts("relay_stun_datagrams_total", "Datagrams at the STUN port, by outcome", "outcome", (r) => r.stun),
   counter("relay_tls_handshakes_total", "TLS handshakes that succeeded", (r) => r.handshakes.completed),
   counts("relay_tls_handshake_failures_total", "TLS handshakes that failed", "reason", (r) => r.handshakes.failed),
   {
     name: "relay_certificate_expiry_seconds",
     type: "gauge",
-    help: "Until the certificate that is served ends, below 0 after it; absent without TLS",
+    help: "Time until the served certificate expires, below 0 afterwards; absent without TLS",
     labels: [],
     read: ({ certificate }) => (certificate === undefined ? [] : [{ labels: {}, value: certificate.secondsToExpiry }]),
   },
@@ -179,7 +174,7 @@ export const metricsTable: readonly MetricRow[] = [
   ),
   counter(
     "relay_access_log_suppressed_total",
-    "Lines that the access log left out for its rate",
+    "Lines that the access log left out because of its rate",
     (r) => r.suppressedLogLines,
   ),
   counter("relay_log_lines_lost_total", "Log lines that could not be written", (r) => r.lostLogLines),

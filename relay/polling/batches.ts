@@ -75,6 +75,11 @@ export class Batches {
     return this.#sizeBytes;
   }
 
+  /** How much of what waits is as good as on its way: of a client that was quick, what its next poll takes. */
+  get readyBytes(): number {
+    return this.#sizeBytes > FIRST_BATCH_BYTES ? this.#sizeBytes : 0;
+  }
+
   /** The client has so many batches. @returns the bytes of those that it had not named before; undefined: there are not so many. */
   confirm(received: number): number | undefined {
     if (received > this.#next) return undefined;

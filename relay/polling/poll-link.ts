@@ -111,13 +111,14 @@ export class PollLink implements ConnectionLink, FrameHandler, Flushable, GatedR
     return this.#lastFlushMs;
   }
 
+  /** Without what the next poll takes: by the time that more has come from the senders, it has asked. */
   get bufferedBytes(): number {
-    return this.#queue.byteCount;
+    return this.#queue.byteCount - this.#readyBytes;
   }
 
-  /** As they are kept, and as they may be on their way. */
+  /** That, and what is kept: as it is, and as it may be on its way. */
   get inFlightBytes(): number {
-    return 2 * this.#batches.keptBytes;
+    return this.#readyBytes + 2 * this.#batches.keptBytes;
   }
 
   get readByPeerBytes(): number {
@@ -340,13 +341,17 @@ export class PollLink implements ConnectionLink, FrameHandler, Flushable, GatedR
     return this.#state === "open" || this.#state === "leaving";
   }
 
+  get #readyBytes(): number {
+    return Math.min(this.#queue.byteCount, this.#batches.readyBytes);
+  }
+
   #heard(byteCount: number): void {
     this.#isHeard = true;
     this.#bytesIn += byteCount;
   }
 
   #confirmed(byteCount: number): void {
-    const isAll = this.bufferedBytes === 0 && this.#batches.keptBytes === 0;
+    const isAll = this.#queue.byteCount === 0 && this.#batches.keptBytes === 0;
     if (byteCount > 0) this.#progress.confirmed(byteCount, isAll, this.#parts.clock.judgedMs);
     // It has the close frame.
     if (this.#queue.isCloseTaken && this.#batches.keptBytes === 0) this.terminate();

@@ -9,7 +9,8 @@ const PROBLEM = `<section class="notice bad" id="problem" role="alert" tabindex=
     <div class="line"><input id="token" type="password" autocomplete="off" maxlength="8192" required><button>Join with it</button></div>
     <p class="soft">In tokens, this topic is called <code id="topic-id"></code></p>
   </form>
-  <p class="line"><button type="button" id="again">Try again</button><button class="quiet" type="button" id="back">Back to the start</button></p>
+  <p class="line"><button type="button" id="again">Try again</button><button class="quiet" type="button" id="back">Back to the start</button>
+  <a href="doctor">Find out what stands in the way</a></p>
 </section>`;
 
 /** The way into a topic. */
@@ -93,6 +94,7 @@ ${ROOM}
     <dt>Connection</dt><dd id="connection">not connected</dd>
     <dt>Certificate</dt><dd id="certificate">unknown</dd>${version === undefined ? "" : `\n    <dt>Version</dt><dd><code>${version}</code></dd>`}
     <dt>Health</dt><dd><a href="health">health</a>, <a href="ready">ready</a></dd>
+    <dt>This network</dt><dd><a href="doctor">what it lets through</a></dd>
   </dl>
 </section>
 </main>

@@ -1,4 +1,4 @@
-/** What the try-it page looks like. Colours by role; the dark ones are the same roles again. */
+/** What the try-it page and the doctor's look like. Colours by role; the dark ones are the same roles again. */
 export const TRY_IT_STYLE = `
 :root { color-scheme: light dark; --ink: #1d2430; --soft: #5b6676; --paper: #f6f4ef; --card: #fffefb; --line: #dcd8ce;
   --edge: #7d8593; --mark: #8a5a2b; --good: #2d6a44; --good-paper: #e2f0e6; --warn: #8a4b08; --warn-paper: #fbeed8;
@@ -21,7 +21,7 @@ p { margin: .5rem 0; }
 .state { margin: 0; padding: .1rem .65rem; border-radius: 1rem; font-size: .8125rem; font-weight: 600;
   background: var(--line); color: var(--ink); }
 .state[data-state=connected] { background: var(--good-paper); color: var(--good); }
-.state:is([data-state=connecting], [data-state=reconnecting]) { background: var(--warn-paper); color: var(--warn); }
+.state:is([data-state=connecting], [data-state=reconnecting], [data-state=looking]) { background: var(--warn-paper); color: var(--warn); }
 .state[data-state=closed] { background: var(--bad-paper); color: var(--bad); }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: .6rem; padding: 1rem 1.1rem;
   margin: 0 0 .75rem; min-width: 0; }
@@ -30,6 +30,8 @@ p { margin: .5rem 0; }
 .notice { margin: 0 0 .75rem; padding: .9rem 1.1rem; border-radius: .6rem; background: var(--warn-paper); color: var(--warn); }
 .notice.bad { background: var(--bad-paper); color: var(--bad); border: 1px solid var(--bad); }
 .notice.bad :is(p, label) { color: var(--ink); }
+.notice.good { background: var(--good-paper); color: var(--good); border: 1px solid var(--good); }
+.notice.good p { color: var(--ink); }
 .fault { color: var(--bad); margin: .3rem 0 0; font-size: .875rem; }
 .fault:empty { display: none; }
 form { margin: .75rem 0 0; }
@@ -56,6 +58,17 @@ a { color: var(--link); }
 #log .warning { color: var(--warn); font-size: .875rem; }
 .who { font-weight: 650; }
 .id { color: var(--soft); font: .75rem ui-monospace, "DejaVu Sans Mono", monospace; margin-left: .3rem; }
+#verdict h2 { margin: 0; }
+#checks { list-style: none; margin: 0; padding: 0; }
+#checks li { display: grid; grid-template-columns: 4.5rem 10rem minmax(0, 1fr); gap: 0 .75rem; padding: .35rem 0;
+  border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
+#checks .outcome { color: var(--soft); font-size: .875rem; font-weight: 650; }
+#checks [data-state=ok] .outcome { color: var(--good); } #checks [data-state=warned] .outcome { color: var(--warn); }
+#checks [data-state=failed] .outcome { color: var(--bad); } #checks .found { color: var(--soft); font-size: .875rem; }
+.choice { display: flex; gap: .5rem; align-items: center; margin: 0; font-weight: 400; }
+.choice input { min-height: 0; width: 1.25rem; height: 1.25rem; flex: none; }
+textarea { width: 100%; font: .8125rem/1.4 ui-monospace, "DejaVu Sans Mono", monospace; padding: .6rem .7rem; resize: vertical;
+  border: 1px solid var(--edge); border-radius: .5rem; background: var(--paper); color: var(--ink); }
 #members { list-style: none; margin: 0; padding: 0; max-height: 14rem; overflow-y: auto; }
 #members li { padding: .25rem 0; border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
 #members li::before { content: ""; display: inline-block; width: .55rem; height: .55rem; border-radius: 50%;
@@ -68,6 +81,7 @@ code { font: .875rem/1.4 ui-monospace, "DejaVu Sans Mono", monospace; overflow-w
 @media (max-width: 44rem) { .columns { grid-template-columns: minmax(0, 1fr); gap: 0; } }
 @media (max-width: 30rem) {
   .line :is(button, .button) { flex: 1 1 auto; justify-content: center; }
+  #checks li { grid-template-columns: 4.5rem minmax(0, 1fr); } #checks .found { grid-column: 2; }
   dl { grid-template-columns: minmax(0, 1fr); gap: 0; } dd { margin-bottom: .5rem; }
 }
 `;

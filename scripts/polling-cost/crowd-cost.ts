@@ -13,13 +13,14 @@ type Pace = {
 };
 
 const MIXED_PACES: readonly Pace[] = [
-  { pace: "5 messages a second", messageCount: 5, windowCount: 5, everyMs: 200 },
+  { pace: "one each 200 ms", messageCount: 5, windowCount: 5, everyMs: 200 },
   { pace: "8 under way", messageCount: 40, windowCount: 8, everyMs: 0 },
   { pace: "64 under way", messageCount: 128, windowCount: 64, everyMs: 0 },
 ];
 const SOCKET_IO_PACES: readonly Pace[] = [
-  { pace: "20 messages a second", messageCount: 20, windowCount: 20, everyMs: 50 },
-  { pace: "8 under way", messageCount: 400, windowCount: 8, everyMs: 0 },
+  { pace: "one each 50 ms", messageCount: 20, windowCount: 20, everyMs: 50 },
+  { pace: "one each 5 ms", messageCount: 200, windowCount: 200, everyMs: 5 },
+  { pace: "64 under way", messageCount: 640, windowCount: 64, everyMs: 0 },
 ];
 const ROUNDS = 5;
 const RECEIVER_COUNT = 2000;

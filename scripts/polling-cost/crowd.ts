@@ -53,15 +53,19 @@ export class Crowd implements Receiver {
       onDelivery: () => this.#delivered(),
       onFailure: (error: Error) => this.onFailure(error),
     };
-    for (let index = 0; index < pollerCount; index += 1)
-      this.#pollers.push(createPoller(target, topic, index, deliveries));
-    for (let index = 0; index <= webSocketCount; index += 1) {
+    await openAll(pollerCount, (index) => {
+      const poller = createPoller(target, topic, index, deliveries);
+      this.#pollers.push(poller);
+      return poller;
+    });
+    const payloadBytes = wireBytesOf(PAYLOAD_BYTES, probe.form);
+    await openAll(webSocketCount + 1, (index) => {
       const member = this.#member(pollerCount + index);
-      const payloadBytes = wireBytesOf(PAYLOAD_BYTES, probe.form);
       const session = createSession(sessionName, member);
-      this.#sockets.push(new Connection(target, member, session, this, { payloadBytes, keepBytes: KEEP_BYTES }));
-    }
-    await openAll([...this.#pollers, ...this.#sockets]);
+      const socket = new Connection(target, member, session, this, { payloadBytes, keepBytes: KEEP_BYTES });
+      this.#sockets.push(socket);
+      return socket;
+    });
     await pause(SETTLE_MS);
     if (this.#failure !== undefined) throw this.#failure;
   }
@@ -133,9 +137,10 @@ export class Crowd implements Receiver {
   }
 }
 
-/** Opens a few at a time, in order. */
-export async function openAll(members: readonly { open(): Promise<void> }[]): Promise<void> {
-  for (let at = 0; at < members.length; at += OPENED_AT_ONCE) {
-    await Promise.all(members.slice(at, at + OPENED_AT_ONCE).map((member) => member.open()));
+/** Makes and opens so many members, a few at a time, in order: one that has a WebSocket dials as soon as it is made. */
+export async function openAll(count: number, create: (index: number) => { open(): Promise<void> }): Promise<void> {
+  for (let at = 0; at < count; at += OPENED_AT_ONCE) {
+    const members = Array.from({ length: Math.min(OPENED_AT_ONCE, count - at) }, (_, place) => create(at + place));
+    await Promise.all(members.map((member) => member.open()));
   }
 }

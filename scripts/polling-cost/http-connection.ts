@@ -12,6 +12,7 @@ export class HttpConnection {
   readonly #socket: TLSSocket;
   #received: Buffer = Buffer.alloc(0);
   #waiting: Waiting | undefined;
+  #isClosed = false;
 
   private constructor(socket: TLSSocket) {
     this.#socket = socket;
@@ -23,8 +24,15 @@ export class HttpConnection {
 
   static async open({ port, secureContext }: Target): Promise<HttpConnection> {
     const socket = connect({ host: "127.0.0.1", port, servername: "localhost", secureContext });
-    await once(socket, "secureConnect", { signal: AbortSignal.timeout(OPEN_TIMEOUT_MS) });
+    const timer = setTimeout(() => socket.destroy(new Error("no TLS in time")), OPEN_TIMEOUT_MS);
+    await once(socket, "secureConnect");
+    clearTimeout(timer);
     return new HttpConnection(socket);
+  }
+
+  /** Whether nobody has closed it: servers close what was idle for some seconds. */
+  get isOpen(): boolean {
+    return !this.#isClosed;
   }
 
   /** Sends a request. @param head its first line and its headers, without the end. @returns the body of a 200; rejects with anything else */
@@ -58,6 +66,7 @@ export class HttpConnection {
   }
 
   #fail(error: Error): void {
+    this.#isClosed = true;
     this.#waiting?.reject(error);
     this.#waiting = undefined;
   }

@@ -34,11 +34,16 @@ export async function measureIdleMembers(): Promise<IdleCosts> {
 
 async function measureKind(server: Running, kind: Kind): Promise<IdleCost> {
   const others = new Bystander();
-  const members = Array.from({ length: FIRST_COUNT + COUNT }, (_, index) => create(server, kind, index, others));
-  await openAll(members.slice(0, FIRST_COUNT));
+  const members: Poller[] = [];
+  const add = (): Poller => {
+    const member = create(server, kind, members.length, others);
+    members.push(member);
+    return member;
+  };
+  await openAll(FIRST_COUNT, add);
   await pause(SETTLE_MS);
   const bytesBefore = residentBytes(server.pids);
-  await openAll(members.slice(FIRST_COUNT));
+  await openAll(COUNT, add);
   await pause(SETTLE_MS);
   const bytesAfter = residentBytes(server.pids);
   const cpuBefore = cpuSeconds(server.pids);

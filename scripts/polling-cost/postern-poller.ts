@@ -82,6 +82,7 @@ class PosternPoller implements Poller, ScanHandler {
   }
 
   async #ask(number: number): Promise<void> {
+    this.#free = this.#free.filter(({ isOpen }) => isOpen);
     const connection = this.#free.pop() ?? (await this.#connection());
     const received = `Postern-Received: ${this.#receivedCount}\r\nPostern-Wait: 20`;
     const batch = await connection.ask(`${this.#head("GET", number)}\r\n${received}`);

@@ -31,7 +31,6 @@ class SocketIoPoller implements Poller {
 
   async open(): Promise<void> {
     this.#polls = await HttpConnection.open(this.#target);
-    this.#posts = await HttpConnection.open(this.#target);
     const handshake = (await this.#polls.ask(`GET ${PATH} HTTP/1.1`)).toString();
     const { sid } = JSON.parse(handshake.slice(1)) as { readonly sid: string };
     this.#path = `${PATH}&sid=${sid}`;
@@ -65,10 +64,8 @@ class SocketIoPoller implements Poller {
   }
 
   async #say(packet: string): Promise<void> {
-    await this.#posts?.ask(
-      `POST ${this.#path} HTTP/1.1\r\nContent-Type: text/plain;charset=UTF-8`,
-      Buffer.from(packet),
-    );
+    if (this.#posts?.isOpen !== true) this.#posts = await HttpConnection.open(this.#target);
+    await this.#posts.ask(`POST ${this.#path} HTTP/1.1\r\nContent-Type: text/plain;charset=UTF-8`, Buffer.from(packet));
   }
 }
 

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
-import { causes } from "../../client/doctor/causes.ts";
+import { causes } from "../../client/doctor/common/causes.ts";
+import { freePort } from "../../scripts/loopback/free-port.ts";
 import { HttpProxy } from "../support/http-proxy.ts";
 import { JoinScene as Scene } from "../support/join-scene.ts";
 import { startRelay } from "../support/relay.ts";
@@ -16,6 +17,15 @@ it("prints a checklist and the verdict, and exits with 0 where apps get through"
 
   expect(scene.printed).toMatch(/^ok {6}proxy .*\nok {6}name .*\nok {6}tcp .*/);
   expect(scene.printed).toMatch(/\n\nApps get through to the relay\.\n$/);
+});
+
+it("tests UDP where the relay tells its STUN port", async () => {
+  const relay = await startRelay({ tls: "off", host: "127.0.0.1", stunPort: await freePort() });
+  const scene = new Scene().reading();
+
+  expect(await scene.run("doctor", relay.url)).toBe(0);
+
+  expect(scene.printed).toMatch(/\nok {6}udp .*is answered/);
 });
 
 it("says what stops an app, what to do and who can, and exits with the code of the cause", async () => {

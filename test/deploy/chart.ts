@@ -17,6 +17,7 @@ type Probe = { readonly httpGet: { readonly path: string; readonly port: string;
 
 /** The container of the relay. */
 export type Container = {
+  readonly args?: readonly string[];
   readonly env: readonly { readonly name: string; readonly value: string }[];
   readonly ports: readonly { readonly name: string }[];
   readonly securityContext: object;
@@ -31,6 +32,8 @@ export type Container = {
 /** What tests look at, of every kind; each kind has a part of it. */
 type Spec = {
   readonly replicas: number;
+  readonly schedule: string;
+  readonly jobTemplate: { readonly spec: Pick<Spec, "template"> };
   readonly strategy: object;
   readonly selector: { readonly matchLabels: Labels };
   readonly podSelector: { readonly matchLabels: Labels };

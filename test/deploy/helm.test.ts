@@ -38,6 +38,7 @@ const SETUPS: Readonly<Record<string, Values>> = {
     options: { MAX_CONNECTIONS: "2000", MAX_FRAME_BYTES: 2_097_152 },
     nodeSelector: { "kubernetes.io/os": "linux" },
     stun: { enabled: true },
+    probe: { enabled: true, relay: "wss://relay.example.com", textfileDirectory: "/var/lib/node-exporter" },
     listen: { "8765": "wss:8765=pair" },
     podAnnotations: { note: "x" },
     service: { annotations: { note: "x" } },
@@ -114,6 +115,28 @@ it("opens further ports for dialects of their own, at the same service", () => {
     ],
   });
   expect(JSON.stringify(renderChart({}))).not.toContain("LISTEN");
+});
+
+it("probes the relay on a schedule where it is asked to, from a pod that no service leads to", () => {
+  const probe = { enabled: true, relay: "wss://relay.example.com" };
+  const job = only(renderChart({ probe }), "CronJob");
+  const withFile = only(renderChart({ probe: { ...probe, textfileDirectory: "/var/lib/node-exporter" } }), "CronJob");
+  const { metadata, spec } = job.spec.jobTemplate.spec.template;
+
+  expect(job.spec.schedule).toBe("*/5 * * * *");
+  expect(spec.containers[0]?.args).toEqual(["probe", "wss://relay.example.com"]);
+  expect(metadata.labels["app.kubernetes.io/name"]).not.toBe(SELECTOR["app.kubernetes.io/name"]);
+  expect(spec.securityContext).toMatchObject({ runAsNonRoot: true });
+  expect(spec.containers[0]?.securityContext).toEqual({
+    allowPrivilegeEscalation: false,
+    readOnlyRootFilesystem: true,
+    capabilities: { drop: ["ALL"] },
+  });
+  const file = withFile.spec.jobTemplate.spec.template.spec;
+  expect(file.containers[0]?.args).toEqual(["probe", probe.relay, "--textfile", "/metrics/relay.prom"]);
+  expect(file.containers[0]?.volumeMounts[0]).toEqual({ name: "metrics", mountPath: "/metrics" });
+  expect(JSON.stringify(renderChart({}))).not.toContain("CronJob");
+  expect(() => renderChart({ probe: { enabled: true } })).toThrow("probe.relay");
 });
 
 it.each(setups)("has no privilege at all: %s", (_, values) => {
@@ -310,6 +333,7 @@ if (hasHelm) {
 const SELECTOR = { "app.kubernetes.io/name": "postern", "app.kubernetes.io/instance": "relay" };
 const KINDS = new Set([
   "apps/v1 Deployment",
+  "batch/v1 CronJob",
   "v1 Service",
   "v1 PersistentVolumeClaim",
   "policy/v1 PodDisruptionBudget",

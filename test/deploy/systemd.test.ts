@@ -57,17 +57,33 @@ itWithSystemd("is taken by systemd without a warning, once it is installed", () 
   expect(status).toBe(0);
 });
 
-itWithSystemd("can do little to the machine, by systemd's own measure", () => {
-  const { status, stdout } = spawnSync(
-    "systemd-analyze",
-    ["security", "--offline=true", `--threshold=${MAX_EXPOSURE * 10}`, "infra/systemd/postern.service"],
-    { encoding: "utf8" },
-  );
+itWithSystemd("has a probe and its timer, which systemd takes without a warning", () => {
+  const { root } = installation();
+  const files = ["postern-probe.service", "postern-probe.timer"].map((name) => {
+    const file = join(root, name);
+    writeFileSync(file, readFileSync(`infra/systemd/${name}`, "utf8").replaceAll("/opt/", `${root}/opt/`));
+    return file;
+  });
 
-  const [, exposure] = /Overall exposure level for postern\.service: ([\d.]+)/.exec(stdout) ?? [];
-  expect(Number(exposure)).toBeLessThanOrEqual(MAX_EXPOSURE);
-  expect(status).toBe(0);
+  const { stdout, stderr } = spawnSync("systemd-analyze", ["verify", ...files], { encoding: "utf8" });
+
+  expect(warningsAbout("postern-probe", stdout + stderr)).toEqual([]);
 });
+
+itWithSystemd.each(["postern", "postern-probe"])(
+  "can do little to the machine, by systemd's own measure: %s",
+  (name) => {
+    const { status, stdout } = spawnSync(
+      "systemd-analyze",
+      ["security", "--offline=true", `--threshold=${MAX_EXPOSURE * 10}`, `infra/systemd/${name}.service`],
+      { encoding: "utf8" },
+    );
+
+    const [, exposure] = new RegExp(`Overall exposure level for ${name}\\.service: ([\\d.]+)`).exec(stdout) ?? [];
+    expect(Number(exposure)).toBeLessThanOrEqual(MAX_EXPOSURE);
+    expect(status).toBe(0);
+  },
+);
 
 itWithSystemd("is installed with what it needs at run time, and nothing else", () => {
   const { root } = installation();

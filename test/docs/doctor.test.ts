@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { causes } from "../../client/doctor/causes.ts";
-import { checkNames } from "../../client/doctor/finding.ts";
+import { causes } from "../../client/doctor/common/causes.ts";
+import { checkNames } from "../../client/doctor/common/finding.ts";
 import { tableRows } from "../support/table-rows.ts";
 
 it("lists in docs/doctor.md every cause with its exit code, what it is, what to do and who can, and no other", () => {

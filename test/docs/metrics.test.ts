@@ -1,5 +1,8 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
+import { probeMetrics } from "../../client/cli/probe-metrics.ts";
+import { causes } from "../../client/doctor/common/causes.ts";
+import { checkNames } from "../../client/doctor/common/finding.ts";
 import { latencyMetric, type MetricRow, metricsTable } from "../../relay/observability/metrics-table.ts";
 import { ADMIN_TOKEN, askAsAdmin } from "../support/admin.ts";
 import { startRelay } from "../support/relay.ts";
@@ -27,6 +30,18 @@ it("shows in docs/metrics.md the metrics that the relay has, each with the words
 
   const [, table] = /<!-- metrics:start -->\n([\s\S]*)\n<!-- metrics:end -->/.exec(page) ?? [];
   expect(table).toBe(expected);
+});
+
+it("shows in docs/metrics.md the metrics of the probe", () => {
+  const rows = probeMetrics.map(
+    ({ name, label, help }) => `| \`${name}\` | ${label === undefined ? "" : `\`${label}\``} | ${help} |`,
+  );
+
+  const expected = ["| metric | further label | what it tells |", "|---|---|---|", ...rows].join("\n");
+
+  const [, table] = /<!-- probe:start -->\n([\s\S]*)\n<!-- probe:end -->/.exec(page) ?? [];
+  expect(table).toBe(expected);
+  for (const { name } of probeMetrics) expect(name).toMatch(/^postern_probe_[a-z_]+$/);
 });
 
 it("tells for every limit in docs/metrics.md which option it comes from", async () => {
@@ -105,6 +120,8 @@ it("finds what is wrong in a question: a check that lets all through would hold 
   expect(unknownIn('relay_pauses_total{reason="x"}', words)).toHaveLength(1);
   expect(unknownIn('relay_connections_closed_total{reason="wrong"}', words)).toHaveLength(1);
   expect(unknownIn('relay_connections_closed_total{reason=~"normal|wrong"}', words)).toHaveLength(1);
+  expect(unknownIn('postern_probe_check_success{check="wrong"}', words)).toHaveLength(1);
+  expect(unknownIn("postern_probe_nothing == 0", words)).toHaveLength(1);
   expect(unknownIn("sum by (dialect) (relay_pauses_total)", words)).toHaveLength(1);
   expect(unknownIn('relay_connections_closed_total{reason=~"normal|other"}', words)).toEqual([]);
 });
@@ -116,6 +133,10 @@ async function wordsOfLabels(): Promise<Words> {
   const relay = await startRelay({ adminToken: ADMIN_TOKEN });
   const { body } = await askAsAdmin(relay, "/metrics");
   const words = new Map<string, string[]>();
+  for (const { name } of probeMetrics) {
+    words.set(`${name} check`, [...checkNames]);
+    words.set(`${name} cause`, Object.keys(causes));
+  }
   for (const [, name = "", labels = ""] of body.matchAll(/^(\w+)\{(.*)\} /gm)) {
     for (const [, label, word = ""] of labels.matchAll(/(\w+)="([^"]*)"/g)) {
       const known = words.get(`${name} ${label}`) ?? [];
@@ -158,9 +179,12 @@ function alerts(): readonly Alert[] {
 function unknownIn(expr: string, words: Words): readonly string[] {
   const rows = new Map(metricsTable.map((row) => [row.name, row.labels]));
   for (const part of ["bucket", "sum", "count"]) rows.set(`${latencyMetric.name}_${part}`, ["le"]);
+  for (const { name, label } of probeMetrics) rows.set(name, ["relay", ...(label === undefined ? [] : [label])]);
   const unknown: string[] = [];
   const labels = new Set(["instance", "job", "le"]);
-  for (const [, name = "", matchers = ""] of expr.matchAll(/\b((?:relay|process|nodejs)_\w+)(?:\{([^}]*)\})?/g)) {
+  for (const [, name = "", matchers = ""] of expr.matchAll(
+    /\b((?:relay|process|nodejs|postern)_\w+)(?:\{([^}]*)\})?/g,
+  )) {
     if (!rows.has(name)) unknown.push(name);
     for (const label of rows.get(name) ?? []) labels.add(label);
     for (const [, label = "", matched = ""] of matchers.matchAll(/(\w+)=~?"([^"]*)"/g)) {
@@ -169,6 +193,6 @@ function unknownIn(expr: string, words: Words): readonly string[] {
       unknown.push(...matched.split("|").filter((word) => !known.includes(word)));
     }
   }
-  const grouped = [...expr.matchAll(/\bby \(([^)]*)\)/g)].flatMap(([, list = ""]) => list.split(/, */));
+  const grouped = [...expr.matchAll(/\b(?:by|on) \(([^)]*)\)/g)].flatMap(([, list = ""]) => list.split(/, */));
   return [...unknown, ...grouped.filter((label) => !labels.has(label))];
 }

@@ -3,7 +3,7 @@ import { BrowserPage, CHROMIUM } from "../support/browser.ts";
 import { clientScript } from "../support/client-script.ts";
 import { startRelay } from "../support/relay.ts";
 import { itWithCommands } from "../support/requires.ts";
-import { BUMPING_COMMANDS, folderForSquid, startBumpingSquid, startSquid } from "../support/squid.ts";
+import { BUMPING_COMMANDS, Squid, startBumpingSquid } from "../support/squid.ts";
 
 const inSquid = itWithCommands("squid", CHROMIUM);
 const inBumpingSquid = itWithCommands(...BUMPING_COMMANDS, CHROMIUM);
@@ -30,7 +30,7 @@ function joinIn(page: BrowserPage, relayPort: number): Promise<unknown> {
 inSquid("gets a page in Chromium through Squid by CONNECT, with a WebSocket", async () => {
   const [relay, denied] = [await startRelay(), await startRelay()];
   const rules = [`acl relay port ${relay.port}`, "http_access allow CONNECT relay", "http_access deny all"];
-  const port = await startSquid(rules, folderForSquid());
+  const { port } = await Squid.start(rules);
   const page = await openBehind(port, relay.port);
 
   const joined = await joinIn(page, relay.port);
@@ -47,7 +47,7 @@ inBumpingSquid(
   "gets a page in Chromium through a Squid that looks into TLS and takes upgrades out, by polls",
   async () => {
     const relay = await startRelay();
-    const page = await openBehind(await startBumpingSquid(folderForSquid()), relay.port);
+    const page = await openBehind((await startBumpingSquid()).port, relay.port);
 
     const joined = (await joinIn(page, relay.port)) as { readonly tookMs: number };
 

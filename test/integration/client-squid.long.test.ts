@@ -5,7 +5,7 @@ import { expect } from "vitest";
 import { failureOf, outcomeOf } from "../support/node-dial.ts";
 import { startRelay } from "../support/relay.ts";
 import { itWithCommands } from "../support/requires.ts";
-import { folderForSquid, startSquid } from "../support/squid.ts";
+import { folderForSquid, Squid } from "../support/squid.ts";
 
 const inSquid = itWithCommands("squid");
 const NCSA_HELPER = "/usr/lib/squid/basic_ncsa_auth";
@@ -13,11 +13,11 @@ const NCSA_HELPER = "/usr/lib/squid/basic_ncsa_auth";
 inSquid("goes by Squid, which lets it to the relay's port and to no other", async () => {
   const relay = await startRelay();
   const other = await startRelay();
-  const port = await startSquid(
-    [`acl relay port ${relay.port}`, "http_access allow CONNECT relay", "http_access deny all"],
-    folderForSquid(),
-  );
-  const proxy = `http://127.0.0.1:${port}`;
+  const { url: proxy } = await Squid.start([
+    `acl relay port ${relay.port}`,
+    "http_access allow CONNECT relay",
+    "http_access deny all",
+  ]);
   const tls = { ca: relay.certificate };
 
   expect(await outcomeOf(relay.url, { tls, proxy })).toMatchObject({ proxy: { url: proxy } });
@@ -32,7 +32,7 @@ inSquid("signs in at Squid with user and password, from the URL and by the hook 
   const hash = execFileSync("openssl", ["passwd", "-apr1", "p:w%"]).toString().trim();
   writeFileSync(join(folder, "users"), `me:${hash}\n`);
   expect(existsSync(NCSA_HELPER)).toBe(true);
-  const port = await startSquid(
+  const { port, url } = await Squid.start(
     [
       `auth_param basic program ${NCSA_HELPER} ${join(folder, "users")}`,
       "auth_param basic realm test",
@@ -43,7 +43,6 @@ inSquid("signs in at Squid with user and password, from the URL and by the hook 
     folder,
   );
   const tls = { ca: relay.certificate };
-  const url = `http://127.0.0.1:${port}`;
   const asked: number[] = [];
   const onProxyAuth = ({ round }: { readonly round: number }): string => {
     asked.push(round);
@@ -62,9 +61,9 @@ inSquid("signs in at Squid with user and password, from the URL and by the hook 
 });
 
 inSquid("tells a relay that Squid cannot reach from a proxy that says no", async () => {
-  const port = await startSquid(["http_access allow all", "connect_timeout 2 seconds"], folderForSquid());
+  const { url: proxy } = await Squid.start(["http_access allow all", "connect_timeout 2 seconds"]);
 
-  expect(await failureOf("wss://127.0.0.1:1", { proxy: `http://127.0.0.1:${port}` })).toMatchObject({
+  expect(await failureOf("wss://127.0.0.1:1", { proxy })).toMatchObject({
     refusal: { code: "proxy-refused", status: 503, passes: true },
   });
 });

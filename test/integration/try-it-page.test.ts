@@ -41,7 +41,17 @@ it("lets the page use nothing but its own two files and this relay", async () =>
   expect(headers["referrer-policy"]).toBe("no-referrer");
   // Relative: it may be served below a path.
   const links = [...body.matchAll(/(?:href|src|action)="([^"]*)"/g)].map(([, link]) => link);
-  expect(links).toEqual(["data:,", "try-it/style.css", "try-it/page.js", "try-it/page.js", "#", "health", "ready"]);
+  expect(links).toEqual([
+    "data:,",
+    "try-it/style.css",
+    "try-it/page.js",
+    "try-it/page.js",
+    "doctor",
+    "#",
+    "health",
+    "ready",
+    "doctor",
+  ]);
   expect(body).not.toMatch(/<style|style=|<script(?! type="module" src="try-it\/page\.js">)| on\w+=/);
 });
 
@@ -60,6 +70,34 @@ it("serves the script with the client library in it, compressed for those who ta
   expect(Number(packed.headers.get("content-length"))).toBeLessThan(42_000);
   expect(await packed.text()).toBe(plain.body);
   expect(style.headers["content-type"]).toBe("text/css; charset=utf-8");
+});
+
+it("has at /doctor a page of its own, as strict and much smaller", async () => {
+  const relay = await startRelay({ tls: "off" });
+  const at = (path: string): Promise<Response> => fetch(`http://localhost:${relay.port}${path}`);
+
+  const [page, tryIt, script] = [
+    await at("/doctor"),
+    await fetch(`http://localhost:${relay.port}/`, BROWSER),
+    await at("/try-it/doctor.js"),
+  ];
+
+  const body = await page.text();
+  expect(page.headers.get("content-type")).toBe("text/html; charset=utf-8");
+  expect(page.headers.get("content-security-policy")).toBe(tryIt.headers.get("content-security-policy"));
+  const links = [...body.matchAll(/(?:href|src|action)="([^"]*)"/g)].map(([, link]) => link);
+  expect(links).toEqual(["data:,", "try-it/style.css", "try-it/doctor.js", "try-it/doctor.js", "."]);
+  expect(body).not.toMatch(/<style|style=|<script(?! type="module" src="try-it\/doctor\.js">)| on\w+=/);
+  expect(Number(script.headers.get("content-length"))).toBeLessThan(15_000);
+  expect(await script.text()).not.toMatch(/\bnode:|innerHTML|\beval\(/);
+});
+
+it("tells programs at / the STUN port, where there is one", async () => {
+  const stunPort = await freePort();
+  const [without, having] = [await startRelay(), await startRelay({ host: "127.0.0.1", stunPort })];
+
+  expect(JSON.parse((await ask(without, "/")).body)).not.toHaveProperty("stun_port");
+  expect(JSON.parse((await ask(having, "/")).body)).toMatchObject({ stun_port: stunPort });
 });
 
 it("says what is missing where the script cannot be made, and tries it once", async () => {
@@ -91,7 +129,9 @@ it("answers 404 with a plain sentence where the page is off, and where no topics
     expect(status).toBe(404);
     expect(headers["content-type"]).toBe("text/plain; charset=utf-8");
     expect(body).toBe("This is a relay: apps connect to it by WebSocket. It shows no page here.");
-    expect((await ask(relay, "/try-it/page.js")).status).toBe(404);
+    for (const path of ["/try-it/page.js", "/try-it/doctor.js", "/doctor"]) {
+      expect((await ask(relay, path, BROWSER)).status).toBe(404);
+    }
     expect((await ask(relay, "/")).status).toBe(200);
   }
 });

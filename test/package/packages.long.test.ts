@@ -44,7 +44,7 @@ async function pack(folder: string, project: string): Promise<string> {
   const beside = ["package.json", "README.md", "LICENSE", ...(folder === "client" ? ["hyperswarm-types.d.ts"] : [])];
   for (const path of beside) copyFileSync(join(folder, path), join(packed, path));
   await run(tsc, ["-p", project, "--outDir", join(packed, "dist")]);
-  if (folder === ".") await run(process.execPath, ["scripts/build-page.ts", join(packed, "dist/relay/try-it/page.js")]);
+  if (folder === ".") await run(process.execPath, ["scripts/build-page.ts", join(packed, "dist/relay/try-it")]);
   // Without its scripts: npm says the name of the tarball, and nothing else.
   const { stdout } = await run("npm", ["pack", "--ignore-scripts", "--silent", "--pack-destination", scene], {
     cwd: packed,
@@ -125,7 +125,7 @@ it("gives streams with each of them, on whatever runtime, and as Node's own", as
   expect(await runIn(app, program, ["--conditions=browser"])).toBe("function function true\n");
 });
 
-it("speaks of itself when it starts, and not of a checkout; and brings the script of the try-it page", async () => {
+it("speaks of itself when it starts, and not of a checkout; and brings the scripts of its pages", async () => {
   const relay = new Run(["serve"], {
     command: join(both, "node_modules/.bin/postern"),
     env: { PORT: "0", HOST: "127.0.0.1", TLS: "off" },
@@ -133,12 +133,16 @@ it("speaks of itself when it starts, and not of a checkout; and brings the scrip
   const [, port] = await relay.printed(/"port":(\d+)/);
   await relay.printed(/my-topic/);
 
-  const script = await fetch(`http://127.0.0.1:${port}/try-it/page.js`);
+  const scripts = await Promise.all(
+    ["page", "doctor"].map((name) => fetch(`http://127.0.0.1:${port}/try-it/${name}.js`)),
+  );
 
   expect(relay.stderr).toContain(`postern join ws://127.0.0.1:${port} my-topic`);
   expect(relay.stderr).not.toMatch(/npm|checkout/);
-  expect(script.status).toBe(200);
-  expect(await script.text()).toContain("postern.v1");
+  for (const script of scripts) {
+    expect(script.status).toBe(200);
+    expect(await script.text()).toContain("postern.v1");
+  }
 });
 
 it("runs a relay inside another program, as docs/embedding.md shows", async () => {

@@ -14,9 +14,42 @@ const CERTIFICATE_HELPER = "/usr/lib/squid/security_file_certgen";
 /** What a Squid that looks into TLS needs. */
 export const BUMPING_COMMANDS: readonly string[] = ["squid", CERTIFICATE_HELPER];
 
-/** Starts Squid on loopback with these rules. @param bump what its port says beside, where it looks into TLS. @returns its port. */
-export async function startSquid(rules: readonly string[], folder: string, bump = ""): Promise<number> {
-  const port = await freePort();
+/** A Squid on loopback. It ends with the test. */
+export class Squid {
+  readonly port: number;
+  readonly #run: Run;
+  readonly #file: string;
+  readonly #bump: string;
+
+  private constructor(port: number, run: Run, file: string, bump: string) {
+    this.port = port;
+    this.#run = run;
+    this.#file = file;
+    this.#bump = bump;
+  }
+
+  /** Starts one with these rules. @param bump what its port says beside, where it looks into TLS. */
+  static async start(rules: readonly string[], folder: string = folderForSquid(), bump = ""): Promise<Squid> {
+    const port = await freePort();
+    const file = join(folder, "squid.conf");
+    writeFileSync(file, configuration(port, rules, bump));
+    const run = new Run(["-N", "-f", file], { command: "squid" });
+    await listens(port, run);
+    return new Squid(port, run, file, bump);
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** Puts other rules in the place of those that it has. They hold a moment later: Squid is told by a signal. */
+  setRules(rules: readonly string[]): void {
+    writeFileSync(this.#file, configuration(this.port, rules, this.#bump));
+    this.#run.signal("SIGHUP");
+  }
+}
+
+function configuration(port: number, rules: readonly string[], bump: string): string {
   const lines = [
     `http_port 127.0.0.1:${port} ${bump}`,
     "pid_filename none",
@@ -27,8 +60,10 @@ export async function startSquid(rules: readonly string[], folder: string, bump 
     "visible_hostname proxy.test",
     ...rules,
   ];
-  writeFileSync(join(folder, "squid.conf"), `${lines.join("\n")}\n`);
-  const run = new Run(["-N", "-f", join(folder, "squid.conf")], { command: "squid" });
+  return `${lines.join("\n")}\n`;
+}
+
+async function listens(port: number, run: Run): Promise<void> {
   await eventually(
     () =>
       new Promise<void>((resolve, reject) => {
@@ -39,7 +74,6 @@ export async function startSquid(rules: readonly string[], folder: string, bump 
         socket.on("error", () => reject(new Error(`squid does not listen:\n${run.stdout}\n${run.stderr}`)));
       }),
   );
-  return port;
 }
 
 /** A folder for its files, which goes with the test. */
@@ -51,8 +85,8 @@ export function folderForSquid(): string {
   return folder;
 }
 
-/** Starts one that looks into TLS, as it is shipped: it takes the Upgrade header away. @returns its port. */
-export function startBumpingSquid(folder: string): Promise<number> {
+/** Starts one that looks into TLS, as it is shipped: it takes the Upgrade header away. */
+export function startBumpingSquid(folder: string = folderForSquid()): Promise<Squid> {
   const [key, certificate, both] = ["key.pem", "certificate.pem", "both.pem"].map((name) => join(folder, name));
   const name = ["-subj", "/CN=Example Corp", "-addext", "basicConstraints=critical,CA:TRUE"];
   const files = ["-keyout", `${key}`, "-out", `${certificate}`, "-days", "1"];
@@ -71,5 +105,5 @@ export function startBumpingSquid(folder: string): Promise<number> {
     "sslproxy_cert_error allow all",
     "http_access allow all",
   ];
-  return startSquid(rules, folder, `ssl-bump generate-host-certificates=on tls-cert=${both}`);
+  return Squid.start(rules, folder, `ssl-bump generate-host-certificates=on tls-cert=${both}`);
 }

@@ -69,6 +69,40 @@ describe("members with the secret", () => {
   });
 });
 
+describe("proofs", () => {
+  const PROOF = 6;
+  const count = ({ seen }: SealedNetwork): number => seen.filter(({ bytes }) => bytes[0] === PROOF).length;
+
+  it.each([
+    { latencyMs: 20, perPair: 1 },
+    // So far away that those who were asked twice answer twice.
+    { latencyMs: 700, perPair: 2 },
+  ])("are $perPair of each member for each other where all join at once: %o", ({ latencyMs, perPair }) => {
+    const network = new SealedNetwork(undefined, latencyMs);
+    const members = Array.from({ length: 30 }, () => network.add(keys));
+
+    network.run(15_000);
+
+    expect(members.map(({ topic }) => topic.peers.size)).toEqual(Array(30).fill(29));
+    expect(count(network)).toBe(perPair * 30 * 29);
+  });
+
+  it("are 2 with each member for a newcomer, and none after a restart of the relay", () => {
+    const network = new SealedNetwork();
+    for (let index = 0; index < 30; index += 1) network.add(keys);
+    network.run(5000);
+    const before = count(network);
+
+    network.add(keys);
+    network.run(5000);
+    expect(count(network) - before).toBe(2 * 30);
+    network.kill(100);
+    network.run(5000);
+
+    expect(count(network) - before).toBe(2 * 30);
+  });
+});
+
 describe("what a member shows of itself", () => {
   it("is there when it is shown to the others, changes without leaving, and stays over a cut", () => {
     const { network, anna, bert } = two();

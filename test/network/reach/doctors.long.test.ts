@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { expect } from "vitest";
-import { causeOf } from "../../../client/doctor/causes.ts";
+import { causeOf } from "../../../client/doctor/common/causes.ts";
 import { TIME_FACTOR } from "../../support/patience.ts";
 import { hasCommands, itWithNetworks } from "../../support/requires.ts";
 import { RELAY_NAME } from "./addresses.ts";

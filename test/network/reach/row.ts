@@ -1,4 +1,4 @@
-import type { CauseName } from "../../../client/doctor/causes.ts";
+import type { CauseName } from "../../../client/doctor/common/causes.ts";
 import type { PosternErrorCode } from "../../../client/errors.ts";
 import type { Office } from "./office.ts";
 

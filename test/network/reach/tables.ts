@@ -1,4 +1,4 @@
-import { causeOf } from "../../../client/doctor/causes.ts";
+import { causeOf } from "../../../client/doctor/common/causes.ts";
 import { type FaultRow, faultRows, type QuietRow, quietRows } from "./fault-rows.ts";
 import { policyRows } from "./policy-rows.ts";
 import { PROMPT_MS, type Row } from "./row.ts";

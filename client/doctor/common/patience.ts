@@ -1,4 +1,4 @@
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../../clock.ts";
 
 /** It did not come in time. */
 export const SILENCE: unique symbol = Symbol("silence");
@@ -14,4 +14,10 @@ export async function within<T>(clock: Clock, timeMs: number, task: Promise<T>):
   } finally {
     timer.cancel();
   }
+}
+
+/** Time from now on. @returns how many milliseconds have gone, whole ones. */
+export function stopwatch(clock: Clock): () => number {
+  const startedMs = clock.monotonicMs();
+  return () => Math.round(clock.monotonicMs() - startedMs);
 }

@@ -24,7 +24,7 @@ export const checkNames = [
 export type CheckName = (typeof checkNames)[number];
 
 /** What one check has found. */
-export type Finding = {
+export type Finding = Figures & {
   readonly check: CheckName;
   /** `failed`: no app gets past this. `warned`: it does, and should know. `skipped`: there was no need, or no way, to look. */
   readonly state: "ok" | "failed" | "warned" | "skipped";
@@ -34,9 +34,17 @@ export type Finding = {
   readonly cause?: CauseName | undefined;
 };
 
+/** What was measured, for programs. */
+export type Figures = {
+  /** How long it took: of `round trip` the median, of `join` and `long poll` until the topic was joined. Whole milliseconds. */
+  readonly tookMs?: number;
+  /** Of `tls`: until when the certificate is valid, in milliseconds since the epoch. */
+  readonly validUntilMs?: number;
+};
+
 /** That it is as it should be. */
-export function ok(check: CheckName, text: string): Finding {
-  return { check, state: "ok", text };
+export function ok(check: CheckName, text: string, figures: Figures = {}): Finding {
+  return { check, state: "ok", text, ...figures };
 }
 
 /** That no app gets past it. */

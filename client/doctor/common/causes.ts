@@ -91,6 +91,14 @@ export const causes = {
     remedy: "Have the relay's name and port allowed, or set the proxy that this network has",
     who: "IT",
   },
+  "not-reached": {
+    exitCode: 23,
+    sentence: "A browser gets no answer from the relay's address: the name, the port or TLS fails",
+    remedy:
+      "Have postern-client doctor run on this machine, which says at which step; or have the relay's name and port allowed",
+    who: "IT",
+    isUnsure: true,
+  },
   "hello-cut": {
     exitCode: 30,
     sentence:
@@ -227,7 +235,7 @@ export const causes = {
   unauthorized: {
     exitCode: 60,
     sentence: "The relay wants a valid token",
-    remedy: "Get a token, and pass it by --token-file or POSTERN_TOKEN",
+    remedy: "Get a token, and give it to the app, and to the doctor",
     who: "you",
   },
   "address-refused": {
@@ -248,10 +256,16 @@ export const causes = {
     remedy: "Wait a minute; if it stays so, have the relay looked at",
     who: "the relay's operator",
   },
+  "origin-refused": {
+    exitCode: 64,
+    sentence: "The relay takes pages of certain sites alone, and this page is of none of them",
+    remedy: "Have the site of the page added to the relay's ALLOWED_ORIGINS",
+    who: "the relay's operator",
+  },
   unexplained: {
     exitCode: 70,
     sentence: "It does not work, for a reason that this program does not know",
-    remedy: "Hand on what was seen, as --json",
+    remedy: "Hand on all that was seen",
     who: "the relay's operator",
   },
 } as const;

@@ -1,0 +1,3 @@
+import { DoctorPage } from "./doctor-page.ts";
+
+new DoctorPage().start();
