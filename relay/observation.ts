@@ -24,7 +24,7 @@ import { HandshakeCounts } from "./observability/handshake-counts.ts";
 import { History, type HistoryReading } from "./observability/history.ts";
 import { congestedTopics, largestTopics } from "./observability/largest-topics.ts";
 import type { LatencyHistogram } from "./observability/latency-histogram.ts";
-import { Metrics } from "./observability/metrics.ts";
+import type { Metrics } from "./observability/metrics.ts";
 import { readProcess } from "./observability/process-reading.ts";
 import type { CountsByLabel, Readings } from "./observability/readings.ts";
 import { Registrations } from "./registrations.ts";
@@ -75,6 +75,7 @@ export class Observation {
   readonly #access: AdminAccess;
   readonly #registrations: Registrations;
   #adminListener: AdminListener | undefined;
+  #metrics: Metrics | undefined;
 
   constructor(parts: ObservationParts) {
     this.#parts = parts;
@@ -147,12 +148,21 @@ export class Observation {
     return new Routes({ pace, ...shown, admin, dialects, tryIt, polling }, config);
   }
 
+  /** With the first scrape: what writes them is 90 modules, a tenth of a relay's start, and most relays are never scraped. */
+  async #loadMetrics(): Promise<Metrics> {
+    const loaded = await import("./observability/metrics.ts");
+    this.#metrics ??= new loaded.Metrics(() => this.#read());
+    return this.#metrics;
+  }
+
   #createPages(): AdminPages {
-    const metrics = new Metrics(() => this.#read());
     const { log, state, requestDrain } = this.#parts;
     return new AdminPages({
       access: this.#access,
-      metrics: async () => ({ contentType: metrics.contentType, body: await metrics.render() }),
+      metrics: async () => {
+        const metrics = await this.#loadMetrics();
+        return { contentType: metrics.contentType, body: await metrics.render() };
+      },
       figures: () => this.#figures(),
       drainTimeoutMs: this.#parts.config.drainTimeoutMs,
       drain: () => {

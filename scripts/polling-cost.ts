@@ -17,7 +17,9 @@ const MAX_SOCKET_IO_RATIO = 0.5;
 
 const WORKLOADS = ["P1", "P2", "P3", "P4"] as const;
 
-async function main({ only, json }: { readonly only?: string; readonly json?: string }): Promise<void> {
+type Options = { readonly only?: string; readonly members: number; readonly json?: string };
+
+async function main({ only, members, json }: Options): Promise<void> {
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
   const chosen = new Set<string>(only?.split(",") ?? WORKLOADS);
   for (const id of chosen) if (!WORKLOADS.some((known) => known === id)) throw new Error(`--only: there is no ${id}`);
@@ -26,7 +28,7 @@ async function main({ only, json }: { readonly only?: string; readonly json?: st
   if (far !== undefined) reportFar(far);
   const idle = has("P2") ? await measureIdleMembers() : undefined;
   if (idle !== undefined) reportIdle(idle);
-  const mixed = has("P3") ? await measureMixed() : [];
+  const mixed = has("P3") ? await measureMixed(members) : [];
   reportCrowds("P3", mixed, MAX_MIXED_RATIO);
   const isSocketIoThere = isThere({ npmPackage: "socket.io" });
   if (has("P4") && !isSocketIoThere)
@@ -73,6 +75,7 @@ await new Command("polling-cost")
     "--only <workloads>",
     "of P1 (far from the relay), P2 (idle), P3 (in one topic with WebSockets), P4 (Socket.IO), with commas between",
   )
+  .option("--members <count>", "of each topic of P3; fewer join sooner", Number, 2000)
   .option("--json <file>", "write the results there")
   .action(main)
   .parseAsync();

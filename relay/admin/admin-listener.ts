@@ -1,6 +1,6 @@
-import { createServer } from "node:http";
 import { followSockets, listen } from "../http/listener.ts";
 import type { Routes } from "../http/routes.ts";
+import { createServer } from "../node-http.ts";
 import { RelayError } from "../relay-error.ts";
 
 /** A few browsers and scrapers, and their connections that are kept. */

@@ -1,6 +1,7 @@
-import { type IncomingMessage, STATUS_CODES } from "node:http";
+import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { CloseCode } from "../../protocol/close-codes.ts";
+import { STATUS_CODES } from "../node-http.ts";
 import { closeFor } from "../session/access-closes.ts";
 import type { AccessRefusal, Close } from "../session/ports.ts";
 

@@ -1,4 +1,5 @@
-import { type IncomingMessage, type Server, ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse as Response, Server } from "node:http";
+import { ServerResponse } from "../node-http.ts";
 import { toOriginForm } from "../request-target.ts";
 import { text } from "./answer.ts";
 import { hasBody, type Routes, writeAnswer } from "./routes.ts";
@@ -10,7 +11,7 @@ export type FrontDoorParts = {
     /** Takes a request to become a WebSocket. */
     upgrade(request: IncomingMessage, head: Buffer): void;
     /** Answers a request that was one before something on the way took its Upgrade. @returns whether it was. */
-    answerStripped(request: IncomingMessage, response: ServerResponse): boolean;
+    answerStripped(request: IncomingMessage, response: Response): boolean;
     /** Counts the connection of a plain request. @returns whether it may stay. */
     requested(request: IncomingMessage): boolean;
   };
@@ -51,7 +52,7 @@ function answerPlainly(request: IncomingMessage, routes: Routes): void {
 }
 
 /** Where Node has let go of the socket, as with every upgrade: the connection ends with this answer. */
-function lastResponse(request: IncomingMessage): ServerResponse {
+function lastResponse(request: IncomingMessage): Response {
   const { socket } = request;
   const response = new ServerResponse(request);
   response.shouldKeepAlive = false;

@@ -1,10 +1,11 @@
-import { createServer as createHttpServer, type Server } from "node:http";
+import type { Server } from "node:http";
 import { createServer as createHttpsServer, type ServerOptions as HttpsOptions } from "node:https";
 import type { Socket } from "node:net";
 import type { SecureContext, TLSSocket } from "node:tls";
 import type { Clock } from "../clock.ts";
 import { listenError } from "../listen-error.ts";
 import { ListenFailure, type Listening, listenOn } from "../listen-on.ts";
+import { createServer as createHttpServer } from "../node-http.ts";
 import { ACME_PROTOCOL } from "../tls/alpn-challenges.ts";
 import type { TlsMaterial } from "../tls/material.ts";
 import { createTicketKeys, postureFor } from "../tls/posture.ts";

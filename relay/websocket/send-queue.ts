@@ -170,8 +170,9 @@ export class SendQueue {
 
   #toBacklog(batch: Batch): void {
     this.#backlogBytes += batch.byteLength;
+    if (this.#backlog.length === 0) this.#backlog = batch.frames();
     // Not push(...frames): a slow reader of small messages has more of them than a call may have arguments.
-    for (const frame of batch.frames()) this.#backlog.push(frame);
+    else for (const frame of batch.frames()) this.#backlog.push(frame);
     batch.forgetNext();
     this.#batch = this.#root;
   }
@@ -190,7 +191,8 @@ export class SendQueue {
         this.#takeFragment(frame, pieces, Math.min(fragmentBytes, maxBytes));
         break;
       }
-      const piece = frame.subarray(0, roomBytes);
+      // A view costs as much as the frame's copy: only of what is cut.
+      const piece = frame.length <= roomBytes ? frame : frame.subarray(0, roomBytes);
       pieces.push(piece);
       roomBytes -= piece.length;
       this.#backlogBytes -= piece.length;

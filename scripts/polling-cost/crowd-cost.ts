@@ -23,7 +23,6 @@ const SOCKET_IO_PACES: readonly Pace[] = [
   { pace: "64 under way", messageCount: 640, windowCount: 64, everyMs: 0 },
 ];
 const ROUNDS = 5;
-const RECEIVER_COUNT = 2000;
 const SOCKET_IO_RECEIVER_COUNT = 100;
 
 /** A crowd against another: the medians of the rounds, and of the rounds' own ratios. */
@@ -34,13 +33,13 @@ export type CrowdCost = {
   readonly ratio: number;
 };
 
-/** P3: a topic of 1,000 that poll and 1,000 with a WebSocket, against one of 2,000 WebSockets, of the same relay in turns. */
-export function measureMixed(): Promise<readonly CrowdCost[]> {
+/** P3: a topic of which one half polls and the other has WebSockets, against one of as many WebSockets, of the same relay in turns. */
+export function measureMixed(memberCount: number): Promise<readonly CrowdCost[]> {
   return withServer("relay", async (server) => {
     const usual = { sessionName: "v1-binary", createPoller: posternPoller } as const;
-    const half = RECEIVER_COUNT / 2;
+    const half = Math.ceil(memberCount / 2);
     const mixed = new Crowd(server, { ...usual, topic: "mixed", pollerCount: half, webSocketCount: half });
-    const sockets = new Crowd(server, { ...usual, topic: "sockets", pollerCount: 0, webSocketCount: RECEIVER_COUNT });
+    const sockets = new Crowd(server, { ...usual, topic: "sockets", pollerCount: 0, webSocketCount: 2 * half });
     return compare(mixed, sockets, MIXED_PACES);
   });
 }

@@ -30,7 +30,7 @@ export class HttpConnection {
     return new HttpConnection(socket);
   }
 
-  /** Whether nobody has closed it: servers close what was idle for some seconds. */
+  /** Whether nobody has closed it: servers close what was idle for some seconds, or has had its number of requests. */
   get isOpen(): boolean {
     return !this.#isClosed;
   }
@@ -61,6 +61,7 @@ export class HttpConnection {
     this.#received = this.#received.subarray(bodyEnd);
     const waiting = this.#waiting;
     this.#waiting = undefined;
+    if (/\r\nconnection: *close/i.test(head)) this.#isClosed = true;
     if (head.startsWith("HTTP/1.1 200 ")) waiting?.resolve(body);
     else waiting?.reject(new Error(`${head.slice(0, head.indexOf("\r\n"))}: ${body.toString().slice(0, 100)}`));
   }

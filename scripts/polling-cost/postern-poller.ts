@@ -83,9 +83,15 @@ class PosternPoller implements Poller, ScanHandler {
 
   async #ask(number: number): Promise<void> {
     this.#free = this.#free.filter(({ isOpen }) => isOpen);
-    const connection = this.#free.pop() ?? (await this.#connection());
     const received = `Postern-Received: ${this.#receivedCount}\r\nPostern-Wait: 20`;
-    const batch = await connection.ask(`${this.#head("GET", number)}\r\n${received}`);
+    const head = `${this.#head("GET", number)}\r\n${received}`;
+    let connection = this.#free.pop() ?? (await this.#connection());
+    // One that was idle may be closed at this moment: as the client does, it asks for the same again.
+    const batch = await connection.ask(head).catch(async (error: Error) => {
+      if (this.#isOver || connection.isOpen) throw error;
+      connection = await this.#connection();
+      return connection.ask(head);
+    });
     this.#free.push(connection);
     this.#asked.delete(number);
     this.#wanted = batch.length === 0 ? 1 : 2;

@@ -49,8 +49,9 @@ class SocketIoPoller implements Poller {
     this.#posts?.close();
   }
 
-  async #poll(connection: HttpConnection): Promise<void> {
-    while (!this.#isOver) {
+  async #poll(first: HttpConnection): Promise<void> {
+    for (let connection = first; !this.#isOver; ) {
+      if (!connection.isOpen) connection = this.#polls = await HttpConnection.open(this.#target);
       const body = await connection.ask(`GET ${this.#path} HTTP/1.1`);
       for (const packet of body.toString().split(SEPARATOR)) await this.#hear(packet);
     }

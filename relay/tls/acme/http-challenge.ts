@@ -1,6 +1,7 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { isIP } from "node:net";
 import { ListenFailure, listenOn } from "../../listen-on.ts";
+import { createServer } from "../../node-http.ts";
 import { RelayError } from "../../relay-error.ts";
 import { toOriginForm } from "../../request-target.ts";
 
