@@ -8,6 +8,7 @@ import { statusJson } from "../tls/status-json.ts";
 import { type Answer, json, text } from "./answer.ts";
 import { type BodyPace, keepToPace } from "./body-pace.ts";
 import type { DialectRoutes } from "./dialect-routes.ts";
+import { helloPage } from "./hello-page.ts";
 import { securityTxt } from "./security-txt.ts";
 
 /** The figures that the routes show: counts, and how the certificate is doing. Nothing that names a topic or a peer. */
@@ -122,6 +123,7 @@ export class Routes {
       ["/health", () => health(parts.figures(), version())],
       ["/ready", () => ready(parts.readiness(), parts.figures())],
       ["/stats", (request) => stats(parts.figures(), version(), parts.admin?.details(request))],
+      ["/hello", helloPage],
     ]);
     if (securityContact !== "")
       routes.set("/.well-known/security.txt", () => securityTxt(securityContact, parts.figures().epochMs));
