@@ -202,7 +202,7 @@ it("can be used with the keyboard alone", async () => {
   await shows(page, "#log", /you: typed, and sent by Enter/);
 
   const reached: unknown[] = [];
-  for (let turn = 0; turn < 12; turn += 1) {
+  for (let turn = 0; turn < 13; turn += 1) {
     await page.press("Tab");
     reached.push(await page.evaluate("document.activeElement.id"));
   }
