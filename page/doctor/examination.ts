@@ -71,8 +71,8 @@ class Examination {
     this.#note(ok("tcp", words.reached(reachedMs), { tookMs: reachedMs }));
     const isTls = this.#url.protocol === "wss:";
     this.#note(isTls ? ok("tls", words.tlsTrusted) : skipped("tls", words.noTls));
-    this.#note(skipped("interception", isTls ? words.interceptionUnseen : words.noTlsToLookInto));
     const { findings, isRelayThere, stunPort } = judgeAnswer(answer, epochMs());
+    this.#note(isTls ? await this.#interception(isRelayThere) : skipped("interception", words.noTlsToLookInto));
     for (const finding of findings) this.#note(finding);
     if (this.#failure() !== undefined) return;
     const udp = isRelayThere ? checkUdp(systemClock, this.#url.hostname, stunPort) : undefined;
@@ -80,6 +80,14 @@ class Examination {
     const cause = this.#failure()?.cause;
     if (cause === undefined || isGotPast(cause)) this.#note(await this.#poll());
     if (udp !== undefined) this.#note(await udp);
+  }
+
+  /** A page sees no certificate, but the relay sees whether a browser has greeted it. */
+  async #interception(isRelayThere: boolean): Promise<Finding> {
+    const address = this.#wish.address.replace(/^ws/, "http").replace(/\/*$/, "/hello");
+    const answer = isRelayThere ? await askRelay(address, TIME_MS) : undefined;
+    if (answer?.body.includes('"intercepted":"yes"')) return warned("interception", words.interceptionSeen);
+    return skipped("interception", words.interceptionUnseen);
   }
 
   async #upgrade(isRelayThere: boolean): Promise<void> {

@@ -81,6 +81,7 @@ itBehindBumpingSquid("says the same behind a Squid that looks into TLS and takes
 
   expect(await causeOn(page)).toBe("upgrade-refused");
   expect(await outcomesOf(page)).toMatchObject({ TLS: "ok", HTTP: "ok", WebSocket: "FAILED", "Long poll": "ok" });
+  expect(await outcomesOf(page)).toMatchObject({ Interception: "note" });
   expect(await textOf(page, "#checks")).toMatch(/the relay answers, by way of 1\.1 proxy\.test \(squid/);
 });
 
