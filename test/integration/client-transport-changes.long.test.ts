@@ -9,7 +9,7 @@ const STREAM_BYTES = 20_000_000;
 const BLOCK_BYTES = 64 * 1024;
 /** Before the change, on polls at least, and after. */
 const PART_BLOCKS = 50;
-/** As many as there are: while the way back is awaited, one each 20 ms at most. */
+/** As many as there are: while the way back is awaited, one each 50 ms at most. */
 const MAX_BLOCKS = 600;
 
 it.each<Behind>(["sender", "receiver"])(
@@ -63,7 +63,7 @@ it("replicates a core, each block as it was, while its reader goes from a WebSoc
   way.allow();
   for (let left = MAX_BLOCKS - 3 * PART_BLOCKS; left > 0 && proxy.tunnelCount === 0; left -= 1) {
     await next(1);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await new Promise((resolve) => setTimeout(resolve, 50));
   }
   await next(PART_BLOCKS);
 

@@ -21,7 +21,8 @@ export type MovedTransfer = {
 };
 
 const PIECE_BYTES = 50_000;
-/** Between two pieces, while a change is awaited: data is under way all the time. */
+/** While a change is awaited, so that something is under way all the time, and enough is left for a minute. */
+const SMALL_PIECE_BYTES = 4000;
 const PAUSE_MS = 20;
 
 /** A relay, a proxy in front of it, and a way to change what it lets through. */
@@ -87,20 +88,19 @@ export async function transferOverChanges(byteCount: number, whoIsBehind: Behind
   const stream = await streamsOf(anna).open(bert.self, "transfer");
   const writer = stream.writable.getWriter();
   let sentBytes = 0;
-  const sendPiece = async (): Promise<void> => {
-    const piece = randomBytes(Math.min(PIECE_BYTES, byteCount - sentBytes));
+  const sendPiece = async (pieceBytes: number): Promise<void> => {
+    const piece = randomBytes(Math.min(pieceBytes, byteCount - sentBytes));
     sent.update(piece);
     sentBytes += piece.length;
     await writer.write(piece);
   };
   const hasSent = (part: number): boolean => sentBytes >= part * byteCount;
   const sendTo = async (part: number): Promise<void> => {
-    while (!hasSent(part)) await sendPiece();
+    while (!hasSent(part)) await sendPiece(PIECE_BYTES);
   };
-  /** Slowly, so that something is under way when it happens, and little has gone before. */
   const sendUntilOn = async (transport: string): Promise<void> => {
     while (behind.info.transport !== transport && !hasSent(0.95)) {
-      await sendPiece();
+      await sendPiece(SMALL_PIECE_BYTES);
       await after(PAUSE_MS);
     }
   };
