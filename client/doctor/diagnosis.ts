@@ -116,9 +116,12 @@ class Examination {
   async #dial(): Promise<void> {
     const { finding: name, addresses } = await checkName(this.#patient);
     if (!this.#note(name)) return;
+    const ask = (): Promise<Finding> => checkUdp(this.#patient, addresses[0], this.#stunPort);
+    // Where the port is known it is asked at once, else once the relay has told it.
+    const udp = this.#stunPort === undefined ? undefined : ask();
     const { finding: tcp, way } = await checkTcp(this.#patient, addresses);
     if (this.#note(tcp) && way !== undefined) await this.#secure(way);
-    this.#note(await checkUdp(this.#patient, addresses[0], this.#stunPort));
+    this.#note(await (udp ?? ask()));
   }
 
   async #secure(way: Way): Promise<void> {
