@@ -23,10 +23,9 @@ try {
   const [peer] = topic.peers.values();
   if (peer === undefined) throw new Error("nobody is here");
   const stream = toDuplex(await streamsOf(topic).open(peer, basename(path)));
-  // What the other side has received, as it says itself.
-  const answer = stream.toArray();
-  await pipeline(createReadStream(path), hashed, stream);
-  const isSame = Buffer.concat(await answer).toString() === hash.digest("hex");
+  // What comes back is what the other side has received, as it says itself.
+  const [answer] = await Promise.all([stream.toArray(), pipeline(createReadStream(path), hashed, stream)]);
+  const isSame = Buffer.concat(answer).toString() === hash.digest("hex");
   console.log(isSame ? "received" : "received, and not the same");
   process.exitCode = isSame ? 0 : 1;
 } catch (error) {
