@@ -118,7 +118,7 @@ it("is refused words that are none before it dials", async () => {
     [["send", "ws://127.0.0.1:9", "/nowhere"], /ENOENT/],
     [["send", "ws://127.0.0.1:9", tmpdir()], /pack a folder first/],
     [["send", "report.pdf"], /set POSTERN_RELAY/],
-    [["receive", "ws://127.0.0.1:9"], /takes the code/],
+    [["receive", "ws://127.0.0.1:9"], /Give the code/],
     [["receive", "ws://127.0.0.1:9", "lusab"], /9 words, and this has 1/],
     [["receive", "ws://127.0.0.1:9", code, "more"], /Give two words/],
     [["receive", "ws://127.0.0.1:9", code, "--timeout", "0"], /--timeout/],

@@ -11,6 +11,7 @@ const MESSAGE_COUNT = 10_000;
 /** About 20 s of messages, so that a WebSocket is tried again in the middle of them. */
 const MESSAGES_PER_TURN = 50;
 const TURN_MS = 100;
+const RECONNECT = { minDelayMs: 20, maxDelayMs: 500 };
 
 /** What the proxy does from when on, and how it begins: the session goes to polls, back, and to polls again. */
 const CHANGES: readonly (readonly [afterMs: number, upgrades: Upgrades, isCut: boolean])[] = [
@@ -52,8 +53,8 @@ it("notices within 12 s that the relay which it polls was killed, and is back wi
   const { servers, urls, ca } = await startRelayProcesses(1);
   const [server, url] = [servers[0] as ServerProcess, urls[0] as string];
   const [behind, outside] = [
-    connect(url, { transports: ["polling"], tls: { ca } }),
-    connect(url, { tls: { ca }, reconnect: { minDelayMs: 20, maxDelayMs: 500 } }),
+    connect(url, { transports: ["polling"], tls: { ca }, reconnect: RECONNECT }),
+    connect(url, { tls: { ca }, reconnect: RECONNECT }),
   ];
   onTestFinished(async () => {
     await Promise.all([behind.close(), outside.close()]);
@@ -66,6 +67,7 @@ it("notices within 12 s that the relay which it polls was killed, and is back wi
   await eventually(() => expect(behind.state).toBe("reconnecting"));
   const noticedMs = performance.now() - killedMs;
   await server.start();
+  await eventually(() => expect([behind.state, outside.state]).toEqual(["connected", "connected"]));
   await (other as Topic).broadcast("after the kill");
 
   expect(await received).toBe("after the kill");

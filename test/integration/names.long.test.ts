@@ -4,6 +4,7 @@ import type { Config } from "../../relay/config/options.ts";
 import { Client, openClassic, openV1, type Received } from "../support/client.ts";
 import { eventually } from "../support/eventually.ts";
 import { FakeClock } from "../support/fake-clock.ts";
+import { TIME_FACTOR } from "../support/patience.ts";
 import { startRelay, type TestRelay } from "../support/relay.ts";
 
 const LOOK_MS = 250;
@@ -30,7 +31,7 @@ async function ask(relay: TestRelay, fields: object = {}): Promise<Client> {
 /** Lets sockets of this process be read and written: a ping and its pong. */
 async function turns(): Promise<void> {
   await new Promise((resolve) => {
-    setTimeout(resolve, 50);
+    setTimeout(resolve, 50 * TIME_FACTOR);
   });
 }
 
