@@ -8,10 +8,10 @@ const NO_PROXY = [process.env["no_proxy"] ?? process.env["NO_PROXY"], "localhost
   .filter(Boolean)
   .join();
 /**
- * What leaves nothing to others: networks of namespaces, ten side by side, each with its own programs, and a machine that is busy on purpose; and a
- * test of how soon ten clients have caught up, which is what others leave to it.
+ * What leaves nothing to others: networks of namespaces, ten side by side, each with its own programs, and a machine that is busy on purpose; and
+ * tests of how soon clients are back, which is what others leave to them.
  */
-const LAB = "test/{network/reach/**/*,network/standstill,integration/client-kill}.long.test.ts";
+const LAB = "test/{network/reach/**/*,network/standstill,integration/{client-kill,hyperswarm-endings}}.long.test.ts";
 const FIXED_SEED = ["test/support/fixed-seed.setup.ts"];
 
 /** Which files a kind of test is in, and how much longer than usual it may take. */
