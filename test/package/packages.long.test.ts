@@ -115,6 +115,18 @@ it.each([
   expect(await runIn(app, program, flags)).toMatch(new RegExp(`^closed file://.*/dist/client/${file}\\n$`));
 });
 
+it("gives each of its entries to an app that has installed nothing else, but for those that need Hyperswarm", async () => {
+  const program = `import { readFileSync } from "node:fs";
+    const { exports } = JSON.parse(readFileSync("node_modules/postern-client/package.json", "utf8"));
+    const entries = Object.keys(exports).filter((entry) => !/hyperswarm|json/.test(entry));
+    for (const entry of entries) console.log(entry, Object.keys(await import("postern-client" + entry.slice(1))).length > 0);`;
+
+  const lines = (await runIn(app, program)).trim().split("\n");
+
+  expect(lines).toContain("./signed-relays true");
+  expect(lines.filter((line) => !line.endsWith(" true"))).toEqual([]);
+});
+
 it("gives streams with each of them, on whatever runtime, and as Node's own", async () => {
   const program = `import { PosternError } from "postern-client";
     import { toDuplex } from "postern-client/node-streams";
