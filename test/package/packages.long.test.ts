@@ -108,6 +108,7 @@ it.each([
   ["index.js", ["--conditions=deno"]],
   ["index.js", ["--conditions=workerd"]],
   ["index.js", ["--conditions=browser"]],
+  ["bare/index.js", ["--conditions=bare"]],
 ])("resolves to %s with %j: Bun and Deno take the condition of Node too", async (file, flags) => {
   const program = `import { PosternError } from "postern-client";
     console.log(new PosternError("closed").code, import.meta.resolve("postern-client"));`;
