@@ -1,11 +1,11 @@
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { loadavg } from "node:os";
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { describeHardware } from "./bench/machine.ts";
 import type { KillTestContestant } from "./kill-test/contestant.ts";
 import { killTestContestants } from "./kill-test/contestants.ts";
-import { type DisruptionCounts, disruptionsOf } from "./kill-test/disruptions.ts";
+import { type Disruption, type DisruptionCounts, disruptionsOf, mixed } from "./kill-test/disruptions.ts";
 import { writeKillTest } from "./kill-test/documents.ts";
 import { type KillTestResults, spanText, toKillTestMarkdown } from "./kill-test/report.ts";
 import { runTrial, type TrialResult, USUAL } from "./kill-test/trial.ts";
@@ -20,6 +20,7 @@ type Options = {
   readonly restarts?: number;
   readonly cuts?: number;
   readonly seconds?: number;
+  readonly minutes?: number;
   readonly quick?: boolean;
   readonly json?: string;
   readonly write?: boolean;
@@ -31,7 +32,7 @@ async function main(options: Options): Promise<void> {
   const { contestants, failures } = taking(options.only);
   const trials: TrialResult[] = [];
   for (const contestant of contestants) {
-    for (const disruption of disruptionsOf(countsOf(options))) {
+    for (const disruption of disruptionsFor(options)) {
       say(`${contestant.name}: ${disruption.name} × ${disruption.count}`);
       try {
         const trial = await runTrial(contestant, disruption, USUAL);
@@ -72,6 +73,11 @@ function taking(only: readonly string[] | undefined): {
       ...(only === undefined ? [] : missing),
     ],
   };
+}
+
+function disruptionsFor(options: Options): readonly Disruption[] {
+  const { minutes } = options;
+  return minutes === undefined ? disruptionsOf(countsOf(options)) : [mixed(minutes * 60, USUAL.seed)];
 }
 
 function countsOf({ quick, kills, restarts, cuts, seconds }: Options): DisruptionCounts {
@@ -124,6 +130,11 @@ await new Command("kill-test")
   .option("--restarts <count>", `so many planned restarts (${THOROUGH.restarts})`, parseCount)
   .option("--cuts <count>", `so many cuts of one member for 2 s (${THOROUGH.cuts})`, parseCount)
   .option("--seconds <count>", `for so long one member flaps (${THOROUGH.flapSeconds})`, parseCount)
+  .addOption(
+    new Option("--minutes <count>", "for so long all of them mixed, at random, with the same members throughout")
+      .argParser(parseCount)
+      .conflicts(["kills", "restarts", "cuts", "seconds", "quick"]),
+  )
   .option("--quick", "a few of each: shows that it works")
   .option("--json <file>", "write the results there")
   .option("--write", "put them into docs/kill-test.md and .json, beside what is there of other contestants")

@@ -24,6 +24,8 @@ type Named = { readonly name: string; readonly sentence: string };
 
 /** The times of a trial are of whole tenths of a second. */
 const LATE_MS = 50;
+/** A trial that takes longer says how long. */
+const LONG_MS = 300_000;
 
 const COLUMNS = [
   "contestant",
@@ -70,7 +72,7 @@ function toRow(trial: TrialResult): readonly string[] {
   const mean = held.reduce((sum, ms) => sum + ms, 0) / Math.max(1, held.length);
   return [
     trial.contestant,
-    `${trial.disruption} × ${trial.count}`,
+    `${trial.disruption} × ${trial.count}${lengthText(trial.publishedForMs)}`,
     whole(trial.owed),
     whole(trial.lostSilently),
     whole(trial.lostTold),
@@ -80,6 +82,10 @@ function toRow(trial: TrialResult): readonly string[] {
     spanText(trial.caughtUpMs),
     spanText(trial.backMs),
   ];
+}
+
+function lengthText(publishedForMs: number): string {
+  return publishedForMs > LONG_MS ? ` in ${Math.round(publishedForMs / 60_000)} min` : "";
 }
 
 /** What has no column because it is hardly ever there. */
