@@ -21,6 +21,7 @@ type Options = {
   readonly cuts?: number;
   readonly seconds?: number;
   readonly minutes?: number;
+  readonly rate?: number;
   readonly quick?: boolean;
   readonly json?: string;
   readonly write?: boolean;
@@ -31,11 +32,12 @@ async function main(options: Options): Promise<void> {
   const [loadBefore = 0] = loadavg();
   const { contestants, failures } = taking(options.only);
   const trials: TrialResult[] = [];
+  const messagesPerSecond = options.rate ?? USUAL.messagesPerSecond;
   for (const contestant of contestants) {
     for (const disruption of disruptionsFor(options)) {
       say(`${contestant.name}: ${disruption.name} × ${disruption.count}`);
       try {
-        const trial = await runTrial(contestant, disruption, USUAL);
+        const trial = await runTrial(contestant, disruption, { ...USUAL, messagesPerSecond });
         say(`  ${summaryOf(trial)}`);
         trials.push(trial);
       } catch (error) {
@@ -114,6 +116,12 @@ function parseCount(text: string): number {
   throw new InvalidArgumentError(`It is a whole number from 0 to ${MAX_COUNT}.`);
 }
 
+function parseRate(text: string): number {
+  const rate = parseCount(text);
+  if (rate > 0) return rate;
+  throw new InvalidArgumentError("Somebody has to say something.");
+}
+
 function parseList(text: string): readonly string[] {
   return text.split(",").map((part) => part.trim());
 }
@@ -135,6 +143,7 @@ await new Command("kill-test")
       .argParser(parseCount)
       .conflicts(["kills", "restarts", "cuts", "seconds", "quick"]),
   )
+  .option("--rate <count>", `messages a second of all members together (${USUAL.messagesPerSecond})`, parseRate)
   .option("--quick", "a few of each: shows that it works")
   .option("--json <file>", "write the results there")
   .option("--write", "put them into docs/kill-test.md and .json, beside what is there of other contestants")

@@ -1,6 +1,6 @@
 import { whole } from "../bench/report/numbers.ts";
 import { median } from "../bench/report/statistics.ts";
-import type { TrialResult } from "./trial.ts";
+import { type TrialResult, USUAL } from "./trial.ts";
 
 /** How a trial came about. */
 type KillTestRun = {
@@ -72,7 +72,7 @@ function toRow(trial: TrialResult): readonly string[] {
   const mean = held.reduce((sum, ms) => sum + ms, 0) / Math.max(1, held.length);
   return [
     trial.contestant,
-    `${trial.disruption} × ${trial.count}${lengthText(trial.publishedForMs)}`,
+    `${trial.disruption} × ${trial.count}${unusualText(trial)}`,
     whole(trial.owed),
     whole(trial.lostSilently),
     whole(trial.lostTold),
@@ -84,8 +84,9 @@ function toRow(trial: TrialResult): readonly string[] {
   ];
 }
 
-function lengthText(publishedForMs: number): string {
-  return publishedForMs > LONG_MS ? ` in ${Math.round(publishedForMs / 60_000)} min` : "";
+function unusualText({ publishedForMs, messagesPerSecond }: TrialResult): string {
+  const length = publishedForMs > LONG_MS ? ` in ${Math.round(publishedForMs / 60_000)} min` : "";
+  return messagesPerSecond === USUAL.messagesPerSecond ? length : `${length}, ${messagesPerSecond} messages/s`;
 }
 
 /** What has no column because it is hardly ever there. */

@@ -29,12 +29,17 @@ it("puts a trial in the place of the one before, and keeps the others of the sam
   expect(() => mergeKillTest({ ...results, machine: { processor: "another" } }, now)).toThrow("another machine");
 });
 
-it("says of a long trial how long it was", () => {
+it("says of a long trial how long it was, and of another rate which one", () => {
   const [first] = results.trials as [KillTestResults["trials"][0]];
   const hour = { ...first, disruption: "mixed", count: 450, publishedForMs: 3_600_000 };
 
-  const text = toKillTestMarkdown({ ...results, trials: [first, hour] }, [{ name: first.contestant, sentence: "it" }]);
+  const slow = { ...first, messagesPerSecond: 100 };
+
+  const text = toKillTestMarkdown({ ...results, trials: [first, hour, slow] }, [
+    { name: first.contestant, sentence: "it" },
+  ]);
 
   expect(text).toContain(`| ${first.contestant} | ${first.disruption} × ${first.count} |`);
   expect(text).toContain(`| ${first.contestant} | mixed × 450 in 60 min |`);
+  expect(text).toContain(`| ${first.contestant} | ${first.disruption} × ${first.count}, 100 messages/s |`);
 });
