@@ -66,9 +66,12 @@ export type Receiver = { readonly sid: Sid; readonly nameBytes: Uint8Array; read
 /**
  * The nonce is `u16 0, stream u32, seq u48`; what is bound to the ciphertext is `type u8, flags u8` without the resend flag,
  * and for control frames to one receiver the name of its connection. Messages and chunks are sent again to other connections
- * of a receiver, so they are not bound to that one.
+ * of a receiver, so they are not bound to that one. Of a bound chunk all that is behind its stream is bound too, and nothing is encrypted.
  */
-export function sealingOf({ kind, type, flags, seq, stream }: FrameHead, receiver: Receiver | undefined): Sealing {
+export function sealingOf(
+  { kind, type, flags, seq, stream, isBound }: FrameHead,
+  receiver: Receiver | undefined,
+): Sealing {
   const nonce = new Uint8Array(12);
   const view = new DataView(nonce.buffer);
   view.setUint32(2, stream);
@@ -79,5 +82,5 @@ export function sealingOf({ kind, type, flags, seq, stream }: FrameHead, receive
   additionalData[0] = type;
   additionalData[1] = flags;
   if (name !== undefined) additionalData.set(name, 2);
-  return { nonce, additionalData };
+  return { nonce, additionalData, isBound };
 }
