@@ -20,8 +20,9 @@ export class NodeCryptography implements Cryptography<KeyObject, KeyObject> {
   seal(key: KeyObject, frame: Uint8Array, clearBytes: number, how: Sealing): Uint8Array {
     const cipher = createCipheriv(ALGORITHM, key, how.nonce);
     cipher.setAAD(how.additionalData);
+    const { roomBytes = 0 } = how;
     // Of a pool: it lives until the socket has it.
-    const sealed = Buffer.allocUnsafe(frame.byteLength + TAG_BYTES);
+    const sealed = Buffer.allocUnsafe(roomBytes + frame.byteLength + TAG_BYTES).subarray(roomBytes);
     const body = frame.subarray(clearBytes);
     sealed.set(frame.subarray(0, clearBytes));
     if (how.isBound === true) cipher.setAAD(body);

@@ -1,6 +1,7 @@
 import { utf8 } from "../data.ts";
 import type { FrameHead } from "../delivery/frame.ts";
 import type { Sid } from "../delivery/ports.ts";
+import { ROOM_BYTES } from "../line/headed.ts";
 import type { Cryptography, Sealing } from "./cryptography.ts";
 import { type Soon, whenHere } from "./soon.ts";
 
@@ -36,7 +37,7 @@ export class ConnectionKeys<Source = unknown, Key = unknown> {
   }
 
   /**
-   * Seals a frame. One to the same receiver with the same number is the same but for its resend flag.
+   * Seals a frame, with `ROOM_BYTES` before it. One to the same receiver with the same number is the same but for its resend flag.
    * @param receiver to whom, where it is not for all: the name of its connection, and its session.
    */
   seal(frame: Uint8Array, head: FrameHead, receiver: Receiver | undefined): Soon<Uint8Array> {
@@ -82,5 +83,5 @@ export function sealingOf(
   additionalData[0] = type;
   additionalData[1] = flags;
   if (name !== undefined) additionalData.set(name, 2);
-  return { nonce, additionalData, isBound };
+  return { nonce, additionalData, isBound, roomBytes: ROOM_BYTES };
 }

@@ -23,7 +23,8 @@ export class WebCryptography implements Cryptography<CryptoKey, CryptoKey> {
   }
 
   async seal(key: CryptoKey, frame: Uint8Array, clearBytes: number, how: Sealing): Promise<Uint8Array> {
-    const sealed = new Uint8Array(frame.byteLength + TAG_BYTES);
+    const { roomBytes = 0 } = how;
+    const sealed = new Uint8Array(roomBytes + frame.byteLength + TAG_BYTES).subarray(roomBytes);
     const sealedFrom = how.isBound === true ? frame.byteLength : clearBytes;
     sealed.set(frame.subarray(0, sealedFrom));
     const plaintext = privateOf(frame.subarray(sealedFrom));
