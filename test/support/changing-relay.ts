@@ -2,12 +2,14 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { onTestFinished } from "vitest";
 
-/** What becomes of the payload of a frame on its way to the client: it may be written to. */
+/** What becomes of the payload of a frame with data on its way to the client: it may be written to. */
 type Change = (payload: Uint8Array) => void;
 
+/** In the opcode: it is no data, and may stand between the frames of one message. */
+const CONTROL = 8;
 const HEAD_END = "\r\n\r\n";
 
-/** What a relay could do that is not honest: a way to one without TLS that may change what each frame to its clients holds. */
+/** What a relay could do that is not honest: a way to one without TLS that may change what its clients get. */
 export async function changingRelay(relayPort: number, change: Change): Promise<{ readonly url: string }> {
   const sockets = new Set<Socket>();
   const server = createServer((near) => {
@@ -46,7 +48,7 @@ function passBack(far: Socket, near: Socket, change: Change): void {
       waiting = waiting.subarray(end + HEAD_END.length);
     }
     for (let frame = firstFrame(waiting); frame !== undefined; frame = firstFrame(waiting)) {
-      change(waiting.subarray(frame.start, frame.end));
+      if (((waiting[0] ?? 0) & CONTROL) === 0) change(waiting.subarray(frame.start, frame.end));
       near.write(waiting.subarray(0, frame.end));
       waiting = waiting.subarray(frame.end);
     }
