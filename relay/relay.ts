@@ -58,6 +58,8 @@ export interface Relay {
   reload(): Promise<void>;
   /** What `/stats` shows. */
   figures(): RelayFigures;
+  /** How busy it is: messages taken for topics and mailboxes and given from mailboxes, since the start. */
+  messageCount(): number;
   /** What is served and how it will go on; undefined without TLS and before the start. */
   certificate(): CertificateStatus | undefined;
 }
@@ -141,6 +143,7 @@ export function createRelay(
     },
     reload: () => authority.reload(),
     figures: () => state.figures(),
+    messageCount: () => state.figures().messages + (mailboxes?.messageCount ?? 0),
     certificate: () => port?.status?.(),
   };
 }

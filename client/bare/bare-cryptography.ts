@@ -20,32 +20,30 @@ export class BareCryptography implements Cryptography<Uint8Array, Uint8Array> {
     return this.derive(source, salt, info);
   }
 
-  seal(key: Uint8Array, frame: Uint8Array, clearBytes: number, { nonce, additionalData }: Sealing): Uint8Array {
-    const cipher = createCipheriv(ALGORITHM, key, nonce);
-    cipher.setAAD(additionalData);
-    cipher.update(frame.subarray(clearBytes));
-    const sealed = new Uint8Array(frame.byteLength + TAG_BYTES);
-    sealed.set(frame.subarray(0, clearBytes));
+  seal(key: Uint8Array, frame: Uint8Array, clearBytes: number, how: Sealing): Uint8Array {
+    const { roomBytes = 0 } = how;
+    const sealedFrom = how.isBound === true ? frame.byteLength : clearBytes;
+    const cipher = createCipheriv(ALGORITHM, key, how.nonce);
+    cipher.setAAD(Buffer.concat([how.additionalData, frame.subarray(clearBytes, sealedFrom)]));
+    cipher.update(frame.subarray(sealedFrom));
+    const sealed = new Uint8Array(roomBytes + frame.byteLength + TAG_BYTES).subarray(roomBytes);
+    sealed.set(frame.subarray(0, sealedFrom));
     // It seals all of it at its end (bare-crypto 1.15).
-    sealed.set(cipher.final(), clearBytes);
+    sealed.set(cipher.final(), sealedFrom);
     sealed.set(cipher.getAuthTag(), frame.byteLength);
     return sealed;
   }
 
-  open(
-    key: Uint8Array,
-    frame: Uint8Array,
-    clearBytes: number,
-    { nonce, additionalData }: Sealing,
-  ): Uint8Array | undefined {
+  open(key: Uint8Array, frame: Uint8Array, clearBytes: number, how: Sealing): Uint8Array | undefined {
     const end = frame.byteLength - TAG_BYTES;
     if (end < clearBytes) return undefined;
-    const decipher = createDecipheriv(ALGORITHM, key, nonce);
-    decipher.setAAD(additionalData);
-    decipher.update(frame.subarray(clearBytes, end));
+    const sealedFrom = how.isBound === true ? end : clearBytes;
+    const decipher = createDecipheriv(ALGORITHM, key, how.nonce);
+    decipher.setAAD(Buffer.concat([how.additionalData, frame.subarray(clearBytes, sealedFrom)]));
+    decipher.update(frame.subarray(sealedFrom, end));
     decipher.setAuthTag(frame.subarray(end));
     try {
-      frame.set(decipher.final(), clearBytes);
+      frame.set(decipher.final(), sealedFrom);
     } catch {
       return undefined;
     }

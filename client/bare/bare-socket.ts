@@ -49,7 +49,7 @@ class BareSocket implements Socket {
     this.#reader = new FrameReader({
       onText: (text) => !this.#isOver && events.onText(text),
       onBytes: (bytes) => !this.#isOver && events.onBytes(bytes),
-      onPing: (bytes) => !this.#isOver && this.#frames.write(bytes, WHOLE.pong),
+      onPing: (bytes) => !this.#isOver && this.#frames.write(bytes, 0, WHOLE.pong),
       onClose: (code, reason) => this.#closed(code, reason),
     });
     // A failure comes after this has returned.
@@ -60,10 +60,10 @@ class BareSocket implements Socket {
     return this.#unsentBytes;
   }
 
-  send(message: string | Uint8Array<ArrayBuffer>): void {
+  send(message: string | Uint8Array<ArrayBuffer>, roomBytes = 0): void {
     if (!this.#isOpen || this.#isOver) return;
-    if (typeof message === "string") this.#frames.write(new Uint8Array(Buffer.from(message)), WHOLE.text);
-    else this.#frames.write(message);
+    if (typeof message === "string") this.#frames.write(new Uint8Array(Buffer.from(message)), 0, WHOLE.text);
+    else this.#frames.write(message, roomBytes);
   }
 
   close(reason: string): void {
@@ -167,7 +167,7 @@ class BareSocket implements Socket {
   /** Says that it closes, and cuts the connection when the relay has had time to answer. */
   #shut(code: number, reason: string): void {
     const text = Buffer.from(reason).subarray(0, MAX_REASON_BYTES);
-    this.#frames.write(new Uint8Array([code >> 8, code & 0xff, ...text]), WHOLE.close);
+    this.#frames.write(new Uint8Array([code >> 8, code & 0xff, ...text]), 0, WHOLE.close);
     this.#stream?.end();
     this.#parts.clock.after(CLOSE_TIMEOUT_MS, () => this.#stream?.destroy());
   }

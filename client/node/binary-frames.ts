@@ -32,12 +32,22 @@ export class BinaryFrames {
     this.#parts = parts;
   }
 
-  /** @param message is the writer's from here on, and is written to. @param first one of `WHOLE`. */
-  write(message: Uint8Array, first: number = WHOLE.binary): void {
+  /**
+   * @param message is the writer's from here on, and is written to.
+   * @param roomBytes so many bytes before it, in its memory, are the writer's too.
+   * @param first what it is: one of `WHOLE`.
+   */
+  write(message: Uint8Array, roomBytes = 0, first: number = WHOLE.binary): void {
     const { stream } = this.#parts;
     const key = this.#nextKey();
     const header = headerOf(first, message.length, key);
     mask(message, key);
+    if (roomBytes >= header.length) {
+      const frame = new Uint8Array(message.buffer, message.byteOffset - header.length, header.length + message.length);
+      frame.set(header);
+      stream.write(frame);
+      return;
+    }
     if (message.length <= MAX_JOINED_BYTES) {
       stream.write(Buffer.concat([header, message]));
       return;

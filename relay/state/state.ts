@@ -42,7 +42,7 @@ export class State {
       for (const table of this.#tables) await table.load();
     } catch (error) {
       if (!(error instanceof StateError)) throw error;
-      const remedy = "Put back a copy of it, or move it away to begin anew; see docs/operations.md, State.";
+      const remedy = "Put back a copy of it, or move it away to begin anew; see docs/operations.md, Registrations.";
       throw new RelayError("STATE_UNUSABLE", `${error.message} (${error.code}). ${remedy}`, { cause: error });
     }
     const records = this.#tables.map(({ name, size }) => `${name}: ${size}`).join(", ");

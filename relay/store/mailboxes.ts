@@ -204,6 +204,11 @@ export class Mailboxes {
     return this.#feeds.size;
   }
 
+  /** Messages stored and given, since the start. */
+  get messageCount(): number {
+    return this.#counts.of("deposited") + this.#counts.of("delivered");
+  }
+
   counts(): Readonly<Record<MailboxEvent, number>> {
     return this.#counts.read();
   }

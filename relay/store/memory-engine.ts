@@ -81,7 +81,7 @@ export class MemoryEngine implements StoreEngine {
     if (replaced !== undefined) this.#take(mailbox, replaced);
     this.#lastSequence += 1;
     const sequence = this.#lastSequence;
-    this.#add(mailbox, { ...kept, sequence, bytes });
+    this.#add(mailbox, { ...kept, data: Uint8Array.from(kept.data), sequence, bytes });
     this.#mailboxes.set(deposit.mailbox, mailbox);
     return { outcome: "stored", sequence };
   }
@@ -137,7 +137,7 @@ export class MemoryEngine implements StoreEngine {
     if (!this.#hasRoomFor({ count: 0, bytes: growth.bytes })) return "store-full";
     space.bytes += growth.bytes;
     this.#recordBytes += growth.bytes;
-    space.records.set(record.name, { space: name, ...record });
+    space.records.set(record.name, { space: name, ...record, data: Uint8Array.from(record.data) });
     this.#spaces.set(name, space);
     return "stored";
   }

@@ -9,9 +9,14 @@ export function newNonce(): string {
   return randomBytes(NONCE_BYTES).toString("base64url");
 }
 
-/** A new id for a message whose sender gave none. */
-export function newMessageId(): string {
-  return randomUUID();
+/**
+ * A new id for a message whose sender gave none: a UUID of version 7 (RFC 9562 section 5.7), which begins with the time. So those of one
+ * moment stand side by side in the store's index, and few of its pages are written with each commit.
+ */
+export function newMessageId(epochMs: number): string {
+  const time = Math.floor(epochMs).toString(16).padStart(12, "0");
+  // Of version 4 are the random bits behind the version.
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${randomUUID().slice(15)}`;
 }
 
 /** Whether the owner of this key signed this text (RFC 8032). @param key, signature in base64url. */

@@ -14,8 +14,8 @@ export type Deposit = {
   readonly mailbox: string;
   /** 1 to 256 characters, once per mailbox: who deposits it a second time, because no answer came, doubles nothing. */
   readonly id: string;
-  /** Owned by the store from now on: do not write to it. */
-  readonly data: Uint8Array<ArrayBuffer>;
+  /** Copied by the store: as it is until the answer. */
+  readonly data: Uint8Array;
   /** What the dialect keeps beside it, up to 4096 characters. */
   readonly note: string;
   /** Messages of a lower rank come first; 0 where only the order of deposits counts. Up to 2^53 - 1. */
@@ -71,7 +71,6 @@ export type StoredRecord = {
 
 /** A record on its way in. */
 export type Put = StoredRecord & {
-  readonly data: Uint8Array<ArrayBuffer>;
   readonly nowMs: number;
   /** What the space may hold, with this record. */
   readonly quota: Quota;

@@ -87,6 +87,7 @@ function runTogether(parts: BatchParts, calls: readonly Call[]): readonly CallOu
     // Not until the first write: one that began as a reader may find that another process has written meanwhile.
     database.exec(calls.every(({ method }) => READERS.has(method)) ? "BEGIN" : "BEGIN IMMEDIATE");
     const values = calls.map((call) => run(engine, call));
+    engine.finish();
     database.exec("COMMIT");
     return values.map((value) => ({ isDone: true, value }));
   } catch (error) {

@@ -2,6 +2,7 @@ import { setImmediate } from "node:timers";
 import { Worker } from "node:worker_threads";
 import type { Clock } from "../clock.ts";
 import { checkDeposit, checkPut } from "./checks.ts";
+import { packCalls, unpackOutcomes } from "./packed-batch.ts";
 import type {
   Deposit,
   DepositOutcome,
@@ -100,14 +101,14 @@ export class SqliteStore implements MailboxStore {
       execArgv: ["--disable-warning=ExperimentalWarning"],
     });
     this.#worker = worker;
-    worker.on("message", (message: FromWorker<never>) => {
+    worker.on("message", (message: FromWorker) => {
       if (message.type === "opened") {
         this.#totals = message.totals;
         this.#hazard = message.hazard;
         this.#end = undefined;
         resolve();
       } else if (message.type === "failed") reject(new StoreError(message.code, message.message));
-      else if (message.type === "done") this.#settle(message.outcomes, message.totals);
+      else if (message.type === "done") this.#settle(unpackOutcomes(message.outcomes), message.totals);
     });
     worker.on("error", (cause) =>
       this.#fail(new StoreError("store-failed", "the store's thread has failed", { cause })),
@@ -227,9 +228,8 @@ export class SqliteStore implements MailboxStore {
     const batch = this.#waiting.splice(0, end === -1 ? this.#waiting.length : end);
     this.#underWay = [...this.#underWay, ...batch];
     this.#sentAtMs = this.#clock.monotonicMs();
-    const calls = batch.map(({ call }) => call);
-    const buffers = calls.flatMap(({ given }) => ("data" in given ? [given.data.buffer] : []));
-    this.#worker?.postMessage({ calls } satisfies ToWorker, buffers);
+    const calls = packCalls(batch.map(({ call }) => call));
+    this.#worker?.postMessage({ calls } satisfies ToWorker, [calls.bytes.buffer]);
   }
 
   #settle(outcomes: readonly CallOutcome<never>[], totals: StoreTotals): void {

@@ -54,6 +54,44 @@ describe.each(Object.entries(kinds))("%s", (_, create) => {
     expect([await textsIn(store), await textsIn(store, { mailbox: "other" })]).toEqual([["here"], []]);
   });
 
+  it("counts what is asked for at once as if it came one by one", async () => {
+    const store = await open();
+    const quota = { maxCount: 2, maxBytes: 0 };
+
+    const outcomes = await Promise.all([
+      store.deposit(depositOf("a", { quota })),
+      store.remove({ mailbox: "box", id: "id a" }),
+      store.sizeOf({ mailbox: "box" }),
+      store.deposit(depositOf("b", { quota })),
+      store.deposit(depositOf("c", { quota })),
+      store.deposit(depositOf("d", { quota })),
+      store.deposit(depositOf("b", { quota })),
+      store.clear({ mailbox: "box", maxCount: 1 }),
+      store.deposit(depositOf("e", { quota })),
+      store.deposit(depositOf("f", { mailbox: "other" })),
+      store.remove({ mailbox: "other", id: "id f" }),
+    ]);
+
+    expect(
+      outcomes.map((outcome) => (typeof outcome === "object" && "outcome" in outcome ? outcome.outcome : outcome)),
+    ).toEqual([
+      "stored",
+      true,
+      { count: 0, bytes: 0 },
+      "stored",
+      "stored",
+      "mailbox-full",
+      "known",
+      1,
+      "stored",
+      "stored",
+      true,
+    ]);
+    expect(await textsIn(store)).toEqual(["c", "e"]);
+    const { bytes } = await store.sizeOf({ mailbox: "box" });
+    expect(store.reading()).toMatchObject({ mailboxCount: 1, messageCount: 2, messageBytes: bytes });
+  });
+
   it("stores a message once, however often it is deposited", async () => {
     const store = await open();
 

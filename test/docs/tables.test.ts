@@ -59,7 +59,7 @@ it("lists in docs/protocol.md every close code with its name and whether to come
     name.replaceAll("-", " "),
     RECONNECT_WORDS[reconnect],
   ]);
-  expect(rows.map(([code, name, , , reconnect]) => [code, name, reconnect])).toEqual(expected);
+  expect(rows.map(([code, name, , reconnect]) => [code, name, reconnect])).toEqual(expected);
 });
 
 it("has in the table of close codes every code that the relay sends, under its own name", () => {

@@ -108,12 +108,20 @@ it.each([
   ["index.js", ["--conditions=deno"]],
   ["index.js", ["--conditions=workerd"]],
   ["index.js", ["--conditions=browser"]],
-  ["bare/index.js", ["--conditions=bare"]],
 ])("resolves to %s with %j: Bun and Deno take the condition of Node too", async (file, flags) => {
   const program = `import { PosternError } from "postern-client";
     console.log(new PosternError("closed").code, import.meta.resolve("postern-client"));`;
 
   expect(await runIn(app, program, flags)).toMatch(new RegExp(`^closed file://.*/dist/client/${file}\\n$`));
+});
+
+it("has entries of its own for Bare, for all that is one there", async () => {
+  const program = `for (const entry of ["", "/streams", "/identity", "/mailbox", "/signed-relays", "/hyperswarm"])
+    console.log(import.meta.resolve("postern-client" + entry).replace(/.*\\/dist\\/client\\//, ""));`;
+
+  expect((await runIn(app, program, ["--conditions=bare"])).trim().split("\n")).toEqual(
+    ["index", "streams", "identity", "mailbox", "signed-relays", "hyperswarm"].map((name) => `bare/${name}.js`),
+  );
 });
 
 it("gives each of its entries to an app that has installed nothing else, but for those that need Hyperswarm", async () => {

@@ -10,6 +10,7 @@ import type { Member } from "../../hub/topic.ts";
 import { BytesPayload } from "../../session/payload.ts";
 import type { ConnectionLink, SessionConnection } from "../../session/ports.ts";
 import type { Feed } from "../../store/feed.ts";
+import type { Mailboxes } from "../../store/mailboxes.ts";
 import { hashOfSecret, isSignedBy, newMessageId, newNonce } from "../../store/owner-proof.ts";
 import type { StoredMessage } from "../../store/ports.ts";
 import { StoreError } from "../../store/store-error.ts";
@@ -76,7 +77,7 @@ export class V1Mailboxes {
     if (!connection.access.mayUseMailboxes) return "not-permitted";
     switch (message.type) {
       case "deposit":
-        return this.#deposit(message, BytesPayload.fromJsonText(dataText));
+        return this.#deposit(message, BytesPayload.fromJsonText(dataText), parts.mailboxes);
       case "open-mailbox":
         return this.#challenge(message);
       case "prove":
@@ -103,13 +104,14 @@ export class V1Mailboxes {
     this.#challenges.clear();
   }
 
-  #deposit(message: Of<"deposit">, payload: BytesPayload): ErrorCode | undefined {
+  #deposit(message: Of<"deposit">, payload: BytesPayload, mailboxes: Mailboxes): ErrorCode | undefined {
     const { parts } = this.#own;
     if (payload.isLargerThan(parts.limits.maxPayloadBytes)) return "payload-too-large";
     this.#isUsed = true;
     const raw = payload.raw();
-    const data = Uint8Array.from(raw ?? payload.jsonText());
-    const { id = newMessageId() } = message;
+    // What was decoded is nobody else's; text looks into the chunk that it came in.
+    const data = raw ?? Uint8Array.from(payload.jsonText());
+    const { id = newMessageId(mailboxes.nowMs()) } = message;
     this.#track(data.length, message.ref, () =>
       this.#store({ ...message, id }, { data, note: raw === null ? AS_TEXT : AS_BYTES }),
     );
@@ -118,7 +120,7 @@ export class V1Mailboxes {
 
   async #store(
     { mailbox, id, expiresInMs, collapseKey, secret, ref }: Of<"deposit"> & { readonly id: string },
-    { data, note = "" }: { readonly data: Uint8Array<ArrayBuffer>; readonly note: string | undefined },
+    { data, note = "" }: { readonly data: Uint8Array; readonly note: string | undefined },
   ): Promise<ErrorCode | undefined> {
     const { connection, answer, parts } = this.#own;
     const { mailboxes, depositRules } = parts;
@@ -271,12 +273,22 @@ export class V1Mailboxes {
       this.#isHeld = true;
       this.#own.hold();
     }
+    void this.#finish(bytes, ref, work);
+  }
+
+  /** Never rejects. */
+  async #finish(bytes: number, ref: number | undefined, work: () => Promise<ErrorCode | undefined>): Promise<void> {
     const { connection, peer, refuse } = this.#own;
-    void work()
-      .catch(failedOnly)
-      .then((code) => (code === undefined || peer.isOver ? undefined : refuse(code, ref)))
-      .catch((error: unknown) => connection.failed(error))
-      .finally(() => this.#done(bytes));
+    try {
+      const code = await work();
+      if (code !== undefined && !peer.isOver) refuse(code, ref);
+    } catch (error) {
+      // What the store could not do has not been done. Anything else is a defect.
+      if (!(error instanceof StoreError)) connection.failed(error);
+      else if (!peer.isOver) refuse("store-failed", ref);
+    } finally {
+      this.#done(bytes);
+    }
   }
 
   #done(bytes: number): void {
@@ -297,10 +309,4 @@ function nameOf(mailbox: string): string {
 /** What stands between the quotes of a JSON string, as the string that it is. */
 function textOf(payload: BytesPayload): string {
   return String(JSON.parse(`"${Buffer.from(payload.jsonText()).toString()}"`));
-}
-
-/** What the store could not do has not been done. Anything else is a defect. */
-function failedOnly(error: unknown): ErrorCode {
-  if (error instanceof StoreError) return "store-failed";
-  throw error;
 }
