@@ -1,11 +1,11 @@
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { loadavg } from "node:os";
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { describeHardware } from "./bench/machine.ts";
 import type { KillTestContestant } from "./kill-test/contestant.ts";
 import { killTestContestants } from "./kill-test/contestants.ts";
-import { type DisruptionCounts, disruptionsOf } from "./kill-test/disruptions.ts";
+import { type Disruption, type DisruptionCounts, disruptionsOf, mixed } from "./kill-test/disruptions.ts";
 import { writeKillTest } from "./kill-test/documents.ts";
 import { type KillTestResults, spanText, toKillTestMarkdown } from "./kill-test/report.ts";
 import { runTrial, type TrialResult, USUAL } from "./kill-test/trial.ts";
@@ -20,6 +20,8 @@ type Options = {
   readonly restarts?: number;
   readonly cuts?: number;
   readonly seconds?: number;
+  readonly minutes?: number;
+  readonly rate?: number;
   readonly quick?: boolean;
   readonly json?: string;
   readonly write?: boolean;
@@ -30,11 +32,12 @@ async function main(options: Options): Promise<void> {
   const [loadBefore = 0] = loadavg();
   const { contestants, failures } = taking(options.only);
   const trials: TrialResult[] = [];
+  const messagesPerSecond = options.rate ?? USUAL.messagesPerSecond;
   for (const contestant of contestants) {
-    for (const disruption of disruptionsOf(countsOf(options))) {
+    for (const disruption of disruptionsFor(options)) {
       say(`${contestant.name}: ${disruption.name} × ${disruption.count}`);
       try {
-        const trial = await runTrial(contestant, disruption, USUAL);
+        const trial = await runTrial(contestant, disruption, { ...USUAL, messagesPerSecond });
         say(`  ${summaryOf(trial)}`);
         trials.push(trial);
       } catch (error) {
@@ -74,6 +77,11 @@ function taking(only: readonly string[] | undefined): {
   };
 }
 
+function disruptionsFor(options: Options): readonly Disruption[] {
+  const { minutes } = options;
+  return minutes === undefined ? disruptionsOf(countsOf(options)) : [mixed(minutes * 60, USUAL.seed)];
+}
+
 function countsOf({ quick, kills, restarts, cuts, seconds }: Options): DisruptionCounts {
   const usual = quick ? QUICK : THOROUGH;
   return {
@@ -108,6 +116,12 @@ function parseCount(text: string): number {
   throw new InvalidArgumentError(`It is a whole number from 0 to ${MAX_COUNT}.`);
 }
 
+function parseRate(text: string): number {
+  const rate = parseCount(text);
+  if (rate > 0) return rate;
+  throw new InvalidArgumentError("Somebody has to say something.");
+}
+
 function parseList(text: string): readonly string[] {
   return text.split(",").map((part) => part.trim());
 }
@@ -124,6 +138,12 @@ await new Command("kill-test")
   .option("--restarts <count>", `so many planned restarts (${THOROUGH.restarts})`, parseCount)
   .option("--cuts <count>", `so many cuts of one member for 2 s (${THOROUGH.cuts})`, parseCount)
   .option("--seconds <count>", `for so long one member flaps (${THOROUGH.flapSeconds})`, parseCount)
+  .addOption(
+    new Option("--minutes <count>", "for so long all of them mixed, at random, with the same members throughout")
+      .argParser(parseCount)
+      .conflicts(["kills", "restarts", "cuts", "seconds", "quick"]),
+  )
+  .option("--rate <count>", `messages a second of all members together (${USUAL.messagesPerSecond})`, parseRate)
   .option("--quick", "a few of each: shows that it works")
   .option("--json <file>", "write the results there")
   .option("--write", "put them into docs/kill-test.md and .json, beside what is there of other contestants")

@@ -4,7 +4,7 @@
  * | offset | type | meaning |
  * |---|---|---|
  * | 0 | u8 | type: 1 message, 2 sync, 3 status, 4 chunk, 5 acknowledgement; 6 proof, in sealed topics alone; 7 distance, of members on several relays alone |
- * | 1 | u8 | flags: 1 resend (message), 2 base valid (sync), 4 resume (acknowledgement), 16 no state (status), 32 reply wanted (sync, acknowledgement, proof), 64 last (sync) |
+ * | 1 | u8 | flags: 1 resend (message), 2 base valid (sync), 4 resume (acknowledgement), 16 no state (status), bound (chunk), 32 reply wanted (sync, acknowledgement, proof), 64 last (sync) |
  * | 2 | u48 | seq: of a message its number, of a chunk its number in the stream, else a count of control frames |
  *
  * | type | body |
@@ -19,7 +19,8 @@
  *
  * Stream 0 carries messages, one in each chunk. Every other one carries one direction of a stream of the app, and its chunks begin
  * with a kind: `client/streams/stream-chunk.ts`. A stream's number is its sender's own: two that go in opposite directions have
- * nothing to do with each other. A stream ends by a chunk, and not by a flag: the same chunk is sealed the same each time.
+ * nothing to do with each other. A stream ends by a chunk, and not by a flag: the same chunk is sealed the same each time. A bound
+ * chunk is of a stream whose app seals its bytes itself: in a sealed topic nobody can change it, but it is not encrypted once more.
  */
 const FRAME_HEADER_BYTES = 8;
 
@@ -44,6 +45,7 @@ const FLAG_RESEND = 1;
 const FLAG_BASE = 2;
 const FLAG_RESUME = 4;
 const FLAG_NO_STATE = 16;
+const FLAG_BOUND = 16;
 const FLAG_REPLY = 32;
 const FLAG_LAST = 64;
 
@@ -88,6 +90,8 @@ export type ChunkFrame = {
   readonly seq: number;
   readonly stream: number;
   readonly chunk: Uint8Array;
+  /** It was not encrypted, also where its topic is sealed. */
+  readonly isBound: boolean;
 };
 
 /**
@@ -127,6 +131,8 @@ export type FrameHead = {
   readonly stream: number;
   /** So many bytes are not sealed: the header, and the stream. */
   readonly clearBytes: number;
+  /** What is behind them is not encrypted either, and cannot be changed all the same. */
+  readonly isBound: boolean;
 };
 
 /** Reads the head of a frame: any bytes. @returns undefined: they are too few */
@@ -139,7 +145,9 @@ export function readHead(bytes: Uint8Array): FrameHead | undefined {
   if (bytes.byteLength < clearBytes) return undefined;
   const kind = type === MESSAGE ? "message" : type === CHUNK ? "chunk" : "control";
   const stream = hasStream ? view.getUint32(FRAME_HEADER_BYTES) : 0;
-  return { kind, type, flags: view.getUint8(1) & ~FLAG_RESEND, seq: getSeq(view, 2), stream, clearBytes };
+  const flags = view.getUint8(1) & ~FLAG_RESEND;
+  const isBound = kind === "chunk" && (flags & FLAG_BOUND) !== 0;
+  return { kind, type, flags, seq: getSeq(view, 2), stream, clearBytes, isBound };
 }
 
 /** Writes the proof that its sender has the secret. `seq` is set later. */
@@ -208,9 +216,14 @@ export function encodeStatus({ seq, next, byteBudget, ranges, hasState }: Status
 }
 
 /** Writes a chunk of a stream, whose number is set later: `writeSeq`. What is in it is copied. */
-export function encodeChunk(stream: number, content: Uint8Array, kind?: number): Uint8Array {
+export function encodeChunk(
+  stream: number,
+  content: Uint8Array,
+  kind?: number,
+  { isBound }: Pick<ChunkFrame, "isBound"> = { isBound: false },
+): Uint8Array {
   const at = CHUNK_BYTES + (kind === undefined ? 0 : 1);
-  const { frame, view } = start(CHUNK, 0, 0, at + content.byteLength);
+  const { frame, view } = start(CHUNK, isBound ? FLAG_BOUND : 0, 0, at + content.byteLength);
   view.setUint32(8, stream);
   if (kind !== undefined) frame[CHUNK_BYTES] = kind;
   frame.set(content, at);
@@ -248,7 +261,7 @@ export function decodeFrame(bytes: Uint8Array): Frame | Unusable {
     FLAG_RESEND,
     FLAG_BASE | FLAG_REPLY | FLAG_LAST,
     FLAG_NO_STATE,
-    0,
+    FLAG_BOUND,
     FLAG_RESUME | FLAG_REPLY,
   ][view.getUint8(0)];
   if (known === undefined || (flags & ~known) !== 0) return { type: "unknown-kind" };
@@ -269,8 +282,10 @@ function decodeBody(bytes: Uint8Array, view: DataView, flags: number): Frame | u
       return decodeStatus(view, flags, seq);
     case CHUNK: {
       if (size < CHUNK_BYTES) return;
-      const chunk = bytes.subarray(CHUNK_BYTES);
-      return { type: "chunk", seq, stream: view.getUint32(8), chunk };
+      const [stream, isBound] = [view.getUint32(8), flags === FLAG_BOUND];
+      // Messages are always sealed, where anything is.
+      if (isBound && stream === 0) return;
+      return { type: "chunk", seq, stream, chunk: bytes.subarray(CHUNK_BYTES), isBound };
     }
     default: {
       if (size !== CHUNK_BYTES + 2 * SEQ_BYTES || flags === (FLAG_RESUME | FLAG_REPLY)) return;

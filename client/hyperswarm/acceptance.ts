@@ -73,6 +73,7 @@ function hand(
   parts: AcceptanceParts,
 ): void {
   if (!server.isAccepting) throw new Refusal("unknownKey");
+  stream.selfSealed();
   // Not before there is a connection that hears how it ends: nobody else does.
   const raw = new RawStream(stream, reader, writer);
   const connection = new NoiseSecretStream(false, raw, { handshake: result, keepAlive: parts.keepAliveMs });

@@ -132,6 +132,7 @@ async function dialRelay(task: DialTask, parts: DialParts, found: Promise<Found>
         const writer = stream.writable.getWriter();
         // What it rejects with, the raw stream hears too.
         writer.write(confirmationOf(result.tx)).catch(() => undefined);
+        stream.selfSealed();
         const raw = new RawStream(stream, reader, writer);
         raw.on("close", release);
         parts.onPath(connection, "relay");

@@ -6,6 +6,7 @@ import type { PosternErrorCode } from "../errors.ts";
 import type { EventsOf } from "./connection-events.ts";
 import type { ConnectionOptions, ConnectionParts, Proof } from "./connection-options.ts";
 import { type Ending, endingOf, givenUp, type LastWord, refused } from "./ending.ts";
+import type { Headed } from "./headed.ts";
 import { Liveness, type Watched } from "./liveness.ts";
 import type { Judge, Socket } from "./socket.ts";
 import { Renewal } from "./token.ts";
@@ -162,10 +163,10 @@ export class Connection implements Watched {
     if (this.#handles.get(topicHandle) === handler) this.#handles.delete(topicHandle);
   }
 
-  /** Sends a binary frame, which is the connection's from now on. */
-  sendData(frame: Uint8Array<ArrayBuffer>): void {
+  /** Sends a binary frame, which is the connection's from now on, with the room before it. */
+  sendData({ bytes, roomBytes }: Headed): void {
     this.#liveness.expect();
-    this.#send(frame, frame.length);
+    this.#send(bytes, bytes.length, roomBytes);
     if (this.#isFull) this.#awaitRoom();
   }
 
@@ -373,10 +374,10 @@ export class Connection implements Watched {
     this.#send(text, text.length);
   }
 
-  #send(message: string | Uint8Array<ArrayBuffer>, byteCount: number): void {
+  #send(message: string | Uint8Array<ArrayBuffer>, byteCount: number, roomBytes = 0): void {
     if (!this.isOpen) return;
     this.#sentBytes += byteCount;
-    this.#socket.send(message);
+    this.#socket.send(message, roomBytes);
   }
 
   #end(ending: Ending): void {

@@ -24,8 +24,8 @@ class LoadingSocket implements Socket {
     return this.#socket?.bufferedBytes ?? 0;
   }
 
-  send(message: string | Uint8Array<ArrayBuffer>): void {
-    this.#socket?.send(message);
+  send(message: string | Uint8Array<ArrayBuffer>, roomBytes?: number): void {
+    this.#socket?.send(message, roomBytes);
   }
 
   close(reason: string): void {

@@ -1,10 +1,11 @@
 import { MAX_ADDRESSEES } from "../../protocol/limits.ts";
-import { type BinaryRelayData, encodeBinaryClientData } from "../../protocol/v1-binary.ts";
+import { type BinaryRelayData, encodeClientDataHeader } from "../../protocol/v1-binary.ts";
 import type { Clock, Timer } from "../clock.ts";
 import { type PosternError, TopicError } from "../errors.ts";
 import type { BackOff } from "./back-off.ts";
 import type { Connection } from "./connection.ts";
 import { finalTopicCode, type LastWord } from "./ending.ts";
+import { headed } from "./headed.ts";
 import type { TopicHandler, TopicMessage, TopicQuestion } from "./topic-handler.ts";
 import type { LineMember, TopicLine, TopicLineEvents, TopicLineOptions } from "./topic-line.ts";
 
@@ -87,15 +88,17 @@ export class Membership implements TopicLine, TopicHandler {
     return this.#parts.line.can("lists");
   }
 
-  sendToAll(payload: Uint8Array): void {
-    this.#send(undefined, payload);
+  sendToAll(payload: Uint8Array, roomBytes?: number): void {
+    this.#send(undefined, payload, roomBytes);
   }
 
-  sendTo(peerHandles: readonly number[], payload: Uint8Array): void {
+  sendTo(peerHandles: readonly number[], payload: Uint8Array, roomBytes?: number): void {
     const size = this.hasLists ? MAX_ADDRESSEES : 1;
     for (let at = 0; at < peerHandles.length; at += size) {
       const to = peerHandles.slice(at, at + size);
-      this.#send(to.length === 1 ? to[0] : to, payload);
+      // What goes several times is copied, but for the last time.
+      const isLast = at + size >= peerHandles.length;
+      this.#send(to.length === 1 ? to[0] : to, payload, isLast ? roomBytes : undefined);
     }
   }
 
@@ -206,9 +209,10 @@ export class Membership implements TopicLine, TopicHandler {
     if (this.isWritable) this.#events.onWritable();
   }
 
-  #send(to: number | readonly number[] | undefined, payload: Uint8Array): void {
+  #send(to: number | readonly number[] | undefined, payload: Uint8Array, roomBytes: number | undefined): void {
     if (this.#stage !== "joined") return;
-    this.#connection?.sendData(encodeBinaryClientData({ topicHandle: this.#topicHandle, to, payload }));
+    const header = encodeClientDataHeader({ topicHandle: this.#topicHandle, to });
+    this.#connection?.sendData(headed(header, payload, roomBytes));
   }
 
   #join(): void {

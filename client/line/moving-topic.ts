@@ -39,12 +39,12 @@ export class MovingTopic implements TopicLine {
     return this.#current.hasLists;
   }
 
-  sendToAll(payload: Uint8Array): void {
-    this.#current.sendToAll(payload);
+  sendToAll(payload: Uint8Array, roomBytes?: number): void {
+    this.#current.sendToAll(payload, roomBytes);
   }
 
-  sendTo(peerHandles: readonly number[], payload: Uint8Array): void {
-    this.#current.sendTo(peerHandles, payload);
+  sendTo(peerHandles: readonly number[], payload: Uint8Array, roomBytes?: number): void {
+    this.#current.sendTo(peerHandles, payload, roomBytes);
   }
 
   setPresence(presence: string): void {

@@ -53,8 +53,11 @@ export interface Socket {
   readonly bufferedBytes: number;
   /** SHA-256 of the certificate that it has seen, `AB:CD:...`; where the runtime shows it. */
   readonly fingerprint256?: string | undefined;
-  /** Takes a message; one after the end is passed over. The bytes are the socket's from here on. */
-  send(message: string | Uint8Array<ArrayBuffer>): void;
+  /**
+   * Takes a message; one after the end is passed over. The bytes are the socket's from here on.
+   * @param roomBytes and so are so many before them, in their memory. Left out: none
+   */
+  send(message: string | Uint8Array<ArrayBuffer>, roomBytes?: number): void;
   /** Ends with 1000 and this reason, and waits for nothing: `onEnd` is called at once, or has been. */
   close(reason: string): void;
 }

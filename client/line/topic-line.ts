@@ -53,10 +53,13 @@ export interface TopicLine {
   readonly isWritable: boolean;
   /** The relay takes a list of addressees for one message: up to 64 handles. Without that `sendTo` sends a copy for each. */
   readonly hasLists: boolean;
-  /** Sends to all members. The payload, 1..maxPayloadBytes bytes, is copied. */
-  sendToAll(payload: Uint8Array): void;
-  /** Sends to these members, any number of handles; absent ones are passed over. The payload is copied. */
-  sendTo(peerHandles: readonly number[], payload: Uint8Array): void;
+  /**
+   * Sends to all members: 1..maxPayloadBytes bytes.
+   * @param roomBytes the payload is the line's from here on, and so are so many bytes before it in its memory. Left out: it is copied.
+   */
+  sendToAll(payload: Uint8Array, roomBytes?: number): void;
+  /** The same to these members, any number of handles; absent ones are passed over. */
+  sendTo(peerHandles: readonly number[], payload: Uint8Array, roomBytes?: number): void;
   /**
    * Changes what the others see of this member: at most 1,024 bytes, which is for the caller to check. What is set while the
    * line is not joined, or before there is room, is sent then, the last one only; on the next connection it is for

@@ -27,11 +27,20 @@ export class BinaryFrames {
     this.#stream = stream;
   }
 
-  /** @param message is the writer's from here on, and is written to. */
-  write(message: Uint8Array): void {
+  /**
+   * @param message is the writer's from here on, and is written to.
+   * @param roomBytes so many bytes before it, in its memory, are the writer's too.
+   */
+  write(message: Uint8Array, roomBytes = 0): void {
     const key = this.#nextKey();
     const header = headerOf(message.length, key);
     mask(message, key);
+    if (roomBytes >= header.length) {
+      const frame = new Uint8Array(message.buffer, message.byteOffset - header.length, header.length + message.length);
+      frame.set(header);
+      this.#stream.write(frame);
+      return;
+    }
     if (message.length <= MAX_JOINED_BYTES) {
       this.#stream.write(Buffer.concat([header, message]));
       return;

@@ -17,36 +17,36 @@ export class NodeCryptography implements Cryptography<KeyObject, KeyObject> {
     return createSecretKey(this.derive(source, salt, info));
   }
 
-  seal(key: KeyObject, frame: Uint8Array, clearBytes: number, { nonce, additionalData }: Sealing): Uint8Array {
-    const cipher = createCipheriv(ALGORITHM, key, nonce);
-    cipher.setAAD(additionalData);
+  seal(key: KeyObject, frame: Uint8Array, clearBytes: number, how: Sealing): Uint8Array {
+    const cipher = createCipheriv(ALGORITHM, key, how.nonce);
+    cipher.setAAD(how.additionalData);
+    const { roomBytes = 0 } = how;
     // Of a pool: it lives until the socket has it.
-    const sealed = Buffer.allocUnsafe(frame.byteLength + TAG_BYTES);
+    const sealed = Buffer.allocUnsafe(roomBytes + frame.byteLength + TAG_BYTES).subarray(roomBytes);
+    const body = frame.subarray(clearBytes);
     sealed.set(frame.subarray(0, clearBytes));
-    sealed.set(cipher.update(frame.subarray(clearBytes)), clearBytes);
+    if (how.isBound === true) cipher.setAAD(body);
+    sealed.set(how.isBound === true ? body : cipher.update(body), clearBytes);
     cipher.final();
     sealed.set(cipher.getAuthTag(), frame.byteLength);
     return sealed;
   }
 
-  open(
-    key: KeyObject,
-    frame: Uint8Array,
-    clearBytes: number,
-    { nonce, additionalData }: Sealing,
-  ): Uint8Array | undefined {
+  open(key: KeyObject, frame: Uint8Array, clearBytes: number, how: Sealing): Uint8Array | undefined {
     const end = frame.byteLength - TAG_BYTES;
     if (end < clearBytes) return undefined;
-    const decipher = createDecipheriv(ALGORITHM, key, nonce, { authTagLength: TAG_BYTES });
-    decipher.setAAD(additionalData);
+    const decipher = createDecipheriv(ALGORITHM, key, how.nonce, { authTagLength: TAG_BYTES });
+    decipher.setAAD(how.additionalData);
     decipher.setAuthTag(frame.subarray(end));
-    const plaintext = decipher.update(frame.subarray(clearBytes, end));
+    const body = frame.subarray(clearBytes, end);
+    if (how.isBound === true) decipher.setAAD(body);
+    const plaintext = how.isBound === true ? undefined : decipher.update(body);
     try {
       decipher.final();
     } catch {
       return undefined;
     }
-    frame.set(plaintext, clearBytes);
+    if (plaintext !== undefined) frame.set(plaintext, clearBytes);
     // No Buffer, whose slices are no copies.
     return new Uint8Array(frame.buffer, frame.byteOffset, end);
   }

@@ -64,10 +64,10 @@ class NodeSocket implements Socket {
     return this.#fingerprint256;
   }
 
-  send(message: string | Uint8Array): void {
+  send(message: string | Uint8Array, roomBytes = 0): void {
     if (this.#isOver || this.#socket?.readyState !== WebSocket.OPEN) return;
     // `ws` writes what it is given at once too, so that frames of the two never mix.
-    if (typeof message !== "string" && this.#frames !== undefined) this.#frames.write(message);
+    if (typeof message !== "string" && this.#frames !== undefined) this.#frames.write(message, roomBytes);
     else this.#socket.send(message);
   }
 

@@ -10,7 +10,10 @@ export interface Cryptography<Source = unknown, Key = unknown> {
   /** 32 bytes. */
   derive(source: Source, salt: Uint8Array, info: Uint8Array): Soon<Uint8Array>;
   deriveKey(source: Source, salt: Uint8Array, info: Uint8Array): Soon<Key>;
-  /** Seals what is behind the first `clearBytes` of a frame. @returns a new frame: those bytes, the ciphertext, the tag */
+  /**
+   * Seals what is behind the first `clearBytes` of a frame; where that is bound, it stays as it is.
+   * @returns a new frame: those bytes, the ciphertext, the tag; with `roomBytes` before it in its memory that nobody uses
+   */
   seal(key: Key, frame: Uint8Array, clearBytes: number, how: Sealing): Soon<Uint8Array>;
   /**
    * Opens what `seal` has made.
@@ -20,8 +23,17 @@ export interface Cryptography<Source = unknown, Key = unknown> {
   open(key: Key, frame: Uint8Array, clearBytes: number, how: Sealing): Soon<Uint8Array | undefined>;
 }
 
-/** @property nonce 12 bytes, never the same twice with one key for two contents. */
-export type Sealing = { readonly nonce: Uint8Array; readonly additionalData: Uint8Array };
+/**
+ * @property nonce 12 bytes, never the same twice with one key for two contents.
+ * @property roomBytes none unless it is set.
+ * @property isBound what would be encrypted is not, and counts as the end of the additional data instead.
+ */
+export type Sealing = {
+  readonly nonce: Uint8Array;
+  readonly additionalData: Uint8Array;
+  readonly isBound?: boolean | undefined;
+  readonly roomBytes?: number | undefined;
+};
 
 /** The bytes of the tag behind a ciphertext. */
 export const TAG_BYTES = 16;

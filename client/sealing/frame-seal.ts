@@ -1,6 +1,7 @@
 import { utf8 } from "../data.ts";
 import type { FrameHead } from "../delivery/frame.ts";
 import type { Sid } from "../delivery/ports.ts";
+import { ROOM_BYTES } from "../line/headed.ts";
 import type { Cryptography, Sealing } from "./cryptography.ts";
 import { type Soon, whenHere } from "./soon.ts";
 
@@ -36,7 +37,7 @@ export class ConnectionKeys<Source = unknown, Key = unknown> {
   }
 
   /**
-   * Seals a frame. One to the same receiver with the same number is the same but for its resend flag.
+   * Seals a frame, with `ROOM_BYTES` before it. One to the same receiver with the same number is the same but for its resend flag.
    * @param receiver to whom, where it is not for all: the name of its connection, and its session.
    */
   seal(frame: Uint8Array, head: FrameHead, receiver: Receiver | undefined): Soon<Uint8Array> {
@@ -66,9 +67,12 @@ export type Receiver = { readonly sid: Sid; readonly nameBytes: Uint8Array; read
 /**
  * The nonce is `u16 0, stream u32, seq u48`; what is bound to the ciphertext is `type u8, flags u8` without the resend flag,
  * and for control frames to one receiver the name of its connection. Messages and chunks are sent again to other connections
- * of a receiver, so they are not bound to that one.
+ * of a receiver, so they are not bound to that one. Of a bound chunk all that is behind its stream is bound too, and nothing is encrypted.
  */
-export function sealingOf({ kind, type, flags, seq, stream }: FrameHead, receiver: Receiver | undefined): Sealing {
+export function sealingOf(
+  { kind, type, flags, seq, stream, isBound }: FrameHead,
+  receiver: Receiver | undefined,
+): Sealing {
   const nonce = new Uint8Array(12);
   const view = new DataView(nonce.buffer);
   view.setUint32(2, stream);
@@ -79,5 +83,5 @@ export function sealingOf({ kind, type, flags, seq, stream }: FrameHead, receive
   additionalData[0] = type;
   additionalData[1] = flags;
   if (name !== undefined) additionalData.set(name, 2);
-  return { nonce, additionalData };
+  return { nonce, additionalData, isBound, roomBytes: ROOM_BYTES };
 }

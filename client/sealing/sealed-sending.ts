@@ -1,6 +1,7 @@
 import { utf8 } from "../data.ts";
 import { type FrameHead, readHead, writeSeq } from "../delivery/frame.ts";
 import type { Carrier, Sid } from "../delivery/ports.ts";
+import { ROOM_BYTES } from "../line/headed.ts";
 import type { TopicLine } from "../line/topic-line.ts";
 import { sidOfName } from "../roster.ts";
 import type { ConnectionKeys, Receiver } from "./frame-seal.ts";
@@ -57,7 +58,7 @@ export class SealedSending implements Carrier {
   }
 
   toAll(frame: Uint8Array): void {
-    this.#send(frame, undefined, (line, sealed) => line.sendToAll(sealed));
+    this.#send(frame, undefined, (line, sealed) => line.sendToAll(sealed, ROOM_BYTES));
     this.#parts.line()?.expectTraffic();
   }
 
@@ -65,14 +66,14 @@ export class SealedSending implements Carrier {
     const members = sids.flatMap((sid) => this.#parts.memberOf(sid) ?? []);
     if (members.length > 0 && readHead(frame)?.kind === "message") {
       const peerHandles = members.map(({ peerHandle }) => peerHandle);
-      this.#send(frame, undefined, (line, sealed) => line.sendTo(peerHandles, sealed));
+      this.#send(frame, undefined, (line, sealed) => line.sendTo(peerHandles, sealed, ROOM_BYTES));
     } else for (const member of members) this.toMember(member, frame);
     this.#parts.line()?.expectTraffic();
   }
 
   /** To this member alone, also while it is not heard. */
   toMember(member: SealedMember, frame: Uint8Array): void {
-    this.#send(frame, member, (line, sealed) => line.sendTo([member.peerHandle], sealed));
+    this.#send(frame, member, (line, sealed) => line.sendTo([member.peerHandle], sealed, ROOM_BYTES));
   }
 
   /** Resolves when all that was sent so far is on the line. */

@@ -23,22 +23,25 @@ export class WebCryptography implements Cryptography<CryptoKey, CryptoKey> {
   }
 
   async seal(key: CryptoKey, frame: Uint8Array, clearBytes: number, how: Sealing): Promise<Uint8Array> {
-    const sealed = new Uint8Array(frame.byteLength + TAG_BYTES);
-    sealed.set(frame.subarray(0, clearBytes));
-    const plaintext = privateOf(frame.subarray(clearBytes));
-    sealed.set(new Uint8Array(await crypto.subtle.encrypt(gcm(how), key, plaintext)), clearBytes);
+    const { roomBytes = 0 } = how;
+    const sealed = new Uint8Array(roomBytes + frame.byteLength + TAG_BYTES).subarray(roomBytes);
+    const sealedFrom = how.isBound === true ? frame.byteLength : clearBytes;
+    sealed.set(frame.subarray(0, sealedFrom));
+    const plaintext = privateOf(frame.subarray(sealedFrom));
+    const bound = frame.subarray(clearBytes, sealedFrom);
+    sealed.set(new Uint8Array(await crypto.subtle.encrypt(gcm(how, bound), key, plaintext)), sealedFrom);
     return sealed;
   }
 
   async open(key: CryptoKey, frame: Uint8Array, clearBytes: number, how: Sealing): Promise<Uint8Array | undefined> {
+    const end = frame.byteLength - TAG_BYTES;
+    if (end < clearBytes) return undefined;
+    const sealedFrom = how.isBound === true ? end : clearBytes;
+    const sealed = privateOf(frame.subarray(sealedFrom));
     try {
-      const plaintext = new Uint8Array(
-        await crypto.subtle.decrypt(gcm(how), key, privateOf(frame.subarray(clearBytes))),
-      );
-      const opened = new Uint8Array(clearBytes + plaintext.byteLength);
-      opened.set(frame.subarray(0, clearBytes));
-      opened.set(plaintext, clearBytes);
-      return opened;
+      const plaintext = await crypto.subtle.decrypt(gcm(how, frame.subarray(clearBytes, sealedFrom)), key, sealed);
+      frame.set(new Uint8Array(plaintext), sealedFrom);
+      return new Uint8Array(frame.buffer, frame.byteOffset, end);
     } catch {
       return undefined;
     }
@@ -58,8 +61,14 @@ function hkdf(salt: Uint8Array, info: Uint8Array): typeof HKDF & Record<"salt" |
   return { ...HKDF, salt: privateOf(salt), info: privateOf(info) };
 }
 
-function gcm({ nonce, additionalData }: Sealing): { readonly name: string } & Record<"iv" | "additionalData", Bytes> {
-  return { name: AES.name, iv: privateOf(nonce), additionalData: privateOf(additionalData) };
+function gcm(
+  { nonce, additionalData }: Sealing,
+  bound: Uint8Array,
+): { readonly name: string } & Record<"iv" | "additionalData", Bytes> {
+  const all = new Uint8Array(additionalData.byteLength + bound.byteLength);
+  all.set(additionalData);
+  all.set(bound, additionalData.byteLength);
+  return { name: AES.name, iv: privateOf(nonce), additionalData: all };
 }
 
 /** WebCrypto takes no view of shared memory. Bytes of a private buffer are not copied. */

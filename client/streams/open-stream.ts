@@ -9,7 +9,15 @@ import type { KeptBudget } from "./kept-budget.ts";
 import type { AbortReason, PeerStream } from "./peer-stream.ts";
 import { ReadSide } from "./read-side.ts";
 import { ReadWindow, type WindowPool } from "./read-window.ts";
-import { acceptChunk, decodeStreamChunk, reasonChunk, reasonOf, type StreamChunk, wellFormed } from "./stream-chunk.ts";
+import {
+  acceptChunk,
+  decodeStreamChunk,
+  reasonChunk,
+  reasonOf,
+  type StreamChunk,
+  selfSealedChunk,
+  wellFormed,
+} from "./stream-chunk.ts";
 import { StreamError } from "./stream-error.ts";
 import { WriteSide } from "./write-side.ts";
 
@@ -51,6 +59,8 @@ export class OpenStream implements PeerStream {
   #isMeasured = false;
   #isOver = false;
   #error: PosternError | undefined;
+  /** The app of this end, and that of the peer, have said that they seal their bytes themselves. */
+  readonly #selfSealed = { own: false, peers: false };
   #half: StreamHalf | undefined;
   #agreed: Promise<boolean> | undefined;
 
@@ -72,6 +82,7 @@ export class OpenStream implements PeerStream {
       lane,
       budget,
       pieceBytes,
+      isBound: () => this.#selfSealed.own && this.#selfSealed.peers,
       onAborted: (error) => this.#note(error),
       onDone: () => this.#settle(),
     });
@@ -125,6 +136,12 @@ export class OpenStream implements PeerStream {
     this.#read.discard(error);
   }
 
+  selfSealed(): void {
+    if (this.#selfSealed.own || this.#isOver) return;
+    this.#selfSealed.own = true;
+    this.lane.add({ frame: selfSealedChunk(this.lane.stream), isControl: true });
+  }
+
   /** The app has taken what the peer has opened. */
   accept(): void {
     const { lane } = this.#parts;
@@ -133,10 +150,12 @@ export class OpenStream implements PeerStream {
   }
 
   /** A chunk of the peer. */
-  received({ seq, chunk }: ChunkFrame): void {
+  received(frame: ChunkFrame): void {
     const { receiver } = this.lane;
-    const read = decodeStreamChunk(chunk);
-    const isNext = receiver.accept(seq, 0, () => read.kind !== "data" || receiver.byteLimit > 0);
+    // Whoever sends it, this end has not agreed to it: it is as if it had not come.
+    if (frame.isBound && !this.#selfSealed.own) return this.#parts.onFault("unreadable");
+    const read = decodeStreamChunk(frame);
+    const isNext = receiver.accept(frame.seq, 0, () => read.kind !== "data" || receiver.byteLimit > 0);
     if (isNext) this.#take(read);
     // Nothing else may come for a while that it could be said with.
     if (isNext && read.kind !== "data") this.lane.acknowledge();
@@ -185,6 +204,10 @@ export class OpenStream implements PeerStream {
     if (chunk.kind === "accept" && !this.#isOpen && !this.isIncoming) return this.#begin();
     if (chunk.kind === "unreadable" || chunk.kind === "unknown-kind") return this.#parts.onFault(chunk.kind);
     if (chunk.kind === "open" && !this.#isOpen) return;
+    if (chunk.kind === "self-sealed") {
+      this.#selfSealed.peers = true;
+      return;
+    }
     if (chunk.kind === "open" || chunk.kind === "accept" || this.#read.isOver) return this.#parts.onFault("unreadable");
     if (chunk.kind === "data") {
       this.#window.hold(chunkCost(1 + chunk.bytes.byteLength));

@@ -44,6 +44,13 @@ export interface PeerStream {
    */
   readonly closed: Promise<void>;
   /**
+   * Says that this app seals what it writes itself, and knows what it reads for what its peer has sealed: that of Noise, say. Once
+   * both ends have said so, what they write is not encrypted again in a sealed topic: then who carries it sees it as they write it,
+   * and can still change nothing. Until then, and where the peer's library does not know of it, all stays sealed. Nothing in a
+   * public topic, where nothing is.
+   */
+  selfSealed(): void;
+  /**
    * Ends both directions at once: what was not read on either side is thrown away. Nothing where it has ended.
    * `writable.abort` and `readable.cancel` take the same reason, or an Error, or a string, for one direction.
    */

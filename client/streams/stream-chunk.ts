@@ -1,5 +1,5 @@
 import { utf8 } from "../data.ts";
-import { encodeChunk } from "../delivery/frame.ts";
+import { type ChunkFrame, encodeChunk } from "../delivery/frame.ts";
 import type { AbortReason } from "./peer-stream.ts";
 
 /**
@@ -16,8 +16,11 @@ import type { AbortReason } from "./peer-stream.ts";
  * | 5 stop | as abort | the sender of this wants no more of the other direction |
  * | 6 open | key of 32 bytes, label | as 1, to a peer with an identity: the stream gets a key of its own |
  * | 7 accept | u32, key of 32 bytes | as 2, for such a stream |
+ * | 8 self-sealed | | the app of the sender seals its bytes itself, and so may the other side |
+ *
+ * Once both have said 8, their data goes bound, and not encrypted again. Who does not know it goes on as before.
  */
-const kinds = ["data", "open", "accept", "end", "abort", "stop", "open", "accept"] as const;
+const kinds = ["data", "open", "accept", "end", "abort", "stop", "open", "accept", "self-sealed"] as const;
 const KEYED_OPEN = 6;
 const KEYED_ACCEPT = 7;
 const KEY_BYTES = 32;
@@ -37,14 +40,15 @@ export type StreamChunk =
   | { readonly kind: "open"; readonly label: string; readonly key: Uint8Array | undefined }
   | { readonly kind: "accept"; readonly stream: number; readonly key: Uint8Array | undefined }
   | { readonly kind: "end" }
+  | { readonly kind: "self-sealed" }
   | ({ readonly kind: "abort" } & Reason)
   | ({ readonly kind: "stop" } & Reason)
   | { readonly kind: "unreadable" }
   | { readonly kind: "unknown-kind" };
 
-/** Writes bytes of the app: at least one. They are copied. */
-export function dataChunk(stream: number, bytes: Uint8Array): Uint8Array {
-  return encodeChunk(stream, bytes, 0);
+/** Writes bytes of the app: at least one. They are copied. @param how `isBound`: it has sealed them itself, and so has the other side */
+export function dataChunk(stream: number, bytes: Uint8Array, how: Pick<ChunkFrame, "isBound">): Uint8Array {
+  return encodeChunk(stream, bytes, 0, how);
 }
 
 /** Writes the first chunk of an opener. @param key its half of the stream's key. @returns undefined where the label is none. */
@@ -59,6 +63,11 @@ export function openChunk(stream: number, label: string, key: Uint8Array | undef
 export function acceptChunk(stream: number, accepted: number, key: Uint8Array | undefined): Uint8Array {
   const number = u32(accepted);
   return key === undefined ? encodeChunk(stream, number, 2) : encodeChunk(stream, joined(number, key), KEYED_ACCEPT);
+}
+
+/** Writes that this end's app seals its bytes itself. */
+export function selfSealedChunk(stream: number): Uint8Array {
+  return encodeChunk(stream, new Uint8Array(), 8);
 }
 
 /** Writes the end of a direction. */
@@ -93,9 +102,10 @@ export function reasonOf(given: unknown): AbortReason {
   };
 }
 
-/** Reads the content of a chunk: any bytes. Never throws. The bytes of data are a view of it. */
-export function decodeStreamChunk(content: Uint8Array): StreamChunk {
+/** Reads the content of a chunk: any bytes. Never throws. The bytes of data, which alone may be bound, are a view of it. */
+export function decodeStreamChunk({ chunk: content, isBound }: Pick<ChunkFrame, "chunk" | "isBound">): StreamChunk {
   const [kindNumber] = content;
+  if (isBound && kindNumber !== 0) return { kind: "unreadable" };
   const kind = kindNumber === undefined ? "unreadable" : (kinds[kindNumber] ?? "unknown-kind");
   const isKeyed = kindNumber === KEYED_OPEN || kindNumber === KEYED_ACCEPT;
   return decodeBody(kind, content.subarray(1), isKeyed ? KEY_BYTES : 0) ?? { kind: "unreadable" };
@@ -114,6 +124,7 @@ function decodeBody(kind: StreamChunk["kind"], body: Uint8Array, keyBytes: numbe
     case "accept":
       return size === 4 + keyBytes ? { kind, stream: numberOf(body), key: keyOf(body.subarray(4)) } : undefined;
     case "end":
+    case "self-sealed":
       return size === 0 ? { kind } : undefined;
     case "abort":
     case "stop": {

@@ -171,7 +171,7 @@ export class TopicStreams implements Streams, StreamLanes {
     if (known !== undefined) return known.received(frame);
     // What comes late of a stream that has ended here is nothing new, and neither is its first chunk.
     if (frame.seq !== 1 || peer?.ended.has(frame.stream) === true) return;
-    const chunk = decodeStreamChunk(frame.chunk);
+    const chunk = decodeStreamChunk(frame);
     if (chunk.kind === "open") this.#onOpen(sid, frame, chunk);
     else if (chunk.kind === "accept") this.#onAccept(sid, frame, chunk);
     else this.#shared.onFault(sid, "unreadable");

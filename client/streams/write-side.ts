@@ -17,6 +17,8 @@ export type WriteSideParts = {
   readonly budget: KeptBudget;
   /** The largest piece that is sent in one chunk. */
   readonly pieceBytes: () => number;
+  /** Whether pieces go as both apps have sealed them. */
+  readonly isBound: () => boolean;
   /** It was aborted, by the app or by the peer. */
   readonly onAborted: (error: PosternError) => void;
   /** Nothing follows, and the peer has everything. */
@@ -81,7 +83,7 @@ export class WriteSide {
   }
 
   async #write(bytes: unknown): Promise<void> {
-    const { lane, budget, pieceBytes } = this.#parts;
+    const { lane, budget, pieceBytes, isBound } = this.#parts;
     const { signal } = this.#ending;
     if (!(bytes instanceof Uint8Array)) {
       // The writable fails with what is thrown here, and calls nothing else.
@@ -94,7 +96,8 @@ export class WriteSide {
       for (let at = 0; at < bytes.byteLength; at += size) {
         await budget.room(lane, signal);
         if (signal.aborted) throw new DeliveryError("aborted");
-        await lane.send({ frame: dataChunk(lane.stream, bytes.subarray(at, at + size)) }, { signal });
+        const piece = bytes.subarray(at, at + size);
+        await lane.send({ frame: dataChunk(lane.stream, piece, { isBound: isBound() }) }, { signal });
       }
     } catch (error) {
       throw this.#error ?? error;

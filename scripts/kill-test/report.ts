@@ -1,6 +1,6 @@
 import { whole } from "../bench/report/numbers.ts";
 import { median } from "../bench/report/statistics.ts";
-import type { TrialResult } from "./trial.ts";
+import { type TrialResult, USUAL } from "./trial.ts";
 
 /** How a trial came about. */
 type KillTestRun = {
@@ -24,6 +24,8 @@ type Named = { readonly name: string; readonly sentence: string };
 
 /** The times of a trial are of whole tenths of a second. */
 const LATE_MS = 50;
+/** A trial that takes longer says how long. */
+const LONG_MS = 300_000;
 
 const COLUMNS = [
   "contestant",
@@ -70,7 +72,7 @@ function toRow(trial: TrialResult): readonly string[] {
   const mean = held.reduce((sum, ms) => sum + ms, 0) / Math.max(1, held.length);
   return [
     trial.contestant,
-    `${trial.disruption} × ${trial.count}`,
+    `${trial.disruption} × ${trial.count}${unusualText(trial)}`,
     whole(trial.owed),
     whole(trial.lostSilently),
     whole(trial.lostTold),
@@ -80,6 +82,11 @@ function toRow(trial: TrialResult): readonly string[] {
     spanText(trial.caughtUpMs),
     spanText(trial.backMs),
   ];
+}
+
+function unusualText({ publishedForMs, messagesPerSecond }: TrialResult): string {
+  const length = publishedForMs > LONG_MS ? ` in ${Math.round(publishedForMs / 60_000)} min` : "";
+  return messagesPerSecond === USUAL.messagesPerSecond ? length : `${length}, ${messagesPerSecond} messages/s`;
 }
 
 /** What has no column because it is hardly ever there. */

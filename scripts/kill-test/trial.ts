@@ -12,6 +12,8 @@ export type TrialResult = Balance & {
   readonly disruption: string;
   /** How often. */
   readonly count: number;
+  /** Of all members together, as far as nobody was held. */
+  readonly messagesPerSecond: number;
   /** For how long messages were published. */
   readonly publishedForMs: number;
   /** Per disruption, until all members had everything of before; null: never. */
@@ -76,6 +78,7 @@ export function runTrial(
         contestant: contestant.name,
         disruption: disruption.name,
         count: disruption.count,
+        messagesPerSecond: options.messagesPerSecond,
         publishedForMs,
         stillWaiting,
         loopDelayMs: loopDelay.percentile(99) / 1e6 - LOOP_DELAY_STEP_MS,

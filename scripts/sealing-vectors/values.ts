@@ -34,6 +34,11 @@ const frames = [
   ],
   ["a chunk of stream 7", numbered(encodeChunk(7, encoder.encode("the end")), 4), RECEIVER],
   [
+    "a bound chunk of stream 7",
+    numbered(encodeChunk(7, encoder.encode("sealed by the app"), 0, { isBound: true }), 5),
+    RECEIVER,
+  ],
+  [
     "an acknowledgement of stream 7",
     encodeAcknowledgement({ seq: 4, stream: 7, next: 5, byteLimit: 1_048_576, purpose: "progress" }),
     RECEIVER,

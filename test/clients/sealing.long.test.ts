@@ -9,7 +9,7 @@ const FOLDER = join(import.meta.dirname, "programs/python");
 const it = itWithClients("python");
 
 it.each([
-  ["encryption", "sealing", "13 of 13 agree\n"],
+  ["encryption", "sealing", "14 of 14 agree\n"],
   ["identity", "identity", "12 of 12 agree\n"],
 ])("lets a program in Python, written from docs/%s.md alone, compute the same", async (_page, name, said) => {
   const python = join(CLIENTS_FOLDER, "python/bin/python");

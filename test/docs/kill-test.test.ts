@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { mergeKillTest, withKillTest } from "../../scripts/kill-test/documents.ts";
-import type { KillTestResults } from "../../scripts/kill-test/report.ts";
+import { type KillTestResults, toKillTestMarkdown } from "../../scripts/kill-test/report.ts";
 
 const page = readFileSync("docs/kill-test.md", "utf8");
 const results = JSON.parse(readFileSync("docs/kill-test.json", "utf8")) as KillTestResults;
@@ -27,4 +27,19 @@ it("puts a trial in the place of the one before, and keeps the others of the sam
   expect(trials).toHaveLength(results.trials.length);
   expect(trials.map(({ owed }) => owed)).toEqual([1, ...results.trials.slice(1).map(({ owed }) => owed)]);
   expect(() => mergeKillTest({ ...results, machine: { processor: "another" } }, now)).toThrow("another machine");
+});
+
+it("says of a long trial how long it was, and of another rate which one", () => {
+  const [first] = results.trials as [KillTestResults["trials"][0]];
+  const hour = { ...first, disruption: "mixed", count: 450, publishedForMs: 3_600_000 };
+
+  const slow = { ...first, messagesPerSecond: 100 };
+
+  const text = toKillTestMarkdown({ ...results, trials: [first, hour, slow] }, [
+    { name: first.contestant, sentence: "it" },
+  ]);
+
+  expect(text).toContain(`| ${first.contestant} | ${first.disruption} × ${first.count} |`);
+  expect(text).toContain(`| ${first.contestant} | mixed × 450 in 60 min |`);
+  expect(text).toContain(`| ${first.contestant} | ${first.disruption} × ${first.count}, 100 messages/s |`);
 });

@@ -4,6 +4,7 @@ import { type CreateHandshake, createNoiseHandshake } from "../../client/hypersw
 import { connect } from "../../client/node.ts";
 import { RelayDHT, type RelayDHTOptions } from "../../client/node-hyperswarm.ts";
 import { streamsOf } from "../../client/streams.ts";
+import { changingRelay } from "../support/changing-relay.ts";
 import { eventually } from "../support/eventually.ts";
 import { startRelay } from "../support/relay.ts";
 import { newTopic, TestSwarm } from "../support/swarms.ts";
@@ -134,4 +135,63 @@ it("turns away streams that begin no handshake", async () => {
 
   expect(codes.every((code) => code === 1 || code === 3)).toBe(true);
   expect(bert.connections).toEqual([]);
+});
+
+describe("a relay that changes what passes", () => {
+  const LARGE_BYTES = 10_000;
+
+  /** Two swarms that are connected with a third one, whose relay is not honest. */
+  async function connected() {
+    const relay = await startRelay({ tls: "off" });
+    const passed: Buffer[] = [];
+    let toChange = 0;
+    const changing = await changingRelay(relay.port, (payload) => {
+      if (payload.length >= LARGE_BYTES && toChange > 0) {
+        toChange -= 1;
+        payload[payload.length >> 1] = (payload[payload.length >> 1] ?? 0) ^ 1;
+      }
+      passed.push(Buffer.from(payload));
+    });
+    const topic = newTopic();
+    const [anna, bert, carl] = [new TestSwarm(relay), new TestSwarm(changing), new TestSwarm(relay)];
+    const raw: Buffer[] = [];
+    bert.swarm.on("connection", (connection) => {
+      // Noise opens them in their place.
+      connection.rawStream?.prependListener("data", (bytes) => raw.push(Buffer.from(bytes as Uint8Array)));
+    });
+    bert.swarm.join(topic, { server: true, client: false });
+    await bert.swarm.flush();
+    for (const { swarm } of [anna, carl]) swarm.join(topic, { server: false, client: true });
+    await eventually(() => expect(bert.connections).toHaveLength(2));
+    // What comes of the other end comes behind its word that it seals for itself.
+    bert.say("welcome");
+    await eventually(() => expect([...anna.heard, ...carl.heard]).toEqual(["welcome", "welcome"]));
+    return { anna, bert, carl, passed, raw, change: (count: number) => (toChange = count), left: () => toChange };
+  }
+
+  it("sees what Noise has encrypted, once, and changes nothing of it: it is sent again, and all connections stay", async () => {
+    const { anna, bert, carl, change, left, passed, raw } = await connected();
+    const sent = Buffer.alloc(60_000, "anna");
+    let receivedBytes = 0;
+    for (const connection of bert.connections) {
+      connection.on("data", (data) => {
+        const bytes = data as Buffer;
+        if (bytes.length > LARGE_BYTES) expect(bytes.equals(sent)).toBe(true);
+        receivedBytes += bytes.length;
+      });
+    }
+    change(2);
+    for (let count = 0; count < 5; count += 1) anna.connections[0]?.write(sent);
+    carl.say("still here");
+
+    await eventually(() => expect(receivedBytes).toBe(5 * sent.length + "still here".length));
+
+    expect(left()).toBe(0);
+    expect(bert.heard).toEqual(["still here"]);
+    expect([...anna.failures, ...bert.failures, ...carl.failures]).toEqual([]);
+    const large = raw.filter(({ length }) => length > LARGE_BYTES);
+    // A message of the relay may be several frames.
+    expect(large.map((bytes) => Buffer.concat(passed).includes(bytes))).toEqual(Array(large.length).fill(true));
+    expect(large.length).toBeGreaterThan(0);
+  });
 });

@@ -21,7 +21,7 @@ type Acknowledged = {
   readonly nonces: Map<string, string>;
 };
 
-/** What came of all kills. `lost`: what was acknowledged and is not kept. `doubled`: names that were given out twice. */
+/** What came of all kills. `lost`: what was acknowledged and is not kept. `doubled`: names that were given out, or are kept, twice. */
 export type KillReport = {
   readonly kills: number;
   readonly acknowledged: { readonly agents: number; readonly meshes: number; readonly nonces: number };
@@ -52,8 +52,8 @@ export async function killDuringRegistrations(killCount: number): Promise<KillRe
   await startRelay(port, stateDirectory).printed(/"msg":"listening"/);
   const lost: string[] = [];
   for (const table of ["agents", "meshes", "nonces"] as const) {
-    const kept = await readFile(join(stateDirectory, `accounts/${table}.jsonl`), "utf8");
-    for (const start of told[table].values()) if (!kept.includes(`\n${start}`)) lost.push(start);
+    const kept = await linesIn(join(stateDirectory, `accounts/${table}.jsonl`), doubled);
+    for (const start of told[table].values()) if (!kept.get(keyOf(start))?.startsWith(start)) lost.push(start);
   }
   const { agents, meshes, nonces } = told;
   return {
@@ -62,6 +62,21 @@ export async function killDuringRegistrations(killCount: number): Promise<KillRe
     lost,
     doubled,
   };
+}
+
+/** The lines of a table by what they are about. What has two goes into `doubled`. */
+async function linesIn(path: string, doubled: string[]): Promise<ReadonlyMap<string, string>> {
+  const lines = new Map<string, string>();
+  for (const line of (await readFile(path, "utf8")).split("\n")) {
+    if (lines.has(keyOf(line))) doubled.push(line);
+    lines.set(keyOf(line), line);
+  }
+  return lines;
+}
+
+/** What a line is about: ids and hashes have no commas. */
+function keyOf(line: string): string {
+  return line.slice(0, line.indexOf(","));
 }
 
 function startRelay(port: number, stateDirectory: string): Run {

@@ -47,6 +47,7 @@ async function writeUntilKilled(
   await sleep(afterMs);
   child.kill("SIGKILL");
   await gone;
+  expect(child.signalCode).toBe("SIGKILL");
   const lines = said.split("\n");
   // The last one may have been cut.
   for (const line of lines.slice(0, -1)) if (line !== "open") ledger.add(line);

@@ -80,6 +80,10 @@ export class StreamSide {
     );
   }
 
+  selfSeal(): void {
+    this.stream.selfSealed();
+  }
+
   abort(): void {
     this.hasAborted = true;
     this.#writer.abort(OWN_REASON).catch((error: unknown) => this.#note(error));

@@ -15,7 +15,7 @@ const size = fc.oneof(
 export type StreamStep =
   | { do: "open"; end: number }
   | { do: "write"; stream: number; isOpener: boolean; size: number }
-  | { do: "close" | "abort" | "cancel"; stream: number; isOpener: boolean }
+  | { do: "close" | "abort" | "cancel" | "selfSeal"; stream: number; isOpener: boolean }
   | { do: "read"; stream: number; isOpener: boolean; isReading: boolean }
   | { do: "cut"; end: number; downMs: number }
   | { do: "lose" | "double"; count: number }
@@ -28,7 +28,7 @@ const constant = <const Word extends string>(word: Word): fc.Arbitrary<Word> => 
 const step: fc.Arbitrary<StreamStep> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: constant("open"), end }) },
   { weight: 12, arbitrary: fc.record({ do: constant("write"), ...which, size }) },
-  { weight: 3, arbitrary: fc.record({ do: constant("close"), ...which }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constantFrom("close" as const, "selfSeal" as const), ...which }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constantFrom("abort" as const, "cancel" as const), ...which }) },
   { weight: 6, arbitrary: fc.record({ do: constant("read"), ...which, isReading: fc.boolean() }) },
   {

@@ -11,7 +11,14 @@ export type StreamScene = Pick<LaneScene, "app" | "clock" | "told"> & {
   readonly lanes: DirectLanes;
   readonly streams: TopicStreams;
   /** A chunk of this peer comes: a kind, and what is behind it. */
-  readonly chunk: (sid: string, stream: number, seq: number, kind: number, body?: Uint8Array | string) => void;
+  readonly chunk: (
+    sid: string,
+    stream: number,
+    seq: number,
+    kind: number,
+    body?: Uint8Array | string,
+    how?: { readonly isBound: boolean },
+  ) => void;
   /** This peer says where it is. */
   readonly say: (
     sid: string,
@@ -34,9 +41,9 @@ export function streamScene(secrets?: StreamSecrets): StreamScene {
     lanes,
     streams,
     told,
-    chunk: (sid, stream, seq, kind, body = "") => {
+    chunk: (sid, stream, seq, kind, body = "", how = { isBound: false }) => {
       const content = typeof body === "string" ? new TextEncoder().encode(body) : body;
-      const frame = decodeFrame(encodeChunk(stream, content, kind));
+      const frame = decodeFrame(encodeChunk(stream, content, kind, how));
       if (frame.type === "chunk") lanes.received(sid, { ...frame, seq });
     },
     say: (sid, stream, purpose, next, byteLimit = 1024 * 1024) =>
@@ -53,7 +60,7 @@ export function u32(value: number): Uint8Array {
 function summaryOf(frame: Extract<Frame, { type: "chunk" | "acknowledgement" }> & { readonly to: string }): string {
   const { to, stream } = frame;
   if (frame.type === "acknowledgement") return `${to} #${stream} ${frame.purpose} ${frame.next} ${frame.byteLimit}`;
-  return `${to} #${stream} ${frame.seq} ${wordsOf(decodeStreamChunk(frame.chunk))}`;
+  return `${to} #${stream} ${frame.seq} ${wordsOf(decodeStreamChunk(frame))}${frame.isBound ? ", bound" : ""}`;
 }
 
 function keyText(key: Uint8Array | undefined): string {

@@ -80,7 +80,7 @@ describe("the frames between two ends", () => {
         }),
         hasState: fc.boolean(),
       }),
-      fc.record({ type: fc.constant("chunk" as const), seq, stream: u32, chunk: bytes }),
+      fc.record({ type: fc.constant("chunk" as const), seq, stream: u32, chunk: bytes, isBound: fc.boolean() }),
       fc.record({
         type: fc.constant("acknowledgement" as const),
         seq,
@@ -107,9 +107,12 @@ describe("the frames between two ends", () => {
           case "status":
             expect(decodeFrame(encodeStatus(frame))).toEqual(frame);
             return;
-          case "chunk":
-            expect(decodeFrame(numbered(encodeChunk(frame.stream, frame.chunk), frame.seq))).toEqual(frame);
+          case "chunk": {
+            const written = numbered(encodeChunk(frame.stream, frame.chunk, undefined, frame), frame.seq);
+            const isMessage = frame.isBound && frame.stream === 0;
+            expect(decodeFrame(written)).toEqual(isMessage ? { type: "unreadable" } : frame);
             return;
+          }
           case "acknowledgement":
             expect(decodeFrame(encodeAcknowledgement(frame))).toEqual(frame);
             return;

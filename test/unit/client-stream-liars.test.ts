@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
+import { decodeFrame, encodeChunk } from "../../client/delivery/frame.ts";
 import type { PeerStream } from "../../client/streams/peer-stream.ts";
 import { codeOf, watch } from "../support/lane-scene.ts";
 import { manyTurns } from "../support/stream-properties.ts";
 import { type StreamScene, streamScene, u32 } from "../support/stream-scene.ts";
 
-const [DATA, OPEN, ACCEPT, END, ABORT, STOP] = [0, 1, 2, 3, 4, 5] as const;
+const [DATA, OPEN, ACCEPT, END, ABORT, STOP, SELF_SEALED] = [0, 1, 2, 3, 4, 5, 8] as const;
 const KIBIBYTE = 1024;
 const MEBIBYTE = KIBIBYTE * KIBIBYTE;
 
@@ -107,6 +108,7 @@ describe("a member that lies about a stream", () => {
       [ABORT, "x"],
       [STOP, Uint8Array.of(0, 0, 0, 0, 0xff)],
       [ABORT, new Uint8Array(900)],
+      [SELF_SEALED, "x"],
     ];
     for (const [index, [kind, body]] of bad.entries()) chunk("p", 7, 2 + index, kind, body);
     chunk("p", 7, 2 + bad.length, 99, "of a later version");
@@ -153,6 +155,39 @@ describe("a member that lies about a stream", () => {
     );
   });
 
+  it("gets nothing in the clear, and gives nothing so, that this end has not agreed to", async () => {
+    const { chunk, stream, take, told } = taken();
+    const read = stream.readable.getReader();
+    const writer = stream.writable.getWriter();
+    // It has agreed itself.
+    chunk("p", 7, 2, SELF_SEALED);
+    chunk("p", 7, 3, DATA, "in the clear", { isBound: true });
+    chunk("p", 7, 3, DATA, "sealed");
+    await writer.write(Uint8Array.of(1));
+
+    expect(new TextDecoder().decode((await read.read()).value)).toBe("sealed");
+    expect(told).toEqual(["p unreadable"]);
+    expect(take()).toContain("p #1 2 data 1");
+  });
+
+  it("gets its own bytes alone in the clear: no label, no end, and no message", async () => {
+    const { chunk, stream, told } = taken();
+    stream.selfSealed();
+    const read = stream.readable.getReader();
+    const bad = [
+      [8, 1, OPEN, "label"],
+      [7, 2, END, ""],
+      [7, 3, ABORT, u32(0)],
+      [7, 4, SELF_SEALED, ""],
+    ] as const;
+    for (const [number, seq, kind, body] of bad) chunk("p", number, seq, kind, body, { isBound: true });
+    chunk("p", 7, 5, DATA, "in the clear", { isBound: true });
+
+    expect(new TextDecoder().decode((await read.read()).value)).toBe("in the clear");
+    expect(told).toEqual(bad.map(() => "p unreadable"));
+    expect(decodeFrame(encodeChunk(0, Uint8Array.of(1), undefined, { isBound: true })).type).toBe("unreadable");
+  });
+
   it("gets no more than 16 MiB, whatever it offers, and all of them 64 MiB and a little", async () => {
     const { lanes, say, streams, take } = streamScene();
     lanes.peerBack("p");
@@ -164,6 +199,7 @@ describe("a member that lies about a stream", () => {
         seq: 1,
         stream: 100 + number,
         chunk: Uint8Array.of(ACCEPT, ...u32(number)),
+        isBound: false,
       });
     }
     const sentBytes = (): number =>

@@ -6,8 +6,55 @@ import { streamsOver } from "../support/stream-end.ts";
 import { manyTurns } from "../support/stream-properties.ts";
 import { streamScene, u32 } from "../support/stream-scene.ts";
 
-const [OPEN, ACCEPT] = [1, 2] as const;
+const [OPEN, ACCEPT, SELF_SEALED] = [1, 2, 8] as const;
 const MEBIBYTE = 1024 * 1024;
+
+/** A stream that `p` has opened, and that the app has taken. */
+async function takenStream() {
+  const scene = streamScene();
+  scene.lanes.peerBack("p");
+  const streams: PeerStream[] = [];
+  scene.streams.onStream((incoming) => void streams.push(incoming));
+  scene.chunk("p", 7, 1, OPEN, "label");
+  const [stream] = streams;
+  if (stream === undefined) throw new Error("it was taken");
+  const writer = stream.writable.getWriter();
+  scene.say("p", 1, "progress", 2);
+  scene.take();
+  return { ...scene, stream, writer };
+}
+
+describe("two apps that seal their bytes themselves", () => {
+  it("have their data bound once both have said so, and nothing else", async () => {
+    const { chunk, stream, take, told, writer } = await takenStream();
+    await writer.write(Uint8Array.of(1));
+    stream.selfSealed();
+    stream.selfSealed();
+    await writer.write(Uint8Array.of(1));
+    chunk("p", 7, 2, SELF_SEALED);
+    await writer.write(Uint8Array.of(1));
+    void writer.close();
+    await manyTurns();
+
+    const chunks = take().filter((words) => !words.includes("progress"));
+    expect(chunks.map((words) => words.slice("p #1 ".length))).toEqual([
+      "2 data 1",
+      "3 self-sealed",
+      "4 data 1",
+      "5 data 1, bound",
+      "6 end",
+    ]);
+    expect(told).toEqual([]);
+  });
+
+  it("are told nothing, and go on sealed, where the other side's library does not know of it", async () => {
+    const { stream, take, writer } = await takenStream();
+    stream.selfSealed();
+    await writer.write(Uint8Array.of(1));
+
+    expect(take()).toEqual(["p #1 2 self-sealed", "p #1 3 data 1"]);
+  });
+});
 
 describe("who opens a stream", () => {
   it("sends a label, then bytes under its own number, whatever the other side's is", async () => {

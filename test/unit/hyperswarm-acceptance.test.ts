@@ -23,6 +23,7 @@ function incoming(label: string, onWritten: (bytes: Uint8Array) => Promise<void>
     readable: new ReadableStream({ start: (controller) => void (readable = controller) }),
     writable: new WritableStream({ start: (controller) => void (writable = controller), write: onWritten }),
     closed: Promise.resolve(),
+    selfSealed: () => undefined,
     abort: () => undefined,
   };
   const fail = (): void => {

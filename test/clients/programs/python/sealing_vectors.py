@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 VERSION = b"postern-client/1"
 MESSAGE, CHUNK, ACKNOWLEDGEMENT = 1, 4, 5
-RESEND = 1
+RESEND, BOUND = 1, 16
 
 
 def derive(material: bytes, salt: bytes, info: bytes) -> bytes:
@@ -45,6 +45,8 @@ def sealing_of(group: bytes, sender: str, receiver: str | None, head: bytes) -> 
 
 
 def clear_bytes(frame: bytes) -> int:
+    if frame[0] == CHUNK and frame[1] & BOUND:
+        return len(frame)
     return 12 if frame[0] in (CHUNK, ACKNOWLEDGEMENT) else 8
 
 
@@ -61,6 +63,7 @@ def main() -> None:
         frame, sealed = bytes.fromhex(vector["frame"]), bytes.fromhex(vector["sealed"])
         at = clear_bytes(frame)
         key, nonce, bound = sealing_of(group, vectors["from"], vector["to"], frame[:at])
+        bound += frame[12:at]
         assert frame[:at] + key.encrypt(nonce, frame[at:], bound) == sealed, vector["description"]
         assert sealed[:at] + key.decrypt(nonce, sealed[at:], bound) == frame, vector["description"]
         try:
