@@ -13,8 +13,8 @@ export type SelfSignedOptions = {
 
 /**
  * Makes a certificate for development: signed by itself, so clients must be told to trust it.
- * node-forge writes it; the key and the signature come from Node: forge would take seconds for the one, and a tenth of a second, an eighth
- * of the start, for the other. RSA 2048 (RFC 8446 section 9.1:
+ * node-forge writes it; the key and the signature come from Node: forge would take seconds for the one, and a sixth of the relay's start for
+ * the other. RSA 2048 (RFC 8446 section 9.1:
  * every TLS 1.3 client verifies RSA signatures) because forge writes no ECDSA certificates.
  */
 export function createSelfSigned({ names, notBefore, lifetimeDays }: SelfSignedOptions): TlsMaterial {
