@@ -1,3 +1,4 @@
+import { randomFillSync } from "node:crypto";
 import { PassThrough } from "node:stream";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -11,7 +12,7 @@ function maskedPlainly(bytes: Uint8Array, key: Uint8Array): number[] {
 /** Writes messages, and gives what was written. */
 function written(messages: readonly Uint8Array[]): Buffer {
   const stream = new PassThrough({ highWaterMark: 16_777_216 });
-  const frames = new BinaryFrames(stream);
+  const frames = new BinaryFrames({ stream, fill: randomFillSync });
   for (const message of messages) frames.write(message);
   return stream.read() as Buffer;
 }
