@@ -1,5 +1,6 @@
 import { randomFillSync } from "node:crypto";
 import type { Writable } from "node:stream";
+import type { BufferPool } from "./buffer-pool.ts";
 
 /** A whole message of bytes: the first byte of its frame (RFC 6455 section 5.2). */
 const FINAL_BINARY = 0x82;
@@ -20,11 +21,14 @@ const KEYS_AT_ONCE = 256;
  */
 export class BinaryFrames {
   readonly #stream: Pick<Writable, "write" | "cork" | "uncork">;
+  readonly #pool: BufferPool;
   readonly #keys = Buffer.alloc(KEYS_AT_ONCE * KEY_BYTES);
   #usedBytes: number = KEYS_AT_ONCE * KEY_BYTES;
 
-  constructor(stream: Pick<Writable, "write" | "cork" | "uncork">) {
+  /** @param pool gets the memory of a message back when it was written. */
+  constructor(stream: Pick<Writable, "write" | "cork" | "uncork">, pool: BufferPool) {
     this.#stream = stream;
+    this.#pool = pool;
   }
 
   /**
@@ -38,7 +42,10 @@ export class BinaryFrames {
     if (roomBytes >= header.length) {
       const frame = new Uint8Array(message.buffer, message.byteOffset - header.length, header.length + message.length);
       frame.set(header);
-      this.#stream.write(frame);
+      this.#stream.write(frame, (error) => {
+        // What was not written may still be in use.
+        if (error === null || error === undefined) this.#pool.give(frame);
+      });
       return;
     }
     if (message.length <= MAX_JOINED_BYTES) {
