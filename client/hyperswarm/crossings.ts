@@ -1,5 +1,5 @@
-import { once } from "node:events";
 import type NoiseSecretStream from "@hyperswarm/secret-stream";
+import { once } from "#events";
 import { hexOf } from "./visit.ts";
 
 /** Two keys: the own one, and that of the other side. */

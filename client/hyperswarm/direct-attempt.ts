@@ -1,6 +1,6 @@
-import { Buffer } from "node:buffer";
 import type NoiseSecretStream from "@hyperswarm/secret-stream";
 import { Duplex } from "streamx";
+import { Buffer } from "#buffer";
 import type { HandshakeResult } from "./handshake.ts";
 
 /** What a direct connection is made of. @property first what has come on it already */

@@ -1,8 +1,8 @@
-import { Buffer } from "node:buffer";
 import type NoiseSecretStream from "@hyperswarm/secret-stream";
 import { hash } from "hypercore-crypto";
 import curve from "noise-curve-ed";
 import Noise from "noise-handshake";
+import { Buffer } from "#buffer";
 import { utf8 } from "../data.ts";
 
 /** Another version has other handshakes: the two do not understand each other. */

@@ -1,5 +1,5 @@
-import { Buffer } from "node:buffer";
 import { Duplex } from "streamx";
+import { Buffer } from "#buffer";
 import { DeliveryError } from "../errors.ts";
 import type { PeerStream } from "../streams/peer-stream.ts";
 import { StreamError } from "../streams/stream-error.ts";

@@ -1,7 +1,7 @@
-import { EventEmitter } from "node:events";
 import NoiseSecretStream from "@hyperswarm/secret-stream";
 import { keyPair } from "hypercore-crypto";
 import type HyperDHT from "hyperdht";
+import { EventEmitter } from "#events";
 import { type Clock, systemClock, type Timer } from "../clock.ts";
 import { accept } from "./acceptance.ts";
 import { connectError } from "./connect-error.ts";

@@ -1,4 +1,4 @@
-import { Buffer } from "node:buffer";
+import { Buffer } from "#buffer";
 import type { Answer } from "./query.ts";
 
 /** As many peers as a node of the DHT gives at once, and as many answers: together more than the 64 peers of a swarm. */

@@ -1,7 +1,7 @@
-import { Buffer } from "node:buffer";
-import { EventEmitter } from "node:events";
 import type NoiseSecretStream from "@hyperswarm/secret-stream";
 import type HyperDHT from "hyperdht";
+import { Buffer } from "#buffer";
+import { EventEmitter } from "#events";
 import { compareKeys } from "./crossings.ts";
 import type { CreateHandshake, Handshake, KeyPair } from "./handshake.ts";
 

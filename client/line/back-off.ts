@@ -33,6 +33,12 @@ export class BackOff {
     return this.#random() * this.#boundMs;
   }
 
+  /** It was there for a moment: the next waits are as early ones, whatever the bound had grown to. */
+  ease(): void {
+    this.#attemptCount = 0;
+    this.#boundMs = Math.min(this.#boundMs, EARLY_BOUND_MS);
+  }
+
   /** Something has lasted: the next wait is short again. */
   reset(): void {
     this.#attemptCount = 0;

@@ -17,6 +17,8 @@ import type { Transport, TransportMemory } from "./transport.ts";
 
 /** A connection that lasted less is a reason for back-off, however it ended. */
 const LASTING_MS = 5000;
+/** One that lasted so long shows that the relay was back: how long it had been away before says nothing of the next time. */
+const BACK_MS = 1000;
 const USUAL_PING_INTERVAL_MS = 25_000;
 const MIN_PING_INTERVAL_MS = 5000;
 /** A line that dies after such a silence may want to be asked more often. */
@@ -279,6 +281,7 @@ export class Line implements CarrierEvents, MembershipLine {
   #planDial({ reconnect, retryAfterMs }: Ending, { lastedMs, reconnectWithinMs }: Connection): void {
     const hasLasted = lastedMs >= LASTING_MS;
     if (hasLasted || reconnectWithinMs !== undefined) this.#backOff.reset();
+    else if (lastedMs >= BACK_MS) this.#backOff.ease();
     this.#notBeforeMs = this.#parts.clock.monotonicMs() + retryAfterMs;
     if (reconnectWithinMs !== undefined) this.#dialAfter(this.#parts.random() * reconnectWithinMs);
     else this.#dialAfter(reconnect === "now" && hasLasted ? 0 : retryAfterMs + this.#backOff.nextMs());

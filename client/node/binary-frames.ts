@@ -1,9 +1,7 @@
-import { randomFillSync } from "node:crypto";
 import type { Writable } from "node:stream";
-import type { BufferPool } from "./buffer-pool.ts";
 
-/** A whole message of bytes: the first byte of its frame (RFC 6455 section 5.2). */
-const FINAL_BINARY = 0x82;
+/** The first byte of a frame that is whole (RFC 6455 section 5.2), by what it holds. */
+export const WHOLE = { text: 0x81, binary: 0x82, close: 0x88, pong: 0x8a } as const;
 const MASKED = 0x80;
 const LENGTH_IN_16_BITS = 126;
 const LENGTH_IN_64_BITS = 127;
@@ -15,53 +13,59 @@ const MAX_JOINED_BYTES = 4096;
 /** Random bytes are made for so many keys at once. */
 const KEYS_AT_ONCE = 256;
 
+/** Where frames are written, and what fills bytes that nobody can foresee. */
+export type FrameParts = {
+  readonly stream: Pick<Writable, "write" | "cork" | "uncork">;
+  readonly fill: (bytes: Uint8Array) => unknown;
+  /** Nobody uses these bytes any more: a message with its header, which was written. */
+  readonly onWritten?: ((frame: Uint8Array) => void) | undefined;
+};
+
 /**
- * Writes messages of bytes to a server, each as one masked frame (RFC 6455 section 5.3) under a key that nobody can foresee. In
+ * Writes messages to a server, each as one masked frame (RFC 6455 section 5.3) under a key that nobody can foresee. In
  * place and a word at a time, which costs a tenth of what `ws` takes without its native part.
  */
 export class BinaryFrames {
-  readonly #stream: Pick<Writable, "write" | "cork" | "uncork">;
-  readonly #pool: BufferPool;
+  readonly #parts: FrameParts;
   readonly #keys = Buffer.alloc(KEYS_AT_ONCE * KEY_BYTES);
   #usedBytes: number = KEYS_AT_ONCE * KEY_BYTES;
 
-  /** @param pool gets the memory of a message back when it was written. */
-  constructor(stream: Pick<Writable, "write" | "cork" | "uncork">, pool: BufferPool) {
-    this.#stream = stream;
-    this.#pool = pool;
+  constructor(parts: FrameParts) {
+    this.#parts = parts;
   }
 
   /**
    * @param message is the writer's from here on, and is written to.
    * @param roomBytes so many bytes before it, in its memory, are the writer's too.
+   * @param first what it is: one of `WHOLE`.
    */
-  write(message: Uint8Array, roomBytes = 0): void {
+  write(message: Uint8Array, roomBytes = 0, first: number = WHOLE.binary): void {
+    const { stream, onWritten } = this.#parts;
     const key = this.#nextKey();
-    const header = headerOf(message.length, key);
+    const header = headerOf(first, message.length, key);
     mask(message, key);
     if (roomBytes >= header.length) {
       const frame = new Uint8Array(message.buffer, message.byteOffset - header.length, header.length + message.length);
       frame.set(header);
-      this.#stream.write(frame, (error) => {
-        // What was not written may still be in use.
-        if (error === null || error === undefined) this.#pool.give(frame);
-      });
+      if (onWritten === undefined) stream.write(frame);
+      // What was not written may still be in use.
+      else stream.write(frame, (error) => (error ?? undefined) === undefined && onWritten(frame));
       return;
     }
     if (message.length <= MAX_JOINED_BYTES) {
-      this.#stream.write(Buffer.concat([header, message]));
+      stream.write(Buffer.concat([header, message]));
       return;
     }
     // At once, and so in one record of TLS.
-    this.#stream.cork();
-    this.#stream.write(header);
-    this.#stream.write(message);
-    this.#stream.uncork();
+    stream.cork();
+    stream.write(header);
+    stream.write(message);
+    stream.uncork();
   }
 
   #nextKey(): Uint8Array {
     if (this.#usedBytes === this.#keys.length) {
-      randomFillSync(this.#keys);
+      this.#parts.fill(this.#keys);
       this.#usedBytes = 0;
     }
     this.#usedBytes += KEY_BYTES;
@@ -93,10 +97,10 @@ function wordOf(key: Uint8Array, at: number): number {
   return new Int32Array(turned.buffer)[0] ?? 0;
 }
 
-function headerOf(length: number, key: Uint8Array): Buffer {
+function headerOf(first: number, length: number, key: Uint8Array): Buffer {
   const lengthBytes = length < LENGTH_IN_16_BITS ? 0 : length < 65_536 ? 2 : 8;
   const header = Buffer.allocUnsafe(2 + lengthBytes + KEY_BYTES);
-  header[0] = FINAL_BINARY;
+  header[0] = first;
   header[1] = MASKED | (lengthBytes === 0 ? length : lengthBytes === 2 ? LENGTH_IN_16_BITS : LENGTH_IN_64_BITS);
   if (lengthBytes === 2) header.writeUInt16BE(length, 2);
   else if (lengthBytes === 8) header.writeBigUInt64BE(BigInt(length), 2);

@@ -1,3 +1,4 @@
+import { randomFillSync } from "node:crypto";
 import type { ClientRequest, IncomingMessage } from "node:http";
 import type { Socket as NetSocket } from "node:net";
 import { TLSSocket } from "node:tls";
@@ -112,7 +113,7 @@ class NodeSocket implements Socket {
 
   #listen(socket: WebSocket, hostname: string): void {
     socket.on("upgrade", ({ socket: stream }: IncomingMessage) => {
-      this.#frames = new BinaryFrames(stream, this.#pool);
+      this.#frames = new BinaryFrames({ stream, fill: randomFillSync, onWritten: (frame) => this.#pool.give(frame) });
       // Behind the listener of ws, which is added in this turn: the bytes are its own.
       queueMicrotask(() => stream.on("data", () => !this.#isOver && this.#events.onBytesSeen?.()));
       stream.on("drain", () => !this.#isOver && this.#events.onDrained?.());

@@ -123,8 +123,9 @@ export class Mailboxes {
         quota: this.quota,
       });
       this.#counts.add(outcome.outcome === "stored" ? "deposited" : outcome.outcome);
-      // Behind the answer to who deposited it: nobody shall hear of a delivery before.
-      if (outcome.outcome === "stored") setImmediate(() => this.#wake(message.mailbox));
+      // Behind the answer to who deposited it: nobody shall hear of a delivery before. Who opens it now finds the message there.
+      if (outcome.outcome === "stored" && this.#feeds.has(message.mailbox))
+        setImmediate(() => this.#wake(message.mailbox));
       return outcome;
     } catch (error) {
       this.#counts.add("failed");

@@ -31,15 +31,15 @@ it("puts a trial in the place of the one before, and keeps the others of the sam
 
 it("says of a long trial how long it was, and of another rate which one", () => {
   const [first] = results.trials as [KillTestResults["trials"][0]];
-  const hour = { ...first, disruption: "mixed", count: 450, publishedForMs: 3_600_000 };
+  const usual = { ...first, disruption: "kill", count: 10, publishedForMs: 75_000, messagesPerSecond: 300 };
+  const hour = { ...usual, disruption: "mixed", count: 450, publishedForMs: 3_600_000 };
+  const slow = { ...usual, messagesPerSecond: 100 };
 
-  const slow = { ...first, messagesPerSecond: 100 };
-
-  const text = toKillTestMarkdown({ ...results, trials: [first, hour, slow] }, [
+  const text = toKillTestMarkdown({ ...results, trials: [usual, hour, slow] }, [
     { name: first.contestant, sentence: "it" },
   ]);
 
-  expect(text).toContain(`| ${first.contestant} | ${first.disruption} × ${first.count} |`);
+  expect(text).toContain(`| ${first.contestant} | kill × 10 |`);
   expect(text).toContain(`| ${first.contestant} | mixed × 450 in 60 min |`);
-  expect(text).toContain(`| ${first.contestant} | ${first.disruption} × ${first.count}, 100 messages/s |`);
+  expect(text).toContain(`| ${first.contestant} | kill × 10, 100 messages/s |`);
 });

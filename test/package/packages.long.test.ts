@@ -115,6 +115,15 @@ it.each([
   expect(await runIn(app, program, flags)).toMatch(new RegExp(`^closed file://.*/dist/client/${file}\\n$`));
 });
 
+it("has entries of its own for Bare, for all that is one there", async () => {
+  const program = `for (const entry of ["", "/streams", "/identity", "/mailbox", "/signed-relays", "/hyperswarm"])
+    console.log(import.meta.resolve("postern-client" + entry).replace(/.*\\/dist\\/client\\//, ""));`;
+
+  expect((await runIn(app, program, ["--conditions=bare"])).trim().split("\n")).toEqual(
+    ["index", "streams", "identity", "mailbox", "signed-relays", "hyperswarm"].map((name) => `bare/${name}.js`),
+  );
+});
+
 it("gives each of its entries to an app that has installed nothing else, but for those that need Hyperswarm", async () => {
   const program = `import { readFileSync } from "node:fs";
     const { exports } = JSON.parse(readFileSync("node_modules/postern-client/package.json", "utf8"));

@@ -7,18 +7,20 @@ import { afterAll, beforeAll, expect, onTestFinished } from "vitest";
 import { identityOf, type KeyPair, newKeyPair } from "../../client/identity.ts";
 import { mailboxesOf } from "../../client/mailbox.ts";
 import { connect } from "../../client/node.ts";
-import type { Relay } from "../../client/relay.ts";
+import type { Relay, TlsOptions } from "../../client/relay.ts";
 import { newSecret } from "../../client/sealing/secret.ts";
 import type { Topic } from "../../client/topic.ts";
+import type { Config } from "../../relay/config/options.ts";
 import { freePort } from "../../scripts/loopback/free-port.ts";
 import { CLIENTS_FOLDER } from "../clients/start-client.ts";
+import { authorizedTls, BARE } from "../support/bare.ts";
 import { BrowserPage } from "../support/browser.ts";
 import { eventually } from "../support/eventually.ts";
 import { openFirefox } from "../support/firefox.ts";
 import { InstalledClient, serveFiles } from "../support/installed-client.ts";
 import { Run } from "../support/process.ts";
 import { startRelay } from "../support/relay.ts";
-import { itInBrowser, itInFirefox, itWithClients } from "../support/requires.ts";
+import { itInBrowser, itInFirefox, itOnBare, itWithClients } from "../support/requires.ts";
 
 /** What one end of the exchange is told: on the command line, or behind the # of a page. */
 type Words = readonly [address: string, secret: string, name: string];
@@ -68,6 +70,19 @@ inRuntimes("exchanges everything on workerd, sealed, over a restart of the relay
   expect(await answered).toBe("done");
 });
 
+itOnBare()("exchanges everything on Bare over TLS, sealed, over a restart of the relay", async () => {
+  const { ca, config } = authorizedTls();
+
+  await exchangeWith(
+    "Bare",
+    (words) => {
+      const run = new Run([join(folder, "bare.mjs"), ...words, ca], { command: BARE });
+      onTestFinished(() => run.signal("SIGKILL"));
+    },
+    { tls: { ca }, config: { ...config, mailboxStore: "memory" } },
+  );
+});
+
 itInBrowser()("exchanges everything in Chromium, sealed, over a restart of the relay", async () => {
   const page = await BrowserPage.open();
   const port = await serveFiles(folder);
@@ -84,10 +99,16 @@ itInFirefox()("exchanges everything in Firefox, sealed, over a restart of the re
 });
 
 /** Both ends in one sealed topic, with identities: messages, a request, presence, mailboxes, and a restart of the relay in between. */
-async function exchangeWith(name: string, start: (words: Words) => unknown): Promise<void> {
-  const relay = await startRelay({ tls: "off", mailboxStore: "memory" });
+async function exchangeWith(
+  name: string,
+  start: (words: Words) => unknown,
+  { config, tls }: { readonly config: Partial<Config>; readonly tls?: TlsOptions } = {
+    config: { tls: "off", mailboxStore: "memory" },
+  },
+): Promise<void> {
+  const relay = await startRelay(config);
   const secret = newSecret();
-  const here = connect(relay.url);
+  const here = connect(relay.url, { tls });
   onTestFinished(() => here.close());
   const keys = await newKeyPair();
   const topic = await here.join({ secret }, { identity: identityOf(keys, { requireIdentity: true }) });
@@ -111,7 +132,7 @@ async function exchangeWith(name: string, start: (words: Words) => unknown): Pro
   );
   await relay.stop();
   await topic.broadcast("while it is down");
-  await startRelay({ tls: "off", port: relay.port });
+  await startRelay({ ...config, port: relay.port });
   await topic.broadcast(`show ${name}, back`);
   await eventually(() => expect(presence()).toBe(`${name}, back`));
 

@@ -7,9 +7,18 @@ import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { onTestFinished } from "vitest";
 
-/** What the client loads of others; the last ones for `postern-client/hyperswarm` alone. */
+/** What the client loads of others: on Node, on Bare, and for `postern-client/hyperswarm` alone. */
 const BESIDE = [
   "ws",
+  "bare-abort-controller",
+  "bare-buffer",
+  "bare-crypto",
+  "bare-encoding",
+  "bare-events",
+  "bare-performance",
+  "bare-tcp",
+  "bare-tls",
+  "sodium-native",
   "hyperswarm",
   "@hyperswarm/secret-stream",
   "hypercore-crypto",

@@ -4,6 +4,7 @@ import { it, type TestAPI } from "vitest";
 import type { Part } from "../clients/rows.ts";
 import { isInstalled } from "../clients/start-client.ts";
 import { findBicep } from "../infra/compiler.ts";
+import { hasBare } from "./bare.ts";
 import { CHROMIUM } from "./browser.ts";
 import { FIREFOX } from "./firefox.ts";
 
@@ -94,6 +95,11 @@ export function itInBrowser(): TestAPI | TestAPI["skip"] {
 /** Tests of pages in a real Firefox. */
 export function itInFirefox(): TestAPI | TestAPI["skip"] {
   return needs(existsSync(FIREFOX), "a browser (Debian's firefox-esr)");
+}
+
+/** Tests of programs on Bare, which npm brings for the usual machines. */
+export function itOnBare(): TestAPI | TestAPI["skip"] {
+  return needs(hasBare(), "Bare (the package bare-runtime of npm, for this machine)");
 }
 
 /** Tests of the client libraries of test/clients that come with this part. */

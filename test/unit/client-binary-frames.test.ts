@@ -1,3 +1,4 @@
+import { randomFillSync } from "node:crypto";
 import { PassThrough, Writable } from "node:stream";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -12,7 +13,7 @@ function maskedPlainly(bytes: Uint8Array, key: Uint8Array): number[] {
 /** Writes messages, and gives what was written. */
 function written(messages: readonly Uint8Array[]): Buffer {
   const stream = new PassThrough({ highWaterMark: 16_777_216 });
-  const frames = new BinaryFrames(stream, new BufferPool());
+  const frames = new BinaryFrames({ stream, fill: randomFillSync });
   for (const message of messages) frames.write(message);
   return stream.read() as Buffer;
 }
@@ -61,7 +62,7 @@ describe("the memory of frames", () => {
       write: (bytes, _encoding, done) => void held.push({ bytes, done }),
     });
     const pool = new BufferPool();
-    const frames = new BinaryFrames(stream, pool);
+    const frames = new BinaryFrames({ stream, fill: randomFillSync, onWritten: (frame) => pool.give(frame) });
     const buffers: ArrayBufferLike[] = [];
     const write = (fill: number): void => {
       const bytes = pool
@@ -101,7 +102,8 @@ describe("the memory of frames", () => {
     stream.on("error", () => undefined);
     const bytes = pool.take(ROOM_BYTES + CHUNK_BYTES).subarray(ROOM_BYTES);
 
-    new BinaryFrames(stream, pool).write(bytes, ROOM_BYTES);
+    const onWritten = (frame: Uint8Array): void => pool.give(frame);
+    new BinaryFrames({ stream, fill: randomFillSync, onWritten }).write(bytes, ROOM_BYTES);
     await new Promise((resolve) => stream.on("close", resolve));
 
     expect(pool.take(CHUNK_BYTES).buffer).not.toBe(bytes.buffer);

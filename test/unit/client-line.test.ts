@@ -39,6 +39,25 @@ it("waits longer after each failure, up to the bound, and dials one at a time", 
   expect(scene.line.errors[0]?.message).toContain("down");
 });
 
+it.each([
+  [900, 4000],
+  [1000, 500],
+  [5000, 125],
+])("waits after a connection of %i ms that came after a long absence for %i ms", (lastedMs, waitMs) => {
+  const scene = openScene({ reconnect: { minDelayMs: 250, maxDelayMs: 30_000 } });
+  for (let attempt = 0; attempt < 12; attempt += 1) {
+    scene.relay.last.end({ cause: new Error("down") });
+    untilDial(scene);
+  }
+
+  scene.relay.last.open();
+  scene.relay.last.pong();
+  scene.clock.advance(lastedMs);
+  scene.relay.last.end();
+
+  expect(untilDial(scene)).toBe(waitMs);
+});
+
 it("gives up a dial that is not answered in time, and passes over what that socket says later", () => {
   const scene = openScene();
   const [first] = scene.relay.sockets;

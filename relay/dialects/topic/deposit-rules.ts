@@ -41,7 +41,7 @@ export class DepositRules {
    */
   async allow(
     mailbox: string,
-    given: { readonly secret: string | undefined; readonly provedKeys: ReadonlySet<string> },
+    given: { readonly secret: string | undefined; readonly provedKeys: Pick<ReadonlySet<string>, "has"> },
   ): Promise<boolean> {
     const { depositors, secretHash } = await (this.#remembered.get(mailbox) ??
       this.#remember(mailbox, this.#find(mailbox)));

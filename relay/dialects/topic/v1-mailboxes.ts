@@ -125,8 +125,7 @@ export class V1Mailboxes {
     const { connection, answer, parts } = this.#own;
     const { mailboxes, depositRules } = parts;
     if (mailboxes === undefined || depositRules === undefined) return "mailboxes-off";
-    const provedKeys = new Set(this.#open.keys());
-    if (!(await depositRules.allow(mailbox, { secret, provedKeys }))) return "deposit-refused";
+    if (!(await depositRules.allow(mailbox, { secret, provedKeys: this.#open }))) return "deposit-refused";
     // Nobody takes the place of what somebody else has deposited.
     const collapse =
       collapseKey === undefined ? {} : { collapseKey: hashOfSecret(`${connection.access.subject}\n${collapseKey}`) };

@@ -43,7 +43,10 @@ export async function duel(task: DuelTask): Promise<readonly DuelResult[]> {
     }
     const sides = [head, base].map((side) => ({ load: loadOf(side, workload), pids: processTree(side.pid) }));
     const [headSide, baseSide] = sides as [(typeof sides)[0], (typeof sides)[0]];
-    results.push({ workload: workload.id, pairs: await measurePairs(headSide, baseSide, task.slices) });
+    const { firstWarmUpPairCount, ...slices } = task.slices;
+    const warmUpPairCount = workload === first ? firstWarmUpPairCount : slices.warmUpPairCount;
+    const pairs = await measurePairs(headSide, baseSide, { ...slices, warmUpPairCount });
+    results.push({ workload: workload.id, pairs });
   }
   for (const { connections } of [head, base]) connections.close();
   return results;

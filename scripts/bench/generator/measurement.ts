@@ -41,7 +41,7 @@ export function openAccounts(serverPid: number): Accounts {
         seconds,
         serverCpuSeconds,
         generatorCpuSeconds: (user + system) / 1e6,
-        waitSeconds: Math.max(waitSeconds(pids) - serverWaitBefore, waitSeconds(["self"]) - ownWaitBefore),
+        waitSeconds: Math.max(0, waitSeconds(pids) - serverWaitBefore, waitSeconds(["self"]) - ownWaitBefore),
         p50Micros: latency.percentileMicros(0.5),
         p99Micros: latency.percentileMicros(0.99),
         serverResidentBytes: residentBytes(pids),

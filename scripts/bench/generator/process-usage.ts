@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 
 /** Linux reports process times in ticks of 10 ms (USER_HZ) on every architecture that Node runs on. */
 const TICKS_PER_SECOND = 100;
@@ -44,16 +44,37 @@ function tickSeconds(pid: number): number {
   return (Number(stat[11]) + Number(stat[12])) / TICKS_PER_SECOND;
 }
 
-/** The time for which the main threads of these processes were ready to run and had to wait for a core; 0 where unknown. */
+/**
+ * The time for which the main threads of these processes were ready to run and had to wait for a core, less what their own other
+ * threads ran, for which they may have waited: V8's compiler and collector have the same core. Of one moment it means nothing; what it grows by
+ * is what others took, at least. 0 where unknown.
+ */
 export function waitSeconds(pids: readonly (number | "self")[]): number {
   let nanoseconds = 0;
   for (const pid of pids) {
-    const fields = existsSync(`/proc/${pid}/schedstat`)
-      ? readFileSync(`/proc/${pid}/schedstat`, "utf8").split(" ")
-      : [];
-    nanoseconds += Number(fields[1] ?? 0);
+    const main = schedulerFields(`/proc/${pid}/schedstat`);
+    const ran = threadsOf(pid).map((thread) => schedulerFields(`/proc/${pid}/task/${thread}/schedstat`)?.[0] ?? 0);
+    const besides = ran.reduce((sum, own) => sum + own, 0) - (main?.[0] ?? 0);
+    nanoseconds += (main?.[1] ?? 0) - besides;
   }
   return nanoseconds / 1e9;
+}
+
+function threadsOf(pid: number | "self"): readonly string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`);
+  } catch {
+    return [];
+  }
+}
+
+/** How long it ran, how long it waited, in nanoseconds, and more; undefined where there is no such thread, or the kernel does not tell. */
+function schedulerFields(path: string): readonly number[] | undefined {
+  try {
+    return readFileSync(path, "utf8").split(" ").map(Number);
+  } catch {
+    return undefined;
+  }
 }
 
 /** The memory that these processes have resident. */

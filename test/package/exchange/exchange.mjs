@@ -4,8 +4,8 @@ import { identityOf, newKeyPair } from "postern-client/identity";
 import { mailboxesOf } from "postern-client/mailbox";
 
 /** Resolves when the other end has said `end`. */
-export async function exchange(address, secret, name) {
-  const relay = connect(address);
+export async function exchange(address, secret, name, options = {}) {
+  const relay = connect(address, options);
   const keys = await newKeyPair();
   const identity = identityOf(keys, { requireIdentity: true });
   const topic = await relay.join({ secret }, { presence: name, identity });

@@ -1,0 +1,5 @@
+/** The package `postern-client/identity` on Bare. */
+
+import "./globals.ts";
+
+export * from "../identity.ts";

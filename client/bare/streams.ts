@@ -1,0 +1,5 @@
+/** The package `postern-client/streams` on Bare. */
+
+import "./globals.ts";
+
+export * from "../streams.ts";
