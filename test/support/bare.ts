@@ -1,15 +1,22 @@
-import { chmodSync, readFileSync } from "node:fs";
-import { resolve } from "node:path";
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
 import type { Config } from "../../relay/config/options.ts";
+import { CLIENTS_FOLDER } from "../clients/start-client.ts";
 import { Authority } from "../network/reach/authority.ts";
 
-/** The program itself: what is in .bin starts it as a child, and ends alone. */
-export const BARE: string = resolve(`node_modules/bare-runtime-${process.platform}-${process.arch}/bin/bare`);
+const INSTALL = resolve("test/package/bare/install.sh");
 
-/** Whether it is there, and can be run from now on: npm leaves it as a file that is none to run. */
+/** Where Bare's packages are. */
+export const BARE_PACKAGES: string = join(CLIENTS_FOLDER, "bare/node_modules");
+
+/** The program itself. */
+export const BARE: string = join(BARE_PACKAGES, "bare/bin/bare");
+
+/** Whether it is there as the tests want it. */
 export function hasBare(): boolean {
   try {
-    chmodSync(BARE, 0o755);
+    execFileSync(INSTALL, ["--has"], { env: { ...process.env, POSTERN_CLIENTS: CLIENTS_FOLDER } });
     return true;
   } catch {
     return false;

@@ -6,10 +6,22 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { onTestFinished } from "vitest";
+import { BARE_PACKAGES } from "./bare.ts";
 
-/** What the client loads of others: on Node, on Bare, and for `postern-client/hyperswarm` alone. */
+/** What the client loads of others; the last ones for `postern-client/hyperswarm` alone. */
 const BESIDE = [
   "ws",
+  "sodium-native",
+  "hyperswarm",
+  "@hyperswarm/secret-stream",
+  "hypercore-crypto",
+  "noise-curve-ed",
+  "noise-handshake",
+  "streamx",
+];
+
+/** What it loads on Bare, where `test/package/bare/install.sh` puts it. */
+const BESIDE_ON_BARE = [
   "bare-abort-controller",
   "bare-buffer",
   "bare-crypto",
@@ -18,13 +30,6 @@ const BESIDE = [
   "bare-performance",
   "bare-tcp",
   "bare-tls",
-  "sodium-native",
-  "hyperswarm",
-  "@hyperswarm/secret-stream",
-  "hypercore-crypto",
-  "noise-curve-ed",
-  "noise-handshake",
-  "streamx",
 ];
 
 /** A folder for programs, with the client beside them as npm would install it. */
@@ -40,6 +45,9 @@ export class InstalledClient {
     await promisify(execFile)(resolve("node_modules/.bin/tsc"), compiled);
     mkdirSync(join(this.folder, "node_modules/@hyperswarm"));
     for (const name of BESIDE) symlinkSync(resolve("node_modules", name), join(this.folder, "node_modules", name));
+    for (const name of BESIDE_ON_BARE) {
+      symlinkSync(join(BARE_PACKAGES, name), join(this.folder, "node_modules", name));
+    }
   }
 
   /** Copies a folder of programs, which find the client. @returns where they are */

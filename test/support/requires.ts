@@ -97,9 +97,9 @@ export function itInFirefox(): TestAPI | TestAPI["skip"] {
   return needs(existsSync(FIREFOX), "a browser (Debian's firefox-esr)");
 }
 
-/** Tests of programs on Bare, which npm brings for the usual machines. */
+/** Tests of programs on Bare. */
 export function itOnBare(): TestAPI | TestAPI["skip"] {
-  return needs(hasBare(), "Bare (the package bare-runtime of npm, for this machine)");
+  return needs(hasBare(), "Bare (test/package/bare/install.sh)");
 }
 
 /** Tests of the client libraries of test/clients that come with this part. */
