@@ -2,6 +2,7 @@
 
 import { systemClock } from "./clock.ts";
 import type { Attesting, Dial } from "./line/socket.ts";
+import { BufferPool } from "./node/buffer-pool.ts";
 import type { Dialler } from "./node/dialler.ts";
 import { NetworkMemory } from "./node/network-memory.ts";
 import { NodeCryptography } from "./node/node-cryptography.ts";
@@ -27,16 +28,17 @@ const RESEND_BUFFER_BYTES = 16 * 1024 * 1024;
 export function connect(relays: string | readonly string[] | RelayList, options: ConnectOptions = {}): Relay {
   const dialler = diallerFor(options, { platform: process.platform, env: process.env });
   const memory = new NetworkMemory();
+  const pool = new BufferPool();
   const parts = {
     clock: systemClock,
     random: Math.random,
-    dial: nodeDial({ clock: systemClock, dialler }),
+    dial: nodeDial({ clock: systemClock, dialler, pool }),
     poll: nodePoll(dialler),
     judge: (said: Attesting) => dialler.judge(said),
     memoryOf: () => memory,
     wayOf: (address: string) => dialler.wayTo(new URL(address)),
     resendBufferBytes: RESEND_BUFFER_BYTES,
-    cryptography: new NodeCryptography(),
+    cryptography: new NodeCryptography(pool),
     loadTopics: () => Promise.resolve(prepareTopic),
     warn: (text: string) => process.emitWarning(text, "PosternWarning"),
   };

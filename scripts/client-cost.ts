@@ -31,6 +31,8 @@ const MAX_REPAIR_BYTES = 2_000_000;
 /** A swarm by the relay: at least so much of direct UDP's rate, and at most so much of its CPU; and with 100 ms between the peers. */
 const MIN_SWARM_RATE_RATIO = 0.9;
 const MAX_SWARM_CPU_RATIO = 1;
+/** And at least so much of the rate of a relay that gets the peers' keys. */
+const MIN_CUSTODIAL_RATIO = 1.5;
 const MIN_FAR_MEGABYTES_PER_SECOND = 20;
 
 /** Half round trips between the peers until the first byte where UDP is blocked; and how long nothing may come at an upgrade. */
@@ -128,7 +130,7 @@ function reportPipe({ workload, streams, pipes, rateRatio, cpuRatio }: PipeCost,
 }
 
 function reportReplication(
-  { workload, relayed, direct, rateRatio, cpuRatio }: ReplicationCost,
+  { workload, relayed, direct, custodial, custodialRatio, rateRatio, cpuRatio }: ReplicationCost,
   options: ReplicationOptions,
 ): void {
   const mine = `${workload}: a hypercore of ${whole(options.blockCount)} blocks of 64 KiB by the relay`;
@@ -144,6 +146,11 @@ function reportReplication(
     `${mine}: ${figuresOf(relayed)}; directly: ${figuresOf(direct)}: ${digits(rateRatio)} times as fast, the aim is ${MIN_SWARM_RATE_RATIO}; ${digits(cpuRatio)} times the CPU, the aim is ${MAX_SWARM_CPU_RATIO}`,
   );
   if (rateRatio < MIN_SWARM_RATE_RATIO || cpuRatio > MAX_SWARM_CPU_RATIO) process.exitCode = 1;
+  if (custodialRatio === undefined) return say(`${workload}: @hyperswarm/dht-relay is not installed, and left out`);
+  say(
+    `${workload}: by @hyperswarm/dht-relay, which gets the keys: ${figuresOf(custodial)}; by the relay ${digits(custodialRatio)} times as fast, the aim is ${MIN_CUSTODIAL_RATIO}`,
+  );
+  if (custodialRatio < MIN_CUSTODIAL_RATIO) process.exitCode = 1;
 }
 
 function reportFirstByte({ coldMs, warmMs }: FirstByte): void {

@@ -17,6 +17,8 @@ const KEYS_AT_ONCE = 256;
 export type FrameParts = {
   readonly stream: Pick<Writable, "write" | "cork" | "uncork">;
   readonly fill: (bytes: Uint8Array) => unknown;
+  /** Nobody uses these bytes any more: a message with its header, which was written. */
+  readonly onWritten?: ((frame: Uint8Array) => void) | undefined;
 };
 
 /**
@@ -38,14 +40,16 @@ export class BinaryFrames {
    * @param first what it is: one of `WHOLE`.
    */
   write(message: Uint8Array, roomBytes = 0, first: number = WHOLE.binary): void {
-    const { stream } = this.#parts;
+    const { stream, onWritten } = this.#parts;
     const key = this.#nextKey();
     const header = headerOf(first, message.length, key);
     mask(message, key);
     if (roomBytes >= header.length) {
       const frame = new Uint8Array(message.buffer, message.byteOffset - header.length, header.length + message.length);
       frame.set(header);
-      stream.write(frame);
+      if (onWritten === undefined) stream.write(frame);
+      // What was not written may still be in use.
+      else stream.write(frame, (error) => (error ?? undefined) === undefined && onWritten(frame));
       return;
     }
     if (message.length <= MAX_JOINED_BYTES) {

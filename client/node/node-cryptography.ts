@@ -1,10 +1,18 @@
 import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyObject } from "node:crypto";
 import { type Cryptography, type Sealing, TAG_BYTES } from "../sealing/cryptography.ts";
+import { BufferPool } from "./buffer-pool.ts";
 
 const ALGORITHM = "aes-256-gcm";
 
 /** By `node:crypto`: at once, and with a key that is set up once, which is several times faster than WebCrypto for short messages. */
 export class NodeCryptography implements Cryptography<KeyObject, KeyObject> {
+  readonly #pool: BufferPool;
+
+  /** @param pool has the memory of what is sealed; who sends that gives it back. */
+  constructor(pool: BufferPool = new BufferPool()) {
+    this.#pool = pool;
+  }
+
   source(material: Uint8Array): KeyObject {
     return createSecretKey(material);
   }
@@ -21,8 +29,7 @@ export class NodeCryptography implements Cryptography<KeyObject, KeyObject> {
     const cipher = createCipheriv(ALGORITHM, key, how.nonce);
     cipher.setAAD(how.additionalData);
     const { roomBytes = 0 } = how;
-    // Of a pool: it lives until the socket has it.
-    const sealed = Buffer.allocUnsafe(roomBytes + frame.byteLength + TAG_BYTES).subarray(roomBytes);
+    const sealed = this.#pool.take(roomBytes + frame.byteLength + TAG_BYTES).subarray(roomBytes);
     const body = frame.subarray(clearBytes);
     sealed.set(frame.subarray(0, clearBytes));
     if (how.isBound === true) cipher.setAAD(body);

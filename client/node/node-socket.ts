@@ -7,6 +7,7 @@ import { SUBPROTOCOL_V1 } from "../../protocol/subprotocol.ts";
 import type { Clock, Timer } from "../clock.ts";
 import type { Dial, Socket, SocketEnd, SocketEvents } from "../line/socket.ts";
 import { BinaryFrames } from "./binary-frames.ts";
+import { BufferPool } from "./buffer-pool.ts";
 import { StageTimeout } from "./deadline.ts";
 import type { Dialler } from "./dialler.ts";
 import { explained } from "./explained.ts";
@@ -31,7 +32,12 @@ const NO_CODES: ReadonlySet<number> = new Set([1005, 1006]);
 type AllOptions = ClientOptions & { readonly maxPendingAutoPongs: number; readonly closeTimeout: number };
 
 /** What a socket is made of. */
-export type NodeDialParts = { readonly clock: Clock; readonly dialler: Pick<Dialler, "openSocket"> };
+export type NodeDialParts = {
+  readonly clock: Clock;
+  readonly dialler: Pick<Dialler, "openSocket">;
+  /** Where what is to be sent has its memory from. Left out: nothing is used again. */
+  readonly pool?: BufferPool | undefined;
+};
 
 /** Dials with `ws`, which closes as it should on every Node, over the connections of a dialler, which tells why one failed. */
 export function nodeDial(parts: NodeDialParts): Dial {
@@ -41,6 +47,7 @@ export function nodeDial(parts: NodeDialParts): Dial {
 class NodeSocket implements Socket {
   readonly #events: SocketEvents;
   readonly #clock: Clock;
+  readonly #pool: BufferPool;
   /** Ends the dial. */
   readonly #given = new AbortController();
   #socket: WebSocket | undefined;
@@ -51,9 +58,10 @@ class NodeSocket implements Socket {
   #fingerprint256: string | undefined;
   #isOver = false;
 
-  constructor(address: string, events: SocketEvents, { clock, dialler }: NodeDialParts) {
+  constructor(address: string, events: SocketEvents, { clock, dialler, pool = new BufferPool() }: NodeDialParts) {
     this.#events = events;
     this.#clock = clock;
+    this.#pool = pool;
     queueMicrotask(() => void this.#dial(address, dialler));
   }
 
@@ -105,7 +113,7 @@ class NodeSocket implements Socket {
 
   #listen(socket: WebSocket, hostname: string): void {
     socket.on("upgrade", ({ socket: stream }: IncomingMessage) => {
-      this.#frames = new BinaryFrames({ stream, fill: randomFillSync });
+      this.#frames = new BinaryFrames({ stream, fill: randomFillSync, onWritten: (frame) => this.#pool.give(frame) });
       // Behind the listener of ws, which is added in this turn: the bytes are its own.
       queueMicrotask(() => stream.on("data", () => !this.#isOver && this.#events.onBytesSeen?.()));
       stream.on("drain", () => !this.#isOver && this.#events.onDrained?.());

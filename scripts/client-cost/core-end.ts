@@ -6,11 +6,13 @@ import { setTimeout as pause } from "node:timers/promises";
 import Corestore from "corestore";
 import HyperDHT from "hyperdht";
 import Hyperswarm from "hyperswarm";
+import { WebSocket } from "ws";
 import { hyperswarm } from "../../client/node-hyperswarm.ts";
+import { loadCustodial } from "./custodial.ts";
 import { cpuMicros, serveEnd } from "./end-process.ts";
 
-/** How the two swarms are connected: by the relay, or by UDP as they come. */
-export type SwarmPath = "relay" | "direct";
+/** How the two swarms are connected: by the relay, by UDP as they come, or by a relay of `@hyperswarm/dht-relay`, which gets their keys. */
+export type SwarmPath = "relay" | "direct" | "custodial";
 
 /** What an end is started with, as its argument. */
 export type CoreSetting = {
@@ -44,7 +46,7 @@ const core = store.get(setting.isWriter ? { name: "core" } : { key: readFileSync
 await core.ready();
 if (setting.isWriter) writeFileSync(keyFile, core.key);
 
-const swarm = openSwarm(setting);
+const swarm = await openSwarm(setting);
 swarm.on("connection", (connection) => {
   connection.on("error", () => undefined);
   store.replicate(connection);
@@ -53,9 +55,17 @@ swarm.join(TOPIC, { server: setting.isWriter, client: !setting.isWriter });
 if (setting.isWriter) await swarm.flush();
 serveEnd(answer);
 
-function openSwarm({ path, port, ca, bootstrap }: CoreSetting): Hyperswarm {
+async function openSwarm({ path, port, ca, bootstrap }: CoreSetting): Promise<Hyperswarm> {
   if (path === "relay") return hyperswarm({ relays: `wss://127.0.0.1:${port}`, tls: { ca } });
+  if (path === "custodial") return openCustodial(`wss://127.0.0.1:${port}`, ca);
   return new Hyperswarm({ dht: new HyperDHT({ bootstrap, host: "127.0.0.1", firewalled: false, ephemeral: false }) });
+}
+
+async function openCustodial(address: string, ca: string): Promise<Hyperswarm> {
+  const { Node, Stream } = await loadCustodial();
+  const dht = new Node(new Stream(true, new WebSocket(address, { ca, perMessageDeflate: false })));
+  await dht.ready();
+  return new Hyperswarm({ dht, keyPair: dht.defaultKeyPair });
 }
 
 async function answer(request: CoreRequest): Promise<number> {
