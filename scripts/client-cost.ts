@@ -42,11 +42,13 @@ const MAX_UPGRADE_GAP_MS = 150;
 
 const WORKLOADS = ["C1", "C2", "C3", "C4", "H1", "H2", "H3", "H4"];
 
-type Options = { readonly only?: string; readonly with?: string; readonly json?: string };
+type Options = { readonly only?: string; readonly with?: string; readonly rounds?: number; readonly json?: string };
 
-async function main({ only, with: name, json }: Options): Promise<void> {
+async function main({ only, with: name, rounds, json }: Options): Promise<void> {
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
   const chosen = new Set(only?.split(",") ?? WORKLOADS);
+  if (rounds !== undefined && !(Number.isInteger(rounds) && rounds > 0))
+    throw new Error("--rounds: a whole number from 1");
   for (const workload of chosen) if (!WORKLOADS.includes(workload)) throw new Error(`--only: there is no ${workload}`);
   const messages: Record<string, MessageCost[]> = {};
   const measured = Object.entries(name === undefined ? MAX_RATIOS : { [name]: MAX_RATIOS.Postern });
@@ -62,13 +64,13 @@ async function main({ only, with: name, json }: Options): Promise<void> {
   if (repair !== undefined) reportRepair(repair);
   const pipes: PipeCost[] = [];
   for (const options of USUAL_PIPES.filter(({ workload }) => chosen.has(workload))) {
-    const cost = await measurePipes(contestant("Postern"), options);
+    const cost = await measurePipes(contestant("Postern"), { ...options, rounds: rounds ?? options.rounds });
     reportPipe(cost, options);
     pipes.push(cost);
   }
   const replications: ReplicationCost[] = [];
   for (const options of USUAL_REPLICATIONS.filter(({ workload }) => chosen.has(workload))) {
-    const cost = await measureReplication(contestant("Postern"), options);
+    const cost = await measureReplication(contestant("Postern"), { ...options, rounds: rounds ?? options.rounds });
     reportReplication(cost, options);
     replications.push(cost);
   }
@@ -187,6 +189,7 @@ await new Command("client-cost")
     "of C1 (CPU of both ends for a message), C2 (bytes of a repair), C3 and C4 (streams), H1 to H4 (Hyperswarm), with commas between",
   )
   .option("--with <name>", "another client of the kill test in the place of the SDK")
+  .option("--rounds <count>", "how many rounds of C3 to H2, in place of three or five", Number)
   .option("--json <file>", "write the results there")
   .action(main)
   .parseAsync();
