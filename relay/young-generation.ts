@@ -16,8 +16,8 @@ const BUSY_BYTES = 16_777_216;
 /** What it uses. */
 export type YoungGenerationParts = {
   readonly clock: Clock;
-  /** Messages taken from clients since the start. */
-  readonly messageCount: () => number;
+  /** What the relay has done since the start, in messages. */
+  readonly workCount: () => number;
 };
 
 /**
@@ -31,7 +31,7 @@ export type YoungGenerationParts = {
 export class YoungGeneration {
   readonly #parts: YoungGenerationParts;
   #timer: Timer | undefined;
-  #messageCount = 0;
+  #workCount = 0;
   #lookedAtMs = 0;
   #isGrowing = false;
 
@@ -45,8 +45,8 @@ export class YoungGeneration {
   }
 
   start(): void {
-    const { clock, messageCount } = this.#parts;
-    this.#messageCount = messageCount();
+    const { clock, workCount } = this.#parts;
+    this.#workCount = workCount();
     this.#lookedAtMs = clock.monotonicMs();
     this.#wait(CHECK_MS);
   }
@@ -61,7 +61,7 @@ export class YoungGeneration {
   }
 
   #look(): void {
-    const { clock, messageCount } = this.#parts;
+    const { clock, workCount } = this.#parts;
     const nowMs = clock.monotonicMs();
     const elapsedMs = nowMs - this.#lookedAtMs;
     // Timers may be early by less than a millisecond: elapsed time alone does not say which one this was.
@@ -69,9 +69,9 @@ export class YoungGeneration {
       this.#growOrHold();
       return;
     }
-    const count = messageCount();
-    const perSecond = ((count - this.#messageCount) * 1000) / elapsedMs;
-    this.#messageCount = count;
+    const count = workCount();
+    const perSecond = ((count - this.#workCount) * 1000) / elapsedMs;
+    this.#workCount = count;
     this.#lookedAtMs = nowMs;
     if (perSecond >= BUSY_MESSAGES_PER_SECOND) this.#growOrHold();
     else this.#hold();

@@ -38,7 +38,7 @@ export async function serve(loaded: LoadedConfig, terminal: Terminal): Promise<E
     lostLogLines: () => destination.lostLineCount,
   });
   const clock = terminal.clock ?? systemClock;
-  const young = new YoungGeneration({ clock, messageCount: () => relay.messageCount() });
+  const young = new YoungGeneration({ clock, workCount: () => relay.workCount() });
   try {
     const address = await relay.start();
     young.start();

@@ -116,6 +116,11 @@ export class Entrance {
     return this.#polling;
   }
 
+  /** Requests of clients that poll, since the start. */
+  get pollRequestCount(): number {
+    return this.#polling?.requestCount ?? 0;
+  }
+
   /** To be called before the server listens, and before others look at its connections. */
   guard(server: Server): void {
     this.#gate.guard(server);

@@ -50,9 +50,16 @@ export class Polling {
   /** Polls that wait for their session to be opened. */
   readonly #early = new Map<string, { readonly look: () => void; readonly timer: Timer }>();
 
+  #requestCount = 0;
+
   constructor(parts: PollingParts) {
     this.#parts = parts;
     this.#sessions = new PollSessions(parts.clock);
+  }
+
+  /** Polls and uploads since the start. */
+  get requestCount(): number {
+    return this.#requestCount;
   }
 
   /** Open sessions. */
@@ -74,6 +81,7 @@ export class Polling {
     }
     const token = request.headers[PollHeader.session];
     if (token === undefined) return false;
+    this.#requestCount += 1;
     const number = numberOf(request, PollHeader.number);
     if (typeof token !== "string" || !POLL_TOKEN.test(token) || number === undefined)
       answerRefusal(request, response, BAD_REQUEST);

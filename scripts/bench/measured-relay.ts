@@ -13,6 +13,6 @@ export async function startMeasuredRelay(): Promise<Relay> {
   const { config } = loadConfig({ flags, env: process.env });
   const relay = createRelay(config, { log: createLogger(config.logLevel), isPortChosen: true });
   await relay.start();
-  new YoungGeneration({ clock: systemClock, messageCount: () => relay.messageCount() }).start();
+  new YoungGeneration({ clock: systemClock, workCount: () => relay.workCount() }).start();
   return relay;
 }

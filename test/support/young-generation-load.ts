@@ -21,7 +21,7 @@ const bytesBefore = sizeBytes();
 const young = new YoungGeneration({
   // Timers may be early.
   clock: { ...systemClock, after: (delayMs, task) => systemClock.after(delayMs * 0.99, task) },
-  messageCount: () => (messagesPerSecond * elapsedMs()) / 1000,
+  workCount: () => (messagesPerSecond * elapsedMs()) / 1000,
 });
 young.start();
 while (!isOver()) {
