@@ -35,3 +35,12 @@ it.each([".", "client"])("builds every file that the package in %s gives to othe
   expect(given.length).toBeGreaterThan(4);
   expect(given.filter((file) => !made.has(file))).toEqual([]);
 });
+
+it("resolves on Node what the client imports by names of its own", async () => {
+  const { imports } = JSON.parse(readFileSync("client/package.json", "utf8")) as { readonly imports: object };
+  const program = Object.keys(imports).map((name) => `await import(${JSON.stringify(name)});`);
+
+  await run(process.execPath, ["--input-type=module", "--eval", program.join("\n")], { cwd: "client" });
+
+  expect(program.length).toBe(2);
+});
