@@ -1,5 +1,5 @@
 # It builds with BuildKit, with Docker's classic builder, with buildah and in Azure: no mounts, no secrets, and no file
-# capability is copied, because the classic builder loses those. EXTRA_CA is for networks whose proxy looks into TLS: the
+# capability is copied, because the classic builder loses those. EXTRA_CA is for networks whose proxy intercepts TLS: the
 # certificate of its authority, as text. It stays in the stages that download; the image and its history have none of it.
 
 # The relay, compiled. npm passes over a workspace whose folder is missing: client/ comes after it, for its commands.
@@ -10,7 +10,7 @@ COPY package.json package-lock.json ./
 RUN if [ -n "$EXTRA_CA" ]; then \
     printf '%s\n' "$EXTRA_CA" >/tmp/extra-ca.pem && export NODE_EXTRA_CA_CERTS=/tmp/extra-ca.pem; \
   fi \
-  && { npm ci || { echo 'npm could not install: where a proxy looks into TLS, give its authority with --build-arg EXTRA_CA="$(cat ca.pem)"' >&2; exit 1; }; }
+  && { npm ci || { echo 'npm could not install: where a proxy intercepts TLS, give its authority with --build-arg EXTRA_CA="$(cat ca.pem)"' >&2; exit 1; }; }
 COPY tsconfig.json tsconfig.build.json ./
 COPY protocol ./protocol
 COPY client ./client
@@ -28,7 +28,7 @@ COPY package.json package-lock.json ./
 RUN if [ -n "$EXTRA_CA" ]; then \
     printf '%s\n' "$EXTRA_CA" >/tmp/extra-ca.pem && export NODE_EXTRA_CA_CERTS=/tmp/extra-ca.pem; \
   fi \
-  && { npm ci --omit=dev --ignore-scripts || { echo 'npm could not install: where a proxy looks into TLS, give its authority with --build-arg EXTRA_CA="$(cat ca.pem)"' >&2; exit 1; }; } \
+  && { npm ci --omit=dev --ignore-scripts || { echo 'npm could not install: where a proxy intercepts TLS, give its authority with --build-arg EXTRA_CA="$(cat ca.pem)"' >&2; exit 1; }; } \
   && find node_modules -name '*.map' -delete -o -name '*.d.ts' -delete -o -name '*.d.[cm]ts' -delete \
   && rm node_modules/.package-lock.json
 

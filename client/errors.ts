@@ -13,7 +13,7 @@ export const errorTexts = {
   "payload-too-large": ["The payload is too large", "Cut it up: info.maxPayloadBytes."],
   unreachable: ["The relay cannot be reached", "See the cause; check the network."],
   "load-failed": ["A part of this client cannot be loaded", "See the cause; load the page anew."],
-  intercepted: ["Somebody looks into TLS on the way", "See the cause."],
+  intercepted: ["TLS is intercepted on the way", "See the cause."],
   "timed-out": ["It did not come in time", "Try again, or set timeoutMs."],
   aborted: ["The app's signal ended it", "Nothing."],
   closed: ["The app has closed it", "Join or connect again."],

@@ -46,12 +46,12 @@ export type ProxyInfo = {
 
 /** What a TLS connection shows. */
 export type TlsInfo = {
-  /** Who has signed the certificate: behind a proxy that looks into TLS, its owner. */
+  /** Who has signed the certificate: behind a proxy that intercepts TLS, its owner. */
   readonly issuer: string | undefined;
   /** SHA-256 of the certificate, `AA:BB:...`. */
   readonly fingerprint256: string;
   /**
-   * Whether somebody looks into TLS on the way. `yes`: the relay names another certificate than this one, or a product that does so has
+   * Whether somebody intercepts TLS on the way. `yes`: the relay names another certificate than this one, or a product that does so has
    * issued it. `no`: proved, by `provedBy`. `unknown`: nothing says either; before the first topic is joined too.
    */
   readonly intercepted: "yes" | "no" | "unknown";
@@ -189,7 +189,7 @@ export type TlsOptions = {
   /** SHA-256 of the certificates to trust, self-signed or not, and of no others; in any usual form of hex. */
   readonly fingerprint?: string | readonly string[] | undefined;
   /**
-   * The relay's own public key, or several, of which one is its: by it `info.tls` tells whether somebody looks into TLS. `dns`: as the TXT
+   * The relay's own public key, or several, of which one is its: by it `info.tls` tells whether somebody intercepts TLS. `dns`: as the TXT
    * record of `_postern.` and the relay's name has it. Left out: as an earlier visit has shown it.
    */
   readonly relayKey?: string | readonly string[] | undefined;

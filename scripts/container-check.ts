@@ -14,7 +14,7 @@ certificates Debian's pebble. Says why and exits with 0 where there is no engine
 
   --image NAME       check this image, and do not build
   --build-flags=FLAGS  further flags for its "build", as in --build-flags="--network host"
-  --ca-file PATH     the authority of a proxy that looks into TLS, for the build
+  --ca-file PATH     the authority of a proxy that intercepts TLS, for the build
   --twice            build a second time without a cache, and compare all files
   --engine COMMAND   the engine, with its global options (default: podman or docker, whichever works)
   --run-flags=FLAGS  further flags for its "run", as in --run-flags="--ulimit nofile=20000:20000"`;

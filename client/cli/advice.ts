@@ -4,7 +4,7 @@ import { PosternError, type PosternErrorCode } from "../errors.ts";
 const MAX_CAUSES = 8;
 
 const UNKNOWN_AUTHORITY =
-  "Its certificate is of an authority that this machine does not know: name it with --ca-file. Perhaps a proxy looks into TLS.";
+  "Its certificate is of an authority that this machine does not know: name it with --ca-file. Perhaps a proxy intercepts TLS.";
 
 /** Of certificates, by Node's code: another attempt would end the same. */
 const CERTIFICATE_ADVICE: Readonly<Record<string, string>> = {

@@ -119,7 +119,7 @@ Options:
   --ticket              print a text for the help desk that says what to allow; nothing in it is secret
   --json                print what was found as JSON
   --idle <seconds>      also leave a connection quiet for so long, and see whether it is cut
-  --relay-key <text>    the relay's own public key: see by it whether somebody looks into TLS
+  --relay-key <text>    the relay's own public key: see by it whether somebody intercepts TLS
   --stun <port>         the relay's STUN port: also test UDP
 ${CONNECT_HELP}
   -h, --help

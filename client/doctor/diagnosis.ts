@@ -41,7 +41,7 @@ export type Diagnosis = {
   readonly address: string;
   /** The proxy that is set for the relay, and by what; undefined where there is none. */
   readonly proxy: ProxyInfo | undefined;
-  /** The certificate that was taken, and whether somebody looks into TLS; undefined without TLS, and where none was taken. */
+  /** The certificate that was taken, and whether somebody intercepts TLS; undefined without TLS, and where none was taken. */
   readonly tls: DiagnosedTls | undefined;
   /** In the order in which they were found. */
   readonly findings: readonly Finding[];

@@ -16,7 +16,7 @@ export function interceptionBy(
   return route.watch.infoOf(url.host, { issuer, fingerprint256 });
 }
 
-/** Whether somebody looks into TLS whom this machine trusts; and where that is not known, what would settle it. */
+/** Whether somebody intercepts TLS whom this machine trusts; and where that is not known, what would settle it. */
 export function interceptionFinding({ tls }: Patient, seen: SeenCertificate, info: InterceptionInfo): Finding {
   const issuer = seen.issuer ?? "nobody";
   switch (info.intercepted) {
@@ -25,7 +25,7 @@ export function interceptionFinding({ tls }: Patient, seen: SeenCertificate, inf
     case "yes":
       return warned(
         "interception",
-        `${info.vendor ?? "somebody on the way"} looks into TLS (${issuer}); what is sealed stays sealed`,
+        `${info.vendor ?? "a proxy on the way"} intercepts TLS (${issuer}); end-to-end encryption still holds`,
       );
     case "unknown": {
       const isKeyGiven = tls.relayKey !== "dns";

@@ -102,7 +102,7 @@ function refused(outcome: Extract<TlsOutcome, { kind: "failed" | "unreached" }>)
   return failed("tls", "hello-cut", `cut before an answer to the ClientHello (${code || message})`);
 }
 
-/** Whether it is the relay behind somebody who looks into TLS, or a page in its place, is told by what it answers. */
+/** Whether it is the relay behind somebody who intercepts TLS, or a page in its place, is told by what it answers. */
 async function untrusted(patient: Patient, { socket, certificate }: Secured, fault: string): Promise<Finding> {
   const text = `certificate for ${namesOf(certificate)} by ${issuerText(certificate)} (${fault})`;
   switch (fault) {

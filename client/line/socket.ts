@@ -26,7 +26,7 @@ export type Refusal = {
   readonly word?: string | undefined;
   readonly requestId?: string | undefined;
   readonly retryAfterMs: number | undefined;
-  /** Where a proxy is the reason, or how it is set, or who looks into TLS; left out: the status says why. */
+  /** Where a proxy is the reason, or how it is set, or who intercepts TLS; left out: the status says why. */
   readonly code?: ProxyErrorCode | "intercepted" | undefined;
   /** The sentences of that code, where it is a proxy's. */
   readonly texts?: ErrorTexts;

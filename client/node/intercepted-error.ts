@@ -1,6 +1,6 @@
 import type { Refusal } from "../line/socket.ts";
 
-/** Somebody looks into TLS, or a relay whose key is known does not prove that nobody does; and the app does not want that. */
+/** Somebody intercepts TLS, or a relay whose key is known does not prove that nobody does; and the app does not want that. */
 export class InterceptedError extends Error implements Refusal {
   override readonly name = "InterceptedError";
   readonly code = "intercepted";

@@ -36,7 +36,7 @@ export type InterceptionInfo = Pick<TlsInfo, "intercepted" | "vendor" | "provedB
 type Published = { readonly keys: readonly string[]; readonly untilMs: number };
 type Judged = { readonly fingerprint256: string; readonly interception: Interception };
 
-/** Notices who looks into TLS: by whose product has issued the certificate, and by the relay's own word for the one that it serves. */
+/** Notices who intercepts TLS: by whose product has issued the certificate, and by the relay's own word for the one that it serves. */
 export class InterceptionWatch {
   readonly #parts: InterceptionWatchParts;
   readonly #published = new Map<string, Published>();
@@ -67,7 +67,7 @@ export class InterceptionWatch {
   admit(host: string, { issuer }: ShownTls): void {
     const { onIntercept, isPinned } = this.#parts;
     const vendor = isPinned || this.#knownKeys(host) !== undefined ? undefined : vendorOf(issuer ?? "");
-    if (vendor !== undefined && onIntercept === "reject") throw new InterceptedError(`${vendor} looks into TLS`);
+    if (vendor !== undefined && onIntercept === "reject") throw new InterceptedError(`${vendor} intercepts TLS`);
   }
 
   /** Judges what a relay says of its certificate. @returns why the connection is not to be used; undefined: it may be */
@@ -119,13 +119,13 @@ function refusalOf(interception: Interception, known: KnownKeys | undefined): In
     case "no":
       return undefined;
     case "yes":
-      return new InterceptedError(`${interception.vendor ?? "somebody on the way"} looks into TLS`);
+      return new InterceptedError(`${interception.vendor ?? "a proxy on the way"} intercepts TLS`);
     case "unknown":
       if (known === undefined) return undefined;
       return new InterceptedError(
         interception.because === "other-key"
-          ? "the relay shows another key than the known one: it has a new one, or somebody on the way looks into TLS"
-          : "the relay does not prove its certificate by its key: it cannot any more, or somebody on the way looks into TLS",
+          ? "the relay shows another key than the known one: it has a new one, or a proxy on the way intercepts TLS"
+          : "the relay does not prove its certificate by its key: it cannot any more, or a proxy on the way intercepts TLS",
       );
   }
 }

@@ -20,7 +20,7 @@ export type Evidence = {
   readonly known: KnownKeys | undefined;
 };
 
-/** Whether somebody looks into TLS, and how that is known. */
+/** Whether somebody intercepts TLS, and how that is known. */
 export type Interception =
   | { readonly intercepted: "no"; readonly provedBy: "fingerprint" | KeySource }
   /** @property sign the relay's word for another certificate; or whose product has issued this one. */

@@ -1,4 +1,4 @@
-/** Products that look into TLS, by words of the names in the certificates that they make. */
+/** Products that intercept TLS, by words of the names in the certificates that they make. */
 const vendors: readonly (readonly [pattern: RegExp, vendor: string])[] = [
   [/zscaler/i, "Zscaler"],
   [/netskope|goskope/i, "Netskope"],

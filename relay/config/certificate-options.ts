@@ -108,7 +108,7 @@ export const certificateOptions = {
     env: "RELAY_KEY_FILE",
     default: "",
     sentence:
-      "The relay's own key, by which clients notice who looks into TLS: PEM, Ed25519. Unset, it is made and kept where certificates are; with --tls self-signed there is none then.",
+      "The relay's own key, by which clients notice who intercepts TLS: PEM, Ed25519. Unset, it is made and kept where certificates are; with --tls self-signed there is none then.",
   },
   // The directory that the image has and that systemd names for StateDirectory=postern.
   stateDirectory: {

@@ -10,7 +10,7 @@ const NO_BROWSERS = /^Ed448|SHA224$/;
 /**
  * What the TLS of this request looked like when it came here, for pages, which cannot see certificates. Where a browser asks, and it was no
  * browser that greeted the relay, somebody on the way has ended TLS and begun another: then it says so. That nobody has, it cannot prove: who
- * looks into TLS may greet as a browser does.
+ * intercepts TLS may greet as a browser does.
  */
 export function helloPage({ socket, headers }: IncomingMessage): Answer {
   if (!(socket instanceof TLSSocket)) return json(200, { tls: null, intercepted: "unknown" });

@@ -19,7 +19,7 @@ async function interceptionAt(url: string, tls: TlsOptions) {
   return { finding: `${state}: ${text}`, intercepted, vendor, provedBy, works: diagnosis.verdict.works };
 }
 
-it("says who looks into TLS, by a WebSocket and by the long poll alone; that nobody does, by the relay's key; and what would settle it", async () => {
+it("says who intercepts TLS, by a WebSocket and by the long poll alone; that nobody does, by the relay's key; and what would settle it", async () => {
   const relay = await startRelay();
   const ca = relay.certificate ?? "";
   const [product, company] = [makePair(PRODUCT), makePair(CORPORATE)];
@@ -37,14 +37,14 @@ it("says who looks into TLS, by a WebSocket and by the long poll alone; that nob
   ]);
 
   expect(byProduct).toEqual({
-    finding: "warned: Fortinet looks into TLS (Fortinet Ltd., localhost); what is sealed stays sealed",
+    finding: "warned: Fortinet intercepts TLS (Fortinet Ltd., localhost); end-to-end encryption still holds",
     intercepted: "yes",
     vendor: "Fortinet",
     provedBy: undefined,
     works: true,
   });
   expect(byCompany).toMatchObject({
-    finding: "warned: somebody on the way looks into TLS (Example Corp, localhost); what is sealed stays sealed",
+    finding: "warned: a proxy on the way intercepts TLS (Example Corp, localhost); end-to-end encryption still holds",
     intercepted: "yes",
     works: true,
   });

@@ -49,7 +49,7 @@ function withAttestation(attestation: string | undefined) {
 const forgery = ({ certificate }: Pair) =>
   withAttestation(attest(newOwnKey(), [new X509Certificate(certificate).fingerprint256]).toString("base64url"));
 
-it("proves that nobody looks into TLS, by the relay's key and by a pinned certificate; by polls too", async () => {
+it("proves that nobody intercepts TLS, by the relay's key and by a pinned certificate; by polls too", async () => {
   const relay = await startRelay();
   const relayKey = [OTHER_KEY, relayKeyOf(relay)];
   const { fingerprint256 } = new X509Certificate(trustedOf(relay));
@@ -121,7 +121,7 @@ it("does not take who leaves the relay's word out, or forges it, for the relay",
 });
 
 it.each([
-  ["passes all on", undefined, /^somebody on the way looks into TLS$/],
+  ["passes all on", undefined, /^a proxy on the way intercepts TLS$/],
   ["leaves the relay's word out", withAttestation(undefined), /does not prove its certificate/],
   ["sends what is none", withAttestation("AAAA"), /does not prove its certificate/],
 ] as const)("rejects one who %s, at once and for good, with a typed error", async (_, alter, cause) => {
@@ -155,7 +155,7 @@ it("says nothing at all to a product that it knows, nor, with a pinned key, with
 
   const failure = await rejection(interceptor.url, pair.certificate);
 
-  expect(failure).toEqual({ code: "intercepted", cause: "Zscaler looks into TLS", state: "closed" });
+  expect(failure).toEqual({ code: "intercepted", cause: "Zscaler intercepts TLS", state: "closed" });
   expect(interceptor.upgradeCount).toBe(0);
   const untold = connect(plain.url, { proxy: "none", tls: { relayKey: OTHER_KEY, onIntercept: "reject" } });
   onTestFinished(() => untold.close());

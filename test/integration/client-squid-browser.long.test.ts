@@ -44,7 +44,7 @@ inSquid("gets a page in Chromium through Squid by CONNECT, with a WebSocket", as
 });
 
 inBumpingSquid(
-  "gets a page in Chromium through a Squid that looks into TLS and takes upgrades out, by polls",
+  "gets a page in Chromium through a Squid that intercepts TLS and takes upgrades out, by polls",
   async () => {
     const relay = await startRelay();
     const page = await openBehind((await startBumpingSquid()).port, relay.port);

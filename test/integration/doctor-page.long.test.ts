@@ -72,7 +72,7 @@ itBehindSquid("says behind a Squid that lets no WebSocket out that apps get thro
   await keepPicture(page, "upgrade-refused");
 });
 
-itBehindBumpingSquid("says the same behind a Squid that looks into TLS and takes the upgrade out", async () => {
+itBehindBumpingSquid("says the same behind a Squid that intercepts TLS and takes the upgrade out", async () => {
   const relay = await startRelay();
   const squid = await startBumpingSquid();
   const page = await openDoctor(addressOf(relay), { flags: flagsFor(squid) });

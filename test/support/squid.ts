@@ -11,7 +11,7 @@ import { Run } from "./process.ts";
 /** Makes certificates for what Squid looks into: Debian has it in squid-openssl, and not in squid. */
 const CERTIFICATE_HELPER = "/usr/lib/squid/security_file_certgen";
 
-/** What a Squid that looks into TLS needs. */
+/** What a Squid that intercepts TLS needs. */
 export const BUMPING_COMMANDS: readonly string[] = ["squid", CERTIFICATE_HELPER];
 
 /** A Squid on loopback. It ends with the test. */
@@ -28,7 +28,7 @@ export class Squid {
     this.#bump = bump;
   }
 
-  /** Starts one with these rules. @param bump what its port says beside, where it looks into TLS. */
+  /** Starts one with these rules. @param bump what its port says beside, where it intercepts TLS. */
   static async start(rules: readonly string[], folder: string = folderForSquid(), bump = ""): Promise<Squid> {
     const port = await freePort();
     const file = join(folder, "squid.conf");
@@ -85,7 +85,7 @@ export function folderForSquid(): string {
   return folder;
 }
 
-/** Starts one that looks into TLS, as it is shipped: it takes the Upgrade header away. */
+/** Starts one that intercepts TLS, as it is shipped: it takes the Upgrade header away. */
 export function startBumpingSquid(folder: string = folderForSquid()): Promise<Squid> {
   const [key, certificate, both] = ["key.pem", "certificate.pem", "both.pem"].map((name) => join(folder, name));
   const name = ["-subj", "/CN=Example Corp", "-addext", "basicConstraints=critical,CA:TRUE"];

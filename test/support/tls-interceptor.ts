@@ -11,7 +11,7 @@ import type { TestRelay } from "./relay.ts";
 /** What it makes of a text that the relay has sent; `refused`: it lets no upgrade through. */
 type Alter = ((text: string) => string) | "refused";
 
-/** Somebody who looks into TLS: ends it with a certificate of its own, and passes on what each side says. */
+/** Somebody who intercepts TLS: ends it with a certificate of its own, and passes on what each side says. */
 export class TlsInterceptor {
   readonly url: string;
   /** Upgrades that have come. */

@@ -156,7 +156,7 @@ export const causes = {
   },
   "certificate-untrusted": {
     exitCode: 38,
-    sentence: "Something looks into TLS on the way, by an authority that this program does not trust",
+    sentence: "TLS is intercepted on the way, with a certificate authority that this program does not trust",
     remedy: "Get the authority's certificate, and name it in NODE_EXTRA_CA_CERTS or by --ca-file",
     who: "IT",
   },

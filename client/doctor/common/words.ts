@@ -45,7 +45,7 @@ export const words = {
   tlsTrusted: "this browser trusts the certificate; it shows it where it shows the address",
   noTls: "none: this page came by plain HTTP",
   noTlsToLookInto: "there is no TLS",
-  interceptionSeen: "somebody on the way looks into TLS: what reached the relay was greeted by no browser",
+  interceptionSeen: "a proxy on the way intercepts TLS: what reached the relay was greeted by no browser",
   interceptionUnseen: "a page sees no certificate: compare the one that the browser shows",
   opened: (tookMs: number) => `a WebSocket is open in ${tookMs} ms`,
   notOpened: (tookMs: number) => `no WebSocket, after ${tookMs} ms; a page is not told why`,

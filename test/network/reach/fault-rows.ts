@@ -85,7 +85,7 @@ export const faultRows: readonly FaultRow[] = [
   },
   {
     name: "proxy restarts",
-    fault: "the box that looks into TLS (HAProxy) is killed, and is back after 1 s",
+    fault: "the box that intercepts TLS (HAProxy) is killed, and is back after 1 s",
     needs: ["haproxy"],
     noticedWithinMs: 2000,
     backWithinMs: BACK_MS,

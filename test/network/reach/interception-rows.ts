@@ -7,11 +7,11 @@ import { BUMPING_SQUID, startSquid } from "./boxes/squid.ts";
 import type { Office } from "./office.ts";
 import { fails, passes, type Row, UNTRUSTED } from "./row.ts";
 
-/** Networks that look into TLS without a word. */
+/** Networks that intercept TLS without a word. */
 export const interceptionRows: readonly Row[] = [
   {
     name: "interception",
-    network: "HAProxy looks into TLS with an authority that the machine trusts",
+    network: "HAProxy intercepts TLS with an authority that the machine trusts",
     needs: ["haproxy"],
     expected: passes(),
     isIntercepted: true,
@@ -27,7 +27,7 @@ export const interceptionRows: readonly Row[] = [
   },
   {
     name: "interception by Squid",
-    network: "Squid looks into TLS of all, and lets WebSockets through",
+    network: "Squid intercepts TLS of all, and lets WebSockets through",
     needs: BUMPING_SQUID,
     expected: passes(),
     isIntercepted: true,
@@ -50,7 +50,7 @@ export const interceptionRows: readonly Row[] = [
   },
   {
     name: "interception by mitmproxy",
-    network: "mitmproxy looks into TLS of all",
+    network: "mitmproxy intercepts TLS of all",
     needs: ["mitmdump"],
     expected: passes(),
     isIntercepted: true,
@@ -61,7 +61,7 @@ export const interceptionRows: readonly Row[] = [
   },
   {
     name: "no upgrades",
-    network: "nginx looks into TLS, and takes the Upgrade header away",
+    network: "nginx intercepts TLS, and takes the Upgrade header away",
     needs: ["nginx"],
     expected: passes(),
     isIntercepted: true,
@@ -73,7 +73,7 @@ export const interceptionRows: readonly Row[] = [
   },
   {
     name: "upgrades refused",
-    network: "HAProxy looks into TLS, and answers every upgrade 403",
+    network: "HAProxy intercepts TLS, and answers every upgrade 403",
     needs: ["haproxy"],
     expected: passes(),
     isIntercepted: true,

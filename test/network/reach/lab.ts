@@ -17,7 +17,7 @@ export class Lab {
   readonly internet: Namespace = new Namespace("inet");
   readonly publicRoot: Authority = new Authority("Public Trust");
   readonly corporateRoot: Authority = new Authority("Example Corp");
-  /** By which the relay is known, whatever looks into TLS. */
+  /** By which the relay is known, whatever intercepts TLS. */
   readonly relayKey: string;
   readonly #relayKeyFile: string = join(makeFolder(), "relay-key.pem");
   readonly #certificate = this.publicRoot.issue(RELAY_NAME);

@@ -80,8 +80,8 @@ export const proxyRows: readonly Row[] = [
     build: (office) => askProxy(office),
   },
   {
-    name: "proxy that looks into TLS",
-    network: "Squid looks into TLS with an authority that the machine trusts, and lets WebSockets through",
+    name: "proxy that intercepts TLS",
+    network: "Squid intercepts TLS with an authority that the machine trusts, and lets WebSockets through",
     needs: BUMPING_SQUID,
     expected: passes(),
     isIntercepted: true,
@@ -92,7 +92,7 @@ export const proxyRows: readonly Row[] = [
     },
   },
   {
-    name: "proxy that looks into TLS, as shipped",
+    name: "proxy that intercepts TLS, as shipped",
     network: "the same as Squid is shipped: it takes the Upgrade header away",
     needs: BUMPING_SQUID,
     expected: passes(),
@@ -106,7 +106,7 @@ export const proxyRows: readonly Row[] = [
   },
   {
     name: "mitmproxy as a proxy",
-    network: "routes nothing; mitmproxy looks into TLS with an authority that the machine trusts",
+    network: "routes nothing; mitmproxy intercepts TLS with an authority that the machine trusts",
     needs: ["mitmdump"],
     expected: passes(),
     isIntercepted: true,

@@ -22,7 +22,7 @@ export type Row = {
   readonly cause?: CauseName;
   /** What `doctor` says that apps get past. */
   readonly hindrance?: CauseName;
-  /** Somebody looks into TLS whom the machine trusts: `doctor` says so, by the relay's key. Of all others that pass it proves that nobody does. */
+  /** Somebody intercepts TLS whom the machine trusts: `doctor` says so, by the relay's key. Of all others that pass it proves that nobody does. */
   readonly isIntercepted?: true;
   /** What the reader of docs/reach.md is told of the outcome, beyond the outcome. */
   readonly remark?: string;

@@ -5,7 +5,7 @@ import type { LineProcess } from "../../../support/line-process.ts";
 import { INTERCEPT_PORT, PROXY_PORT } from "../addresses.ts";
 import type { Office } from "../office.ts";
 
-/** Starts mitmproxy in the box, which looks into TLS with certificates of the company's authority. @param mode who it serves: those who ask it, on PROXY_PORT, or all whom the box redirects, on INTERCEPT_PORT. */
+/** Starts mitmproxy in the box, which intercepts TLS with certificates of the company's authority. @param mode who it serves: those who ask it, on PROXY_PORT, or all whom the box redirects, on INTERCEPT_PORT. */
 export function startMitmproxy(office: Office, mode: "asked" | "transparent"): Promise<LineProcess> {
   const port = mode === "asked" ? PROXY_PORT : INTERCEPT_PORT;
   const { corporateRoot, publicRoot } = office.lab;

@@ -4,7 +4,7 @@ import type { LineProcess } from "../../../support/line-process.ts";
 import { INTERCEPT_PORT, RELAY_ADDRESS, RELAY_NAME } from "../addresses.ts";
 import type { Office } from "../office.ts";
 
-/** Starts nginx in the box, on INTERCEPT_PORT: it looks into TLS, speaks 1.2 alone, and takes the Upgrade header away, as nginx does unless it is told. */
+/** Starts nginx in the box, on INTERCEPT_PORT: it intercepts TLS, speaks 1.2 alone, and takes the Upgrade header away, as nginx does unless it is told. */
 export function startNginx(office: Office): Promise<LineProcess> {
   const file = join(office.folder, "nginx.conf");
   writeFileSync(file, configuration(office));

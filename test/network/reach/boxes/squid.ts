@@ -12,7 +12,7 @@ export type SquidOptions = {
   /** A name that it does not connect to. */
   readonly denies?: string;
   /**
-   * It looks into TLS, with certificates of the company's authority: for those who ask it, or for all without a word.
+   * It intercepts TLS, with certificates of the company's authority: for those who ask it, or for all without a word.
    * Squid as it is shipped takes the Upgrade header away.
    */
   readonly intercept?: { readonly isTransparent?: boolean; readonly letsUpgrade?: boolean };
@@ -20,7 +20,7 @@ export type SquidOptions = {
 
 const HELPERS = "/usr/lib/squid";
 
-/** What a Squid that looks into TLS needs: Debian has it in squid-openssl, and not in squid. */
+/** What a Squid that intercepts TLS needs: Debian has it in squid-openssl, and not in squid. */
 export const BUMPING_SQUID: readonly string[] = ["squid", `${HELPERS}/security_file_certgen`];
 
 /** Starts Squid in the box: CONNECT to port 443 alone. */
