@@ -3,15 +3,6 @@
  * none of their own. `/// <reference types="postern-client/hyperswarm-types" />` brings them into an app that wants them.
  */
 
-/** Node's, or on Bare those of bare-buffer and bare-events: `imports` in package.json says which. */
-declare module "#buffer" {
-  export { Buffer } from "node:buffer";
-}
-
-declare module "#events" {
-  export { EventEmitter, once } from "node:events";
-}
-
 declare module "@hyperswarm/secret-stream" {
   import type { Buffer } from "node:buffer";
   import type { Duplex, DuplexEvents } from "streamx";

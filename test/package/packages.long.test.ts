@@ -22,6 +22,9 @@ const run = promisify(execFile);
 const tsc = resolve("node_modules/.bin/tsc");
 const it = itWithRegistry();
 
+/** What the client has beside what is compiled. */
+const CLIENT_TYPES = ["hyperswarm-types.d.ts", "imports.d.ts"];
+
 /** Where the packages are made and installed. */
 const scene = mkdtempSync(join(tmpdir(), "postern-packages-"));
 /** Somebody who has installed the client alone, and somebody who has both. */
@@ -41,7 +44,7 @@ afterAll(() => rmSync(scene, { recursive: true, force: true }));
 async function pack(folder: string, project: string): Promise<string> {
   const packed = join(scene, "packed", folder);
   mkdirSync(packed, { recursive: true });
-  const beside = ["package.json", "README.md", "LICENSE", ...(folder === "client" ? ["hyperswarm-types.d.ts"] : [])];
+  const beside = ["package.json", "README.md", "LICENSE", ...(folder === "client" ? CLIENT_TYPES : [])];
   for (const path of beside) copyFileSync(join(folder, path), join(packed, path));
   await run(tsc, ["-p", project, "--outDir", join(packed, "dist")]);
   if (folder === ".") await run(process.execPath, ["scripts/build-page.ts", join(packed, "dist/relay/try-it")]);
@@ -78,7 +81,7 @@ it("holds what was compiled, and nothing of the workshop", () => {
   const top = ["LICENSE", "README.md", "dist", "package.json"];
 
   expect([filesIn(both, "postern"), filesIn(both, "postern/dist")]).toEqual([top, ["client", "protocol", "relay"]]);
-  const ofClient = [...top, "hyperswarm-types.d.ts"].toSorted();
+  const ofClient = [...top, ...CLIENT_TYPES].toSorted();
   expect([filesIn(app, "postern-client"), filesIn(app, "postern-client/dist")]).toEqual([
     ofClient,
     ["client", "protocol"],
