@@ -14,7 +14,8 @@ export type DuplexOptions = {
  * A stream as a Duplex of Node, which is the only one to read and write it from then on. `end()` ends the own direction, and
  * `finish` comes when the peer's library has everything; `end` comes when the peer has ended. `destroy()` before both aborts the
  * stream, with the sentence of the error that it is given, and with its `reasonCode` where it has one. What a StreamError or a
- * DeliveryError ends is destroyed with it.
+ * DeliveryError ends is destroyed with it. Where nobody listens to its errors they are nobody's: a peer that aborts a stream does not end the
+ * process, and the stream's `closed` says why.
  */
 export function toDuplex(stream: PeerStream, options: DuplexOptions = {}): Duplex {
   return new PeerDuplex(stream, options);
@@ -29,6 +30,7 @@ class PeerDuplex extends Duplex {
 
   constructor(stream: PeerStream, { allowHalfOpen = true }: DuplexOptions) {
     super({ allowHalfOpen });
+    this.on("error", () => undefined);
     this.#stream = stream;
     this.#reader = stream.readable.getReader();
     this.#writer = stream.writable.getWriter();

@@ -12,6 +12,15 @@ const relay = connect(address, { tls: { fingerprint: process.env.FINGERPRINT } }
 const topic = await relay.join({ secret: process.env.SECRET ?? "" });
 const hash = createHash("sha256");
 
+/** Who is here, or comes within seconds: each first proves that it has the secret. */
+function somebody() {
+  return new Promise((resolve, reject) => {
+    for (const peer of topic.peers.values()) resolve(peer);
+    topic.on("join", resolve);
+    setTimeout(() => reject(new Error("nobody is here")), 3000).unref();
+  });
+}
+
 async function* hashed(bytes) {
   for await (const piece of bytes) {
     hash.update(piece);
@@ -20,9 +29,7 @@ async function* hashed(bytes) {
 }
 
 try {
-  const [peer] = topic.peers.values();
-  if (peer === undefined) throw new Error("nobody is here");
-  const stream = toDuplex(await streamsOf(topic).open(peer, basename(path)));
+  const stream = toDuplex(await streamsOf(topic).open(await somebody(), basename(path)));
   // What comes back is what the other side has received, as it says itself.
   const [answer] = await Promise.all([stream.toArray(), pipeline(createReadStream(path), hashed, stream)]);
   const isSame = Buffer.concat(answer).toString() === hash.digest("hex");

@@ -4,6 +4,7 @@ import { Readable } from "node:stream";
 import { finished, pipeline } from "node:stream/promises";
 import { expect, it } from "vitest";
 import { toDuplex } from "../../client/node-streams.ts";
+import type { PeerStream } from "../../client/streams/peer-stream.ts";
 import { codeOf } from "../support/lane-scene.ts";
 import { startRelay } from "../support/relay.ts";
 import { type TopicPair, topicPair } from "../support/topic-pair.ts";
@@ -52,6 +53,25 @@ it("aborts the stream when it is destroyed, and is destroyed when the other side
 
   expect(await failed).toEqual([expect.objectContaining({ code: "stream-aborted", reason: "disk full" })]);
   expect(await Promise.all([mineClosed, othersClosed])).toEqual(["stream-aborted", "stream-aborted"]);
+});
+
+it("ends no process where nobody listens to its errors: its handler throws, and its peer aborts", async () => {
+  const { annas, berts, bert } = await members();
+  const thrown = Promise.withResolvers<PeerStream>();
+  berts.onStream((stream) => {
+    toDuplex(stream);
+    thrown.resolve(stream);
+    throw new Error("no room");
+  });
+
+  const mine = await annas.open(bert.self, "file");
+  toDuplex(mine);
+
+  // An error event that nobody hears would be an uncaught exception, by which this test would fail.
+  expect(await Promise.all([codeOf(mine.closed), codeOf((await thrown.promise).closed)])).toEqual([
+    "stream-aborted",
+    "stream-aborted",
+  ]);
 });
 
 it("ends with the other side where it is told to", async () => {

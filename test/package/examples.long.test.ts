@@ -88,8 +88,10 @@ itWithNode("sends a file, and finds out whether it has arrived as it is", async 
   const again = send();
 
   expect(readFileSync(join(cwd, "received-some_file.bin")).equals(data)).toBe(true);
-  // It replaces nothing.
+  // It replaces nothing, and goes on.
   expect([await again.exitCode(), again.stderr]).toEqual([1, expect.stringContaining("EEXIST")]);
+  receive.signal("SIGTERM");
+  expect([await receive.exitCode(), receive.stderr]).toEqual([0, ""]);
 });
 
 async function fingerprintOf(certificate: string): Promise<string> {
