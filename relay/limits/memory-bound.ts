@@ -45,6 +45,8 @@ const NODE_BYTES = 49_152;
 const MAILBOX_PAGE_BYTES = 262_144;
 /** What may wait for the disk (relay/store/sqlite-store.ts), and the database's thread with its cache. */
 const SQLITE_BYTES = 67_108_864 + 33_554_432;
+/** The copy of what goes to that thread at one time, unless one message alone is more. */
+const SQLITE_BATCH_BYTES = 4_194_304;
 /** What is kept about a message in memory that is alone in its mailbox: measured, 2.3 KiB. */
 const STORED_MESSAGE_BYTES = 3072;
 /** Text of two bytes a letter. */
@@ -102,7 +104,7 @@ function accountBytes(config: Config): number {
   return ofAgents + ofMeshes;
 }
 
-function storeBytes({ mailboxStore, mailboxMaxBytes, mailboxMaxMessages }: Config): number {
+function storeBytes({ mailboxStore, mailboxMaxBytes, mailboxMaxMessages, maxFrameBytes }: Config): number {
   if (mailboxStore === "memory") return STORED_RATIO * mailboxMaxBytes + STORED_MESSAGE_BYTES * mailboxMaxMessages;
-  return mailboxStore === "sqlite" ? SQLITE_BYTES : 0;
+  return mailboxStore === "sqlite" ? SQLITE_BYTES + Math.max(SQLITE_BATCH_BYTES, maxFrameBytes) : 0;
 }

@@ -99,9 +99,13 @@ function runTogether(parts: BatchParts, calls: readonly Call[]): readonly CallOu
 
 function takeBack({ database, engine }: BatchParts): void {
   try {
-    // SQLite has done it by itself after some errors.
-    if (database.isTransaction) database.exec("ROLLBACK");
-    engine.recount();
+    try {
+      // SQLite has done it by itself after some errors.
+      if (database.isTransaction) database.exec("ROLLBACK");
+    } finally {
+      // Whatever it says: what was remembered of the transaction is of no row that lasts.
+      engine.recount();
+    }
     // A log that found no room has some again where it could be written back.
     database.exec("PRAGMA wal_checkpoint(RESTART)");
   } catch {

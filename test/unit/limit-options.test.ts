@@ -58,7 +58,7 @@ it("counts mailboxes in the bound of memory, and wants limits of those that are 
     memoryBoundBytes(load({ MAX_CONNECTIONS: "1", ...env }).config) - off;
   const perConnection = 262_144 + 4_194_304;
 
-  expect(more({ MAILBOX_STORE: "sqlite" })).toBe(perConnection + 96 * 1_048_576);
+  expect(more({ MAILBOX_STORE: "sqlite" })).toBe(perConnection + 100 * 1_048_576);
   const limits = { MAILBOX_MAX_BYTES: "1000000", MAILBOX_MAX_MESSAGES: "1000" };
   expect(more({ MAILBOX_STORE: "memory", ...limits })).toBe(perConnection + 2_000_000 + 3_072_000);
   expect(() => load({ MAILBOX_STORE: "memory", MAILBOX_MAX_BYTES: "0" })).toThrow("which is no limit");
