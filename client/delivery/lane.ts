@@ -102,6 +102,11 @@ export class Lane {
     });
   }
 
+  /** The peer is reached. */
+  get isHere(): boolean {
+    return this.#isHere;
+  }
+
   /** The stream under which the peer sends; undefined while that is not known. */
   get peerStream(): number | undefined {
     return this.#peerStream;

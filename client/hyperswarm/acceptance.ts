@@ -4,7 +4,7 @@ import type { Clock } from "../clock.ts";
 import type { PeerStream } from "../streams/peer-stream.ts";
 import { withTimeLimit } from "../time-limit.ts";
 import { ByteReader } from "./byte-reader.ts";
-import type { Crossings } from "./crossings.ts";
+import type { Crossings, Pair } from "./crossings.ts";
 import {
   CONFIRMATION_BYTES,
   confirmationOf,
@@ -26,6 +26,8 @@ export type AcceptanceParts = {
   readonly keepAliveMs: number;
   readonly crossings: Crossings;
   readonly servers: () => Iterable<RelayServer>;
+  /** Ends connections of the pair whose peer is away, and resolves when they have ended. */
+  readonly endAway: (pair: Pair) => Promise<void>;
   /** A connection has begun, which ends at the latest with this stream. */
   readonly onConnection: (connection: NoiseSecretStream, raw: RawStream, own: KeyPair) => void;
 };
@@ -45,6 +47,8 @@ export async function accept(stream: PeerStream, parts: AcceptanceParts): Promis
   const done = parts.crossings.accepting(pair);
   try {
     const finished = await finish(stream, handshake, parts.clock);
+    // Who has started anew does not come back to its old ones, for which a swarm might refuse the new one.
+    await parts.endAway(pair);
     while (parts.crossings.isDialling(pair)) await parts.crossings.giveUp(pair);
     hand(server, own, finished, parts);
   } finally {

@@ -26,6 +26,16 @@ export class RawStream extends Duplex {
     writer.closed.catch((error: unknown) => this.destroy(connectionError(error)));
   }
 
+  /** The peer is not reached for now. */
+  get isPeerAway(): boolean {
+    return this.#stream.isPeerAway;
+  }
+
+  /** The peer does not come back. */
+  peerGone(): void {
+    this.destroy(connectionError(new DeliveryError("peer-gone")));
+  }
+
   override _read(done: Done): void {
     void this.#read(done);
   }

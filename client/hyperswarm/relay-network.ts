@@ -11,6 +11,7 @@ import { type DialParts, dial } from "./dial.ts";
 import { DirectPath } from "./direct-path.ts";
 import type { KeyPair } from "./handshake.ts";
 import { MeetingPlaces } from "./meeting-places.ts";
+import { endAway } from "./old-connections.ts";
 import { type CompleteOptions, type Connect, completeOptions, type RelayDHTOptions } from "./options.ts";
 import { patiently } from "./patiently.ts";
 import { type Answer, NODES, Query } from "./query.ts";
@@ -88,6 +89,7 @@ export class RelayNetwork extends EventEmitter {
           clock: this.#clock,
           keepAliveMs: this.#options.keepAliveMs,
           crossings: this.#crossings,
+          endAway: (pair) => endAway(this.#connections.keys(), pair),
           servers: () => (headStartMs === Number.POSITIVE_INFINITY ? [] : this.#servers),
           onConnection: (connection, raw, own) => this.#keep(connection, raw, { place, own }),
         }),

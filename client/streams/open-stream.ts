@@ -102,6 +102,10 @@ export class OpenStream implements PeerStream {
     return this.#closing.promise;
   }
 
+  get isPeerAway(): boolean {
+    return !this.lane.isHere;
+  }
+
   /** Resolves when the app of the peer has taken it. Rejects when it never will. */
   get opened(): Promise<void> {
     return this.#opening.promise;

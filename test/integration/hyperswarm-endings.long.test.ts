@@ -104,6 +104,37 @@ it("ends the connection with a peer that is away for longer than the grace, and 
   expect(bert.failures.map((error) => Reflect.get(error, "code"))).toEqual(["ETIMEDOUT"]);
 });
 
+it.each(["larger", "smaller"] as const)(
+  "takes a peer at once that has started anew with the %s key, while bytes never went by its old connection",
+  async (which) => {
+    const relay = await startRelay({ tls: "off" });
+    const way = await Way.to(relay.port);
+    const keyPairs = [RelayDHT.keyPair(), RelayDHT.keyPair()].toSorted((one, other) =>
+      Buffer.compare(one.publicKey, other.publicKey),
+    );
+    const [keyPair, bertsKeyPair] = which === "smaller" ? keyPairs : keyPairs.toReversed();
+    const before = new TestSwarm({ ...relay, url: `ws://localhost:${way.port}` }, { keyPair });
+    const bert = new TestSwarm(relay, { keyPair: bertsKeyPair, connectionKeepAlive: 0 });
+    bert.swarm.joinPeer(Buffer.from(before.key, "hex"));
+    for (const { swarm } of [before, bert]) await swarm.listen();
+    await eventually(() => expect([before.connectedKeys, bert.connectedKeys]).toEqual([[bert.key], [before.key]]));
+
+    way.block();
+    way.cut();
+    const after = new TestSwarm(relay, { keyPair });
+    after.swarm.joinPeer(Buffer.from(bert.key, "hex"));
+    const connectedMs = await durationOf(eventually(() => expect(after.connectedKeys).toEqual([bert.key])));
+
+    expect(connectedMs).toBeLessThan(3000);
+    await eventually(() => {
+      after.say("again");
+      expect(bert.heard).toContain("again");
+    });
+    expect(after.failures).toEqual([]);
+    expect(bert.failures).toEqual([expect.objectContaining({ code: "ETIMEDOUT" })]);
+  },
+);
+
 it("tells why a relay is of no use", async () => {
   const relay = await startRelay({ tls: "off" });
   const dht = new RelayDHT({ relays: `${relay.url}/no-such-path` });

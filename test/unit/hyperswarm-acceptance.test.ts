@@ -20,6 +20,7 @@ function incoming(label: string, onWritten: (bytes: Uint8Array) => Promise<void>
     label,
     isIncoming: true,
     forwardSecret: false,
+    isPeerAway: false,
     readable: new ReadableStream({ start: (controller) => void (readable = controller) }),
     writable: new WritableStream({ start: (controller) => void (writable = controller), write: onWritten }),
     closed: Promise.resolve(),
@@ -55,7 +56,14 @@ it("ends a connection whose peer gives up while an own dial to it is still endin
   ownDial.on("close", fail);
   const connected = once(server, "connection");
 
-  const parts = { clock: new FakeClock(), keepAliveMs: 0, crossings, servers: () => [server], onConnection: () => 0 };
+  const parts = {
+    clock: new FakeClock(),
+    keepAliveMs: 0,
+    crossings,
+    servers: () => [server],
+    endAway: () => Promise.resolve(),
+    onConnection: () => 0,
+  };
   await accept(stream, parts);
 
   const [connection] = (await connected) as [NoiseSecretStream];

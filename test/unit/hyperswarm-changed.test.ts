@@ -14,6 +14,7 @@ function peerStream(readable: ReadableStream<Uint8Array>, writable: WritableStre
     label: "",
     isIncoming: false,
     forwardSecret: false,
+    isPeerAway: false,
     readable,
     writable,
     closed: Promise.resolve(),
