@@ -21,9 +21,10 @@ const THOROUGH = { warmUpMs: 1500, measureMs: 2000, attempts: 3 };
  * Two relays take turns in slices so short that a disturbance of the machine hits both, and long enough for many turns of the
  * event loop: of one build, pairs of 20 ms differ by 35 %, of 50 ms by 16 % and of 400 ms by 9 % (standard deviation).
  */
-const SLICES = { firstWarmUpPairCount: 30, warmUpPairCount: 2, sliceMs: 50, pairCount: 8 };
+const SLICES = { coldPairCount: 30, warmUpPairCount: 3, sliceMs: 50 };
 const ROUNDS = 3;
 const ROUNDS_AGAINST_REF = 5;
+const PAIRS = 20;
 
 type Options = {
   readonly peers?: boolean;
@@ -33,6 +34,7 @@ type Options = {
   readonly against?: readonly string[];
   readonly againstRef?: string;
   readonly burden: number;
+  readonly pairs: number;
   readonly json?: string;
   readonly write?: boolean;
   readonly add?: boolean;
@@ -108,12 +110,17 @@ function report(results: Results, { json, write, add }: Options): void {
 
 /** Measures two builds of the relay against each other. */
 async function compare(options: Options, parts: CampaignParts, base: { readonly program: string }): Promise<void> {
-  const { againstRef = "", burden, rounds = ROUNDS_AGAINST_REF } = options;
+  const { againstRef = "", burden, pairs, rounds = ROUNDS_AGAINST_REF } = options;
   const chosen = choose(options)
     .filter(({ growth }) => growth === undefined || options.only !== undefined)
     .filter((workload) => workload.kind !== "store-size");
   const relays = wantedContestants(options, chosen).filter(({ isRelay, needs }) => isRelay && needs === undefined);
-  const settings = { baseProgram: base.program, rounds, slices: SLICES, burdenPercent: burden };
+  const settings = {
+    baseProgram: base.program,
+    rounds,
+    slices: { ...SLICES, pairCount: pairs },
+    burdenPercent: burden,
+  };
   const comparison = new RefComparison(parts, settings);
   const verdicts = toVerdicts(await comparison.run(chosen, relays));
   process.stdout.write(
@@ -185,6 +192,7 @@ await new Command("bench")
     "--against-ref <ref>",
     "compare the working tree with a commit, both in one run; exit 1 where it got dearer by 3 % or more",
   )
+  .option("--pairs <count>", "with --against-ref: slices of each build and workload, in each round", parseCount, PAIRS)
   .option(
     "--burden <percent>",
     "with --against-ref: give the working tree so much more work, to see that it is found",

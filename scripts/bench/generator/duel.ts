@@ -1,4 +1,5 @@
-import type { ComparedWorkload, Workload } from "../workload.ts";
+import { setTimeout as after } from "node:timers/promises";
+import type { ComparedWorkload, ExchangeWorkload, Workload } from "../workload.ts";
 import { Churn } from "./churn.ts";
 import { createTarget } from "./connection.ts";
 import { Deposits } from "./deposits.ts";
@@ -10,7 +11,12 @@ import type { Load } from "./load.ts";
 import type { Subject } from "./members.ts";
 import { processTree } from "./process-usage.ts";
 import type { SessionName } from "./sessions/create-session.ts";
-import { measurePairs, type Pair, type SliceOptions } from "./slices.ts";
+import { measurePairs, type Pair, type Side, type SliceOptions } from "./slices.ts";
+
+/** In which a relay has heard that connections are closed, and has told the others. */
+const CLOSING_MS = 200;
+
+type LoadWorkload = Exclude<ComparedWorkload, { readonly kind: "idle" }>;
 
 /** A server that runs. */
 type Running = { readonly port: number; readonly pid: number };
@@ -31,21 +37,23 @@ export type DuelResult = { readonly workload: string; readonly pairs: readonly P
 
 /** Measures two builds against each other. */
 export async function duel(task: DuelTask): Promise<readonly DuelResult[]> {
-  const head = sideOf(task, task.head);
-  const base = sideOf(task, task.base);
+  const head = contenderOf(task, task.head);
+  const base = contenderOf(task, task.base);
   const results: DuelResult[] = [];
   const [first] = task.workloads;
-  if (first?.kind === "exchange") for (const { connections } of [head, base]) await connections.open(first);
+  if (first?.kind === "exchange") {
+    await warmUp(head, base, first, task.slices);
+    for (const { connections } of [head, base]) await connections.open(first);
+  }
   for (const workload of task.workloads) {
     if (workload.kind === "idle") {
       results.push({ workload: workload.id, pairs: [await measureIdlePair(head, base, workload, task.slices)] });
       continue;
     }
-    const sides = [head, base].map((side) => ({ load: loadOf(side, workload), pids: processTree(side.pid) }));
-    const [headSide, baseSide] = sides as [(typeof sides)[0], (typeof sides)[0]];
-    const { firstWarmUpPairCount, ...slices } = task.slices;
-    const warmUpPairCount = workload === first ? firstWarmUpPairCount : slices.warmUpPairCount;
-    const pairs = await measurePairs(headSide, baseSide, { ...slices, warmUpPairCount });
+    const { coldPairCount, ...slices } = task.slices;
+    const isCold = workload === first && workload.kind !== "exchange";
+    const warmUpPairCount = isCold ? coldPairCount : slices.warmUpPairCount;
+    const pairs = await measurePairs(sideOf(head, workload), sideOf(base, workload), { ...slices, warmUpPairCount });
     results.push({ workload: workload.id, pairs });
   }
   for (const { connections } of [head, base]) connections.close();
@@ -54,15 +62,33 @@ export async function duel(task: DuelTask): Promise<readonly DuelResult[]> {
 
 type Contender = { readonly subject: Subject; readonly connections: ExchangeConnections; readonly pid: number };
 
-function sideOf({ certificate, sessionName }: DuelTask, { port, pid }: Running): Contender {
+function contenderOf({ certificate, sessionName }: DuelTask, { port, pid }: Running): Contender {
   const subject = { target: createTarget(port, certificate), sessionName };
   return { subject, connections: new ExchangeConnections(subject), pid };
 }
 
-function loadOf(
-  { subject, connections }: Contender,
-  workload: Exclude<ComparedWorkload, { readonly kind: "idle" }>,
-): Load {
+/**
+ * Has both work over connections that are not measured. What a relay holds for a connection that was opened before V8 had compiled what
+ * uses it stays dearer, by up to a tenth and in each process differently.
+ */
+async function warmUp(
+  head: Contender,
+  base: Contender,
+  workload: ExchangeWorkload,
+  { coldPairCount, ...slices }: SliceOptions,
+): Promise<void> {
+  for (const { connections } of [head, base]) await connections.open(workload);
+  const counts = { warmUpPairCount: coldPairCount, pairCount: 0 };
+  await measurePairs(sideOf(head, workload), sideOf(base, workload), { ...slices, ...counts });
+  for (const { connections } of [head, base]) connections.close();
+  await after(CLOSING_MS);
+}
+
+function sideOf(contender: Contender, workload: LoadWorkload): Side {
+  return { load: loadOf(contender, workload), pids: processTree(contender.pid) };
+}
+
+function loadOf({ subject, connections }: Contender, workload: LoadWorkload): Load {
   switch (workload.kind) {
     case "exchange":
       return connections.load(workload);

@@ -23,7 +23,7 @@ export type SliceOptions = {
    * The same for the first workload after the start, when V8 compiles: its threads' CPU counts too, and the build with more code was
    * dearer by a quarter (W1 window 1) that was a tenth two seconds later.
    */
-  readonly firstWarmUpPairCount: number;
+  readonly coldPairCount: number;
   readonly sliceMs: number;
   readonly pairCount: number;
   /** Whether the first pair begins with the build that is compared. */
@@ -38,7 +38,7 @@ export type SliceOptions = {
 export async function measurePairs(
   head: Side,
   base: Side,
-  options: Omit<SliceOptions, "firstWarmUpPairCount">,
+  options: Omit<SliceOptions, "coldPairCount">,
 ): Promise<readonly Pair[]> {
   const { warmUpPairCount, sliceMs, pairCount } = options;
   for (const { load } of [head, base]) await load.open();
