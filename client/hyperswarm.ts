@@ -1,7 +1,7 @@
 // oxlint-disable-next-line typescript/triple-slash-reference -- the packages have no types, and what is published names them
 /// <reference types="postern-client/hyperswarm-types" preserve="true" />
 
-/** The package `postern-client/hyperswarm` in Bun and Deno: Hyperswarm over relays. */
+/** The package `postern-client/hyperswarm` in Deno: Hyperswarm over relays. */
 
 import type Hyperswarm from "hyperswarm";
 import type { RelayDHTOptions } from "./hyperswarm/options.ts";

@@ -1,4 +1,4 @@
-/** The package `postern-client` in browsers, Bun, Deno and workerd: on the runtime's own WebSocket and `fetch`. */
+/** The package `postern-client` in browsers, Deno and workerd: on the runtime's own WebSocket and `fetch`. */
 
 import { systemClock } from "./clock.ts";
 import { ConnectError } from "./errors.ts";

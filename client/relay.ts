@@ -26,11 +26,11 @@ export type RelayInfo = {
   readonly transport: Transport | undefined;
 } & Partial<Way>;
 
-/** How the last connection got to the relay: on Node, and undefined before there was one. */
+/** How the last connection got to the relay: on Node, and undefined before there was one. On Bun `proxy` alone. */
 export type Way = {
   /** The proxy that is configured for this relay; undefined where there is none. */
   readonly proxy: ProxyInfo | undefined;
-  /** Undefined for `ws://`. */
+  /** Undefined for `ws://`, and on Bun. */
   readonly tls: TlsInfo | undefined;
 };
 
@@ -149,6 +149,7 @@ export type ConnectOptions = {
   /**
    * On Node: the proxy. `env`: as the environment says; `system`: as the system's settings say; `none`; or a URL (`http://`,
    * `https://`, `socks5://`, and of a PAC file `pac+https://`). Left out: the environment, and where it names none, the system.
+   * On Bun: `env`, also where it is left out, `none`, or a URL (`http://`, `https://`).
    * Elsewhere the platform decides, and it is an `option-invalid`.
    */
   readonly proxy?: string | ProxyOptions | undefined;

@@ -8,12 +8,16 @@ const CLOSING = 2;
 /** What runtimes report where there was no code, or no close frame (RFC 6455 section 7.4.1); Deno says 0. */
 const NO_CODES: ReadonlySet<number> = new Set([0, 1005, 1006, 1015]);
 
-/** What makes a WebSocket: the runtime's own, unless another one is passed. */
-type WebSocketClass = new (address: string, subprotocol: string) => WebSocket;
+/** Makes a WebSocket, and begins to connect it. */
+type CreateWebSocket = (address: string, subprotocol: string) => WebSocket;
 
 /** Dials with the WebSocket of the runtime: browsers, Deno, Bun, workerd, and Node without `ws`. */
-export function webSocketDial(clock: Clock, Class: WebSocketClass = WebSocket): Dial {
-  return (address, events) => new WebSocketSocket(clock, events, () => new Class(address, SUBPROTOCOL_V1));
+export function webSocketDial(clock: Clock, create: CreateWebSocket = createWebSocket): Dial {
+  return (address, events) => new WebSocketSocket(clock, events, () => create(address, SUBPROTOCOL_V1));
+}
+
+function createWebSocket(address: string, subprotocol: string): WebSocket {
+  return new WebSocket(address, subprotocol);
 }
 
 /**

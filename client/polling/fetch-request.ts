@@ -1,8 +1,12 @@
-import type { HttpRequest } from "./http-request.ts";
+import type { HttpAnswer, HttpQuestion } from "./http-request.ts";
 
-/** Sends requests with the runtime's own `fetch`: browsers, Deno, Bun, workerd. */
-export const fetchRequest: HttpRequest = async ({ method, url, headers, body, isLast = false, signal }) => {
+/** Sends requests with the runtime's own `fetch`: browsers, Deno, Bun, workerd. @param more what this runtime's takes besides. */
+export async function fetchRequest(
+  { method, url, headers, body, isLast = false, signal }: HttpQuestion,
+  more: object = {},
+): Promise<HttpAnswer> {
   const init = {
+    ...more,
     method,
     headers,
     ...(body === undefined ? {} : { body }),
@@ -20,4 +24,4 @@ export const fetchRequest: HttpRequest = async ({ method, url, headers, body, is
     header: (name) => response.headers.get(name) ?? undefined,
     body: new Uint8Array(await response.arrayBuffer()),
   };
-};
+}

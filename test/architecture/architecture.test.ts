@@ -7,13 +7,19 @@ const files = readSourceFiles("protocol", "relay", "client", "page");
 /** Who makes or runs a whole relay: the command line, and the entry points of the package. */
 const OWNERS_OF_RELAYS = /^relay\/(cli\/[a-z-]+|index|testing)\.ts$/;
 /** Where the variables of the environment come from. */
-const MAINS = new Set(["relay/main.ts", "client/cli/main.ts", "client/node.ts", "client/doctor.ts"]);
+const MAINS = new Set([
+  "relay/main.ts",
+  "client/cli/main.ts",
+  "client/node.ts",
+  "client/bun/index.ts",
+  "client/doctor.ts",
+]);
 
 /** Where the time comes from. */
 const CLOCKS = new Set(["relay/clock.ts", "client/clock.ts"]);
 
 /** Who writes to the console. */
-const SPEAKERS = new Set(["client/index.ts", "client/bare/index.ts"]);
+const SPEAKERS = new Set(["client/index.ts", "client/bun/index.ts", "client/bare/index.ts"]);
 
 type Rule = { readonly folder: string; readonly owns: RegExp; readonly may: readonly RegExp[] };
 

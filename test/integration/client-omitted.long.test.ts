@@ -49,20 +49,19 @@ type WatchedClient = {
 function openClient({ url }: TestRelay): WatchedClient {
   const sockets: NodeWebSocket[] = [];
   let omittedCount = 0;
-  class Watched extends NodeWebSocket {
-    constructor(address: string, subprotocol: string) {
-      super(address, subprotocol, { perMessageDeflate: false });
-      sockets.push(this);
-      this.on("message", (bytes: Buffer, isBinary) => {
-        const message = isBinary ? undefined : decodeV1RelayMessage(bytes.toString());
-        if (message?.type === "error" && message.code === "omitted") omittedCount += message.count ?? 0;
-      });
-    }
-  }
+  const watched = (address: string, subprotocol: string): NodeWebSocket => {
+    const socket = new NodeWebSocket(address, subprotocol, { perMessageDeflate: false });
+    sockets.push(socket);
+    socket.on("message", (bytes: Buffer, isBinary) => {
+      const message = isBinary ? undefined : decodeV1RelayMessage(bytes.toString());
+      if (message?.type === "error" && message.code === "omitted") omittedCount += message.count ?? 0;
+    });
+    return socket;
+  };
   const parts = {
     clock: systemClock,
     random: Math.random,
-    dial: webSocketDial(systemClock, Watched as never),
+    dial: webSocketDial(systemClock, watched as never),
     resendBufferBytes: 67_108_864,
     cryptography: new WebCryptography(),
     loadTopics: () => Promise.resolve(prepareTopic),

@@ -77,12 +77,13 @@ it("takes no more than it says with mailboxes, which the rest does without", asy
   expect([both.code, core.code].map((code) => code.includes("find-key"))).toEqual([true, false]);
 });
 
-it("exports the same names on Node, and a connect of its own there", async () => {
+it("exports the same names on Node and Bun, and a connect of its own there", async () => {
   const elsewhere = await import("../../client/index.ts");
-  const onNode = await import("../../client/node.ts");
 
-  expect(Object.keys(onNode)).toEqual(Object.keys(elsewhere));
-  expect(onNode.connect).not.toBe(elsewhere.connect);
+  for (const own of [await import("../../client/node.ts"), await import("../../client/bun/index.ts")]) {
+    expect(Object.keys(own)).toEqual(Object.keys(elsewhere));
+    expect(own.connect).not.toBe(elsewhere.connect);
+  }
 });
 
 it("asks for nothing that only Node has", async () => {

@@ -32,7 +32,7 @@ function dial() {
   const Class = function create() {
     return inner;
   } as unknown as new () => WebSocket;
-  const socket = webSocketDial(clock, Class)("wss://relay.test", {
+  const socket = webSocketDial(clock, () => new Class())("wss://relay.test", {
     onOpen: () => told.push("open"),
     onText: (text) => told.push(text),
     onBytes: (bytes) => told.push(bytes),

@@ -1,0 +1,71 @@
+import { ConnectError } from "../errors.ts";
+import { type Environment, exceptionsOfEnvironment, proxyOfEnvironment } from "../node/proxies/environment.ts";
+import { exceptionFor } from "../node/proxies/exceptions.ts";
+import { ProxyError } from "../node/proxies/proxy-error.ts";
+import { parseProxyUrl } from "../node/proxies/proxy-url.ts";
+import { targetOf } from "../node/proxies/target.ts";
+import type { ConnectOptions, ProxyInfo } from "../relay.ts";
+
+/** The way to one relay. @property url undefined: a direct connection; else as Bun takes it, with user and password. */
+export type BunWay = { readonly url: string | undefined; readonly info: ProxyInfo | undefined };
+
+/** Which proxy Bun is to go by: its WebSocket reads no environment, though its `fetch` does. */
+export class BunProxies {
+  readonly #env: Environment;
+  readonly #choice: string;
+
+  /** @throws ConnectError `option-invalid` for what Bun cannot do */
+  constructor(option: ConnectOptions["proxy"], env: Environment) {
+    this.#env = env;
+    this.#choice = choiceOf(option);
+    try {
+      if (this.#isUrl) checkedUrl(this.#choice, "The option proxy");
+    } catch (cause) {
+      throw new ConnectError("option-invalid", { cause });
+    }
+  }
+
+  /** @param address `wss:`, `ws:`, `https:` or `http:`. @throws ProxyError `proxy-invalid` */
+  wayTo(address: string): BunWay {
+    if (this.#isUrl) return wayBy(this.#choice, "option", "The option proxy");
+    const target = targetOf(new URL(address));
+    const named = this.#choice === "env" ? proxyOfEnvironment(this.#env, target.isTls) : undefined;
+    if (named === undefined) return { url: undefined, info: undefined };
+    const way = wayBy(named.url, named.source, named.source);
+    const noProxyEntry = exceptionFor(exceptionsOfEnvironment(this.#env), target);
+    return noProxyEntry === undefined ? way : { url: undefined, info: { ...way.info, noProxyEntry } };
+  }
+
+  /** What the app is told of it; undefined also where it is set wrong, which a dial tells. */
+  infoFor(address: string): ProxyInfo | undefined {
+    try {
+      return this.wayTo(address).info;
+    } catch {
+      return undefined;
+    }
+  }
+
+  get #isUrl(): boolean {
+    return this.#choice !== "env" && this.#choice !== "none";
+  }
+}
+
+function choiceOf(option: ConnectOptions["proxy"]): string {
+  const { url = "env", onProxyAuth } = typeof option === "object" ? option : { url: option };
+  if (onProxyAuth === undefined && url !== "system" && !url.startsWith("pac+")) return url;
+  throw new ConnectError("option-invalid", { cause: "proxy: on Bun env, none, http:// or https://" });
+}
+
+/** @throws ProxyError `proxy-invalid` */
+function checkedUrl(url: string, inWords: string): { readonly url: string; readonly shownUrl: string } {
+  const { kind, hostname, port, user, shownUrl } = parseProxyUrl(url, inWords);
+  if (kind === "socks5") throw new ProxyError("proxy-invalid", `${inWords} names a SOCKS proxy, which Bun cannot use`);
+  const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+  const signIn = user === undefined ? "" : `${[user.name, user.password].map(encodeURIComponent).join(":")}@`;
+  return { url: `${kind}://${signIn}${host}:${port}`, shownUrl };
+}
+
+function wayBy(url: string, source: string, inWords: string): BunWay & { readonly info: ProxyInfo } {
+  const checked = checkedUrl(url, inWords);
+  return { url: checked.url, info: { url: checked.shownUrl, source } };
+}
