@@ -28,7 +28,11 @@ export function bunDial(clock: Clock, proxies: BunProxies): Dial {
 
 /** Sends requests with Bun's `fetch`, by the proxy that is set. */
 export function bunRequest(proxies: BunProxies): HttpRequest {
-  return async (question) => fetchRequest(question, proxyOption(proxies.wayTo(question.url).url));
+  return async (question) => {
+    const { url } = proxies.wayTo(question.url);
+    // Without a word it would go by the environment's, whatever the option and the exceptions say.
+    return fetchRequest(question, { proxy: url ?? false });
+  };
 }
 
 function proxyOption(url: string | undefined): { readonly proxy?: string } {

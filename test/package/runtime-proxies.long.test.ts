@@ -108,6 +108,25 @@ it("on Bun signs in with the user and the password of the URL, and passes by a p
   expect(proxy.requests.length).toBe(count);
 });
 
+it.each([
+  ["none", {}, null],
+  [undefined, { NO_PROXY: "<local>" }, { source: "HTTP_PROXY", noProxyEntry: "<local>" }],
+  ["option", { NO_PROXY: "localhost" }, { source: "option", noProxyEntry: "localhost" }],
+] as const)(
+  "on Bun passes by every proxy with the option %s and %j, and tells why",
+  async (choice, exceptions, info) => {
+    const { url } = await startRelay({ tls: "off" });
+    const proxy = await HttpProxy.start();
+    const words = choice === undefined ? [] : [choice === "option" ? proxy.url() : choice];
+    const env = { HTTP_PROXY: proxy.url(), ...exceptions };
+
+    for (const transport of ["websocket", "polling"]) {
+      expect(await outcomeOf("Bun", [url, transport, ...words], env)).toEqual(info && { url: proxy.url(), ...info });
+    }
+    expect(proxy.connectionCount).toBe(0);
+  },
+);
+
 it("on Bun refuses what it cannot do, and says so", async () => {
   const { address, env } = await hiddenRelay();
 
