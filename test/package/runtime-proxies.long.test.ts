@@ -102,6 +102,8 @@ it("on Bun signs in with the user and the password of the URL, and passes by a p
   const url = proxy.url("anna:p%40ss");
 
   expect(await outcomeOf("Bun", [address, "websocket", url], env)).toEqual({ url: proxy.url(), source: "option" });
+  const { message } = Object(await outcomeOf("Bun", [address, "websocket", proxy.url()], env));
+  expect(message).toContain("407");
   const count = proxy.requests.length;
   const excepted = { ...env, HTTPS_PROXY: url, NO_PROXY: ".test" };
   expect(await outcomeOf("Bun", [address, "websocket"], excepted)).toMatchObject({ code: "unreachable" });
