@@ -136,8 +136,10 @@ it("on Bun refuses what it cannot do, and says so", async () => {
     expect(await outcomeOf("Bun", [address, "websocket", proxy], env)).toMatchObject({ code: "option-invalid" });
   }
   const wrong = { ...env, HTTPS_PROXY: "socks5://127.0.0.1:1080" };
-  expect(await outcomeOf("Bun", [address, "websocket"], wrong)).toEqual({
-    code: "proxy-invalid",
-    message: expect.stringContaining("HTTPS_PROXY names a SOCKS proxy"),
-  });
+  for (const transport of ["websocket", "polling"]) {
+    expect(await outcomeOf("Bun", [address, transport], wrong)).toEqual({
+      code: "proxy-invalid",
+      message: expect.stringContaining("HTTPS_PROXY names a SOCKS proxy"),
+    });
+  }
 });
