@@ -3,7 +3,7 @@ import type { Dial, Socket, SocketEvents } from "../line/socket.ts";
 import { webSocketDial } from "../line/web-socket.ts";
 import { ProxyError } from "../node/proxies/proxy-error.ts";
 import { fetchRequest } from "../polling/fetch-request.ts";
-import type { HttpRequest } from "../polling/http-request.ts";
+import { type HttpRequest, RefusedRequest } from "../polling/http-request.ts";
 import type { BunProxies } from "./proxies.ts";
 
 /** As Bun's WebSocket takes it: https://bun.com/reference/bun/WebSocketOptions. */
@@ -28,7 +28,20 @@ export function bunDial(clock: Clock, proxies: BunProxies): Dial {
 
 /** Sends requests with Bun's `fetch`, by the proxy that is set. */
 export function bunRequest(proxies: BunProxies): HttpRequest {
-  return async (question) => fetchRequest(question, proxyOption(proxies.wayTo(question.url).url));
+  return async (question) => {
+    const url = urlFor(question.url, proxies);
+    // Without a word it would go by the environment's, whatever the option and the exceptions say.
+    return fetchRequest(question, { proxy: url ?? false });
+  };
+}
+
+/** @throws RefusedRequest */
+function urlFor(address: string, proxies: BunProxies): string | undefined {
+  try {
+    return proxies.wayTo(address).url;
+  } catch (cause) {
+    throw cause instanceof ProxyError ? new RefusedRequest(cause) : cause;
+  }
 }
 
 function proxyOption(url: string | undefined): { readonly proxy?: string } {

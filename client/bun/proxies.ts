@@ -3,7 +3,7 @@ import { type Environment, exceptionsOfEnvironment, proxyOfEnvironment } from ".
 import { exceptionFor } from "../node/proxies/exceptions.ts";
 import { ProxyError } from "../node/proxies/proxy-error.ts";
 import { parseProxyUrl } from "../node/proxies/proxy-url.ts";
-import { targetOf } from "../node/proxies/target.ts";
+import { type Target, targetOf } from "../node/proxies/target.ts";
 import type { ConnectOptions, ProxyInfo } from "../relay.ts";
 
 /** The way to one relay. @property url undefined: a direct connection; else as Bun takes it, with user and password. */
@@ -27,13 +27,18 @@ export class BunProxies {
 
   /** @param address `wss:`, `ws:`, `https:` or `http:`. @throws ProxyError `proxy-invalid` */
   wayTo(address: string): BunWay {
-    if (this.#isUrl) return wayBy(this.#choice, "option", "The option proxy");
     const target = targetOf(new URL(address));
-    const named = this.#choice === "env" ? proxyOfEnvironment(this.#env, target.isTls) : undefined;
-    if (named === undefined) return { url: undefined, info: undefined };
-    const way = wayBy(named.url, named.source, named.source);
-    const noProxyEntry = exceptionFor(exceptionsOfEnvironment(this.#env), target);
-    return noProxyEntry === undefined ? way : { url: undefined, info: { ...way.info, noProxyEntry } };
+    const way = this.#configured(target);
+    const noProxyEntry = exceptionsOfEnvironment(this.#env).find((entry) => isException(entry, target));
+    return noProxyEntry === undefined || way.info === undefined
+      ? way
+      : { url: undefined, info: { ...way.info, noProxyEntry } };
+  }
+
+  #configured({ isTls }: Target): BunWay {
+    if (this.#isUrl) return wayBy(this.#choice, "option", "The option proxy");
+    const named = this.#choice === "env" ? proxyOfEnvironment(this.#env, isTls) : undefined;
+    return named === undefined ? { url: undefined, info: undefined } : wayBy(named.url, named.source, named.source);
   }
 
   /** What the app is told of it; undefined also where it is set wrong, which a dial tells. */
@@ -65,7 +70,12 @@ function checkedUrl(url: string, inWords: string): { readonly url: string; reado
   return { url: `${kind}://${signIn}${host}:${port}`, shownUrl };
 }
 
-function wayBy(url: string, source: string, inWords: string): BunWay & { readonly info: ProxyInfo } {
+/** What Bun itself passes its proxy by for, the one of an option too; and what is an exception on Node. */
+function isException(entry: string, target: Target): boolean {
+  return exceptionFor([entry, entry.replace(/^\*?\./, "")], target) !== undefined;
+}
+
+function wayBy(url: string, source: string, inWords: string): BunWay {
   const checked = checkedUrl(url, inWords);
   return { url: checked.url, info: { url: checked.shownUrl, source } };
 }

@@ -31,6 +31,8 @@ class WebSocketSocket implements Socket {
   #timer: Timer | undefined;
   #isOpen = false;
   #isOver = false;
+  /** What an `error` has told. */
+  #cause: unknown;
 
   constructor(clock: Clock, events: SocketEvents, create: () => WebSocket) {
     this.#clock = clock;
@@ -66,8 +68,8 @@ class WebSocketSocket implements Socket {
       this.#failSoon("message" in event && event.message !== "" ? event.message : undefined);
     });
     socket.addEventListener("close", ({ code, reason }: { readonly code: number; readonly reason: string }) => {
-      const cause = code === 1015 ? "certificate not trusted, or no TLS" : undefined;
-      this.#end({ code: NO_CODES.has(code) ? undefined : code, reason, cause });
+      if (!NO_CODES.has(code)) return this.#end({ code, reason });
+      this.#end({ code: undefined, reason, cause: code === 1015 ? "certificate not trusted, or no TLS" : this.#cause });
     });
   }
 
@@ -98,8 +100,9 @@ class WebSocketSocket implements Socket {
 
   /** In the next task: a close event of this one may still come, and add its code. */
   #failSoon(cause: unknown): void {
+    this.#cause ??= cause;
     this.#timer?.cancel();
-    this.#timer = this.#clock.after(0, () => this.#fail(cause));
+    this.#timer = this.#clock.after(0, () => this.#fail(this.#cause));
   }
 
   #fail(cause: unknown): void {

@@ -1,9 +1,10 @@
 import { Agent, type IncomingMessage, request } from "node:http";
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import type { HttpAnswer, HttpQuestion, HttpRequest } from "../polling/http-request.ts";
+import { type HttpAnswer, type HttpQuestion, type HttpRequest, RefusedRequest } from "../polling/http-request.ts";
 import type { Dialler } from "./dialler.ts";
 import { explained } from "./explained.ts";
+import { ProxyError } from "./proxies/proxy-error.ts";
 
 /** Two polls and two uploads. */
 const MAX_SOCKETS = 4;
@@ -68,7 +69,7 @@ async function ask(agent: Agent, { url, method, headers, body, signal }: HttpQue
       body: await bodyOf(response),
     };
   } catch (error) {
-    throw explained(error, hostname);
+    throw error instanceof ProxyError ? new RefusedRequest(error) : explained(error, hostname);
   }
 }
 

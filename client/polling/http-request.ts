@@ -1,5 +1,7 @@
 /** The port to plain HTTP: what the long poll needs of it, whatever the runtime, and whichever way it goes. */
 
+import type { Refusal } from "../line/socket.ts";
+
 /** One request. */
 export type HttpQuestion = {
   readonly method: "GET" | "POST";
@@ -22,5 +24,18 @@ export type HttpAnswer = {
   readonly body: Uint8Array;
 };
 
-/** Sends a request, and follows no redirection. Rejects where no whole answer comes, with the reason as the runtime tells it. */
+/**
+ * Sends a request, and follows no redirection. Rejects where no whole answer comes, with the reason as the runtime tells it; with a
+ * RefusedRequest, where the way to the relay is refused.
+ */
 export type HttpRequest = (question: HttpQuestion) => Promise<HttpAnswer>;
+
+/** The way to the relay is refused, or cannot be gone: a proxy is the reason, or how it is set. */
+export class RefusedRequest extends Error {
+  readonly refusal: Refusal & Error;
+
+  constructor(refusal: Refusal & Error) {
+    super(refusal.message);
+    this.refusal = refusal;
+  }
+}

@@ -1,9 +1,9 @@
 import { MAX_POLL_WAIT_SECONDS, PollHeader, REQUESTS_IN_FLIGHT, UNKNOWN_SESSION } from "../../protocol/polling.ts";
 import { SUBPROTOCOL_V1 } from "../../protocol/subprotocol.ts";
 import type { Clock, Timer } from "../clock.ts";
-import type { Dial, Socket, SocketEnd, SocketEvents } from "../line/socket.ts";
+import type { Dial, Refusal, Socket, SocketEnd, SocketEvents } from "../line/socket.ts";
 import { clientCloseFrame, clientFrame, ServerFrames } from "./frames.ts";
-import type { HttpAnswer, HttpQuestion, HttpRequest } from "./http-request.ts";
+import { type HttpAnswer, type HttpQuestion, type HttpRequest, RefusedRequest } from "./http-request.ts";
 import { type Upload, Uploads } from "./uploads.ts";
 
 /** A request that failed is sent again after this, doubled each time up to the last. */
@@ -253,13 +253,14 @@ class PollSocket implements Socket {
     const isAnswer = "status" in answer;
     const word = isAnswer ? answer.header("x-refusal") : undefined;
     const { hasOpened } = this.#uploads;
+    const isBarred = !isAnswer && answer.refusal !== undefined;
     // A poll that came before its session was open: the upload tells.
     if (word === UNKNOWN_SESSION && !hasOpened) return false;
     const isRepeated = retryMs > FIRST_RETRY_MS;
     const nowMs = this.#parts.clock.monotonicMs();
     this.#failingSinceMs ??= nowMs;
     const isLate = nowMs - this.#failingSinceMs >= GIVEN_UP_MS;
-    if (word === undefined && !isLate && (hasOpened || !(isAnswer || isRepeated))) return false;
+    if (word === undefined && !isLate && (hasOpened || !(isAnswer || isBarred || isRepeated))) return false;
     this.#end(hasOpened && isAnswer ? lostEnd(answer.status, word) : endOf(answer, word));
     return true;
   }
@@ -275,7 +276,7 @@ class PollSocket implements Socket {
       const signal = AbortSignal.any([this.#stop.signal, limit.signal]);
       return await this.#parts.request({ ...question, url: this.#url, signal });
     } catch (cause) {
-      return { cause };
+      return cause instanceof RefusedRequest ? { cause: cause.refusal, refusal: cause.refusal } : { cause };
     } finally {
       timer.cancel();
       this.#timers.delete(timer);
@@ -300,7 +301,7 @@ class PollSocket implements Socket {
 }
 
 /** No answer came. */
-type Failure = { readonly cause: unknown };
+type Failure = { readonly cause: unknown; readonly refusal?: Refusal };
 
 function doubled(retryMs: number): number {
   return Math.min(MAX_RETRY_MS, retryMs * 2);
@@ -313,7 +314,7 @@ function lostEnd(status: number, word = `HTTP ${status}`): SocketEnd {
 
 /** The end that an answer stands for: a refusal, or why there was none. */
 function endOf(answer: HttpAnswer | Failure, word: string | undefined): SocketEnd {
-  if (!("status" in answer)) return { code: undefined, reason: "", cause: answer.cause };
+  if (!("status" in answer)) return { code: undefined, reason: "", ...answer };
   const retryAfter = Number(answer.header("retry-after"));
   return {
     code: undefined,

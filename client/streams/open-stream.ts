@@ -103,7 +103,8 @@ export class OpenStream implements PeerStream {
   }
 
   get isPeerAway(): boolean {
-    return !this.lane.isHere;
+    const hasEnded = this.#read.isOver && this.#write.isDone;
+    return !hasEnded && !this.lane.isHere;
   }
 
   /** Resolves when the app of the peer has taken it. Rejects when it never will. */

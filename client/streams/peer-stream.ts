@@ -25,7 +25,10 @@ export interface PeerStream {
    * or not at all where that is public.
    */
   readonly forwardSecret: boolean;
-  /** The peer is not reached for now, or this client is not: what is written waits, at most for the grace. */
+  /**
+   * The peer is not reached for now, or this client is not: what is written waits, at most for the grace. False once both
+   * directions have ended.
+   */
   readonly isPeerAway: boolean;
   /**
    * What the peer writes, in pieces that need not be those of the writer. Ends when the peer has closed its writable.

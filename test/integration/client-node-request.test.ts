@@ -82,6 +82,6 @@ it("says in plain words why there is no connection, and passes a proxy's failure
 
   await expect(asking()(question(`https://localhost:${port}/`))).rejects.toThrow("speaks no TLS");
   await expect(asking({ proxy: "http://127.0.0.1:1" })(question(`https://localhost:${port}/`))).rejects.toMatchObject({
-    code: "proxy-unreachable",
+    refusal: { code: "proxy-unreachable" },
   });
 });

@@ -246,3 +246,22 @@ it.each([
   expect(dial).toThrow(sentence);
   expect(dial).toThrow(expect.objectContaining({ code: "option-invalid" }));
 });
+
+it.each(["websocket", "polling"] as const)(
+  "asks a proxy that refuses the user no second time, by %s alone",
+  async (way) => {
+    const relay = await startRelay({ tls: "off" });
+    const proxy = await HttpProxy.start({
+      judge: () => ({ answer: bare("407 Proxy Authentication Required", 'Proxy-Authenticate: Basic realm="a"') }),
+    });
+    const client = connect(relay.url, { proxy: proxy.url("user:wrong"), transports: [way] });
+    onTestFinished(() => client.close());
+
+    const error = await client.join("topic", { public: true, timeoutMs: 4000 }).catch((cause: unknown) => cause);
+
+    expect(error).toMatchObject({ code: "proxy-auth-required" });
+    expect(client.state).toBe("closed");
+    // A poll and an upload go at once.
+    expect(proxy.requests.length).toBeLessThanOrEqual(way === "polling" ? 2 : 1);
+  },
+);

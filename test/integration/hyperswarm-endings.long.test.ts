@@ -1,3 +1,4 @@
+import type NoiseSecretStream from "@hyperswarm/secret-stream";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { RelayDHT } from "../../client/node-hyperswarm.ts";
 import { eventually } from "../support/eventually.ts";
@@ -134,6 +135,32 @@ it.each(["larger", "smaller"] as const)(
     expect(bert.failures).toEqual([expect.objectContaining({ code: "ETIMEDOUT" })]);
   },
 );
+
+it("takes a peer again whose old connection both have ended, and leaves that to who still reads it", async () => {
+  const relay = await startRelay({ tls: "off" });
+  const [here, there] = [new RelayDHT({ relays: relay.url }), new RelayDHT({ relays: relay.url })];
+  for (const dht of [here, there]) onTestFinished(() => dht.destroy());
+  const taken: NoiseSecretStream[] = [];
+  const server = here.createServer((connection) => {
+    taken.push(connection);
+    connection.end(Buffer.from("welcome"));
+  });
+  await server.listen();
+  const connectAndEnd = (): void => {
+    const connection = there.connect(here.defaultKeyPair.publicKey);
+    connection.resume();
+    connection.end(Buffer.from("last words"));
+  };
+
+  connectAndEnd();
+  await eventually(() => expect(taken[0]?.rawStream).toMatchObject({ destroyed: true }));
+  connectAndEnd();
+  await eventually(() => expect(taken.length).toBe(2));
+
+  const heard: string[] = [];
+  taken[0]?.on("data", (data) => heard.push(String(data)));
+  await eventually(() => expect(heard).toEqual(["last words"]));
+});
 
 it("tells why a relay is of no use", async () => {
   const relay = await startRelay({ tls: "off" });

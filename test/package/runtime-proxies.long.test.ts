@@ -102,11 +102,32 @@ it("on Bun signs in with the user and the password of the URL, and passes by a p
   const url = proxy.url("anna:p%40ss");
 
   expect(await outcomeOf("Bun", [address, "websocket", url], env)).toEqual({ url: proxy.url(), source: "option" });
+  const { message } = Object(await outcomeOf("Bun", [address, "websocket", proxy.url()], env));
+  expect(message).toContain("407");
   const count = proxy.requests.length;
   const excepted = { ...env, HTTPS_PROXY: url, NO_PROXY: ".test" };
   expect(await outcomeOf("Bun", [address, "websocket"], excepted)).toMatchObject({ code: "unreachable" });
   expect(proxy.requests.length).toBe(count);
 });
+
+it.each([
+  ["none", {}, null],
+  [undefined, { NO_PROXY: "<local>" }, { source: "HTTP_PROXY", noProxyEntry: "<local>" }],
+  ["option", { NO_PROXY: "localhost" }, { source: "option", noProxyEntry: "localhost" }],
+] as const)(
+  "on Bun passes by every proxy with the option %s and %j, and tells why",
+  async (choice, exceptions, info) => {
+    const { url } = await startRelay({ tls: "off" });
+    const proxy = await HttpProxy.start();
+    const words = choice === undefined ? [] : [choice === "option" ? proxy.url() : choice];
+    const env = { HTTP_PROXY: proxy.url(), ...exceptions };
+
+    for (const transport of ["websocket", "polling"]) {
+      expect(await outcomeOf("Bun", [url, transport, ...words], env)).toEqual(info && { url: proxy.url(), ...info });
+    }
+    expect(proxy.connectionCount).toBe(0);
+  },
+);
 
 it("on Bun refuses what it cannot do, and says so", async () => {
   const { address, env } = await hiddenRelay();
@@ -115,8 +136,10 @@ it("on Bun refuses what it cannot do, and says so", async () => {
     expect(await outcomeOf("Bun", [address, "websocket", proxy], env)).toMatchObject({ code: "option-invalid" });
   }
   const wrong = { ...env, HTTPS_PROXY: "socks5://127.0.0.1:1080" };
-  expect(await outcomeOf("Bun", [address, "websocket"], wrong)).toEqual({
-    code: "proxy-invalid",
-    message: expect.stringContaining("HTTPS_PROXY names a SOCKS proxy"),
-  });
+  for (const transport of ["websocket", "polling"]) {
+    expect(await outcomeOf("Bun", [address, transport], wrong)).toEqual({
+      code: "proxy-invalid",
+      message: expect.stringContaining("HTTPS_PROXY names a SOCKS proxy"),
+    });
+  }
 });

@@ -12,7 +12,9 @@ it.each([
   [undefined, { HTTP_PROXY: "http://proxy.test" }, undefined],
   [undefined, { HTTPS_PROXY: "http://proxy.test", NO_PROXY: "relay.test" }, undefined],
   ["none", { HTTPS_PROXY: "http://proxy.test" }, undefined],
-  ["http://own.test", { HTTPS_PROXY: "http://proxy.test", NO_PROXY: "*" }, "http://own.test:80"],
+  [undefined, { HTTPS_PROXY: "http://proxy.test", NO_PROXY: ".relay.test" }, undefined],
+  ["http://own.test", { HTTPS_PROXY: "http://proxy.test" }, "http://own.test:80"],
+  ["http://own.test", { NO_PROXY: "relay.test" }, undefined],
   [{ url: "http://own.test" }, {}, "http://own.test:80"],
 ] as const)("goes by the proxy of the option %j and the environment %j", (option, env, url) => {
   expect(new BunProxies(option, env).wayTo(ADDRESS).url).toBe(url);
@@ -23,6 +25,8 @@ it("tells the app of the proxy without its user, and of the exception", () => {
 
   expect(proxies.infoFor(ADDRESS)).toEqual({ url: "http://proxy.test:80", source: "HTTPS_PROXY" });
   expect(proxies.infoFor("wss://a.local.test")).toMatchObject({ noProxyEntry: "*.local.test" });
+  // Bun takes it for an exception by itself.
+  expect(proxies.infoFor("wss://local.test")).toMatchObject({ noProxyEntry: "*.local.test" });
 });
 
 it.each(["system", "pac+file:///a.pac", "socks5://a", "ftp://a", "http://", { onProxyAuth: () => undefined }])(

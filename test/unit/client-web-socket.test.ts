@@ -58,7 +58,16 @@ it("adds the code of the close event that follows an error, and is ended once", 
   inner.tell("error");
   clock.advance(5000);
 
-  expect(ends).toEqual([{ code: 4001, reason: "reads nothing", cause: undefined }]);
+  expect(ends).toEqual([{ code: 4001, reason: "reads nothing" }]);
+});
+
+it("keeps what an error told where the close event after it has no code", () => {
+  const { inner, ends } = dial();
+
+  inner.tell("error", { message: "Proxy authentication required: 407" });
+  inner.tell("close", { code: 1006, reason: "" });
+
+  expect(ends).toEqual([{ code: undefined, reason: "", cause: "Proxy authentication required: 407" }]);
 });
 
 it("is ended by an error that no close event follows, as a failed connect of Node 22", () => {
