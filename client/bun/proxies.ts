@@ -2,6 +2,7 @@ import { ConnectError } from "../errors.ts";
 import { type Environment, exceptionsOfEnvironment, proxyOfEnvironment } from "../node/proxies/environment.ts";
 import { exceptionFor } from "../node/proxies/exceptions.ts";
 import { ProxyError } from "../node/proxies/proxy-error.ts";
+import { proxyOptionOf } from "../node/proxies/proxy-option.ts";
 import { parseProxyUrl } from "../node/proxies/proxy-url.ts";
 import { type Target, targetOf } from "../node/proxies/target.ts";
 import type { ConnectOptions, ProxyInfo } from "../relay.ts";
@@ -56,7 +57,7 @@ export class BunProxies {
 }
 
 function choiceOf(option: ConnectOptions["proxy"]): string {
-  const { url = "env", onProxyAuth } = typeof option === "object" ? option : { url: option };
+  const { url = "env", onProxyAuth } = proxyOptionOf(option);
   if (onProxyAuth === undefined && url !== "system" && !url.startsWith("pac+")) return url;
   throw new ConnectError("option-invalid", { cause: "proxy: on Bun env, none, http:// or https://" });
 }

@@ -8,6 +8,7 @@ import { RelaysFile, RememberedRelays } from "./known-relays.ts";
 import type { Environment } from "./proxies/environment.ts";
 import { ProxyError } from "./proxies/proxy-error.ts";
 import { ProxyFinder } from "./proxies/proxy-finder.ts";
+import { proxyOptionOf } from "./proxies/proxy-option.ts";
 import { runProgram } from "./proxies/system-settings.ts";
 import { checkedRelayKey } from "./relay-key.ts";
 import { Trust } from "./trust.ts";
@@ -25,7 +26,7 @@ export function diallerFor(options: WayOptions, surroundings: Surroundings): Dia
 
 /** What such a dialler is made of. @throws ConnectError `option-invalid` */
 export function diallerPartsFor({ tls, proxy }: WayOptions, { platform, env }: Surroundings): DiallerParts {
-  const { url, onProxyAuth } = typeof proxy === "object" ? proxy : { url: proxy };
+  const { url, onProxyAuth } = proxyOptionOf(proxy);
   const machine = { platform, env, run: runProgram };
   const trust = new Trust({ ca: tls?.ca, extraCa: tls?.extraCa, fingerprints: checkedFingerprints(tls?.fingerprint) });
   return { clock: systemClock, finder: checkedFinder(machine, url), onProxyAuth, trust, watch: watchFor(tls, trust) };
