@@ -3,7 +3,7 @@ import type { Pair } from "./crossings.ts";
 import { isSame } from "./handshake.ts";
 import { RawStream } from "./raw-stream.ts";
 
-/** Ends those connections of a pair that go over a relay and whose peer is away, as its grace would. Resolves when they have ended. */
+/** Ends those connections of a pair that go over a relay and whose peer is away, as the end of its grace would. Resolves when they have ended. */
 export async function endAway(connections: Iterable<NoiseSecretStream>, { own, remote }: Pair): Promise<void> {
   const ended = [...connections].map(async (connection) => {
     const { publicKey, remotePublicKey, rawStream } = connection;

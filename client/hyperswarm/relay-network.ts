@@ -89,7 +89,7 @@ export class RelayNetwork extends EventEmitter {
           clock: this.#clock,
           keepAliveMs: this.#options.keepAliveMs,
           crossings: this.#crossings,
-          endAway: (pair) => endAway(this.#connections.keys(), pair),
+          endAway: (pair) => endAway(this.#isWhole ? this.#connections.keys() : [], pair),
           servers: () => (headStartMs === Number.POSITIVE_INFINITY ? [] : this.#servers),
           onConnection: (connection, raw, own) => this.#keep(connection, raw, { place, own }),
         }),
@@ -231,6 +231,11 @@ export class RelayNetwork extends EventEmitter {
     await Promise.all([...this.#servers].map((server) => server.close()));
     await Promise.all([this.#stop(connectError("DESTROYED")), this.#direct?.destroy({ force })]);
     this.#places.clear();
+  }
+
+  /** All relays are reached: who is away is so itself. */
+  get #isWhole(): boolean {
+    return this.#relays.every(({ isConnected }) => isConnected);
   }
 
   #dialParts(own: KeyPair): DialParts {

@@ -1,6 +1,7 @@
 import type NoiseSecretStream from "@hyperswarm/secret-stream";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { RelayDHT } from "../../client/node-hyperswarm.ts";
+import { freePort } from "../../scripts/loopback/free-port.ts";
 import { eventually } from "../support/eventually.ts";
 import { Way } from "../support/line-scene.ts";
 import { startRelay } from "../support/relay.ts";
@@ -20,6 +21,13 @@ async function scene() {
   bert.swarm.join(topic);
   await eventually(() => expect([anna.connectedKeys, bert.connectedKeys]).toEqual([[bert.key], [anna.key]]));
   return { relay, way, anna, bert, topic };
+}
+
+/** In which ends have heard what no event tells: who is in a topic, that a connection is cut. */
+async function settling(): Promise<void> {
+  await new Promise((resolve) => {
+    setTimeout(resolve, 500);
+  });
 }
 
 async function durationOf(task: Promise<unknown>): Promise<number> {
@@ -160,6 +168,34 @@ it("takes a peer again whose old connection both have ended, and leaves that to 
   const heard: string[] = [];
   taken[0]?.on("data", (data) => heard.push(String(data)));
   await eventually(() => expect(heard).toEqual(["last words"]));
+});
+
+it("keeps the connection by a relay that is gone for a moment, where its peer dials once more by another relay", async () => {
+  const way = await Way.to((await startRelay({ tls: "off" })).port);
+  const port = await freePort();
+  const relays = [`ws://localhost:${way.port}`, `ws://localhost:${port}`];
+  const [anna, bert] = [0, 1].map(() => new RelayDHT({ relays, reconnect: { minDelayMs: 20, maxDelayMs: 100 } }));
+  for (const dht of [anna, bert]) onTestFinished(() => dht?.destroy());
+  const accepted: NoiseSecretStream[] = [];
+  const server = bert?.createServer((connection) => {
+    accepted.push(connection);
+    connection.on("error", () => undefined);
+  });
+  await server?.listen();
+  const dial = () => anna?.connect(bert?.defaultKeyPair.publicKey ?? new Uint8Array());
+  dial()?.on("error", () => undefined);
+  await eventually(() => expect(accepted.length).toBe(1));
+  const other = await startRelay({ tls: "off", port });
+  await eventually(() => expect(other.figures()).toMatchObject({ peers: 2 }));
+  await settling();
+  way.block();
+  way.cut();
+  await settling();
+  dial();
+  const dialledMs = await durationOf(eventually(() => expect(accepted.length).toBe(2)));
+
+  expect(dialledMs).toBeLessThan(3000);
+  expect(accepted.map(({ destroying }) => destroying)).toEqual([false, false]);
 });
 
 it("tells why a relay is of no use", async () => {
