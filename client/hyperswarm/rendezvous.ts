@@ -73,11 +73,11 @@ export class Rendezvous {
     this.#show();
   }
 
-  /** The ways to a key, the shortest first. */
+  /** The ways to a key: those by relays that are reached first, and of them the shortest. */
   ways(key: string): readonly Way[] {
     return this.#visits
       .flatMap((visit) => visit.ways(key))
-      .toSorted((one, other) => one.roundTripMs - other.roundTripMs);
+      .toSorted((one, other) => Number(other.isReached) - Number(one.isReached) || one.roundTripMs - other.roundTripMs);
   }
 
   /** Wants it from now on. @returns wants it no more. */

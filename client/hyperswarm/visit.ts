@@ -29,8 +29,13 @@ export type VisitParts = {
   readonly onRefused: () => void;
 };
 
-/** A member that answers for a key, and the streams that lead there. */
-export type Way = { readonly streams: Streams; readonly peerId: string; readonly roundTripMs: number };
+/** A member that answers for a key, and the streams that lead there. @property isReached the relay of this way is. */
+export type Way = {
+  readonly streams: Streams;
+  readonly peerId: string;
+  readonly isReached: boolean;
+  readonly roundTripMs: number;
+};
 
 /** One topic on one relay, for as long as it is wanted: who can be found there, and what is shown of oneself. */
 export class Visit {
@@ -71,8 +76,9 @@ export class Visit {
   ways(key: string): readonly Way[] {
     const topic = this.#topic;
     if (topic === undefined) return [];
-    const { roundTripMs } = this.#parts.connections;
-    return [...(this.#membersOf.get(key) ?? [])].map((peerId) => ({ streams: streamsOf(topic), peerId, roundTripMs }));
+    const { isConnected: isReached, roundTripMs } = this.#parts.connections;
+    const streams = streamsOf(topic);
+    return [...(this.#membersOf.get(key) ?? [])].map((peerId) => ({ streams, peerId, isReached, roundTripMs }));
   }
 
   /** Can be found under these keys from now on, and under no others. */

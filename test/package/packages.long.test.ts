@@ -107,7 +107,7 @@ it("has a command in each package, and the client's in both", async () => {
 
 it.each([
   ["node.js", []],
-  ["index.js", ["--conditions=bun"]],
+  ["bun/index.js", ["--conditions=bun"]],
   ["index.js", ["--conditions=deno"]],
   ["index.js", ["--conditions=workerd"]],
   ["index.js", ["--conditions=browser"]],
