@@ -7,10 +7,12 @@ export type DeskEvent =
   | { readonly event: "passes"; readonly transport: string; readonly afterMs: number }
   /** One more number has come back. */
   | { readonly event: "echo" }
-  /** What was sent by number, and what of it came back. */
+  /** What was sent by number, and what of it came back: each in its place, behind those that were told as lost. */
   | {
       readonly event: "streamed";
       readonly sentCount: number;
       readonly receivedCount: number;
+      /** So many were told as lost. */
+      readonly lostCount: number;
       readonly isInOrder: boolean;
     };

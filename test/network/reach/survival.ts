@@ -24,19 +24,21 @@ export async function survive(lab: Lab, row: FaultRow): Promise<string> {
     .then(() => (noticedMs = performance.now() - struckMs));
 
   await row.strike(office, async (ms) => sleep(ms));
+  const backByMs = performance.now() + row.backWithinMs * TIME_FACTOR;
+  // What comes before it has noticed was on its way.
+  if (row.noticedWithinMs !== undefined) await noticing;
   const echoCount = desk.of("echo").length;
-  const isBack = await desk.heard(() => desk.of("echo").length > echoCount, row.backWithinMs * TIME_FACTOR);
+  const isBack = await desk.heard(() => desk.of("echo").length > echoCount, backByMs - performance.now());
   await sleep(FLOW_MS);
   desk.process.write("stop");
   await desk.heard(() => desk.of("streamed").length > 0, PATIENCE_MS);
-  if (row.noticedWithinMs !== undefined) await noticing;
   const problems = [
     ...(isBack ? [] : ["not back in time"]),
     ...(row.noticedWithinMs === undefined ||
     (noticedMs ?? Number.POSITIVE_INFINITY) <= row.noticedWithinMs * TIME_FACTOR
       ? []
       : [`noticed after ${noticedMs} ms`]),
-    ...streamProblems(desk),
+    ...streamProblems(desk, row),
   ];
   const noticed = noticedMs === undefined ? "" : `, noticed after ${Math.round(noticedMs)} ms`;
   process.stdout.write(`${row.name}: ${desk.of("echo").length} messages came back${noticed}\n`);
@@ -61,12 +63,15 @@ function isLoss(told: DeskEvent): boolean {
   return told.event === "state" && told.state === "reconnecting";
 }
 
-function streamProblems(desk: Desk): readonly string[] {
+function streamProblems(desk: Desk, { outlastsGrace = false }: FaultRow): readonly string[] {
   const [streamed] = desk.of("streamed");
   if (streamed === undefined) return [`no stream:\n${desk.process.printed}`];
-  const { sentCount, receivedCount, isInOrder } = streamed;
+  const { sentCount, receivedCount, lostCount, isInOrder } = streamed;
+  const toldCount = outlastsGrace ? lostCount : 0;
   return [
-    ...(receivedCount === sentCount ? [] : [`${receivedCount} of ${sentCount} came back`]),
+    ...(receivedCount + toldCount === sentCount
+      ? []
+      : [`${receivedCount} of ${sentCount} came back, ${lostCount} were told as lost`]),
     ...(isInOrder ? [] : ["out of order"]),
   ];
 }
