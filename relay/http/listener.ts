@@ -1,4 +1,4 @@
-import type { Server } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { createServer as createHttpsServer, type ServerOptions as HttpsOptions } from "node:https";
 import type { Socket } from "node:net";
 import type { SecureContext, TLSSocket } from "node:tls";
@@ -184,6 +184,7 @@ export function followSockets(server: Server): FollowedSockets {
     stopListening: (patience) => closeBehindTheLast(server, patience),
     async end(patience) {
       const timer = patience?.clock.after(patience.durationMs, destroyAll);
+      server.prependListener("request", closeBehind);
       if (patience !== undefined) await closeBehindTheLast(server, patience);
       const { promise: gone, resolve } = Promise.withResolvers<void>();
       server.close(() => resolve());
@@ -224,6 +225,11 @@ async function closeBehindTheLast(server: Server, { clock, durationMs }: Patienc
     socket.removeListener("error", ignoreError);
     if (!socket.destroyed) for (const listener of listeners) Reflect.apply(listener, server, [socket]);
   }
+}
+
+/** Node closes the connections that are idle at the end, once: on any other, asking could go on for ever. */
+function closeBehind(_request: IncomingMessage, response: ServerResponse): void {
+  response.shouldKeepAlive = false;
 }
 
 function nextTurn(): Promise<void> {

@@ -1,4 +1,6 @@
 import { once } from "node:events";
+import { Agent, type IncomingMessage, request } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it, onTestFinished } from "vitest";
 import { WebSocket } from "ws";
 import { type Clock, systemClock } from "../../relay/clock.ts";
@@ -132,6 +134,38 @@ it("stops in its drain time although a client never answers the close and goes o
   expect(performance.now() - startedAtMs).toBeLessThan(2500);
   expect(relay.figures()).toMatchObject({ connections: 0, peers: 0, topics: 0 });
 });
+
+it("stops at once although somebody who came at the last moment goes on asking", async () => {
+  const relay = await startRelay({ drainTimeoutMs: 30_000, tls: "off" });
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  onTestFinished(() => agent.destroy());
+  const startedAtMs = performance.now();
+
+  const stopping = relay.stop();
+  const answers = await askUntilRefused(relay.port, agent);
+  await stopping;
+
+  expect(answers.length).toBeGreaterThan(0);
+  expect(answers.at(-1)).toBe("close");
+  expect(performance.now() - startedAtMs).toBeLessThan(5000);
+});
+
+/** Asks over one connection while it lasts. @returns what each answer says of the connection. */
+async function askUntilRefused(port: number, agent: Agent): Promise<readonly string[]> {
+  const answers: string[] = [];
+  for (;;) {
+    try {
+      const asked = request({ host: "127.0.0.1", port, path: "/health", agent }).end();
+      const [response] = (await once(asked, "response")) as [IncomingMessage];
+      answers.push(response.headers.connection ?? "");
+      response.resume();
+      await once(response, "end");
+      await sleep(10);
+    } catch {
+      return answers;
+    }
+  }
+}
 
 /** Connections that say nothing. */
 async function openCompany(port: number, count: number): Promise<void> {
