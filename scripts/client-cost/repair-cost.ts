@@ -86,7 +86,7 @@ async function missAndRepair(
   const everyReceiver = Array.from({ length: receiverCount }, (_, index) => index + 1);
   const deliveredBytes = (): number => everyReceiver.reduce((sum, index) => sum + proxy.bytes(index).fromServer, 0);
   const whole = pause(CUT_MS);
-  for (const index of everyReceiver) proxy.cut(index);
+  await proxy.cut(...everyReceiver);
   for (let seq = 1; seq <= messageCount; seq += 1) {
     await publisher.publish(encodeMessage({ kind: "counted", sender: 0, seq, sentAtMs: 0 }, payloadBytes));
   }
@@ -94,7 +94,7 @@ async function missAndRepair(
   const sentBefore = proxy.bytes(0).toServer;
   const deliveredBefore = deliveredBytes();
   if (sentBefore < messageCount * payloadBytes) throw new Error("the messages had not left when the cut ended");
-  for (const index of everyReceiver) proxy.mend(index);
+  await proxy.mend(...everyReceiver);
   const beganAtMs = performance.now();
   while (receivers.completeCount < receiverCount && performance.now() - beganAtMs < REPAIR_TIMEOUT_MS) {
     await pause(POLL_MS);

@@ -1,115 +1,69 @@
 import { once } from "node:events";
-import { connect, createServer, type Server, type Socket } from "node:net";
+import { Worker } from "node:worker_threads";
+import { type LinesSetting, placeOf } from "./cut-lines.ts";
+import type { LinesBeginning, LinesOrder } from "./cut-lines-thread.ts";
 
-/** One member's line. */
-type Line = { readonly server: Server; readonly port: number; readonly sockets: Set<Socket>; isCut: boolean };
-
-/** More is not read: several times what 100 ms at full speed are. */
-const MAX_HELD_BYTES = 67_108_864;
+const THREAD = new URL("cut-lines-thread.ts", import.meta.url);
 
 /** Bytes that went over a line. */
-export type LineBytes = { toServer: number; fromServer: number };
+export type LineBytes = { readonly toServer: number; readonly fromServer: number };
 
-/** TCP between members and the server, each member on a port of its own, so that its line alone can be cut. */
+/** Lines between members and a server that can be cut, one by one. What they carry is carried by another thread. */
 export class CutProxy {
-  readonly #serverPort: number;
-  readonly #delayMs: number;
-  readonly #lines: Line[] = [];
-  readonly #bytes: LineBytes[] = [];
+  readonly #thread: Worker;
+  readonly #ports: readonly number[];
+  readonly #bytes: Float64Array;
 
-  private constructor(serverPort: number, delayMs: number) {
-    this.#serverPort = serverPort;
-    this.#delayMs = delayMs;
+  private constructor(thread: Worker, ports: readonly number[], bytes: Float64Array) {
+    this.#thread = thread;
+    this.#ports = ports;
+    this.#bytes = bytes;
   }
 
   /** Listens for so many members on free ports of loopback. @param delayMs for which each byte is under way; 0: it is passed on */
   static async listen(serverPort: number, memberCount: number, delayMs: number): Promise<CutProxy> {
-    const proxy = new CutProxy(serverPort, delayMs);
-    for (let index = 0; index < memberCount; index += 1) await proxy.#open();
-    return proxy;
+    const setting: LinesSetting = { serverPort, memberCount, delayMs };
+    const shared = new SharedArrayBuffer(placeOf(memberCount) * Float64Array.BYTES_PER_ELEMENT);
+    const bytes = new Float64Array(shared);
+    const thread = new Worker(THREAD, { workerData: { ...setting, bytes } satisfies LinesBeginning });
+    const [ports] = (await once(thread, "message")) as [readonly number[]];
+    return new CutProxy(thread, ports, bytes);
   }
 
   /** The port of a member. */
   port(member: number): number {
-    return this.#lines[member]?.port ?? 0;
+    return this.#ports[member] ?? 0;
   }
 
   /** What has gone over a member's line since the start. */
-  bytes(member: number): Readonly<LineBytes> {
-    return { ...(this.#bytes[member] ?? { toServer: 0, fromServer: 0 }) };
+  bytes(member: number): LineBytes {
+    const place = placeOf(member);
+    return { toServer: this.#bytes[place] ?? 0, fromServer: this.#bytes[place + 1] ?? 0 };
   }
 
-  /** Resets a member's connections, and every further one, until `mend`. */
-  cut(member: number): void {
-    const line = this.#lines[member];
-    if (line === undefined) return;
-    line.isCut = true;
-    for (const socket of line.sockets) socket.resetAndDestroy();
+  /** Resets the connections of these members, and every further one, until `mend`. Resolves when that is done. */
+  async cut(...members: readonly number[]): Promise<void> {
+    for (const member of members) await this.#tell({ order: "cut", member });
   }
 
-  mend(member: number): void {
-    const line = this.#lines[member];
-    if (line !== undefined) line.isCut = false;
+  /** Resolves when these members can connect again. */
+  async mend(...members: readonly number[]): Promise<void> {
+    for (const member of members) await this.#tell({ order: "mend", member });
   }
 
   async close(): Promise<void> {
-    const closed = this.#lines.map(({ server }) => once(server, "close"));
-    for (const { server, sockets } of this.#lines) {
-      server.close();
-      for (const socket of sockets) socket.destroy();
-    }
-    await Promise.all(closed);
+    const ended = once(this.#thread, "exit");
+    this.#post({ order: "close" });
+    await ended;
   }
 
-  async #open(): Promise<void> {
-    const server = createServer({ noDelay: true, allowHalfOpen: true }).listen(0, "127.0.0.1");
-    await once(server, "listening");
-    const address = server.address();
-    const port = address !== null && typeof address === "object" ? address.port : 0;
-    const line: Line = { server, port, sockets: new Set(), isCut: false };
-    const bytes: LineBytes = { toServer: 0, fromServer: 0 };
-    this.#lines.push(line);
-    this.#bytes.push(bytes);
-    server.on("connection", (near) => this.#join(line, bytes, near));
+  async #tell(order: LinesOrder): Promise<void> {
+    const done = once(this.#thread, "message");
+    this.#post(order);
+    await done;
   }
 
-  #join(line: Line, bytes: LineBytes, near: Socket): void {
-    if (line.isCut) {
-      near.on("error", () => undefined);
-      near.resetAndDestroy();
-      return;
-    }
-    const far = connect({ port: this.#serverPort, host: "127.0.0.1", noDelay: true, allowHalfOpen: true });
-    near.on("data", (chunk) => (bytes.toServer += chunk.length));
-    far.on("data", (chunk) => (bytes.fromServer += chunk.length));
-    for (const [socket, other] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      line.sockets.add(socket);
-      socket.on("error", () => other.resetAndDestroy());
-      socket.on("close", () => {
-        line.sockets.delete(socket);
-        other.destroySoon();
-      });
-      if (this.#delayMs === 0) socket.pipe(other);
-      else carryLate(socket, other, this.#delayMs);
-    }
+  #post(order: LinesOrder): void {
+    this.#thread.postMessage(order, []);
   }
-}
-
-/** A line of this length, whatever its rate. */
-function carryLate(from: Socket, to: Socket, delayMs: number): void {
-  let heldBytes = 0;
-  from.on("data", (chunk) => {
-    heldBytes += chunk.length;
-    if (heldBytes > MAX_HELD_BYTES) from.pause();
-    setTimeout(() => {
-      to.write(chunk, () => {
-        heldBytes -= chunk.length;
-        if (heldBytes <= MAX_HELD_BYTES) from.resume();
-      });
-    }, delayMs);
-  });
-  from.on("end", () => setTimeout(() => to.end(), delayMs));
 }

@@ -85,8 +85,8 @@ async function restart({ server, crowd }: Scene): Promise<void> {
 }
 
 async function cut({ proxy, crowd }: Scene, member: number): Promise<void> {
-  proxy.cut(member);
+  await proxy.cut(member);
   await pause(CUT_MS);
-  proxy.mend(member);
+  await proxy.mend(member);
   crowd.ready();
 }
