@@ -160,7 +160,7 @@ export class Delivery {
     if (known?.isHere === true) return;
     if (known !== undefined) this.#back(known);
     this.#publisher.syncTo(known === undefined ? this.#add(sid) : [known]);
-    this.#repairs.memberBack();
+    this.#repairs.memberBack(known);
     this.#publisher.review();
   }
 
@@ -306,6 +306,7 @@ export class Delivery {
       requests: new Allowance(clock, 200, 100),
       repairBytes: new Allowance(clock, 2 * resendBufferBytes, resendBufferBytes / 8),
       wanted: undefined,
+      missing: { ranges: [], atMs: Number.NEGATIVE_INFINITY },
       served: { from: 0, to: 0, atMs: Number.NEGATIVE_INFINITY },
     };
     this.#members.set(sid, member);

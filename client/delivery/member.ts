@@ -31,6 +31,8 @@ export type Member = {
   readonly repairBytes: Allowance;
   /** What it asks for, until that is collected. */
   wanted: { readonly ranges: readonly SeqRange[]; readonly byteBudget: number } | undefined;
+  /** What it lacked when it last asked, or came back: then all that was sent before, for all that is known. */
+  missing: { readonly ranges: readonly SeqRange[] | "before"; readonly atMs: number };
   /** What it was last sent again, alone: a request that crossed it asks for the same. */
   served: { readonly from: number; to: number; atMs: number };
 };

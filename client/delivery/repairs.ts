@@ -3,7 +3,7 @@ import { Alarm } from "./alarm.ts";
 import { resendOf, type StatusFrame } from "./frame.ts";
 import type { Member } from "./member.ts";
 import type { Carrier, DeliveryEvents } from "./ports.ts";
-import { costOf, type ResendBuffer } from "./resend-buffer.ts";
+import { costOf, type Kept, type ResendBuffer } from "./resend-buffer.ts";
 
 /** What it works with. */
 export type RepairsParts = {
@@ -26,6 +26,8 @@ const MAX_BUDGET_BYTES = 524_288;
 const MIN_ASKERS_FOR_ALL = 3;
 /** Nor do more, where the relay takes lists, unless they are this part of those who are here: the others would get it for nothing. */
 const MIN_SHARE_FOR_ALL = 0.5;
+/** Who lacks something asks for it, again and again, within this time. */
+const ASKS_AGAIN_MS = 3500;
 /** What went to all is not sent again for so long, but to who was not here. */
 const HOLD_OFF_MS = 1000;
 /** A request that comes so soon after a repair has crossed it: the receiver waits for longer before it asks again. */
@@ -40,6 +42,8 @@ export class Repairs {
   readonly #parts: RepairsParts;
   readonly #collecting: Alarm;
   readonly #askers = new Set<Member>();
+  /** Who has asked or come back lately, the last one at the end. */
+  readonly #lacking = new Set<Member>();
   /** Those for whom the queue was made. */
   readonly #served = new Set<Member>();
   #queue: { readonly seq: number; readonly members: Set<Member> }[] = [];
@@ -68,6 +72,7 @@ export class Repairs {
     this.#collecting.cancel();
     for (const member of this.#askers) member.wanted = undefined;
     this.#askers.clear();
+    this.#lacking.clear();
     this.#served.clear();
     this.#queue = [];
     this.#position = 0;
@@ -77,8 +82,9 @@ export class Repairs {
     this.#isCongested = isCongested;
   }
 
-  /** Somebody is back, who may be the last that was waited for. */
-  memberBack(): void {
+  /** Somebody is here, who may be the last that was waited for. @param returned where it was here before */
+  memberBack(returned: Member | undefined): void {
+    if (returned !== undefined && !returned.isOwnAbsence) this.#lacks(returned, "before");
     const nowMs = this.#parts.clock.monotonicMs();
     const isNext = nowMs > this.#returnedAtMs + 2 * RETURN_MS;
     if (isNext && this.#awayCount() >= MIN_ASKERS_FOR_ALL) this.#returnedAtMs = nowMs;
@@ -88,6 +94,7 @@ export class Repairs {
   asked(member: Member, { ranges, byteBudget }: Pick<StatusFrame, "ranges" | "byteBudget">): void {
     if (byteBudget === 0) return;
     member.wanted = { ranges, byteBudget: Math.min(byteBudget, MAX_BUDGET_BYTES) };
+    this.#lacks(member, ranges);
     this.#askers.add(member);
     const collectMs = this.#wasList ? COLLECT_LIST_MS : COLLECT_MS;
     this.#collecting.within(Math.max(this.#isCongested ? COLLECT_CONGESTED_MS : collectMs, this.#returnMs()));
@@ -114,7 +121,7 @@ export class Repairs {
       const here = [...repair.members].filter((member) => member.isHere && kept.repairedAtMs < missedMs(member, nowMs));
       if (here.length === 0) continue;
       leftBytes -= costOf(kept.frame);
-      if (here.length >= this.#minAskersForAll()) {
+      if (this.#isForAll(repair.seq, kept, here.length)) {
         kept.repairedAtMs = nowMs;
         carrier.toAll(resendOf(kept.frame));
       } else {
@@ -129,11 +136,28 @@ export class Repairs {
     this.#served.clear();
   }
 
-  /** From how many on one message to all is the better one. */
-  #minAskersForAll(): number {
-    const { carrier, members } = this.#parts;
-    if (!carrier.hasLists) return MIN_ASKERS_FOR_ALL;
-    return Math.max(MIN_ASKERS_FOR_ALL, (members.size - this.#awayCount()) * MIN_SHARE_FOR_ALL);
+  /** Whether one message to all is the better one. Many who lack the same ask one after the other, as they come on. */
+  #isForAll(seq: number, kept: Kept, askerCount: number): boolean {
+    const { carrier, clock, members } = this.#parts;
+    if (!carrier.hasLists) return askerCount >= MIN_ASKERS_FOR_ALL;
+    const minCount = Math.max(MIN_ASKERS_FOR_ALL, (members.size - this.#awayCount()) * MIN_SHARE_FOR_ALL);
+    if (askerCount >= minCount) return true;
+    if (this.#lacking.size < minCount) return false;
+    const nowMs = clock.monotonicMs();
+    let count = 0;
+    for (const member of this.#lacking) if (lacks(member, seq, kept, nowMs)) count += 1;
+    return count >= minCount;
+  }
+
+  #lacks(member: Member, ranges: Member["missing"]["ranges"]): void {
+    const nowMs = this.#parts.clock.monotonicMs();
+    member.missing = { ranges, atMs: nowMs };
+    this.#lacking.delete(member);
+    this.#lacking.add(member);
+    for (const oldest of this.#lacking) {
+      if (oldest.missing.atMs >= nowMs - ASKS_AGAIN_MS) return;
+      this.#lacking.delete(oldest);
+    }
   }
 
   /** How long those who are on their way back are still waited for. */
@@ -195,6 +219,16 @@ export class Repairs {
     }
     if (now.to > 0) member.served = now;
   }
+}
+
+/** Whether it lacks this, as far as it has told lately, or its absence tells, and it is not on its way there. */
+function lacks(member: Member, seq: number, { sentAtMs = 0, repairedAtMs }: Kept, nowMs: number): boolean {
+  const { isHere, base, confirmed = 0, hereSinceMs, missing, served } = member;
+  if (!isHere || seq < confirmed || missing.atMs < Math.max(hereSinceMs, nowMs - ASKS_AGAIN_MS)) return false;
+  if (repairedAtMs >= missedMs(member, nowMs)) return false;
+  if (served.atMs >= nowMs - HOLD_OFF_MS && seq >= served.from && seq <= served.to) return false;
+  if (missing.ranges === "before") return seq > base && sentAtMs < hereSinceMs;
+  return missing.ranges.some(({ from, count }) => seq >= from && seq < from + count);
 }
 
 /** What went to all at or after this time has reached this member, or is on its way. */
