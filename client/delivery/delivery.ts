@@ -355,7 +355,7 @@ export class Delivery {
     this.#members.delete(sid);
     this.#keepPlace(member);
     this.#holdBack.changed();
-    this.#parts.lanes.peerGone(sid);
+    this.#parts.lanes.peerGone(sid, { mayReturn: !member.isLeaving });
     this.#parts.events.onPeerLeft(sid);
     this.#publisher.review();
   }

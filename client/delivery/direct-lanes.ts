@@ -2,14 +2,12 @@ import type { Clock } from "../clock.ts";
 import { DeliveryError, type PosternError } from "../errors.ts";
 import type { WaitingOptions } from "./backlog.ts";
 import { type AcknowledgementFrame, type ChunkFrame, encodeAcknowledgement, encodeChunk, type Frame } from "./frame.ts";
-import { DIRECT_STREAM, Lane, type LaneNumbers, type LaneParts, type Position } from "./lane.ts";
+import { GoneLanes } from "./gone-lanes.ts";
+import { DIRECT_STREAM, Lane, type LaneParts, type Position } from "./lane.ts";
 import { Allowance } from "./member.ts";
 import { Pending } from "./pending.ts";
 import type { Carrier, DeliveryEvents, DirectLanes as DirectLanesPort, Sid } from "./ports.ts";
 import { Turns } from "./turns.ts";
-
-/** So many peers that have gone are remembered, by their numbers alone. */
-const MAX_GONE = 1024;
 
 /** What the lanes need of others. */
 export type DirectLanesParts = {
@@ -44,28 +42,28 @@ type Idler = { readonly epoch: number; readonly pending: Pending };
  * alone. A lane keeps at most 1 MiB and one message until they are acknowledged, and lets as much, or 1,000 messages, wait for
  * their turn. Receivers keep nothing: what the app has no room for is sent again.
  *
- * When a peer has gone for good, what it has not acknowledged is given up. If it comes back after all, it is told how much it
- * has missed; exactly, unless more than 1,024 others with messages have gone in between.
+ * When the grace of a peer is over, what waits for it is rejected. If it comes back after all, it gets what it has not acknowledged:
+ * for a minute, and up to 4 MiB for all such peers. Of what was given up it is told how much it has missed; exactly, unless more than
+ * 1,024 others with messages have gone in between.
  */
 export class DirectLanes implements DirectLanesPort {
   readonly #parts: DirectLanesParts;
   readonly #laneParts: LaneParts;
   readonly #lanes = new Map<Sid, Lane>();
-  readonly #gone = new Map<Sid, LaneNumbers>();
+  readonly #gone: GoneLanes;
   readonly #turns: Turns;
   readonly #idlers = new Set<Idler>();
   /** How often each peer may make this client speak. */
   readonly #answers = new Map<Sid, Allowance>();
   #streams: StreamLanes | undefined;
   #epoch = 0;
-  /** Above all numbers that were forgotten: none is given twice to one peer, even where nothing is known of it any more. */
-  #firstSeq = 1;
   #closed: PosternError | undefined;
 
   constructor(parts: DirectLanesParts) {
     const { clock, carrier, nextControlSeq, events } = parts;
     this.#parts = parts;
     this.#turns = new Turns(clock, carrier);
+    this.#gone = new GoneLanes(clock);
     this.#laneParts = {
       clock,
       turns: this.#turns,
@@ -121,12 +119,12 @@ export class DirectLanes implements DirectLanesPort {
     this.#streams?.peerAway(sid);
   }
 
-  peerGone(sid: Sid): void {
+  peerGone(sid: Sid, { mayReturn = true }: { readonly mayReturn?: boolean } = {}): void {
     const lane = this.#lanes.get(sid);
     if (lane === undefined) return;
     this.#lanes.delete(sid);
     this.#answers.delete(sid);
-    this.#remember(sid, lane.end(new DeliveryError("peer-gone")));
+    this.#gone.add(sid, lane.end(new DeliveryError("peer-gone")), { mayReturn });
     this.#settleIdlers();
     this.#streams?.peerGone(sid);
   }
@@ -169,6 +167,7 @@ export class DirectLanes implements DirectLanesPort {
     for (const { pending } of this.#idlers) pending.reject(error);
     for (const lane of this.#lanes.values()) lane.end(error);
     this.#lanes.clear();
+    this.#gone.close();
   }
 
   #checkOpen(signal: AbortSignal | undefined): void {
@@ -196,21 +195,9 @@ export class DirectLanes implements DirectLanesPort {
   #lane(sid: Sid): Lane {
     const known = this.#lanes.get(sid);
     if (known !== undefined) return known;
-    const numbers = this.#gone.get(sid) ?? { first: this.#firstSeq, confirmed: this.#firstSeq, next: 1 };
-    const lane = new Lane(sid, this.#laneParts, numbers);
-    this.#gone.delete(sid);
+    const lane = new Lane(sid, this.#laneParts, this.#gone.take(sid));
     this.#lanes.set(sid, lane);
     return lane;
-  }
-
-  #remember(sid: Sid, numbers: LaneNumbers): void {
-    if (numbers.first === this.#firstSeq && numbers.next === 1) return;
-    this.#gone.set(sid, numbers);
-    for (const [oldest, { first }] of this.#gone) {
-      if (this.#gone.size <= MAX_GONE) break;
-      this.#gone.delete(oldest);
-      this.#firstSeq = Math.max(this.#firstSeq, first);
-    }
   }
 
   #answer(sid: Sid, stream: number, position: Omit<Position, "purpose">): void {

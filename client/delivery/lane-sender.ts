@@ -23,6 +23,14 @@ export type SenderWindow = { readonly maxWindowBytes: number; readonly creditByt
 /** From where on a sender has its messages, and up to where they were acknowledged: what lies between was given up. */
 export type SenderNumbers = { readonly first: number; readonly confirmed: number };
 
+/** What a sender leaves to a later one to the same peer. */
+export type SenderRest = SenderNumbers & {
+  /** Above all numbers that were ever sent, or given up. */
+  readonly high: number;
+  /** What was not acknowledged, from `first` on. */
+  readonly kept: readonly Outgoing[];
+};
+
 /** The sending half of a lane: it numbers chunks from 1, and keeps their frames until they are acknowledged. */
 export class LaneSender {
   #isPaused = false;
@@ -39,12 +47,13 @@ export class LaneSender {
   readonly #maxWindowBytes: number;
   #creditBytes: number;
 
-  constructor({ first, confirmed }: SenderNumbers, { maxWindowBytes, creditBytes }: SenderWindow) {
+  constructor({ first, confirmed, high, kept }: SenderRest, { maxWindowBytes, creditBytes }: SenderWindow) {
     this.#maxWindowBytes = maxWindowBytes;
     this.#creditBytes = creditBytes;
     this.#first = first;
     this.#confirmed = confirmed;
-    this.#high = first;
+    this.#high = high;
+    for (const message of kept) this.add(message);
   }
 
   /** What is kept, in bytes. */
@@ -141,8 +150,8 @@ export class LaneSender {
     return count;
   }
 
-  /** Gives up all that is kept. @returns where a sender to the same peer has to begin: no number is given twice. */
-  abandon(): SenderNumbers {
-    return { first: this.#first + this.#kept.length, confirmed: this.#confirmed };
+  /** With what a later sender to the same peer has to begin: no number is given twice. */
+  get rest(): SenderRest {
+    return { ...this.numbers, high: this.#high, kept: this.#kept };
   }
 }

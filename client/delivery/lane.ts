@@ -4,14 +4,7 @@ import { Alarm } from "./alarm.ts";
 import { Backlog, type WaitingOptions } from "./backlog.ts";
 import type { AcknowledgementFrame } from "./frame.ts";
 import { LaneReceiver } from "./lane-receiver.ts";
-import {
-  costOf,
-  LaneSender,
-  type Outgoing,
-  type SenderNumbers,
-  type SenderWindow,
-  WINDOW_BYTES,
-} from "./lane-sender.ts";
+import { costOf, LaneSender, type Outgoing, type SenderRest, type SenderWindow, WINDOW_BYTES } from "./lane-sender.ts";
 import type { Sid } from "./ports.ts";
 import type { Turns } from "./turns.ts";
 
@@ -28,7 +21,7 @@ const REWIND_INTERVAL_MS = 300;
 const MAX_HASTY = 4;
 
 /** What is left of a lane when its peer has gone: should it be back, no number is given twice, and nothing delivered twice. */
-export type LaneNumbers = SenderNumbers & { readonly next: number };
+export type LaneRest = SenderRest & { readonly next: number };
 
 /** What the lanes need of others, the same for each. */
 export type LaneParts = {
@@ -84,7 +77,7 @@ export class Lane {
   readonly #silence: Alarm;
 
   /** @param beside a lane to the same peer: this one is here, and congested, as that is. Left out: away. */
-  constructor(sid: Sid, parts: LaneParts, numbers: LaneNumbers, beginning: LaneBeginning = direct, beside?: Lane) {
+  constructor(sid: Sid, parts: LaneParts, rest: LaneRest, beginning: LaneBeginning = direct, beside?: Lane) {
     this.sid = sid;
     this.stream = beginning.stream;
     this.#peerStream = beginning.peerStream;
@@ -93,8 +86,8 @@ export class Lane {
       this.#isHere = beside.#isHere;
       this.#isCongested = beside.#isCongested;
     }
-    this.sender = new LaneSender(numbers, beginning);
-    this.receiver = new LaneReceiver(numbers.next, beginning.ownWindowBytes);
+    this.sender = new LaneSender(rest, beginning);
+    this.receiver = new LaneReceiver(rest.next, beginning.ownWindowBytes);
     this.#backlog = new Backlog(parts.onSettled);
     this.#silence = new Alarm(parts.clock, () => {
       this.#silenceCount += 1;
@@ -203,12 +196,12 @@ export class Lane {
     this.#parts.turns.ready(this);
   }
 
-  /** Rejects what waits, and gives up what is not acknowledged. @returns with what a later lane to this peer begins. */
-  end(error: PosternError): LaneNumbers {
+  /** Rejects what waits. @returns with what a later lane to this peer may begin: what is not acknowledged is in it. */
+  end(error: PosternError): LaneRest {
     this.away();
     this.#parts.turns.forget(this);
     this.#backlog.clear(error);
-    return { ...this.sender.abandon(), next: this.receiver.next };
+    return { ...this.sender.rest, next: this.receiver.next };
   }
 
   #resume(next: number): void {

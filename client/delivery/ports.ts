@@ -45,8 +45,8 @@ export interface DirectLanes {
   peerBack(sid: Sid): void;
   /** The peer is not reached for now: it is away, or this client is. */
   peerAway(sid: Sid): void;
-  /** The peer will not come back: its grace is over. Before the app is told. */
-  peerGone(sid: Sid): void;
+  /** Its grace is over. Before the app is told. @param how `mayReturn: false`: it has said that its session ends */
+  peerGone(sid: Sid, how?: { readonly mayReturn: boolean }): void;
   /** The carrier has room again: sends so many bytes, and what is left of the last frame. @returns whether that was all there is. */
   writable(maxBytes?: number): boolean;
   /** What is sent to this peer waits at the relay, or no more. Begins anew, relieved, with each `peerBack`. */

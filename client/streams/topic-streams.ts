@@ -275,7 +275,7 @@ export class TopicStreams implements Streams, StreamLanes {
     const lane = new Lane(
       sid,
       { ...this.#shared, onSettled: () => undefined },
-      { first: 1, confirmed: 1, next: 1 },
+      { first: 1, confirmed: 1, high: 1, kept: [], next: 1 },
       {
         stream: this.#lastStream,
         peerStream,

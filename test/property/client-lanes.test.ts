@@ -19,6 +19,14 @@ const goneUnheard: Step[] = [
   { do: "pass", durationMs: 30_000 },
 ];
 
+/** What is on its way to an end that is away for longer than it is kept. */
+const givenUp: Step[] = [
+  { do: "send", end: 1, size: 100, count: 3, isTwin: false },
+  { do: "pass", durationMs: 5 },
+  { do: "cut", end: 0, downMs: 80_000 },
+  { do: "pass", durationMs: 75_000 },
+];
+
 /** What a lane could do wrong, and what is seen of it. */
 const defects: readonly (readonly [string, RegExp, (network: LaneNetwork) => void])[] = [
   [
@@ -88,6 +96,15 @@ const defects: readonly (readonly [string, RegExp, (network: LaneNetwork) => voi
       replaceMethod(Lane.prototype, "end", (original) => (lane, error) => ({ ...original.call(lane, error), next: 1 })),
   ],
   [
+    "what a peer that had gone has not acknowledged, under new numbers",
+    /another message|too many lost/,
+    () =>
+      replaceMethod(Lane.prototype, "end", (original) => (lane, error) => {
+        const { first, high, ...rest } = original.call(lane, error);
+        return { ...rest, first: first + rest.kept.length, high: high + rest.kept.length };
+      }),
+  ],
+  [
     "what was given up is not told as lost",
     /missing|another message/,
     () =>
@@ -133,7 +150,7 @@ describe("a lane is seen to be wrong that has", () => {
     const result = await fc.check(lanesKeepTheirPromise(create), {
       numRuns: 300,
       endOnFailure: true,
-      examples: [[goneUnheard]],
+      examples: [[goneUnheard], [givenUp]],
     });
 
     expect(String(result.errorInstance)).toMatch(symptom);

@@ -28,7 +28,11 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   {
     weight: 3,
-    arbitrary: fc.record({ do: fc.constant("cut" as const), end, downMs: fc.constantFrom(1, 15, 500, 5000, 12_000) }),
+    arbitrary: fc.record({
+      do: fc.constant("cut" as const),
+      end,
+      downMs: fc.constantFrom(1, 15, 500, 5000, 12_000, 80_000),
+    }),
   },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("lose" as const), count: fc.integer({ min: 1, max: 3 }) }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant("read" as const), end, hasRoom: fc.boolean() }) },
@@ -36,7 +40,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 8,
     arbitrary: fc.record({
       do: fc.constant("pass" as const),
-      durationMs: fc.constantFrom(1, 5, 12, 30, 400, 2000, 9000),
+      durationMs: fc.constantFrom(1, 5, 12, 30, 400, 2000, 9000, 75_000),
     }),
   },
 );
@@ -86,7 +90,7 @@ export function lanesKeepTheirPromise(
     }
     network.lose = 0;
     for (const each of network.ends) each.read(true);
-    for (let second = 0; second < 60; second += 1) {
+    for (let second = 0; second < 120; second += 1) {
       network.clock.advance(1000);
       await settled();
     }

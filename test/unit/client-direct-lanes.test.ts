@@ -103,24 +103,58 @@ describe("the sender of a lane", () => {
     expect(take()).toEqual(["r 1 1"]);
   });
 
-  it("rejects what waits when the peer has gone, and tells it at its return what it has missed", async () => {
+  it("rejects what waits when the peer has gone, and sends at its return what it has not acknowledged", async () => {
     const { lanes, say, take } = laneScene();
     lanes.peerBack("p");
-    await lanes.send("p", bytes("a"));
-    await lanes.send("p", bytes("b"));
+    for (const text of ["a", "bb", "ccc"]) await lanes.send("p", bytes(text));
     say("p", "progress", 2, 0);
-    const waiting = codeOf(lanes.send("p", bytes("c")));
+    const waiting = codeOf(lanes.send("p", bytes("never")));
+    const idle = watch(lanes.idle());
     take();
 
     lanes.peerAway("p");
     lanes.peerGone("p");
     expect(await waiting).toBe("peer-gone");
+    expect(idle.outcome).toBe("none");
     lanes.peerBack("p");
-    expect(take()).toEqual(["p ask 3 2"]);
+    expect(take()).toEqual(["p ask 2 2"]);
+    // One of them had come before.
     say("p", "resume", 3);
-    await lanes.send("p", bytes("dd"));
+    await lanes.send("p", bytes("dddd"));
 
-    expect(take()).toEqual(["p 3 2"]);
+    expect(take()).toEqual(["p 3 3", "p 4 4"]);
+  });
+
+  it("gives up after a minute what a peer that has gone has not acknowledged, and tells it at its return", async () => {
+    const { clock, lanes, take } = laneScene();
+    for (const sid of ["p", "q"]) {
+      lanes.peerBack(sid);
+      await lanes.send(sid, bytes("a"));
+      lanes.peerGone(sid);
+      clock.advance(30_000);
+    }
+    take();
+
+    for (const sid of ["p", "q"]) lanes.peerBack(sid);
+
+    expect(take()).toEqual(["p ask 2 1", "q ask 1 1"]);
+  });
+
+  it("keeps 4 MiB at most for those who have gone, the latest, and nothing for who has said goodbye", async () => {
+    const { lanes, take } = laneScene();
+    for (const sid of ["p", "q", "r", "s", "t"]) {
+      lanes.peerBack(sid);
+      await lanes.send(sid, new Uint8Array(WINDOW_BYTES - 64));
+      lanes.peerGone(sid);
+    }
+    lanes.peerBack("u");
+    await lanes.send("u", bytes("a"));
+    lanes.peerGone("u", { mayReturn: false });
+    take();
+
+    for (const sid of ["p", "q", "r", "s", "t", "u"]) lanes.peerBack(sid);
+
+    expect(take()).toEqual(["p ask 2 1", "q ask 1 1", "r ask 1 1", "s ask 1 1", "t ask 1 1", "u ask 2 1"]);
   });
 
   it("remembers 1,024 peers that have gone, and gives no number twice to one that it has forgotten", async () => {

@@ -17,8 +17,6 @@ export type FaultRow = {
   readonly noticedWithinMs: number | undefined;
   /** From the end of the fault until messages go and come again. */
   readonly backWithinMs: number;
-  /** The relay sees at once that the client is gone: when it is back, others have given it up, and what was on its way to it alone. */
-  readonly outlastsGrace?: boolean;
   readonly build?: (office: Office) => Promise<unknown>;
   /** Does it, and undoes it where it ends. */
   readonly strike: (office: Office, wait: (ms: number) => Promise<void>) => void | Promise<unknown>;
@@ -39,7 +37,7 @@ const cut = async (office: Office, rule: readonly string[], ms: number, wait: (m
   office.forwardAll();
 };
 
-/** All faults. No message may be lost, but for what is told as lost where a fault outlasts the grace, or come twice. */
+/** All faults. Of none of them a message may be lost, or come twice. */
 export const faultRows: readonly FaultRow[] = [
   {
     name: "cut",
@@ -75,7 +73,7 @@ export const faultRows: readonly FaultRow[] = [
     fault: "the router forgets all connections",
     noticedWithinMs: NOTICED_MS,
     backWithinMs: NOTICED_AND_BACK_MS,
-    outlastsGrace: true,
+    // The relay hears of it at once: when the client has noticed, its grace is over.
     build: async (office) => office.forgetAfter(3600),
     strike: (office) => office.forgetConnections(),
   },

@@ -9,7 +9,7 @@ const it = itWithNetworks();
 const ALL_MS = 300_000;
 
 it(
-  "survives every fault: it notices in time, is back in time, and no message is lost without a word or comes twice",
+  "survives every fault: it notices in time, is back in time, and no message is lost or comes twice",
   async () => {
     const rows = faultRows.filter(({ name, needs = [] }) => hasCommands(needs, `the fault "${name}"`));
     const lab = await Lab.start();

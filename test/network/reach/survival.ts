@@ -38,7 +38,7 @@ export async function survive(lab: Lab, row: FaultRow): Promise<string> {
     (noticedMs ?? Number.POSITIVE_INFINITY) <= row.noticedWithinMs * TIME_FACTOR
       ? []
       : [`noticed after ${noticedMs} ms`]),
-    ...streamProblems(desk, row),
+    ...streamProblems(desk),
   ];
   const noticed = noticedMs === undefined ? "" : `, noticed after ${Math.round(noticedMs)} ms`;
   process.stdout.write(`${row.name}: ${desk.of("echo").length} messages came back${noticed}\n`);
@@ -63,13 +63,12 @@ function isLoss(told: DeskEvent): boolean {
   return told.event === "state" && told.state === "reconnecting";
 }
 
-function streamProblems(desk: Desk, { outlastsGrace = false }: FaultRow): readonly string[] {
+function streamProblems(desk: Desk): readonly string[] {
   const [streamed] = desk.of("streamed");
   if (streamed === undefined) return [`no stream:\n${desk.process.printed}`];
   const { sentCount, receivedCount, lostCount, isInOrder } = streamed;
-  const toldCount = outlastsGrace ? lostCount : 0;
   return [
-    ...(receivedCount + toldCount === sentCount
+    ...(receivedCount === sentCount
       ? []
       : [`${receivedCount} of ${sentCount} came back, ${lostCount} were told as lost`]),
     ...(isInOrder ? [] : ["out of order"]),

@@ -36,10 +36,9 @@ function passing(withinMs: number): string {
   return withinMs === PROMPT_MS ? "gets through" : `gets through within ${seconds(withinMs)}`;
 }
 
-function faultCells({ name, fault, noticedWithinMs, backWithinMs, outlastsGrace }: FaultRow): readonly string[] {
+function faultCells({ name, fault, noticedWithinMs, backWithinMs }: FaultRow): readonly string[] {
   const noticed = noticedWithinMs === undefined ? "" : `notices within ${seconds(noticedWithinMs)}, `;
-  const loses = outlastsGrace === true ? "is told as `lost` what was on its way to it alone" : "loses nothing";
-  return [name, fault, `${noticed}is back within ${seconds(backWithinMs)}; ${loses}`];
+  return [name, fault, `${noticed}is back within ${seconds(backWithinMs)}; loses nothing`];
 }
 
 function quietCells({ name, fault, isKept }: QuietRow): readonly string[] {
