@@ -49,8 +49,9 @@ async function main(options: Options): Promise<void> {
   }
   const version = execFileSync("git", ["log", "-1", "--format=%h", "--", "relay", "protocol", "client"]);
   const finishedAt = new Date().toISOString();
-  const run = { command: commandLine(), finishedAt, version: version.toString().trim(), loadBefore };
-  report({ format: 1, machine: describeHardware(), trials: trials.map((trial) => ({ ...trial, run })) }, options);
+  const { system, ...machine } = describeHardware();
+  const run = { command: commandLine(), finishedAt, version: version.toString().trim(), loadBefore, system };
+  report({ format: 2, machine, trials: trials.map((trial) => ({ ...trial, run })) }, options);
   for (const failure of failures) say(`failed: ${failure}`);
   if (failures.length > 0 || trials.length === 0) process.exitCode = 1;
 }

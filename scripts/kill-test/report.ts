@@ -10,11 +10,13 @@ type KillTestRun = {
   readonly version: string;
   /** The one-minute load before it. */
   readonly loadBefore: number;
+  /** Kernel and runtime. */
+  readonly system: string;
 };
 
 /** All trials that a page shows. */
 export type KillTestResults = {
-  readonly format: 1;
+  readonly format: 2;
   readonly machine: Readonly<Record<string, string>>;
   readonly trials: readonly (TrialResult & { readonly run: KillTestRun })[];
 };
@@ -109,9 +111,9 @@ function toNotes(trial: TrialResult): readonly string[] {
 
 function runRows(trials: KillTestResults["trials"]): readonly (readonly [string, string])[] {
   const runs = new Map(trials.map(({ run }) => [run.finishedAt, run]));
-  return [...runs.values()].map(({ command, finishedAt, version, loadBefore }) => [
+  return [...runs.values()].map(({ command, finishedAt, version, loadBefore, system }) => [
     "run",
-    `\`${command}\`: relay ${version}, finished ${finishedAt}, load before it ${loadBefore.toFixed(1)}`,
+    `\`${command}\`: relay ${version}, finished ${finishedAt}, load before it ${loadBefore.toFixed(1)}; ${system}`,
   ]);
 }
 
