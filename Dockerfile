@@ -17,7 +17,7 @@ COPY client ./client
 COPY relay ./relay
 # The script of the try-it page.
 COPY page ./page
-COPY scripts/build-page.ts ./scripts/
+COPY scripts/build-page.ts scripts/build-relay.ts ./scripts/
 RUN npm run build:relay && find dist -name '*.d.ts' -delete
 
 # The modules that it needs at run time, without their maps and types: 36 MB of 66. None of them has an install script.

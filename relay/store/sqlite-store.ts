@@ -1,6 +1,7 @@
 import { setImmediate } from "node:timers";
 import { Worker } from "node:worker_threads";
 import type { Clock } from "../clock.ts";
+import { isInstalled } from "../installation.ts";
 import { checkDeposit, checkPut } from "./checks.ts";
 import { packCalls, unpackOutcomes } from "./packed-batch.ts";
 import type {
@@ -264,7 +265,7 @@ export class SqliteStore implements MailboxStore {
   }
 }
 
-/** The compiler rewrites imports, and no addresses: beside a `.ts` is a `.ts`, beside a `.js` a `.js`. */
+/** The compiler rewrites imports, and no addresses. In the command, this code is in another folder of the same depth. */
 function workerFile(): URL {
-  return new URL(import.meta.url.replace("sqlite-store.", "sqlite-worker."));
+  return new URL(`../store/sqlite-worker.${isInstalled ? "js" : "ts"}`, import.meta.url);
 }

@@ -14,13 +14,13 @@ const BUILD_TIMEOUT_MS = 60_000;
 const MAX_SCRIPT_BYTES = 4_194_304;
 
 /**
- * The script of a page, what it needs of the client library in it. A package has it as a file: `npm run build` puts it beside this one.
- * In a checkout, which runs as it is,
- * it is made of the sources: by a process of its own, because the bundler is heavy and native, and a relay waits for nobody.
+ * The script of a page, what it needs of the client library in it. A package has it as a file, which `npm run build` puts there. In
+ * a checkout, which runs as it is, it is made of the sources: by a process of its own, because the bundler is heavy and native, and
+ * a relay waits for nobody.
  * Rejects where neither is there.
  */
 export async function readPageScript(name: ScriptName): Promise<Buffer> {
-  if (isInstalled) return readFile(new URL(`${name}.js`, import.meta.url));
+  if (isInstalled) return readFile(new URL(`../try-it/${name}.js`, import.meta.url));
   const { stdout } = await promisify(execFile)(process.execPath, [fileURLToPath(BUILDER), name], {
     encoding: "buffer",
     maxBuffer: MAX_SCRIPT_BYTES,

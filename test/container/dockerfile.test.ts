@@ -170,6 +170,7 @@ it("sends to the builder what it compiles, and neither .git, node_modules nor an
     // The script of the try-it page, and what makes one file of it.
     "page",
     "scripts/build-page.ts",
+    "scripts/build-relay.ts",
   ];
   expect(lines[0]).toBe("*");
   expect(lines.slice(lines.findLastIndex((line) => line.startsWith("!")) + 1)).toEqual(

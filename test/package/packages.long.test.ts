@@ -32,8 +32,8 @@ const [app, both] = [join(scene, "app"), join(scene, "both")];
 
 /** Packs both as npm would, and installs them into empty folders. */
 beforeAll(async () => {
-  const relay = await pack(".", "tsconfig.build.json");
-  const client = await pack("client", "client/tsconfig.build.json");
+  const relay = await pack(".");
+  const client = await pack("client");
   await install(app, [client]);
   await install(both, [relay, client]);
 }, 240_000);
@@ -41,13 +41,14 @@ beforeAll(async () => {
 afterAll(() => rmSync(scene, { recursive: true, force: true }));
 
 /** Compiles and packs beside the repository, where others may be looking at `dist`. @returns the tarball. */
-async function pack(folder: string, project: string): Promise<string> {
+async function pack(folder: "." | "client"): Promise<string> {
   const packed = join(scene, "packed", folder);
   mkdirSync(packed, { recursive: true });
   const beside = ["package.json", "README.md", "LICENSE", ...(folder === "client" ? CLIENT_TYPES : [])];
   for (const path of beside) copyFileSync(join(folder, path), join(packed, path));
-  await run(tsc, ["-p", project, "--outDir", join(packed, "dist")]);
-  if (folder === ".") await run(process.execPath, ["scripts/build-page.ts", join(packed, "dist/relay/try-it")]);
+  const built = join(packed, "dist");
+  if (folder === ".") await run(process.execPath, ["scripts/build-relay.ts", built]);
+  else await run(tsc, ["-p", "client/tsconfig.build.json", "--outDir", built]);
   // Without its scripts: npm says the name of the tarball, and nothing else.
   const { stdout } = await run("npm", ["pack", "--ignore-scripts", "--silent", "--pack-destination", scene], {
     cwd: packed,
