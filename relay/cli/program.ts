@@ -30,6 +30,7 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
       exitCode = await command(loadConfig({ flags, env: terminal.env }), terminal, flags);
     };
   const program = createProgram(terminal);
+  const addOptions = optionsFor(["serve", ...argv]);
   addOptions(program.command("serve", { isDefault: true }).description("run the relay"))
     .hook("preAction", () => {
       isLogging = true;
@@ -53,9 +54,9 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
   const ended = (code: number): void => {
     exitCode = code;
   };
-  addStoreCommands(program, terminal, ended);
-  addTokenCommands(program, terminal, ended);
-  addClientCommands(program, terminal, ended);
+  addStoreCommands(program, { terminal, ended, addOptions });
+  addTokenCommands(program, { terminal, ended, addOptions });
+  addClientCommands(program, { terminal, ended });
   try {
     await program.parseAsync(argv, { from: "user" });
     // A relay counts what its log has lost, and ends as it would have ended.
@@ -65,8 +66,15 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
   }
 }
 
+/** What commands are made with. */
+type CommandParts = {
+  readonly terminal: Terminal;
+  readonly ended: (exitCode: number) => void;
+  readonly addOptions: (command: Command) => Command;
+};
+
 /** SQLite is loaded for them alone. */
-function addStoreCommands(program: Command, terminal: Terminal, ended: (exitCode: number) => void): void {
+function addStoreCommands(program: Command, { terminal, ended, addOptions }: CommandParts): void {
   type Flags = Partial<Record<OptionName, string>> & OutputOptions;
   const store = program
     .command("store")
@@ -106,7 +114,7 @@ function addStoreCommands(program: Command, terminal: Terminal, ended: (exitCode
 }
 
 /** What they use is loaded for them alone: a relay that lets everybody in has no need of it. */
-function addTokenCommands(program: Command, terminal: Terminal, ended: (exitCode: number) => void): void {
+function addTokenCommands(program: Command, { terminal, ended, addOptions }: CommandParts): void {
   const token = program.command("token").description("make and read tokens, and the keys that sign them");
   token
     .command("new")
@@ -146,7 +154,7 @@ function addTokenCommands(program: Command, terminal: Terminal, ended: (exitCode
 }
 
 /** What is behind the name of one of these is theirs to read. */
-function addClientCommands(program: Command, terminal: Terminal, ended: (exitCode: number) => void): void {
+function addClientCommands(program: Command, { terminal, ended }: Omit<CommandParts, "addOptions">): void {
   const { env, signals, stdin = Readable.from([]), stdout, stderr } = terminal;
   const clientTerminal = { env, signals, stdin, stdout, stderr };
   for (const { name, description, run: runCommand } of clientCommands) {
@@ -171,7 +179,14 @@ function createProgram(terminal: Terminal): Command {
     });
 }
 
-function addOptions(command: Command): Command {
+/** Gives the options of the relay to commands that these words may be about: for all of them that takes a tenth of a start. */
+function optionsFor(words: readonly string[]): CommandParts["addOptions"] {
+  const isAboutAll = ["help", "--help", "-h"].some((word) => words.includes(word));
+  const isAbout = (command: Command | null): boolean => command !== null && words.includes(command.name());
+  return (command) => (isAboutAll || isAbout(command) || isAbout(command.parent) ? withOptions(command) : command);
+}
+
+function withOptions(command: Command): Command {
   for (const [name, option] of optionRows()) {
     if (option.flag === undefined) continue;
     const row = new Option(`${option.flag} <${pictureOf(option)}>`, describe(option));
