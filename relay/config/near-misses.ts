@@ -39,7 +39,7 @@ function isSlip(variable: string, name: string): boolean {
   if (name.length <= SHORT_NAME) return slip === "swap";
   if (slip !== undefined) return true;
   // Systemd's CACHE_DIRECTORY is two letters from ACME_DIRECTORY: who slips twice still has the first letter right.
-  return name.length > LONG_NAME && variable[0] === name[0] && distance(variable, name) <= 2;
+  return name.length > LONG_NAME && variable[0] === name[0] && distance(variable, name, 2) <= 2;
 }
 
 /** The one slip that makes one of the other; undefined where it takes more. */
@@ -48,15 +48,15 @@ function slipOf(variable: string, name: string): "swap" | "letter" | undefined {
   let start = 0;
   while (start < shorter && variable[start] === name[start]) start += 1;
   let end = 0;
-  while (end < shorter - start && variable.at(-1 - end) === name.at(-1 - end)) end += 1;
-  const [left, right] = [variable, name].map((text) => text.slice(start, text.length - end));
-  if (left === undefined || right === undefined) return undefined;
-  if (left.length <= 1 && right.length <= 1) return "letter";
-  return left.length === 2 && right.length === 2 && left[0] === right[1] && left[1] === right[0] ? "swap" : undefined;
+  while (end < shorter - start && variable[variable.length - 1 - end] === name[name.length - 1 - end]) end += 1;
+  const [left, right] = [variable.length - end - start, name.length - end - start];
+  if (left <= 1 && right <= 1) return "letter";
+  const isSwapped = variable[start] === name[start + 1] && variable[start + 1] === name[start];
+  return left === 2 && right === 2 && isSwapped ? "swap" : undefined;
 }
 
-/** How many letters have to be added, left out, changed or swapped with their neighbour to make one of the other. */
-function distance(from: string, to: string): number {
+/** How many letters have to be added, left out, changed or swapped with their neighbour to make one of the other; infinite beyond `most`. */
+function distance(from: string, to: string, most: number): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: to.length + 1 }, (_, index) => index);
   for (let row = 1; row <= from.length; row += 1) {
@@ -73,6 +73,8 @@ function distance(from: string, to: string): number {
     }
     beforeLast = last;
     last = current;
+    // No way to the end leads past both rows.
+    if (Math.min(...beforeLast, ...last) > most) return Number.POSITIVE_INFINITY;
   }
   return at(last, to.length);
 }
