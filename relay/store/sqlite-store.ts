@@ -1,7 +1,6 @@
 import { setImmediate } from "node:timers";
 import { Worker } from "node:worker_threads";
 import type { Clock } from "../clock.ts";
-import { isInstalled } from "../installation.ts";
 import { checkDeposit, checkPut } from "./checks.ts";
 import { packCalls, unpackOutcomes } from "./packed-batch.ts";
 import type {
@@ -267,5 +266,6 @@ export class SqliteStore implements MailboxStore {
 
 /** The compiler rewrites imports, and no addresses. In the command, this code is in another folder of the same depth. */
 function workerFile(): URL {
-  return new URL(`../store/sqlite-worker.${isInstalled ? "js" : "ts"}`, import.meta.url);
+  const { url } = import.meta;
+  return new URL(`../store/sqlite-worker${url.slice(url.lastIndexOf("."))}`, url);
 }
